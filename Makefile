@@ -1,0 +1,68 @@
+# What a checkout can do: `make help` lists it. ARGS is passed on to the tool behind a target.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+PACKAGE := $(INSTALL) --build-constraint constraints.txt --editable
+
+SOURCES := $(wildcard src tests benchmarks docs)
+
+# Modules that write files which are committed. Each takes --check, and then only compares.
+GENERATORS := $(wildcard docs/generate.py tests/generated.py)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test bench check clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+# The command is shown: it is what the reader types next.
+run: $(VENV)/.core ## fit the bundled example and explain the result
+	$(BIN)/steepest fit examples/speed.csv "speed ~ a*time**2 + b*time + c" \
+		--start a=0.0121,b=-0.6397,c=0.6416 --lr 1e-5 --steps 10 $(ARGS)
+
+test: $(VENV)/.dev ## run every test
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+bench: $(VENV)/.bench ## run the side-by-side benchmarks
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+check: $(VENV)/.dev ## lint, format, types, layers, generated files
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/ruff format --check --quiet $(SOURCES)
+	@$(BIN)/mypy $(SOURCES)
+	@$(BIN)/lint-imports --no-logo
+	@for module in $(subst /,.,$(basename $(GENERATORS))); do \
+		$(BIN)/python -m $$module --check || exit 1; \
+	done
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
+
+# Each stamp stands for an environment in which that much is installed, at the pinned versions.
+
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Steepest needs Python 3.11 or newer. Given: $$($(PYTHON) --version 2>&1)." \
+			"Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Setting up $(VENV), once. This takes a few minutes."
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --upgrade pip
+	@touch $@
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/.pip
+	@$(PACKAGE) .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
+	@$(PACKAGE) '.[dev]'
+	@touch $(VENV)/.core $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PACKAGE) '.[bench]'
+	@touch $@

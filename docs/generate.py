@@ -1,0 +1,93 @@
+"""Write the parts of these pages that come out of the program: help texts and the list of checks.
+
+A generated part stands between two comments, `<!-- generated: NAME -->` and `<!-- end -->`; the
+rest of a page is written by hand. `python -m docs.generate` writes them, `--check` compares only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from steepest.checks import CHECKS
+from steepest.cli import steepest
+
+DOCS = Path(__file__).parent
+PAGES = "../src/steepest/checks/pages"
+
+WIDTH = 78
+"""What click leaves of a terminal of 80 columns."""
+
+_PART = re.compile(r"(?<=<!-- generated: (\w{4}) -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def commands(
+    command: click.Command = steepest, name: str = "steepest", parent: click.Context | None = None
+) -> Iterator[tuple[str, click.Command, str]]:
+    """Every command with its whole name and its help text, the group itself first."""
+    context = click.Context(
+        command, parent, info_name=name, terminal_width=WIDTH, **command.context_settings
+    )
+    yield context.command_path, command, command.get_help(context)
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            yield from commands(command.commands[child], child, context)
+
+
+def help_texts() -> str:
+    """The help text of every command."""
+    return "".join(
+        f"\n### `{path}`\n\n```text\n{text.rstrip()}\n```\n" for path, _, text in commands()
+    )
+
+
+def list_of_checks() -> str:
+    """The checks by family, each with a link to its page."""
+    text = ""
+    for family, checks in groupby(CHECKS.values(), key=lambda check: check.family):
+        text += f"\n### {family[:1].upper()}{family[1:]}\n\n| check | it says |\n|---|---|\n"
+        for check in checks:
+            text += (
+                f"| [{check.code}]({PAGES}/{check.code}.md) · {check.name} | {check.summary} |\n"
+            )
+    return text
+
+
+PARTS = {"help": help_texts, "list": list_of_checks}
+"""Name -> what stands there."""
+
+
+def generated(page: str) -> str:
+    """The page with its generated parts made anew."""
+    return _PART.sub(lambda found: f"{PARTS[found[1]]()}\n", page)
+
+
+def main() -> int:
+    """Write the pages, or with --check say which are out of date; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write the generated parts of docs/.")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    check = parser.parse_args().check
+    stale = []
+    for path in sorted(DOCS.glob("*.md")):
+        before = path.read_text("utf-8")
+        after = generated(before)
+        if after != before:
+            stale.append(path.name)
+            if not check:
+                path.write_text(after, "utf-8")
+    if check and stale:
+        print(
+            f"Out of date in docs: {', '.join(stale)}. Run: python -m docs.generate",
+            file=sys.stderr,
+        )
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

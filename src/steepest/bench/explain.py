@@ -1,0 +1,60 @@
+"""Every gradient's meaning at one step, put together from the measuring floor."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from steepest.bench.prepare import Setup
+from steepest.formula import partial_latex, partial_text
+from steepest.gradient import backward_pass, hardest_pulls, nudges, pull_amounts, taylor_check
+from steepest.records import BackwardNode, Explanation, Partial, Vector
+from steepest.statistics import edges_of
+
+MOST_BACKWARD_ROWS = 20_000
+MOST_NUDGED = 200
+
+
+def explain(setup: Setup, step: int, weights: Vector, move: Vector | None) -> Explanation:
+    """The explanation at weights (p,); `move` (p,) is the step that the optimizer takes there.
+
+    Pulls cost p + 2 passes over the rows, nudges one a weight, the rest a few.
+    """
+    objective = setup.objective
+    loss, gradient = objective.value_and_gradient(weights)
+    rows = setup.problem.rows
+    pulls = None
+    if rows and setup.problem.loss is not None:
+        pulls = hardest_pulls(pull_amounts(objective, weights), gradient, setup.row_numbers)
+    nudged = nudges(objective, weights, gradient) if len(weights) <= MOST_NUDGED else None
+    edges = edges_of(objective, weights)
+    loss_name, gives = setup.problem.loss, setup.problem.gives
+    written = None if gives == "value" else gives
+    partials = tuple(
+        Partial(
+            weight=name,
+            value=float(weights[index]),
+            amount=float(gradient[index]),
+            text=partial_text(setup.formula, name, loss_name, written),
+            latex=partial_latex(setup.formula, name, loss_name, written),
+            nudge=None if nudged is None else nudged[index],
+            pulls=() if pulls is None else pulls[index],
+            at_bound=edges[index],
+        )
+        for index, name in enumerate(objective.names)
+    )
+    taylor = None
+    if move is not None and np.all(np.isfinite(move)):
+        taylor = taylor_check(objective, weights, move)
+    backward: tuple[BackwardNode, ...] = ()
+    if (rows or 0) <= MOST_BACKWARD_ROWS and math.isfinite(loss):
+        backward = backward_pass(objective, weights)
+    return Explanation(
+        step=step,
+        loss=loss,
+        partials=partials,
+        taylor=taylor,
+        backward=backward,
+        row_numbers=setup.row_numbers,
+    )

@@ -1,0 +1,318 @@
+"""The whole job: prepare, choose a learning rate, descend, measure, judge, prove."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import steepest
+from steepest.bench.measure import at_most, known_minimum, measure, spectrum_at
+from steepest.bench.options import Options
+from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
+from steepest.bench.prove import changed_setup, prove
+from steepest.bench.rates import Choice, choose_rate, one_percent_goal
+from steepest.bench.run import Place, Run, Walk, explanation_at
+from steepest.bench.saving import Saver, kept_data, opening_of, store_at
+from steepest.checks import judge
+from steepest.curvature import stability_limit
+from steepest.descent import SOLVERS, Walked, solve_by
+from steepest.descent.optimizers import momentum_of
+from steepest.descent.run import check_settings, descend
+from steepest.errors import StoreError, StoreWarning, UsageError
+from steepest.records import Command, Goal, RateTrial, Remedy, RunRecord, Settings
+from steepest.table import Table, read_table
+
+if TYPE_CHECKING:
+    from steepest.bench.stored import Going
+
+Progress = Callable[[str, int, int | None, float | None], None]
+"""(phase, done, total or None, loss or None)"""
+
+CHOOSE_SECONDS = 2.0
+
+
+def fit(
+    data: Any = None,
+    formula: str | None = None,
+    *,
+    save: bool | None = None,
+    store: Place = None,
+    name: str | None = None,
+    resume: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Run:
+    """Fit a formula to data by descent; explain, judge and prove it.
+
+    `data` is a path, a data frame of any library that narwhals knows, or a mapping of arrays;
+    `options` are those of the command line with underscores. Raises SteepestError.
+
+    With `save` the run is kept in `store` (None: the default one), under `name` if one is given;
+    without it, where a store is named. What cannot be kept is a StoreWarning and stands in
+    `.unsaved`: the run itself is not lost.
+
+    `resume` goes on with the run of that id, along the path that an unbroken run takes. Data and
+    formula are those of the run and may be left out; `steps`, `time_limit`, `remedies` and `at`
+    may change.
+    """
+    if resume is not None:
+        return _resume("fit", resume, data, formula, options, store, progress)
+    if data is None or formula is None:
+        raise UsageError(
+            "fit needs data and a formula.", instead='For example "data.csv" and "y ~ a*x + b".'
+        )
+    asked = read_options(options)
+    table = read_table(data)
+    setup = prepare_fit(table, formula, asked)
+    source = os.fsdecode(data) if isinstance(data, str | os.PathLike) else None
+    saver = _saver(setup, asked, source, save, store, name, table)
+    return _run(setup, asked, source, progress, table=table, saver=saver)
+
+
+def minimize(
+    expression: str | None = None,
+    *,
+    save: bool | None = None,
+    store: Place = None,
+    name: str | None = None,
+    resume: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Run:
+    """Minimize an expression of its variables by descent; explain, judge and prove it.
+
+    `save`, `store`, `name` and `resume` are as in `fit`.
+    """
+    if resume is not None:
+        return _resume("minimize", resume, None, expression, options, store, progress)
+    if expression is None:
+        raise UsageError("minimize needs an expression.", instead='For example "x**2".')
+    asked = read_options(options)
+    setup = prepare_minimize(expression, asked)
+    return _run(setup, asked, None, progress, saver=_saver(setup, asked, None, save, store, name))
+
+
+def _saver(
+    setup: Setup,
+    options: Options,
+    data: str | None,
+    save: bool | None,
+    store: Place,
+    name: str | None,
+    table: Table | None = None,
+) -> Saver | StoreError | None:
+    """What keeps the run; a StoreError where it cannot be kept, None where it need not be.
+
+    Raises StoreError where the file is no store, or a damaged one: that is an input at fault.
+    """
+    if save is False or (save is None and store is None):
+        return None
+    opening = opening_of(setup.problem, options, data, name)
+    try:
+        recording = store_at(store).begin(opening)
+    except StoreError as error:
+        if error.is_of_the_file:
+            raise
+        return error
+    if table is not None:
+        recording.data(kept_data(table))
+    return Saver(recording)
+
+
+def _resume(
+    command: Command,
+    run: str,
+    data: Any,
+    formula: str | None,
+    given: Mapping[str, Any],
+    store: Place,
+    progress: Progress | None,
+) -> Run:
+    from steepest.bench.stored import go_on
+
+    read_options(given)
+    going = go_on(store_at(store), run, command, data, formula, given)
+    return _run(
+        going.setup,
+        going.options,
+        going.data,
+        progress,
+        table=going.table,
+        saver=going.saver,
+        going=going,
+    )
+
+
+def read_options(given: Mapping[str, Any]) -> Options:
+    """Options from keyword arguments. Raises UsageError for a name that is not one."""
+    from dataclasses import fields
+
+    from steepest.formula import suggest
+
+    known = [item.name for item in fields(Options)]
+    for name in given:
+        if name not in known:
+            near = suggest(name, known)
+            raise UsageError(
+                "There is no such option.",
+                given=name,
+                instead=f"Did you mean {near[0]}?"
+                if near
+                else f"The options are {', '.join(known)}.",
+            )
+    return Options(**{name: value for name, value in given.items() if value is not None})
+
+
+def rerun(parent: Run, remedy: Remedy) -> Run:
+    """A remedy as a Run of its own: the same data, the changed options, no further remedies."""
+    if remedy.options is None:
+        raise ValueError("this remedy does not say how it was run")
+    options = Options(**cast(dict[str, Any], dict(remedy.options))).changed(remedies=False)
+    setup = changed_setup(parent._setup, options)
+    if setup is None:
+        raise ValueError("this problem cannot be changed so")
+    return _run(setup, options, None, None)
+
+
+def _run(
+    setup: Setup,
+    options: Options,
+    data: str | None,
+    progress: Progress | None,
+    *,
+    table: Table | None = None,
+    saver: Saver | StoreError | None = None,
+    going: Going | None = None,
+) -> Run:
+    kept = saver if isinstance(saver, Saver) else None
+    try:
+        record, descended = _job(setup, options, data, progress, kept, going)
+    except BaseException as error:
+        if kept is not None:
+            kept.stop(error)
+        raise
+    unsaved = saver if isinstance(saver, StoreError) else None
+    if kept is not None:
+        unsaved = kept.finish(record, descended)
+        if unsaved is None:
+            record = replace(record, run=kept.run)
+    if unsaved is not None:
+        warnings.warn(f"The run is not kept. {unsaved}", StoreWarning, stacklevel=3)
+    walk = Walk(setup, descended, table)
+    snapshot = None if kept is None else kept.snapshot
+    return Run(record, options, lambda: walk, snapshot=snapshot, unsaved=unsaved)
+
+
+def _job(
+    setup: Setup,
+    options: Options,
+    data: str | None,
+    progress: Progress | None,
+    saver: Saver | None,
+    going: Going | None,
+) -> tuple[RunRecord, Walked]:
+    began = time.monotonic()
+    settings = options.settings()
+    check_settings(settings, setup.objective)
+    _say(progress, "looking for the minimum")
+    minimum = known_minimum(setup, options.seed, options.time_limit)
+    first_loss = setup.objective.value(setup.start)
+    arrival = one_percent_goal(setup, minimum, first_loss)
+    chosen = "given"
+    trials: tuple[RateTrial, ...] = ()
+    if going is not None and going.lr is not None:
+        settings = replace(settings, lr=going.lr)
+        chosen = going.lr_chosen
+    if settings.lr is None and settings.optimizer not in SOLVERS:
+        _say(progress, "choosing a learning rate")
+        choice = _auto_rate(setup, settings, arrival)
+        settings = replace(settings, lr=choice.lr)
+        trials = choice.trials
+        chosen = "auto"
+
+    def between(step: int, loss: float) -> None:
+        if progress is not None:
+            progress("descending", step, settings.steps, loss)
+
+    goal = None if arrival is None else arrival.loss
+    descended: Walked
+    if settings.optimizer in SOLVERS:
+        descended = solve_by(setup.objective, settings, setup.start, goal=goal)
+    else:
+        if saver is not None:
+            saver.descending(settings, chosen)
+        descended = descend(
+            setup.moving,
+            settings,
+            setup.start,
+            lr_chosen=chosen,
+            goal=goal,
+            scale=setup.scale,
+            held_out=setup.held_out,
+            progress=between,
+            sink=saver,
+            standing=None if going is None else going.standing,
+            checkpoints=None if going is None else going.checkpoints,
+        )
+    _say(progress, "measuring")
+    step = descended.descent.final_step if options.at is None else options.at
+    if not 0 <= step <= descended.descent.steps:
+        raise UsageError(
+            "--at asks for a step that was not done.",
+            given=f"{step}",
+            instead=f"Ask for a step from 0 to {descended.descent.steps}.",
+        )
+    beginning = explanation_at(setup, descended, 0)
+    explanation = beginning if step == 0 else explanation_at(setup, descended, step)
+    measurements = measure(setup, settings, descended, minimum, trials)
+    verdict = judge(measurements)
+    remedies: tuple[Remedy, ...] = ()
+    if options.remedies:
+        # The descent is done and judged: whoever does not wait for remedies keeps it.
+        with suppress(KeyboardInterrupt):
+            _say(progress, "trying remedies")
+            remedies = prove(setup, options, data, measurements)
+    record = RunRecord(
+        version=steepest.__version__,
+        command=setup.problem.command,
+        problem=setup.problem,
+        settings=settings,
+        start=setup.objective.named(setup.start),
+        descent=descended.descent,
+        trace=descended.trace,
+        beginning=beginning,
+        explanation=explanation,
+        measurements=measurements,
+        verdict=verdict,
+        remedies=remedies,
+        seconds=time.monotonic() - began,
+        call={"data": data, **options.given()},
+        user_units=_user_units(setup, descended.final_weights),
+    )
+    return record, descended
+
+
+def _say(progress: Progress | None, phase: str) -> None:
+    if progress is not None:
+        progress(phase, 0, None, None)
+
+
+def _auto_rate(setup: Setup, settings: Settings, arrival: Goal | None) -> Choice:
+    momentum = momentum_of(settings.optimizer, settings.momentum)
+    at_start = spectrum_at(setup, settings, None, setup.start, "start")
+    limit = stability_limit(settings.optimizer, momentum, at_start)
+    return choose_rate(
+        setup, settings, arrival, limit, at_most(CHOOSE_SECONDS, settings.time_limit)
+    )
+
+
+def _user_units(setup: Setup, final: Any) -> dict[str, tuple[float, float]] | None:
+    if setup.scaling is None:
+        return None
+    start, value = setup.in_user_units(setup.start), setup.in_user_units(final)
+    return {name: (start[name], value[name]) for name in start}

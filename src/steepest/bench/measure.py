@@ -1,0 +1,450 @@
+"""After a descent: everything that the checks may want to look at, each with its reason if not."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from steepest.bench.prepare import Setup
+from steepest.bench.rates import (
+    closed_form_steps,
+    has_closed_form,
+    modes,
+    one_percent_goal,
+    study,
+    study_goal,
+)
+from steepest.curvature import Place, spectrum, spectrum_of_modes, stability_limit
+from steepest.descent import SOLVERS, Walked
+from steepest.gradient import backward_pass, pull_amounts, row_shares
+from steepest.losses import SQUARED
+from steepest.minimum import find_minimum, lower_of, minimum_of_quadratic, polished
+from steepest.records import (
+    Breakdown,
+    ColumnFacts,
+    Descent,
+    Escape,
+    Forecast,
+    Goal,
+    Measurements,
+    Minimum,
+    RateStudy,
+    RateTrial,
+    RowShare,
+    Settings,
+    Spectrum,
+    Statistics,
+    Vector,
+)
+from steepest.statistics import Tangent, distance, leverages, statistics, tangent
+from steepest.wording import number
+
+MINIMUM_SECONDS = 1.5
+STUDY_SECONDS = 2.5
+MOST_LEVERAGE_WEIGHTS = 200
+SHARED_ROWS = 10
+
+MOST_ENTRIES = 20_000_000
+"""Rows times weights up to which the fit is factorized."""
+
+POLISH_SECONDS = 0.5
+
+INTERRUPTED = "It was interrupted."
+
+SETTLED = 1e-3
+"""A gradient this small beside the first one is nearly zero."""
+
+STANDSTILL = 1e-7
+"""A step that changes no weight by more than this, relative to its size, is tiny."""
+
+ESCAPES = tuple(0.1 * 0.25**power for power in range(12))
+"""Steps off a saddle to try, in units of the weights' size, the longest first."""
+
+FAR_OFF = 0.1
+"""A point whose weights are off by so many standard errors is no minimum to take them at."""
+
+
+def at_most(seconds: float, time_limit: float | None) -> float:
+    """Seconds for one search beside the descent: never more than the descent itself may take."""
+    return seconds if time_limit is None else min(seconds, time_limit)
+
+
+def known_minimum(setup: Setup, seed: int, time_limit: float | None = None) -> Minimum | None:
+    """The minimum that solvers find before any descent: exact for a quadratic."""
+    if setup.solved is not None and not setup.objective.bounded:
+        return minimum_of_quadratic(setup.objective, setup.solved)
+    seconds = at_most(MINIMUM_SECONDS, time_limit)
+    found = find_minimum(setup.objective, setup.start, seconds=seconds, seed=seed)
+    if found is not None and setup.solved is not None and setup.solved.flat.size:
+        found = replace(
+            found, flat=tuple(setup.objective.named(way) for way in setup.solved.flat.T)
+        )
+    return found
+
+
+def spectrum_at(
+    setup: Setup, settings: Settings, descended: Walked | None, weights: Vector, at: Place
+) -> Spectrum | None:
+    """Eigenvalues at weights (p,): preconditioned for an adaptive optimizer that has run."""
+    scaling = None
+    if descended is not None:
+        scaling = descended.preconditioner
+    known = modes(setup)
+    if known is not None and scaling is None:
+        return spectrum_of_modes(known, at)
+    preconditioned = None if scaling is None else settings.optimizer
+    if setup.unit is not None:
+        own = 1.0 / setup.unit**2
+        scaling = own if scaling is None else scaling * own
+    return spectrum(
+        setup.objective,
+        weights,
+        at,
+        scaling=scaling,
+        preconditioned=preconditioned,
+    )
+
+
+def measure(
+    setup: Setup,
+    settings: Settings,
+    descended: Walked,
+    minimum: Minimum | None,
+    trials: tuple[RateTrial, ...] = (),
+) -> Measurements:
+    """Measure the point where the descent ended, and what other learning rates would have done."""
+    descent = descended.descent
+    missing: dict[str, str] = {}
+    weights = descended.final_weights
+    supposed = one_percent_goal(setup, minimum, descent.first_loss)
+    minimum = _with_run(setup, minimum, descent, weights)
+    plain = spectrum_at(setup, settings, None, weights, "end")
+    scaled = plain
+    if descended.preconditioner is not None:
+        scaled = spectrum_at(setup, settings, descended, weights, "end")
+    if plain is None or not plain.measured:
+        missing["curvature"] = "The second derivatives are not finite where the descent ended."
+        plain = None
+    limit = stability_limit(descent.optimizer, descent.momentum, scaled)
+    if limit is None:
+        missing["stability_limit"] = _why_no_limit(descent, plain)
+    arrival = one_percent_goal(setup, minimum, descent.first_loss)
+    if not _same(supposed, arrival):
+        # A lower minimum than was known: what was counted to the goal, was to another one.
+        trials = ()
+        first = None if arrival is None else _first_at_goal(descended, arrival)
+        descent = replace(descent, goal_step=first)
+    if minimum is None:
+        missing["minimum"] = "No solver found a point with a finite loss."
+    elif minimum.unbounded:
+        missing["minimum"] = "The loss falls without end, so there is no minimum."
+    elif minimum.separable:
+        missing["minimum"] = (
+            "The classes can be told apart, so the weights grow for ever and no minimum exists."
+        )
+    rates = None
+    goal = study_goal(arrival, minimum, descent.final_loss)
+    if descent.optimizer in SOLVERS:
+        missing["rates"] = f"{descent.optimizer} chooses the length of its steps by itself."
+    elif descent.stopped == "interrupted":
+        missing["rates"] = INTERRUPTED
+    elif goal is None or (minimum is not None and minimum.unbounded):
+        missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
+    elif descent.stopped != "diverged" or arrival is not None:
+        step = _first_at_goal(descended, goal)
+        known = trials if _same(goal, arrival) else ()
+        seconds = at_most(STUDY_SECONDS, settings.time_limit)
+        try:
+            rates = study(setup, settings, descent.lr, goal, limit, step, seconds, known)
+        except KeyboardInterrupt:
+            missing["rates"] = INTERRUPTED
+        if rates is None:
+            pass
+        elif rates.best is None and rates.own.steps is None:
+            missing["rates"] = (
+                f"No learning rate that was tried reached a loss of {goal.loss:.6g}"
+                f"{_in_steps(rates)}."
+            )
+    lower = _lower_elsewhere(setup, descended, minimum, arrival)
+    forecast = forecast_of(setup, settings, descent, arrival, rates)
+    if lower is not None and forecast is not None and forecast.steps is None:
+        forecast = Forecast(forecast.to, None, "It goes down to a local minimum, above that.")
+    if forecast is None:
+        missing["forecast"] = missing.get("minimum", "No minimum is known.")
+    elif forecast.steps is None:
+        missing["forecast"] = forecast.basis
+    stated, why = statistics_at(setup, minimum)
+    if stated is None:
+        missing["statistics"] = why
+    return Measurements(
+        problem=setup.problem,
+        settings=settings,
+        descent=descent,
+        final_gradient=setup.objective.named(descended.final_gradient),
+        first_gradient=setup.objective.named(descended.trace.gradient[0]),
+        final_weights=setup.objective.named(weights),
+        spectrum=plain,
+        stability_limit=limit,
+        minimum=minimum,
+        goal=arrival,
+        forecast=forecast,
+        rates=rates,
+        columns=column_facts(setup),
+        row_shares=shares(setup, setup.start),
+        breakdown=breakdown(setup, descended),
+        reference_loss=setup.reference_loss,
+        lower_minimum=lower,
+        not_measured=missing,
+        statistics=stated,
+        escape=_escape(setup, plain, weights),
+    )
+
+
+def _same(one: Goal | None, other: Goal | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one.loss, other.loss, rel_tol=1e-9)
+
+
+def _with_run(
+    setup: Setup, minimum: Minimum | None, descent: Descent, weights: Vector
+) -> Minimum | None:
+    if not math.isfinite(descent.final_loss) or descent.stopped == "diverged":
+        if descent.final_loss < -1e9 * max(1.0, abs(descent.first_loss)):
+            named = setup.objective.named(weights)
+            return Minimum(-math.inf, named, "this descent", unbounded=True)
+        return minimum
+    if minimum is not None and (minimum.unbounded or minimum.separable):
+        return minimum
+    if setup.solved is not None and not setup.objective.bounded:
+        return minimum  # exact: a lower loss is rounding
+    ended = lower_of(minimum, descent.final_loss, setup.objective.named(weights), "this descent")
+    if ended is minimum:
+        return minimum
+    # No solver has been as low, so nothing says yet that it is a minimum: one goes on from here.
+    at = polished(setup.objective, weights, time.monotonic() + POLISH_SECONDS)
+    loss = setup.objective.value(at)
+    if not math.isfinite(loss):
+        return ended
+    how = "a solver of scipy.optimize from where this descent ended"
+    return lower_of(ended, loss, setup.objective.named(at), how)
+
+
+def _lower_elsewhere(
+    setup: Setup, descended: Walked, minimum: Minimum | None, arrival: Goal | None
+) -> Minimum | None:
+    """The known minimum, where the descent has settled in a higher one.
+
+    A trusted solver goes on from where the descent ended. If that leads no lower, to a point from
+    which the loss rises to all sides, no descent from here gets there either.
+    """
+    descent = descended.descent
+    if minimum is None or arrival is None or descent.stopped == "diverged":
+        return None
+    if not descent.final_loss > arrival.loss or not _has_settled(descended):
+        return None
+    ends = time.monotonic() + POLISH_SECONDS
+    at = polished(setup.objective, descended.final_weights, ends)
+    if time.monotonic() > ends or not setup.objective.value(at) > arrival.loss:
+        return None  # Out of time it may have been on its way down.
+    around = spectrum(setup.objective, at, "minimum")
+    if around is None or not around.measured:
+        return None
+    # A direction whose curvature cannot be told from zero may lead down.
+    return minimum if around.smallest > around.noise else None
+
+
+def _has_settled(descended: Walked) -> bool:
+    first, last = descended.trace.gradient[0], descended.final_gradient
+    with np.errstate(all="ignore"):
+        if np.linalg.norm(last) <= SETTLED * np.linalg.norm(first):
+            return True
+    move = descended.move_from(descended.descent.final_step)
+    if move is None:
+        return True  # A solver that found nothing lower.
+    size = np.maximum(np.abs(descended.final_weights), 1e-3)
+    return bool(np.all(np.abs(move) <= STANDSTILL * size))
+
+
+def _escape(setup: Setup, found: Spectrum | None, weights: Vector) -> Escape | None:
+    """The longest of a few steps along the most negative curvature that lowers the loss."""
+    if found is None or found.most_negative is None or len(found.vectors) != len(weights):
+        return None
+    way = found.vectors[:, -1]
+    # A sign for the reader: along the weight that moves most it goes up.
+    way = way * np.sign(way[int(np.argmax(np.abs(way)))])
+    here = setup.objective.value(weights)
+    size = max(float(np.linalg.norm(weights)), 1.0)
+    for share in ESCAPES:
+        tried = []
+        for by in (share * size, -share * size):
+            there = weights + by * way
+            if np.any(there < setup.objective.lower) or np.any(there > setup.objective.upper):
+                continue
+            tried.append((setup.objective.value(there) - here, by))
+        change, by = min(tried, default=(math.inf, 0.0))
+        if change < 0:
+            return Escape(setup.objective.named(way), by, change)
+    return None
+
+
+def _why_no_limit(descent: Descent, plain: Spectrum | None) -> str:
+    if descent.optimizer in SOLVERS:
+        return f"{descent.optimizer} chooses the length of its steps by itself."
+    if descent.optimizer == "adagrad":
+        return "AdaGrad's steps shrink for ever, so it has no fixed limit."
+    if plain is None:
+        return "The curvature was not measured."
+    return "The loss does not curve upward in any direction here, so the curvature sets none."
+
+
+def _in_steps(rates: RateStudy) -> str:
+    """In how many steps: as many as each of them had that did not diverge."""
+    alive = [trial for trial in (rates.own, *rates.trials) if not trial.diverged]
+    limits = [trial.limit for trial in alive if trial.limit is not None]
+    return f" in {min(limits):,} steps" if limits else ""
+
+
+def _first_at_goal(descended: Walked, goal: Goal) -> int | None:
+    """First step of this run at or below the goal, exactly."""
+    descent = descended.descent
+    if descent.lowest_loss > goal.loss:
+        return None
+    trace = descended.trace
+    at = int(np.argmax(trace.loss <= goal.loss)) if np.any(trace.loss <= goal.loss) else -1
+    if at == 0:
+        return 0
+    upper = int(trace.step[at]) if at > 0 else descent.lowest_step
+    lower = int(trace.step[at - 1]) if at > 0 else 0
+    if upper - lower <= 1:
+        return upper
+    walked = descended.replay(lower, upper)
+    return int(walked.step[int(np.argmax(walked.loss <= goal.loss))])
+
+
+def forecast_of(
+    setup: Setup,
+    settings: Settings,
+    descent: Descent,
+    arrival: Goal | None,
+    rates: RateStudy | None,
+) -> Forecast | None:
+    """Steps to within 1 % of the minimum: counted, from the spectrum, or by running."""
+    if arrival is None:
+        return None
+    if descent.goal_step is not None:
+        return Forecast(arrival.to, descent.goal_step, "counted in this run")
+    if has_closed_form(setup, settings):
+        steps = closed_form_steps(setup, descent.lr, arrival.loss)
+        if steps is None:
+            return Forecast(arrival.to, None, "With this learning rate the loss never gets there.")
+        return Forecast(arrival.to, steps, "computed from the eigenvalues of the Hessian")
+    if descent.non_finite_step == 0:
+        return Forecast(arrival.to, None, "The start itself gives no finite number.")
+    if descent.stopped == "diverged":
+        return Forecast(arrival.to, None, "With this learning rate the descent diverges.")
+    if rates is not None and rates.goal.loss == arrival.loss:
+        own = rates.own
+        if own.steps is not None:
+            return Forecast(arrival.to, own.steps, "counted by running on")
+        if own.diverged:
+            return Forecast(arrival.to, None, "Run on, the descent diverges.")
+        if own.limit is None:
+            return Forecast(arrival.to, None, "Run on, the descent comes to a standstill.")
+        return Forecast(
+            arrival.to, None, f"Run on to step {own.limit:,}, the descent is not there."
+        )
+    return Forecast(arrival.to, None, "It was not run on.")
+
+
+def column_facts(setup: Setup) -> tuple[ColumnFacts, ...]:
+    """Mean, deviation and largest size of each input column in use, and which are the same."""
+    facts: list[ColumnFacts] = []
+    seen: dict[bytes, str] = {}
+    inputs = setup.problem.columns
+    for name in inputs:
+        if name == setup.problem.target:
+            continue
+        column = setup.columns[name]
+        key = column.tobytes()
+        facts.append(
+            ColumnFacts(
+                name=name,
+                mean=float(np.mean(column)),
+                # The squares of numbers below 1e-162 are zero.
+                deviation=float(np.std(column)) or float(np.ptp(column)),
+                largest=float(np.max(np.abs(column))),
+                duplicate_of=seen.get(key),
+            )
+        )
+        seen.setdefault(key, name)
+    return tuple(facts)
+
+
+def shares(setup: Setup, weights: Vector) -> tuple[RowShare, ...]:
+    """The rows that make most of the gradient at weights (p,)."""
+    if not setup.problem.rows or setup.problem.loss is None:
+        return ()
+    amounts = pull_amounts(setup.objective, weights)
+    measurable = len(weights) <= MOST_LEVERAGE_WEIGHTS and amounts.size <= MOST_ENTRIES
+    leverage = leverages(setup.objective, weights) if measurable else None
+    return row_shares(amounts, setup.row_numbers, leverage, SHARED_ROWS)
+
+
+def statistics_at(setup: Setup, minimum: Minimum | None) -> tuple[Statistics | None, str]:
+    """How sure the fit is of its weights at the known minimum, else why that was not measured."""
+    at = tangent_at(setup, minimum)
+    if isinstance(at, str):
+        return None, at
+    off = distance(at)
+    if off > FAR_OFF:
+        return None, (
+            "The lowest point known is not a minimum yet: the weights would still move by "
+            f"{number(off, 2)} of their standard errors."
+        )
+    found = statistics(at, setup.row_numbers, scaling=setup.scaling, sigma=setup.problem.sigma)
+    return found, ""
+
+
+def tangent_at(setup: Setup, minimum: Minimum | None) -> Tangent | str:
+    """The least-squares fit to first order at the known minimum, or why there is none."""
+    problem = setup.problem
+    if problem.command == "minimize" or not problem.rows:
+        return "An expression has no rows, so its weights have no standard errors."
+    if problem.loss not in SQUARED:
+        return f"Standard errors are those of squared errors (mse or rmse); this is {problem.loss}."
+    if minimum is None or minimum.unbounded or not math.isfinite(minimum.loss):
+        return "No minimum is known."
+    if problem.rows * len(setup.objective.names) > MOST_ENTRIES:
+        return f"Rows times weights are more than {MOST_ENTRIES:,}."
+    found = tangent(setup.objective, setup.objective.vector(minimum.weights))
+    return found or "The derivatives of the predictions are not finite at the minimum."
+
+
+def breakdown(setup: Setup, descended: Walked) -> Breakdown | None:
+    """Where a value stopped being finite: the step, the part of the formula, weight and row."""
+    step = descended.descent.non_finite_step
+    if step is None:
+        return None
+    weights = descended.trace.weights[-1]
+    bad = np.flatnonzero(~np.isfinite(weights))
+    if len(bad):
+        name = setup.objective.names[int(bad[0])]
+        return Breakdown(step, f"the weight {name} itself", name, None)
+    for node in backward_pass(setup.objective, weights):
+        where = np.flatnonzero(~np.isfinite(np.atleast_1d(node.value)))
+        if len(where):
+            row = int(setup.row_numbers[where[0]]) if node.value.ndim else None
+            return Breakdown(step, node.text, None, row)
+    gradient = descended.trace.gradient[-1]
+    bad = np.flatnonzero(~np.isfinite(gradient))
+    weight = setup.objective.names[int(bad[0])] if len(bad) else None
+    row = None
+    if setup.problem.rows and setup.problem.loss is not None and len(bad):
+        amounts = pull_amounts(setup.objective, weights)[:, bad[0]]
+        rows = np.flatnonzero(~np.isfinite(amounts))
+        row = int(setup.row_numbers[rows[0]]) if len(rows) else None
+    return Breakdown(step, "the gradient" if len(bad) else "the loss", weight, row)

@@ -1,0 +1,469 @@
+"""From data, formula and options to an objective with its start: all that can fail on bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from steepest.bench.options import Options, check
+from steepest.curvature import hessian
+from steepest.errors import InputError, UsageError
+from steepest.formula import (
+    Call,
+    Column,
+    Formula,
+    evaluate,
+    is_linear,
+    parse_condition,
+    parse_expression,
+    parse_model,
+    suggest,
+    walk,
+)
+from steepest.losses import LOSSES, loss_of
+from steepest.objective import (
+    FormulaKernel,
+    LeastSquares,
+    Objective,
+    centred,
+    formula_objective,
+    is_quadratic,
+    rescaled,
+    solve,
+)
+from steepest.operations import OPERATIONS
+from steepest.records import Problem, Vector
+from steepest.scaling import Scaling, find_scaling, scaled_columns
+from steepest.table import Selection, Table, read_table, select
+from steepest.xla import in_float64
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A problem ready to descend on.
+
+    `objective` is the formula on the rows; `moving` is what the descent runs on: the same, or its
+    quadratic where the model is linear in its weights. Weights are those of the scaled columns
+    where `scaling` is set.
+    """
+
+    problem: Problem
+    formula: Formula
+    columns: Mapping[str, Vector]
+    """As the descent sees them, on the rows that it learns from."""
+    plain_columns: Mapping[str, Vector]
+    row_numbers: npt.NDArray[np.int64]
+    objective: Objective
+    moving: Objective
+    solved: LeastSquares | None
+    held_out: Objective | None
+    start: Vector
+    reference_loss: float | None
+    """A loss of ordinary size: that of the best constant prediction, where it is not zero."""
+    fixed: Mapping[str, float]
+    bounds: Mapping[str, tuple[float, float]]
+    row_weight: Vector | None
+    scaling: Scaling | None = None
+    unit: Vector | None = None
+    """What each weight is counted in, where they were rescaled."""
+    held_out_columns: Mapping[str, Vector] | None = None
+
+    @property
+    def scale(self) -> float:
+        """A loss of ordinary size, against which divergence is judged."""
+        return self.reference_loss or 1.0
+
+    def in_user_units(self, weights: Vector) -> dict[str, float]:
+        """Weights (p,) of the descent -> weights by name for the columns as they are."""
+        back = weights if self.scaling is None else self.scaling.to_user(weights)
+        return self.objective.named(back)
+
+
+def prepare_fit(data: Any, text: str, options: Options) -> Setup:
+    """Read the data, parse the formula, build the objective. Raises SteepestError."""
+    check(options)
+    if options.loss not in LOSSES:
+        near = suggest(options.loss, LOSSES)
+        raise UsageError(
+            "This loss is not known.",
+            given=options.loss,
+            instead=f"Write {near[0]}." if near else f"Write one of {', '.join(LOSSES)}.",
+        )
+    table = read_table(data)
+    formula = parse_model(text, table.names, declared=(*options.start, *options.fix))
+    selection = _chosen_rows(table, formula, options)
+    gives = gives_of(formula, options)
+    problem = Problem(
+        command="fit",
+        formula=formula.text,
+        weights=formula.weights,
+        linear_in_weights=is_linear(formula.model, formula.weights),
+        loss=options.loss,
+        gives=gives,
+        target=None if formula.target is None else _text(formula),
+        columns=formula.columns,
+        source=table.source,
+        rows=selection.rows,
+        rows_read=table.rows,
+        missing=dict(selection.missing),
+        non_finite=dict(selection.non_finite),
+        excluded_by_where=selection.excluded_by_where,
+        doubtful_names=formula.doubtful,
+        sigma=options.sigma,
+    )
+    learning, held_out = _split(selection, options)
+    columns = {name: column[learning] for name, column in selection.columns.items()}
+    apart = (
+        {name: column[held_out] for name, column in selection.columns.items()}
+        if held_out is not None
+        else None
+    )
+    sigma = options.sigma
+    row_weight = None if sigma is None else row_weights(columns[sigma], sigma)
+    fixed, bounds = _held(options, formula)
+    names = tuple(name for name in formula.weights if name not in fixed)
+    start = draw_start(options, names, bounds)
+    setup = assemble(
+        replace(problem, rows=len(learning), validation_rows=selection.rows - len(learning)),
+        formula,
+        columns,
+        selection.row_numbers[learning],
+        start,
+        fixed=fixed,
+        bounds=bounds,
+        row_weight=row_weight,
+        held_out_columns=apart,
+        in_batches=options.batch_size is not None and options.batch_size < len(learning),
+    )
+    if options.rescale:
+        setup = with_own_units(setup)
+    if not options.standardize:
+        return setup
+    for name, given in (
+        ("--rescale", options.rescale),
+        ("--fix", options.fix),
+        ("--bounds", options.bounds),
+    ):
+        if given:
+            raise UsageError(
+                f"--standardize cannot be used together with {name}, which speaks of the weights "
+                "for the columns as they are.",
+                given=f"--standardize {name}",
+                instead="Leave one of them out.",
+            )
+    scaled = standardized(setup)
+    if scaled is None:
+        raise InputError(
+            "The columns of this formula cannot be scaled without changing the model.",
+            given=formula.text,
+            instead="Leave out --standardize, or write the formula so that each scaled column "
+            "stands in a part that is linear in its weights, such as a*x + b.",
+        )
+    return scaled
+
+
+def _text(formula: Formula) -> str:
+    from steepest.formula import to_text
+
+    return to_text(formula.target) if formula.target is not None else ""
+
+
+def _chosen_rows(table: Table, formula: Formula, options: Options) -> Selection:
+    keep = None
+    names = list(formula.columns)
+    if options.where is not None:
+        condition = parse_condition(options.where, table.names)
+        asked = [n.name for n in walk(condition) if isinstance(n, Column)]
+        keep = _holds(condition, {name: table.numbers(name) for name in asked})
+    if options.sigma is not None:
+        if options.sigma not in table.names:
+            near = suggest(options.sigma, table.names)
+            raise InputError(
+                "--sigma names a column that is not there.",
+                given=options.sigma,
+                instead=f"Did you mean {near[0]}?" if near else "Name a column of the data.",
+            )
+        names.append(options.sigma)
+    if not names:
+        raise InputError(
+            "The formula uses no column of the data.",
+            given=formula.text,
+            instead=f"Use a column: {', '.join(table.names[:8])}.",
+        )
+    return select(table, list(dict.fromkeys(names)), keep)
+
+
+@in_float64
+def _holds(condition: Any, columns: Mapping[str, Vector]) -> npt.NDArray[np.bool_]:
+    import jax.numpy as jnp
+
+    values = {name: jnp.asarray(column) for name, column in columns.items()}
+    found = np.asarray(evaluate(condition, values, OPERATIONS))
+    present = [np.isfinite(column) for column in columns.values()]
+    # A comparison with a missing value does not hold.
+    return np.logical_and.reduce([found.astype(bool), *present]) if present else found.astype(bool)
+
+
+def gives_of(formula: Formula, options: Options) -> Any:
+    """What the formula gives: under cross-entropy a logit or a probability, else a value."""
+    if options.loss != "cross-entropy":
+        return "value"
+    if options.gives != "auto":
+        return options.gives
+    model = formula.model
+    return "probability" if isinstance(model, Call) and model.function == "sigmoid" else "logit"
+
+
+def _split(selection: Selection, options: Options) -> tuple[Any, Any]:
+    rows = np.arange(selection.rows)
+    if options.validation is None:
+        return rows, None
+    count = round(options.validation * selection.rows)
+    if not 1 <= count <= selection.rows - 1:
+        raise InputError(
+            "This share for validation leaves no rows on one side.",
+            given=f"{options.validation:g} of {selection.rows} rows",
+            instead="Choose a share that holds out at least one row and keeps two.",
+        )
+    order = np.random.default_rng([options.seed, 2]).permutation(selection.rows)
+    return np.sort(order[count:]), np.sort(order[:count])
+
+
+def row_weights(sigma: Vector, column: str) -> Vector:
+    """1/σ² of each row (n,). Raises InputError where a standard deviation is not positive."""
+    if np.any(sigma <= 0):
+        raise InputError(
+            "The standard deviations of the rows must be positive.",
+            given=f"{float(np.min(sigma)):g} in column {column}",
+            instead="Leave such rows out with --where.",
+        )
+    return np.asarray(1.0 / sigma**2)
+
+
+def _known(names: Mapping[str, Any], formula: Formula, option: str) -> None:
+    for name in names:
+        if name not in formula.weights:
+            near = suggest(name, formula.weights)
+            raise InputError(
+                f"{option} names a weight that is not in the formula.",
+                given=name,
+                instead=f"Did you mean {near[0]}?"
+                if near
+                else f"The weights are {', '.join(formula.weights)}.",
+            )
+
+
+def _held(
+    options: Options, formula: Formula
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    _known(options.start, formula, "--start")
+    _known(options.fix, formula, "--fix")
+    _known(options.bounds, formula, "--bounds")
+    for name, value in (*options.start.items(), *options.fix.items()):
+        if not np.isfinite(value):
+            raise InputError(
+                f"The value of {name} is not a finite number.",
+                given=f"{value}",
+                instead="Write a number such as 0.5.",
+            )
+    for name, value in options.fix.items():
+        start = options.start.get(name, value)
+        low, high = options.bounds.get(name, (-np.inf, np.inf))
+        if start != value or not low <= value <= high:
+            other = f"start {start:g}" if start != value else f"bounds {low:g} to {high:g}"
+            raise InputError(
+                f"The weight {name} is held at a value that does not agree with its other options.",
+                given=f"{name} held at {value:g}, {other}",
+                instead="Leave one of the two out.",
+            )
+    return dict(options.fix), dict(options.bounds)
+
+
+def draw_start(
+    options: Options, names: tuple[str, ...], bounds: Mapping[str, tuple[float, float]]
+) -> Vector:
+    """Given values, the rest drawn from N(0, 1), one draw a weight in the order of the formula."""
+    drawn = np.random.default_rng(options.seed).normal(size=len(names))
+    start = np.array([options.start.get(n, v) for n, v in zip(names, drawn, strict=True)])
+    for index, name in enumerate(names):
+        low, high = bounds.get(name, (-np.inf, np.inf))
+        if low <= start[index] <= high:
+            continue
+        if name in options.start:
+            raise InputError(
+                f"The start of {name} lies outside its bounds.",
+                given=f"{name}={start[index]:g} with bounds {low:g} to {high:g}",
+                instead="Choose a start inside, or widen the bounds.",
+            )
+        inside = [edge for edge in (low, high) if np.isfinite(edge)]
+        start[index] = sum(inside) / len(inside)
+    return start
+
+
+def assemble(
+    problem: Problem,
+    formula: Formula,
+    columns: Mapping[str, Vector],
+    row_numbers: npt.NDArray[np.int64],
+    start: Vector,
+    *,
+    fixed: Mapping[str, float],
+    bounds: Mapping[str, tuple[float, float]],
+    row_weight: Vector | None,
+    held_out_columns: Mapping[str, Vector] | None,
+    in_batches: bool = False,
+) -> Setup:
+    """Build the objective, and its quadratic where there is one."""
+    loss, gives = problem.loss, problem.gives
+    objective = formula_objective(
+        formula,
+        columns,
+        loss=loss,
+        gives=gives,
+        row_weight=row_weight,
+        fixed=fixed,
+        bounds=bounds,
+    )
+    held_out = None
+    if held_out_columns is not None:
+        held_out = formula_objective(formula, held_out_columns, loss=loss, gives=gives, fixed=fixed)
+    solved = None
+    moving = objective
+    if is_quadratic(objective):
+        solved = solve(objective)
+        if not in_batches and held_out is None:
+            moving = centred(objective, solved)
+    return Setup(
+        problem=replace(problem, weights=objective.names),
+        formula=formula,
+        columns=columns,
+        plain_columns=columns,
+        row_numbers=row_numbers,
+        objective=objective,
+        moving=moving,
+        solved=solved,
+        held_out=held_out,
+        start=start,
+        reference_loss=_constant_loss(objective, problem),
+        fixed=fixed,
+        bounds=bounds,
+        row_weight=row_weight,
+        held_out_columns=held_out_columns,
+    )
+
+
+@in_float64
+def _constant_loss(objective: Objective, problem: Problem) -> float | None:
+    """Loss of the best constant prediction: the mean, or the median under mae.
+
+    Where that is zero, the target being constant, the loss of a prediction of zero; None where
+    that is zero as well.
+    """
+    if problem.loss is None:
+        return None
+    rows = objective.data["rows"]
+    target, weight = np.asarray(rows["target"]), rows["weight"]
+    middle = (
+        float(np.median(target))
+        if problem.loss in ("mae", "huber")
+        else float(np.average(target, weights=None if weight is None else np.asarray(weight)))
+    )
+    gives = problem.gives
+    if problem.loss == "cross-entropy":
+        gives = "probability"
+        middle = min(max(middle, 1e-12), 1 - 1e-12)
+    elif np.ptp(target) == 0:
+        middle = 0.0
+    constant = np.full(len(target), middle)
+    return float(loss_of(problem.loss, gives, constant, target, weight)) or None
+
+
+def standardized(setup: Setup) -> Setup | None:
+    """The same problem with its columns scaled, starting at the same model; None if impossible."""
+    if setup.scaling is not None or setup.unit is not None or setup.fixed or setup.bounds:
+        return None
+    scaling = find_scaling(setup.formula, setup.columns, setup.objective.names)
+    if scaling is None:
+        return None
+    columns = scaled_columns(setup.columns, scaling.columns)
+    apart = setup.held_out_columns
+    scaled = assemble(
+        replace(setup.problem, standardized=dict(scaling.columns)),
+        setup.formula,
+        columns,
+        setup.row_numbers,
+        scaling.to_scaled(setup.start),
+        fixed=setup.fixed,
+        bounds=setup.bounds,
+        row_weight=setup.row_weight,
+        held_out_columns=None if apart is None else scaled_columns(apart, scaling.columns),
+        in_batches=isinstance(setup.moving.kernel, FormulaKernel),
+    )
+    return replace(scaled, plain_columns=setup.columns, scaling=scaling)
+
+
+def with_own_units(setup: Setup) -> Setup:
+    """The same problem with each weight counted in a unit of its own.
+
+    The unit is one over the root of the curvature along that weight at the start: for squared
+    losses that of the predictions (JᵀJ), else of the Hessian's diagonal. Where there is none, it
+    is the size of the start. So a weight of 1e4 and one of 1e-4 can share a learning rate.
+    """
+    size = np.abs(setup.start)
+    fallback = np.where(size > 0, size, 1.0)
+    if setup.problem.loss is not None:
+        curvature = np.mean(setup.objective.jacobian(setup.start) ** 2, axis=0)
+    else:
+        curvature = np.abs(np.diag(hessian(setup.objective, setup.start)))
+    usable = np.isfinite(curvature) & (curvature > 0)
+    unit = np.where(usable, 1.0 / np.sqrt(np.where(usable, curvature, 1.0)), fallback)
+    return replace(
+        setup,
+        problem=replace(setup.problem, rescaled=setup.objective.named(unit)),
+        moving=rescaled(setup.moving, unit),
+        unit=unit,
+    )
+
+
+def prepare_minimize(text: str, options: Options) -> Setup:
+    """Parse an expression and build its objective. Raises SteepestError."""
+    check(options)
+    for name, value in (
+        ("--batch-size", options.batch_size),
+        ("--validation", options.validation),
+        ("--where", options.where),
+        ("--sigma", options.sigma),
+        ("--standardize", options.standardize or None),
+    ):
+        if value is not None:
+            raise UsageError(
+                f"{name} needs rows of data, and an expression has none.",
+                given=f"{name} {value}" if value is not True else name,
+                instead="Leave it out, or use steepest fit.",
+            )
+    formula = parse_expression(text, declared=(*options.start, *options.fix))
+    fixed, bounds = _held(options, formula)
+    names = tuple(name for name in formula.weights if name not in fixed)
+    problem = Problem(
+        command="minimize",
+        formula=formula.text,
+        weights=names,
+        linear_in_weights=is_linear(formula.model, formula.weights),
+    )
+    start = draw_start(options, names, bounds)
+    setup = assemble(
+        problem,
+        formula,
+        {},
+        np.zeros(0, dtype=np.int64),
+        start,
+        fixed=fixed,
+        bounds=bounds,
+        row_weight=None,
+        held_out_columns=None,
+    )
+    return with_own_units(setup) if options.rescale else setup

@@ -1,0 +1,260 @@
+"""What several checks read from the measurements. Nothing here measures."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TypeGuard
+
+import numpy as np
+
+from steepest.records import Goal, Measurements, Minimum, Spectrum, Vector
+from steepest.wording import count, escaped, number
+
+ADAPTIVE = frozenset({"adam", "adamw", "rmsprop", "adagrad"})
+"""Optimizers that scale each weight by itself."""
+
+LEVEL = 1e-9
+"""A curvature that takes a smaller share off the loss within the weights' size is a plateau's."""
+
+SMALL_GRADIENT = 1e-3
+"""A gradient this small beside the first one is nearly zero."""
+
+FLAT_FALL = 1e-3
+"""A step that takes a smaller share off the loss looks like none on a chart."""
+
+ILL = 1e3
+"""From this condition number on, one learning rate for all weights is slow."""
+
+FAR = 10
+"""So many times what counts as arrived is far from the minimum (10 % of the minimum)."""
+
+DOMINANT = 0.8
+"""A direction is called after a weight that has this much of its unit vector."""
+
+
+def is_finite(value: float | None) -> TypeGuard[float]:
+    """Tell whether a value was measured and is a finite number."""
+    return value is not None and math.isfinite(value)
+
+
+def plain(value: float | None) -> float | None:
+    """Turn a NumPy number into a Python one, for evidence that any JSON writer takes."""
+    return None if value is None else float(value)
+
+
+def length(gradient: Mapping[str, float]) -> float:
+    """Return the Euclidean norm; NaN where an entry is NaN."""
+    return math.hypot(*gradient.values())
+
+
+def diverged(m: Measurements) -> bool:
+    """Tell whether the descent left every bound."""
+    return m.descent.stopped == "diverged"
+
+
+def endless(m: Measurements) -> bool:
+    """Tell whether the descent went down and out: below its start, with no minimum to be found."""
+    if not diverged(m):
+        return False
+    fell = m.descent.final_loss < m.descent.first_loss
+    return (m.minimum is not None and m.minimum.unbounded) or (fell and lowest(m) is None)
+
+
+def lowest(m: Measurements) -> Minimum | None:
+    """Return the lowest minimum known, None where none is known or none exists."""
+    known = [
+        found
+        for found in (m.minimum, m.lower_minimum)
+        if found is not None
+        and math.isfinite(found.loss)
+        and not (found.unbounded or found.separable)
+    ]
+    return min(known, key=lambda found: found.loss, default=None)
+
+
+def about_minimum(goal: Goal | None) -> TypeGuard[Goal]:
+    """Tell whether the goal is to be near the minimum, and not just a loss that was seen."""
+    return goal is not None and math.isfinite(goal.loss) and goal.to.endswith("the minimum")
+
+
+def allowance(m: Measurements) -> float | None:
+    """How far above the minimum still counts as there; None where no minimum is known."""
+    found = lowest(m)
+    if found is None or m.minimum is None or not about_minimum(m.goal):
+        return None
+    allowed = m.goal.loss - m.minimum.loss
+    return allowed if math.isfinite(allowed) and allowed >= 0 else None
+
+
+def gap(m: Measurements) -> float | None:
+    """How far the final loss lies above the lowest one known."""
+    found = lowest(m)
+    if found is None or not math.isfinite(m.descent.final_loss):
+        return None
+    return m.descent.final_loss - found.loss
+
+
+def arrived(m: Measurements) -> bool:
+    """Tell whether the descent ended within the goal, where the goal is about the minimum."""
+    above, allowed = gap(m), allowance(m)
+    return (
+        not diverged(m)
+        and above is not None
+        and allowed is not None
+        # Either comparison may lose its last digit.
+        and (above <= allowed or (m.lower_minimum is None and _within_goal(m)))
+    )
+
+
+def _within_goal(m: Measurements) -> bool:
+    return m.goal is not None and m.descent.final_loss <= m.goal.loss
+
+
+def settled(m: Measurements) -> bool:
+    """Tell whether the gradient has nearly vanished, compared with the first one."""
+    if diverged(m):
+        return False
+    last, first = length(m.final_gradient), length(m.first_gradient)
+    if m.descent.stopped == "converged":
+        return True
+    return math.isfinite(last) and (last == 0 or last <= SMALL_GRADIENT * first)
+
+
+def in_local_minimum(m: Measurements) -> bool:
+    """Tell whether the descent settled above a lower minimum that is known."""
+    above = gap(m)
+    if m.lower_minimum is None or above is None or arrived(m) or at_saddle(m):
+        return False
+    allowed = allowance(m)
+    margin = 0.01 * abs(m.lower_minimum.loss) if allowed is None else allowed
+    return above > margin and settled(m)
+
+
+def spectrum_of(m: Measurements) -> Spectrum | None:
+    """Return the spectrum where every eigenvalue of it was measured."""
+    found = m.spectrum
+    if found is None or not len(found.values) or not found.measured:
+        return None
+    return found
+
+
+def at_saddle(m: Measurements) -> bool:
+    """Tell whether the gradient is nearly zero where the curvature is negative in a direction.
+
+    What a Newton step could still change, the sum of (v·g)²/|λ|, must be small as well, beside
+    what the descent gained and what is left to gain: in a curved valley the gradient may be short
+    while there is far to go.
+    """
+    found = spectrum_of(m)
+    if found is None or found.at != "end" or found.most_negative is None or not settled(m):
+        return False
+    if found.most_negative > -1e-8 * float(np.max(np.abs(found.values))):
+        return False
+    if found.preconditioned is None:
+        size = max(length(m.final_weights), 1.0)
+        moved = abs(m.descent.first_loss - m.descent.final_loss)
+        if -found.most_negative * size**2 < LEVEL * moved:
+            return False
+    if found.preconditioned is not None or len(found.vectors) != len(m.problem.weights):
+        return True
+    gradient = np.array([m.final_gradient.get(name, math.nan) for name in m.problem.weights])
+    if not np.any(gradient):
+        return True
+    clear = np.abs(found.values) > found.noise
+    with np.errstate(all="ignore"):
+        along = (found.vectors.T @ gradient)[clear]
+        reach = float(np.sum(along**2 / np.abs(found.values[clear])))
+    fallen, left = abs(m.descent.first_loss - m.descent.final_loss), gap(m)
+    at_stake = min(fallen, left) if left is not None and left > 0 else fallen
+    return reach <= SMALL_GRADIENT * at_stake
+
+
+def conditioning(m: Measurements) -> tuple[float, float, int] | None:
+    """Return the largest and the smallest positive curvature, and the column of the latter.
+
+    Directions along which the loss does not change at all are left out: they are SD202's.
+    """
+    found = spectrum_of(m)
+    if found is None or found.largest <= 0:
+        return None
+    flat = len(m.minimum.flat) if m.minimum is not None else 0
+    order = np.argsort(np.abs(found.values), kind="stable")
+    curved = [
+        int(column)
+        for column in (order[flat:] if found.complete else order)
+        if found.values[column] > found.noise
+    ]
+    if not curved or (not found.complete and found.smallest <= found.noise):
+        return None
+    last = min(curved, key=lambda column: float(found.values[column]))
+    smallest = float(found.values[last])
+    return (found.largest, smallest, last) if math.isfinite(found.largest / smallest) else None
+
+
+def leading_weight(vector: Vector, weights: tuple[str, ...]) -> str | None:
+    """Return the weight that a direction is mostly along; None where there is no such weight."""
+    if len(vector) != len(weights) or not np.all(np.isfinite(vector)):
+        return None
+    place = int(np.argmax(np.abs(vector)))
+    return weights[place] if abs(vector[place]) >= DOMINANT else None
+
+
+def combination(direction: Mapping[str, float]) -> dict[str, float]:
+    """Scale a direction so that its largest entry is 1; entries that are noise are left out.
+
+    >>> combination({"a": 0.8944, "b": -0.4472, "c": 1e-12})
+    {'a': 1.0, 'b': -0.5}
+    """
+    entries = {name: float(value) for name, value in direction.items() if math.isfinite(value)}
+    top = max(entries.values(), key=abs, default=0.0)
+    if top == 0:
+        return {}
+    return {
+        name: float(f"{value / top:.6g}")
+        for name, value in entries.items()
+        if abs(value / top) > 1e-6
+    }
+
+
+def place_of(weights: Mapping[str, float], most: int = 4) -> str:
+    """Write where a point is: x = 2, y = 3. Empty where it has too many weights to read."""
+    if not weights or len(weights) > most:
+        return ""
+    return ", ".join(f"{escaped(name)} = {number(value, 4)}" for name, value in weights.items())
+
+
+def broken_at_start(m: Measurements) -> bool:
+    """Tell whether the loss or its gradient was not finite before any step was taken."""
+    step = m.breakdown.step if m.breakdown is not None else m.descent.non_finite_step
+    return step == 0
+
+
+def first_broken(m: Measurements) -> str:
+    """Write where the first value appeared that is not a finite number."""
+    broken = m.breakdown
+    if broken is None:
+        step = m.descent.non_finite_step or 0
+        return f"the loss or its gradient is not a finite number from step {count(step)} on"
+    text = f"the first value that is not a finite number came at step {count(broken.step)}"
+    text += f", in {escaped(broken.where, 100)}"
+    if broken.weight is not None and broken.weight not in re.findall(r"\w+", broken.where):
+        text += f", for weight {escaped(broken.weight)}"
+    if broken.row is not None:
+        text += f", at row {count(broken.row)}"
+    return text
+
+
+def getting(to: str) -> str:
+    """Write the way to a goal: getting within 1 % of the minimum, or reaching some loss."""
+    return f"getting {to}" if to.startswith("within") else f"reaching {to or 'the goal'}"
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter; the rest stays as it is.
+
+    >>> sentence("the loss fell to 1e-05 at step A.")
+    'The loss fell to 1e-05 at step A.'
+    """
+    return text[:1].upper() + text[1:]

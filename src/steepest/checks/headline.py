@@ -1,0 +1,165 @@
+"""One sentence that says what matters most, with its numbers."""
+
+from __future__ import annotations
+
+from steepest.checks.facts import (
+    ADAPTIVE,
+    ILL,
+    arrived,
+    at_saddle,
+    broken_at_start,
+    conditioning,
+    diverged,
+    endless,
+    first_broken,
+    getting,
+    in_local_minimum,
+    lowest,
+    place_of,
+    sentence,
+    spectrum_of,
+)
+from steepest.checks.learning_rate import (
+    Rate,
+    anyone_arrives,
+    bounces,
+    grows_above_limit,
+    growth_in_words,
+    limit_in_words,
+    needs,
+    own_needs,
+)
+from steepest.checks.shape import directions
+from steepest.records import Measurements
+from steepest.wording import count, names, number, roughly, times, together
+
+
+def headline(m: Measurements, rate: Rate) -> str:
+    """Write the headline: what went wrong, else where the descent is and what is still to go."""
+    if endless(m):
+        return _no_minimum(m)
+    if rate.word == "too large":
+        return _too_large(m, rate)
+    if at_saddle(m) and not arrived(m):
+        return (
+            f"Stopped at a saddle point, not at a minimum: the loss is "
+            f"{number(m.descent.final_loss)} and still falls to both sides."
+        )
+    if m.minimum is not None and (m.minimum.unbounded or m.minimum.separable):
+        return _no_minimum(m)
+    if arrived(m):
+        return _arrived(m, rate)
+    if in_local_minimum(m):
+        return _local(m)
+    if rate.word == "too small" and rate.better is not None and m.rates is not None:
+        return (
+            f"The learning rate {number(m.descent.lr)} is too small: "
+            f"{needs(m.rates, rate.better)}, {own_needs(m.rates.own)}."
+        )
+    return _on_the_way(m, rate)
+
+
+def _no_minimum(m: Measurements) -> str:
+    final = number(m.descent.final_loss)
+    at = f"step {count(m.descent.final_step)}"
+    if m.minimum is not None and m.minimum.separable and m.minimum.loss > 0:
+        return (
+            "The loss has no minimum: a part of the rows can be told apart without an error, so "
+            f"weights grow for ever. It is {final} at {at}, and nears {number(m.minimum.loss)}."
+        )
+    if m.minimum is not None and m.minimum.separable:
+        return (
+            "The loss has no minimum: the classes can be told apart without an error, so the "
+            f"weights grow for ever. It is {final} at {at}, and nears 0 without reaching it."
+        )
+    if m.minimum is None and (m.breakdown is not None or m.descent.non_finite_step is not None):
+        # It went down and out of the numbers: whether it would have gone on is not known.
+        return sentence(
+            f"{first_broken(m)}; until then the loss fell to {final}, and no minimum is known."
+        )
+    if m.minimum is not None and not diverged(m):
+        return f"The loss has no minimum: it falls without end. It is {final} at {at}."
+    return f"The loss has no minimum: it falls without end, to {final} at {at}."
+
+
+def _too_large(m: Measurements, rate: Rate) -> str:
+    start = f"The learning rate {number(m.descent.lr)} is too large"
+    between = bounces(m)
+    proof = needs(m.rates, rate.better) if rate.better is not None and m.rates is not None else ""
+    if between is not None:
+        return f"{start}: {between}, while {proof}."
+    if m.rates is not None and not (diverged(m) or grows_above_limit(m)):
+        return f"{start}: {proof}, {own_needs(m.rates.own)}."
+    limit = limit_in_words(m)
+    grown = growth_in_words(m)
+    return f"{start}: {limit}, and {grown}." if limit else f"{start}: {grown}."
+
+
+def _arrived(m: Measurements, rate: Rate) -> str:
+    steps = count(m.descent.final_step, "step")
+    text = f"At the minimum: loss {number(m.descent.final_loss)} after {steps}"
+    if rate.word == "too small" and rate.better is not None and m.rates is not None:
+        return f"{text}, but the learning rate is too small: {needs(m.rates, rate.better)}."
+    if m.minimum is not None and m.minimum.flat:
+        weights = [
+            name
+            for name in m.problem.weights
+            if any(abs(direction.get(name, 0.0)) > 1e-6 for direction in m.minimum.flat)
+        ]
+        if len(weights) > 1:
+            return f"{text}, but {names(weights, 4)} are not the only weights that reach it."
+    return f"{text}."
+
+
+def _local(m: Measurements) -> str:
+    lower = lowest(m)
+    if lower is None:
+        return "In a local minimum."
+    here, there = together(m.descent.final_loss, lower.loss)
+    place_there = place_of(lower.weights)
+    where = f" at {place_there}" if place_there else " elsewhere"
+    return f"In a local minimum: the loss is {here} here, and {there}{where}."
+
+
+def _on_the_way(m: Measurements, rate: Rate) -> str:
+    found, between = lowest(m), bounces(m)
+    if between is not None:
+        lr = number(m.descent.lr)
+        return f"The learning rate {lr} is at the stability limit: {between}."
+    if rate.word == "just right":
+        start, joint = "The learning rate is right", ", but"
+    else:
+        reason = rate.reason or "no other learning rate was run"
+        start, joint = f"Whether the learning rate is right was not measured: {reason}", "."
+    if found is None:
+        first, last = together(m.descent.first_loss, m.descent.final_loss)
+        if broken_at_start(m):
+            return f"{start}; no minimum is known."
+        steps = count(m.descent.final_step, "step")
+        return f"{start}. The loss went from {first} to {last} in {steps}; no minimum is known."
+    here, there = together(m.descent.final_loss, found.loss)
+    if found.loss >= m.descent.final_loss:
+        return f"{start}. The loss is {number(m.descent.final_loss)}, the lowest one known."
+    if rate.word == "not measured" and m.rates is not None and not anyone_arrives(m.rates):
+        return f"The loss is {here}, the minimum is {there}, and {rate.reason}{_why(m)}."
+    return f"{start}{joint} {here} is not the minimum, {there} is{_why(m)}."
+
+
+def _why(m: Measurements) -> str:
+    """Write why it is not there yet, as far as that was measured."""
+    takes = ""
+    if m.forecast is not None and m.forecast.steps is not None:
+        takes = f"{getting(m.forecast.to)} takes {roughly(m.forecast.steps, 'step')}"
+        if m.forecast.steps <= m.descent.final_step:
+            takes += ", but the descent did not stay there"
+    curved, found = conditioning(m), spectrum_of(m)
+    if curved is None or curved[0] / curved[1] < ILL:
+        return f": {takes}" if takes else ""
+    ratio = times(curved[0] / curved[1])
+    if m.descent.optimizer in ADAPTIVE or (found is not None and found.preconditioned is not None):
+        steeper = f"the curvature is {ratio} larger along one direction than along another"
+        return f": {steeper}, and {takes}" if takes else f": {steeper}"
+    fast, slow = directions(m)
+    who = f"{fast} and {slow}" if fast is not None else "different directions"
+    apart = f"{who} need learning rates {ratio} apart"
+    return f": {apart}, so {takes}" if takes else f": {apart}"

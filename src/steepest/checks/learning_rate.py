@@ -1,0 +1,332 @@
+"""The learning rate's three words, and SD101 to SD103."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from steepest.checks.facts import (
+    FLAT_FALL,
+    arrived,
+    broken_at_start,
+    diverged,
+    endless,
+    first_broken,
+    is_finite,
+    plain,
+    sentence,
+)
+from steepest.records import Finding, Goal, Measurements, RateStudy, RateTrial, Word
+from steepest.wording import count, number, percent, roughly, times
+
+FEWER = 10
+"""Another learning rate is better where it needs at most one step for so many of these."""
+
+EDGE = 0.02
+"""Within this share of the stability limit the learning rate is at the edge."""
+
+SAME = 1e-3
+"""Within this share two learning rates are said to be the same."""
+
+ABOUT = 1.5
+"""A factor that is the number of rows times or divided by less than this is about as large."""
+
+LEAST_ROWS = 10
+"""With fewer rows a factor of about their number may well be chance."""
+
+TURNING = -0.9
+"""Cosine between two steps, below which the second undoes most of the first."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The word about the learning rate; `better` is the run that proves it, where one does."""
+
+    word: Word
+    better: RateTrial | None = None
+    reason: str | None = None
+    """Why it was not measured, without a full stop."""
+
+
+def judge_rate(m: Measurements) -> Rate:
+    """Say one of the three words, or that it was not measured.
+
+    Too large: diverged; or above the stability limit with a growing loss; or a smaller learning
+    rate that was run reaches the goal in at most a tenth of the steps. Too small: a larger one
+    that was run does so. Just right: neither.
+
+    A descent that fell without end, or that could not take its first step, says nothing about its
+    learning rate. Neither does a goal that no learning rate reached.
+    """
+    if endless(m):
+        return Rate("not measured", reason="the loss fell without end")
+    if diverged(m) and broken_at_start(m):
+        return Rate("not measured", reason="the start itself gives no finite number")
+    better = _better(m.rates) if m.rates is not None else None
+    own = m.rates.own.lr if m.rates is not None else math.nan
+    if diverged(m) or grows_above_limit(m):
+        return Rate("too large", better if better is not None and better.lr < own else None)
+    if m.rates is None:
+        return Rate("not measured", reason=_reason(m))
+    if better is not None:
+        return Rate("too large" if better.lr < own else "too small", better)
+    if not _answers(m.rates):
+        return Rate("not measured", reason=_reason(m))
+    if not anyone_arrives(m.rates):
+        return Rate("not measured", reason=_nobody(m.rates))
+    return Rate("just right")
+
+
+def _reason(m: Measurements) -> str:
+    given = m.not_measured.get("rates", "").strip().rstrip(".")
+    return given or "no other learning rate was run"
+
+
+def anyone_arrives(study: RateStudy) -> bool:
+    """Tell whether any learning rate, this one included, reached the goal."""
+    return any(trial.steps is not None for trial in (study.own, *_others(study)))
+
+
+def _nobody(study: RateStudy) -> str:
+    """Write that no learning rate gets there, in the steps that each of them had."""
+    alive = [trial for trial in (study.own, *_others(study)) if not trial.diverged]
+    limits = [trial.limit for trial in alive if trial.limit is not None]
+    within = f" in {roughly(min(limits), 'step')}" if limits else ""
+    return f"no learning rate that was tried {_gets(study.goal)}{within}"
+
+
+def grows_above_limit(m: Measurements) -> bool:
+    """Tell whether the learning rate is above the stability limit and the loss is growing."""
+    return above_limit(m) and m.descent.growing
+
+
+def above_limit(m: Measurements) -> bool:
+    """Tell whether the learning rate is above a stability limit that was measured."""
+    return is_finite(m.stability_limit) and m.descent.lr > m.stability_limit
+
+
+def _is_better(trial: RateTrial, own: RateTrial) -> bool:
+    if trial.steps is None or trial.steps < 1 or trial.diverged:
+        return False
+    if not math.isfinite(trial.lr) or trial.lr == own.lr:
+        return False
+    if own.steps is None and own.diverged:
+        return True
+    # Where the own rate never arrived, the steps that it was given are what it needs at least.
+    needed = own.steps if own.steps is not None else own.limit
+    return needed is None or trial.steps * FEWER <= needed
+
+
+def _others(study: RateStudy) -> tuple[RateTrial, ...]:
+    return study.trials if study.best is None else (*study.trials, study.best)
+
+
+def _better(study: RateStudy) -> RateTrial | None:
+    """Return the quickest trial that was run and needs at most a tenth of the steps."""
+    run = [trial for trial in _others(study) if trial.measured and _is_better(trial, study.own)]
+    return min(run, key=lambda trial: trial.steps or 0, default=None)
+
+
+def _answers(study: RateStudy) -> bool:
+    """Tell whether the study is enough to say that no learning rate is much better."""
+    if study.own.steps is not None and study.own.steps < FEWER:
+        return True  # No descent takes less than a step.
+    others = [
+        trial for trial in _others(study) if math.isfinite(trial.lr) and trial.lr != study.own.lr
+    ]
+    # A better one that only the closed form knows was not run, so it proves nothing either way.
+    return bool(others) and not any(_is_better(trial, study.own) for trial in others)
+
+
+def needs(study: RateStudy, trial: RateTrial) -> str:
+    """Write how soon a trial gets there: 3.54e-05 gets within 1 % of the minimum in 12 steps."""
+    lr = number(trial.lr, 3)
+    if lr == number(study.own.lr, 3):
+        lr = number(trial.lr)
+    return f"{lr} {_gets(study.goal)} in {roughly(trial.steps or 0, 'step')}"
+
+
+def _gets(goal: Goal) -> str:
+    within = goal.to.startswith("within")
+    return f"gets {goal.to}" if within else f"reaches {goal.to or number(goal.loss)}"
+
+
+def own_needs(own: RateTrial) -> str:
+    """Write how soon the learning rate in use gets there."""
+    if own.steps is not None:
+        return f"this one needs {roughly(own.steps)}"
+    if own.diverged:
+        return "this one diverges"
+    if own.limit is None:
+        return "this one never does"
+    return f"this one did not in {roughly(own.limit, 'step')}"
+
+
+def _evidence(m: Measurements, rate: Rate) -> dict[str, object]:
+    found: dict[str, object] = {
+        "lr": plain(m.descent.lr),
+        "stability_limit": plain(m.stability_limit),
+    }
+    if m.rates is not None:
+        found["steps"] = m.rates.own.steps
+        found["goal"] = plain(m.rates.goal.loss)
+        found["to"] = m.rates.goal.to
+    if rate.better is not None:
+        found["better_lr"] = plain(rate.better.lr)
+        found["better_steps"] = rate.better.steps
+    return found
+
+
+_PLACES = {"start": "at the start", "end": "where it ended", "minimum": "at the minimum"}
+
+
+def limit_in_words(m: Measurements) -> str:
+    """Write what the stability limit is; empty where it is unknown or not passed."""
+    if not above_limit(m) or m.stability_limit is None:
+        return ""
+    moving = "every step overshoots" if m.descent.optimizer == "gd" else "the steps grow"
+    return f"above {number(m.stability_limit)} {moving}{_where(m)}"
+
+
+def _where(m: Measurements) -> str:
+    """Where a limit was measured, if it is not the same everywhere."""
+    constant = m.problem.linear_in_weights and m.problem.loss == "mse"
+    return "" if constant or m.spectrum is None else f" {_PLACES[m.spectrum.at]}"
+
+
+def growth_in_words(m: Measurements) -> str:
+    """Write how the loss went up, or stopped being a number."""
+    tenfold, broken = m.descent.tenfold_step, m.descent.non_finite_step
+    # A loss that is not a number counts as passed, but nobody saw it grow.
+    if tenfold is not None and (broken is None or tenfold < broken):
+        return f"the loss passed ten times its start at step {count(tenfold)}"
+    if broken is not None or m.breakdown is not None:
+        return first_broken(m)
+    last, step = number(m.descent.final_loss), count(m.descent.final_step)
+    if m.descent.final_loss < m.descent.first_loss and m.descent.lowest_step:
+        low = f"{number(m.descent.lowest_loss)} at step {count(m.descent.lowest_step)}"
+        return f"the loss has risen from {low} to {last} at step {step}"
+    first = number(m.descent.first_loss)
+    return f"the loss went from {first} to {last} in {count(m.descent.final_step, 'step')}"
+
+
+def too_large(m: Measurements) -> Iterator[Finding]:
+    """SD101: the descent diverges, or a much smaller learning rate is much quicker."""
+    rate = judge_rate(m)
+    if rate.word != "too large":
+        return
+    lr = number(m.descent.lr)
+    evidence = _evidence(m, rate)
+    if not (diverged(m) or grows_above_limit(m)):
+        # Where the weights visibly bounce at the limit, SD103 says it better.
+        if m.rates is not None and rate.better is not None and not _at_edge(m):
+            text = f"The learning rate {lr} is too large: {needs(m.rates, rate.better)}"
+            yield Finding("SD101", "warning", f"{text}, {own_needs(m.rates.own)}.", evidence)
+        return
+    evidence |= {
+        "tenfold_step": m.descent.tenfold_step,
+        "non_finite_step": m.descent.non_finite_step,
+        "first_loss": plain(m.descent.first_loss),
+        "final_loss": plain(m.descent.final_loss),
+    }
+    text = f"The learning rate {lr} is too large: "
+    summed = ""
+    if above_limit(m) and m.stability_limit is not None:
+        ratio = m.descent.lr / m.stability_limit if m.stability_limit > 0 else math.inf
+        evidence["ratio"] = ratio
+        known = f"{number(m.stability_limit)}{_where(m)}"
+        text += f"it is {times(ratio)} the stability limit, {known}. "
+        text += sentence(growth_in_words(m))
+        summed = summed_in_words(m, ratio)
+    else:
+        text += growth_in_words(m)
+    tenfold, broken = m.descent.tenfold_step, m.descent.non_finite_step
+    if tenfold is not None and broken is not None and tenfold < broken:
+        text += f" and was no longer a finite number at step {count(broken)}"
+    yield Finding("SD101", "error", f"{text}.{summed}", evidence)
+
+
+def too_small(m: Measurements) -> Iterator[Finding]:
+    """SD102: a larger learning rate needs at most a tenth of the steps."""
+    rate = judge_rate(m)
+    if rate.word != "too small" or rate.better is None or m.rates is None:
+        return
+    text = (
+        f"The learning rate {number(m.descent.lr)} is too small: "
+        f"{needs(m.rates, rate.better)}, {own_needs(m.rates.own)}."
+    )
+    ratio = rate.better.lr / m.descent.lr if m.descent.lr > 0 else math.inf
+    text += summed_in_words(m, ratio)
+    yield Finding("SD102", "warning", text, _evidence(m, rate))
+
+
+def summed_in_words(m: Measurements, ratio: float) -> str:
+    """Write what a factor of about the number of rows may come from: a sum in place of a mean."""
+    rows = m.problem.rows
+    if rows is None or rows < LEAST_ROWS or not 1 / ABOUT <= ratio / rows <= ABOUT:
+        return ""
+    return (
+        f" The factor is about the number of rows, {count(rows)}: a loss that is the sum over the "
+        "rows, and not their mean as here, needs a learning rate smaller by as much."
+    )
+
+
+def _at_edge(m: Measurements) -> bool:
+    limit, turn = m.stability_limit, m.descent.turn
+    return (
+        is_finite(limit)
+        and limit > 0
+        and abs(m.descent.lr / limit - 1) <= EDGE
+        and turn is not None
+        and turn < TURNING
+        and not diverged(m)
+        and not grows_above_limit(m)
+    )
+
+
+def bounces(m: Measurements) -> str | None:
+    """Write between what the weights bounce; None where they do not, or the loss still falls.
+
+    The next point of plain descent on all rows is known without taking the step: w - lr * g.
+    """
+    fall = m.descent.recent_fall
+    if not _at_edge(m) or arrived(m) or fall is None or not abs(fall) < FLAT_FALL:
+        return None
+    moves = {name: m.descent.lr * m.final_gradient.get(name, math.nan) for name in m.final_weights}
+    known = m.descent.optimizer == "gd" and m.settings.batch_size is None and moves
+    if not known or not all(math.isfinite(move) for move in moves.values()):
+        return "the weights bounce to and fro"
+    name = max(moves, key=lambda weight: abs(moves[weight]))
+    ends = sorted((m.final_weights[name], m.final_weights[name] - moves[name]))
+    return f"{name} bounces between {number(ends[0])} and {number(ends[1])}"
+
+
+def at_the_edge(m: Measurements) -> Iterator[Finding]:
+    """SD103: the learning rate is at the stability limit and the weights jump to and fro."""
+    if not _at_edge(m) or m.stability_limit is None:
+        return
+    rate = judge_rate(m)
+    ratio = m.descent.lr / m.stability_limit
+    lr, limit = number(m.descent.lr), number(m.stability_limit)
+    at = "" if abs(ratio - 1) <= SAME else f"{percent(ratio, 3)} of "
+    at = f"The learning rate {lr} is {at or 'at '}the stability limit {limit}"
+    evidence = _evidence(m, rate) | {
+        "ratio": ratio,
+        "turn": plain(m.descent.turn),
+        "recent_fall": plain(m.descent.recent_fall),
+    }
+    between = bounces(m)
+    undoes = f"{at}, and every step undoes most of the one before"
+    if between is not None:
+        text = f"{at}: {between}, and the loss neither falls nor grows."
+        yield Finding("SD103", "warning", text, evidence)
+    elif rate.word == "too large" and rate.better is not None and m.rates is not None:
+        quicker = f"{needs(m.rates, rate.better)}, {own_needs(m.rates.own)}"
+        yield Finding("SD103", "warning", f"{undoes}: {quicker}.", evidence)
+    elif m.descent.final_loss < m.descent.first_loss:
+        text = f"{undoes}. The loss has fallen all the same, so this is normal."
+        yield Finding("SD103", "info", text, evidence)
+    else:
+        text = f"{undoes}, without a lower loss."
+        yield Finding("SD103", "warning", text, evidence)

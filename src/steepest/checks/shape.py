@@ -1,0 +1,286 @@
+"""The shape of the loss where the descent went: SD201 to SD206."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from steepest.checks.facts import (
+    ADAPTIVE,
+    FAR,
+    FLAT_FALL,
+    ILL,
+    allowance,
+    arrived,
+    at_saddle,
+    combination,
+    conditioning,
+    diverged,
+    gap,
+    getting,
+    in_local_minimum,
+    leading_weight,
+    length,
+    lowest,
+    place_of,
+    plain,
+    spectrum_of,
+)
+from steepest.checks.learning_rate import bounces
+from steepest.records import Finding, Measurements, Severity
+from steepest.wording import (
+    count,
+    escaped,
+    listed,
+    number,
+    percent,
+    roughly,
+    times,
+    together,
+)
+
+UNEVEN = 100
+"""From this one on it is worth a word, where the descent has not arrived."""
+
+MANY_STEPS = 1000
+
+MOST_FLAT = 3
+"""So many flat directions get a finding of their own."""
+
+
+def ill_conditioned(m: Measurements) -> Iterator[Finding]:
+    """SD201: the curvature differs so much between directions that no learning rate suits all."""
+    found, curved = spectrum_of(m), conditioning(m)
+    if found is None or curved is None:
+        return
+    largest, smallest, last = curved
+    condition = largest / smallest
+    if condition < UNEVEN:
+        return
+    there = arrived(m)
+    slow = m.forecast is not None and (m.forecast.steps or 0) >= MANY_STEPS
+    if condition < ILL and there:
+        return
+    first_weight = leading_weight(found.vectors[:, 0], m.problem.weights)
+    last_weight = leading_weight(found.vectors[:, last], m.problem.weights)
+    evidence: dict[str, object] = {
+        "condition": float(condition),
+        "largest": float(largest),
+        "smallest": float(smallest),
+        "residual": found.residual,
+        "at": found.at,
+        "preconditioned": found.preconditioned,
+        "most_curved_weight": first_weight,
+        "least_curved_weight": last_weight,
+    }
+    apart = f"{times(condition)} apart"
+    here = (
+        f"The curvature is {number(largest, 5)} along one direction of the weights and "
+        f"{number(smallest, 3)} along another"
+    )
+    if found.preconditioned is not None:
+        sentence = f"{here}, {apart}, even after {found.preconditioned} has scaled each weight."
+    elif m.descent.optimizer in ADAPTIVE:
+        sentence = f"{here}, {apart}."
+    else:
+        fast, slowly = directions(m)
+        if fast is None:
+            sentence = f"{here}, so those two directions need learning rates {apart}."
+        else:
+            sentence = (
+                f"{here}, so {fast} and {slowly} need learning rates {apart}: with one for both, "
+                f"{fast} is learned fast and {slowly} slowly."
+            )
+    severity: Severity = "warning" if condition >= ILL and (slow or not there) else "info"
+    yield Finding("SD201", severity, sentence, evidence)
+
+
+def directions(m: Measurements) -> tuple[str, str] | tuple[None, None]:
+    """Return the weights along which the loss is most and least curved, where they differ."""
+    found, curved = spectrum_of(m), conditioning(m)
+    if found is None or curved is None:
+        return None, None
+    first = leading_weight(found.vectors[:, 0], m.problem.weights)
+    last = leading_weight(found.vectors[:, curved[2]], m.problem.weights)
+    if first is None or last is None or first == last:
+        return None, None
+    return escaped(first), escaped(last)
+
+
+def not_identifiable(m: Measurements) -> Iterator[Finding]:
+    """SD202: the loss does not change along a combination of weights."""
+    if m.minimum is None or m.minimum.unbounded:
+        return
+    seen = m.minimum.flat
+    for direction in seen[:MOST_FLAT]:
+        entries = combination(direction)
+        if entries:
+            evidence: dict[str, object] = {
+                "direction": entries,
+                "combination": as_sum(entries),
+                "flat_directions": len(seen),
+            }
+            yield Finding("SD202", "warning", _flat_sentence(m, entries), evidence)
+
+
+def _flat_sentence(m: Measurements, entries: Mapping[str, float]) -> str:
+    fits = m.problem.command == "fit"
+    unchanged = "changes no prediction" if fits else "leaves the loss as it is"
+    source = "the data" if fits else "the loss"
+    top = next(name for name, value in entries.items() if value == 1.0)
+    others = [(name, value) for name, value in entries.items() if name != top]
+    if not others:
+        return f"Changing {escaped(top)} {unchanged}, so {source} cannot tell what it should be."
+    moves = [
+        f"{'raising' if value > 0 else 'lowering'} {escaped(name)} by {number(abs(value), 4)}"
+        for name, value in others
+    ]
+    return (
+        f"Raising {escaped(top)} by 1 while {listed(moves, 3)} {unchanged}, "
+        f"so {source} cannot tell them apart."
+    )
+
+
+def as_sum(entries: Mapping[str, float]) -> str:
+    """Write a combination of weights: a - 0.5*b."""
+    text = ""
+    for name, value in entries.items():
+        size = "" if abs(value) == 1 else f"{number(abs(value), 4)}*"
+        sign = "-" if value < 0 else "+"
+        text += f" {sign} {size}{name}" if text else f"{'-' if value < 0 else ''}{size}{name}"
+    return text
+
+
+def saddle(m: Measurements) -> Iterator[Finding]:
+    """SD203: the gradient is nearly zero, and the loss falls to both sides."""
+    found = spectrum_of(m)
+    if found is None or not at_saddle(m):
+        return
+    vector = found.vectors[:, -1]
+    names = m.problem.weights
+    known = found.preconditioned is None and len(vector) == len(names)
+    direction = combination(dict(zip(names, vector, strict=True))) if known else {}
+    weight = leading_weight(vector, names) if known else None
+    if weight is not None:
+        along, way = f" along {escaped(weight)}", f"a small step in {escaped(weight)}"
+    elif direction:
+        # Four names are enough to see what moves.
+        shown = dict(sorted(direction.items(), key=lambda entry: -abs(entry[1]))[:4])
+        along, way = "", f"a small step along {escaped(as_sum(shown), 200)}"
+    else:
+        along, way = "", "a small step that way"
+    sentence = (
+        f"The gradient is nearly zero, but this is a saddle point and not a minimum: the "
+        f"curvature is {number(found.smallest, 4)}{along}, so {way}, either way, lowers the loss."
+    )
+    escape = m.escape
+    if escape is not None:
+        name = max(escape.direction, key=lambda key: abs(escape.direction[key]))
+        by = escape.by * escape.direction[name]
+        rest = "" if weight is not None or len(escape.direction) == 1 else " and the rest with it"
+        sentence += (
+            f" A step there that moves {escaped(name)} by {number(by, 3)}{rest} takes "
+            f"{number(-escape.change, 3)} off it: start again from there."
+        )
+    evidence = {
+        "most_negative": found.smallest,
+        "direction": direction,
+        "escape": None
+        if escape is None
+        else {
+            "direction": dict(escape.direction),
+            "by": plain(escape.by),
+            "loss_change": plain(escape.change),
+        },
+        "gradient_norm": length(m.final_gradient),
+        "first_gradient_norm": length(m.first_gradient),
+        "residual": found.residual,
+    }
+    yield Finding("SD203", "warning", sentence, evidence)
+
+
+def local_minimum(m: Measurements) -> Iterator[Finding]:
+    """SD204: the descent settles above a lower minimum that is known."""
+    lower = lowest(m)
+    if lower is None or not in_local_minimum(m):
+        return
+    here, there = together(m.descent.final_loss, lower.loss)
+    place = place_of(lower.weights)
+    sentence = (
+        f"This is a local minimum: the loss is {here} here, and {there} at another one"
+        f"{f', at {place}' if place else ''}."
+    )
+    evidence = {
+        "loss": plain(m.descent.final_loss),
+        "lower_loss": plain(lower.loss),
+        "lower_weights": {name: float(value) for name, value in lower.weights.items()},
+        "found_by": lower.found_by,
+    }
+    yield Finding("SD204", "warning", sentence, evidence)
+
+
+def is_far(m: Measurements) -> bool:
+    """Tell whether the final loss is well above the minimum."""
+    above, allowed, found = gap(m), allowance(m), lowest(m)
+    if above is None or allowed is None or found is None or diverged(m):
+        return False
+    if not above > 0 or above < FAR * allowed:
+        return False
+    # Of a minimum at zero everything is far, so there the distance is measured by the start, or
+    # by what the best constant would leave.
+    if allowed > 0.011 * abs(found.loss):
+        scale = m.reference_loss
+        if scale is None or not math.isfinite(scale):
+            scale = m.descent.first_loss - found.loss
+        return above >= 1e-3 * scale
+    return True
+
+
+def looks_flat(m: Measurements) -> Iterator[Finding]:
+    """SD205: the loss has all but stopped falling, and the minimum is far below."""
+    fall, found, above = m.descent.recent_fall, lowest(m), gap(m)
+    if fall is None or found is None or above is None or not abs(fall) < FLAT_FALL:
+        return
+    # There the loss is flat for a reason of its own.
+    if not is_far(m) or at_saddle(m) or in_local_minimum(m) or bounces(m) is not None:
+        return
+    here, there = together(m.descent.final_loss, found.loss)
+    took = f"took only {percent(fall)} off the loss" if fall > 0 else "took nothing off the loss"
+    sentence = f"The last step {took}, so it looks settled at {here}, but the minimum is {there}."
+    if m.forecast is not None and m.forecast.steps is not None:
+        steps = roughly(m.forecast.steps, "step")
+        sentence = f"{sentence[:-1]}, and {getting(m.forecast.to)} takes {steps}."
+    evidence = {
+        "recent_fall": plain(fall),
+        "loss": plain(m.descent.final_loss),
+        "minimum": plain(found.loss),
+        "gap": plain(above),
+        "forecast_steps": m.forecast.steps if m.forecast is not None else None,
+    }
+    severity: Severity = "error" if above >= abs(found.loss) else "warning"
+    yield Finding("SD205", severity, sentence, evidence)
+
+
+def at_minimum(m: Measurements) -> Iterator[Finding]:
+    """SD206: the descent has arrived."""
+    found = lowest(m)
+    if found is None or m.goal is None or not arrived(m):
+        return
+    loss = number(m.descent.final_loss)
+    when = f"after {count(m.descent.final_step, 'step')}"
+    reached = m.descent.goal_step
+    if reached is not None and reached < m.descent.final_step:
+        when += f" and {m.goal.to} since step {count(reached)}"
+    sentence = (
+        f"This is the minimum: the loss is {loss} {when}, and the lowest one known is "
+        f"{number(found.loss)}."
+    )
+    evidence = {
+        "loss": plain(m.descent.final_loss),
+        "minimum": plain(found.loss),
+        "gap": plain(gap(m)),
+        "goal": plain(m.goal.loss),
+        "goal_step": reached,
+        "found_by": found.found_by,
+    }
+    yield Finding("SD206", "info", sentence, evidence)

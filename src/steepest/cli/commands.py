@@ -1,0 +1,113 @@
+"""The commands, each with its options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from steepest import __version__
+from steepest.cli import options
+from steepest.cli.failures import Commands
+from steepest.cli.runs import runs
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+# The first character keeps click from filling the lines.
+_EXAMPLES = """\b
+Examples:
+  steepest fit data.csv "speed ~ a*time**2 + b*time + c" --lr 1e-5
+  steepest minimize "x**2" --start x=3
+  steepest sweep data.csv "speed ~ a*time**2 + b*time + c" --lr 1e-6:1e-4:41
+  steepest explain SD201"""
+
+
+@click.group(cls=Commands, context_settings=_CONTEXT, epilog=_EXAMPLES)
+@click.version_option(__version__, prog_name="steepest", message="%(prog)s %(version)s")
+def steepest() -> None:
+    """A debugger for gradient descent.
+
+    It runs a descent, shows what every gradient means, and says whether the learning rate is too
+    small, just right or too large, and why.
+    """
+
+
+@steepest.command(cls=options.Expressive, short_help="Fit a formula to data, and explain it.")
+@click.argument("data", metavar="DATA", required=False)
+@click.argument("formula", metavar="FORMULA", required=False)
+@options.rows
+@options.descent
+@options.keeping
+@options.showing
+def fit(data: str | None, formula: str | None, **given: Any) -> None:
+    """Fit FORMULA to the rows of DATA by gradient descent, and explain it.
+
+    DATA is a .csv, .tsv or .parquet file, a folder or glob of Parquet files, or - for CSV on
+    standard input.
+
+    FORMULA is "target ~ model". Names in it that are no columns are weights. A column whose name
+    is no identifier stands in backticks. Quote the formula for your shell.
+
+    With --resume, both are those of the kept run and may be left out.
+    """
+    from steepest.cli.running import show_fit
+
+    _require(given, DATA=data, FORMULA=formula)
+    show_fit(data, formula, given)
+
+
+@steepest.command(cls=options.Expressive, short_help="Minimize an expression, and explain it.")
+@click.argument("expression", metavar="EXPRESSION", required=False)
+@options.descent
+@options.keeping
+@options.showing
+def minimize(expression: str | None, **given: Any) -> None:
+    """Minimize EXPRESSION over its variables by gradient descent, and explain it.
+
+    EXPRESSION is for example "x**2" or "(1-x)**2 + 100*(y-x**2)**2". Quote it for your shell.
+    """
+    from steepest.cli.running import show_minimize
+
+    _require(given, EXPRESSION=expression)
+    show_minimize(expression, given)
+
+
+@steepest.command(cls=options.Expressive, short_help="Try many learning rates on a fit.")
+@click.argument("data", metavar="DATA")
+@click.argument("formula", metavar="FORMULA")
+@options.learning_from
+@options.sweeping
+@options.as_json
+def sweep(data: str, formula: str, **given: Any) -> None:
+    """Fit FORMULA to the rows of DATA with many learning rates at once.
+
+    It shows how many steps each takes to within 1 % of the minimum, which are too small, just
+    right and too large, and where the predicted stability limit lies. DATA and FORMULA are those
+    of steepest fit.
+    """
+    from steepest.cli.running import show_sweep
+
+    show_sweep(data, formula.strip(), given)
+
+
+def _require(given: dict[str, Any], **arguments: str | None) -> None:
+    """What a new run needs; one that goes on has it already."""
+    for name, value in arguments.items():
+        if value is None and given["resume"] is None:
+            raise click.UsageError(f"Missing argument '{name}'.", click.get_current_context())
+
+
+@steepest.command(short_help="Show the page about a check, or list the checks.")
+@click.argument("code", metavar="[CODE]", required=False)
+def explain(code: str | None) -> None:
+    """Show the page about the check CODE; without CODE, the list of checks."""
+    from steepest.cli.explaining import show_checks, show_page
+
+    if code is None:
+        show_checks()
+    else:
+        show_page(code)
+
+
+steepest.add_command(runs)

@@ -1,0 +1,90 @@
+"""What a user sees when something is wrong: one sentence on standard error, and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import sys
+import textwrap
+from typing import Any, TextIO
+
+import click
+
+from steepest.errors import FormulaError, SteepestError
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that turns errors into messages, and offers the nearest command."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. Ctrl-C before anything was done ends with 130."""
+        try:
+            return super().invoke(ctx)
+        except SteepestError as error:
+            report(error, sys.stderr)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Interrupted before anything was done.", err=True)
+            ctx.exit(INTERRUPTED)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command; for one that does not exist, the nearest is offered."""
+        name = args[0]
+        if name.startswith("-") or self.get_command(ctx, name) is not None:
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"{ctx.command_path} --help lists them."
+        raise click.UsageError(f"There is no command {_visible(name)!r}. {hint}", ctx)
+
+
+def report(error: SteepestError, stream: TextIO) -> None:
+    """Print the message, wrapped to the terminal; a formula keeps its caret."""
+    columns, ascii_only = _room(stream)
+    click.echo("\n".join(lines_of(error, columns, ascii_only)), file=stream)
+
+
+def note(text: str, stream: TextIO) -> None:
+    """Print something to know that is no error, wrapped to the terminal."""
+    columns, ascii_only = _room(stream)
+    click.echo("\n".join(_wrapped(text, columns, ascii_only, "Note")), file=stream)
+
+
+def _room(stream: TextIO) -> tuple[int, bool]:
+    columns = shutil.get_terminal_size((80, 24)).columns if stream.isatty() else 80
+    return max(20, columns), "utf" not in (stream.encoding or "utf-8").lower()
+
+
+def lines_of(error: SteepestError, columns: int, ascii_only: bool = False) -> list[str]:
+    """The message, wrapped to so many columns, with nothing in it that steers a terminal."""
+    if not isinstance(error, FormulaError) or error.column is None:
+        return _wrapped(error.message, columns, ascii_only)
+    text = error.message.split("\n", 1)[0]
+    room = columns - 2
+    # The place in the formula stands in the middle where the formula is longer than the line.
+    first = max(0, min(error.column - room // 2, len(error.formula) - room))
+    shown = "".join(
+        c if c.isprintable() and (c.isascii() or not ascii_only) else "?"
+        for c in error.formula[first : first + room]
+    )
+    caret = "^" * max(1, min(error.length, room - (error.column - first)))
+    return [
+        *_wrapped(text, columns, ascii_only),
+        f"  {shown}",
+        " " * (2 + error.column - first) + caret,
+    ]
+
+
+def _wrapped(message: str, columns: int, ascii_only: bool, kind: str = "Error") -> list[str]:
+    text = _visible(" ".join(message.split()), ascii_only)
+    return textwrap.wrap(f"{kind}: {text}", columns, break_on_hyphens=False, subsequent_indent="  ")
+
+
+def _visible(text: str, ascii_only: bool = False) -> str:
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+    return shown.encode("ascii", "backslashreplace").decode("ascii") if ascii_only else shown

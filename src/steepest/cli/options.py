@@ -1,0 +1,300 @@
+"""Options that commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+LOSSES: Final = ("mse", "mae", "rmse", "huber", "cross-entropy")
+OPTIMIZERS: Final = (
+    *("gd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"),
+    *("lbfgs", "lm"),
+)
+GIVES: Final = ("auto", "probability", "logit")
+
+# A minus sign that begins an expression and not an option: there are operators behind it.
+_EXPRESSION: Final = re.compile(r"-(?!-).*[*+/( ].*", flags=re.DOTALL)
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Expressive(click.Command):
+    """A command whose arguments may begin with a minus sign, as in `-x**2 + x**4`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Set a blank before such an argument, so that it is not taken for an option."""
+        return super().parse_args(
+            ctx, [f" {arg}" if _EXPRESSION.fullmatch(arg) else arg for arg in args]
+        )
+
+
+class LearningRate(click.ParamType[Any]):
+    """A number, or `auto`. Whether the number can be used is for the bench to say."""
+
+    name = "number|auto"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float | str:
+        """The number, or "auto"."""
+        if isinstance(value, float) or value == "auto":
+            return value  # type: ignore[no-any-return]
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!a} is neither a number nor auto.", param, ctx)
+
+
+class LearningRates(click.ParamType[Any]):
+    """LOW:HIGH:COUNT, or `auto`. Whether the numbers can be used is for the bench to say."""
+
+    name = "low:high:count"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, float, int] | str:
+        """The two numbers and the count, or "auto"."""
+        if isinstance(value, tuple) or value == "auto":
+            return value  # type: ignore[no-any-return]
+        low, first, rest = value.partition(":")
+        high, second, number = rest.partition(":")
+        if not (first and second):
+            self.fail(f"{value!a} is not LOW:HIGH:COUNT, such as 1e-6:1e-3:41.", param, ctx)
+        try:
+            ends = float(low), float(high)
+        except ValueError:
+            self.fail(f"In {value!a} the lowest or the highest is not a number.", param, ctx)
+        return *ends, Whole().convert(number, param, ctx)
+
+
+class Whole(click.ParamType[Any]):
+    """A whole number; 2e6 and 2_000_000 are ways to write one."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """The number."""
+        try:
+            return int(value)
+        except ValueError:
+            pass
+        try:
+            number = float(value)
+            if number.is_integer() and abs(number) < 2**53:
+                return int(number)
+        except ValueError:
+            pass
+        self.fail(f"{value!a} is not a whole number.", param, ctx)
+
+
+def _stacked(*decorators: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
+    def apply(function: _Function) -> _Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+learning_from = _stacked(
+    click.option(
+        "--loss",
+        type=click.Choice(LOSSES),
+        default="mse",
+        show_default=True,
+        help="What is minimized: a mean over the rows, without a hidden one half.",
+    ),
+    click.option(
+        "--gives",
+        type=click.Choice(GIVES),
+        default="auto",
+        show_default=True,
+        help="What the formula gives, under cross-entropy. auto: a probability where its "
+        "outermost function is sigmoid, else a logit.",
+    ),
+    click.option(
+        "--where", metavar="CONDITION", help='Use only the rows where this holds: "time>3".'
+    ),
+    click.option(
+        "--sigma",
+        metavar="COLUMN",
+        help="The column that says how uncertain each row's target is, as a standard deviation: "
+        "a row counts by 1/sigma**2.",
+    ),
+    click.option(
+        "--standardize",
+        is_flag=True,
+        help="Scale the input columns to mean 0 and deviation 1. The weights are reported in your "
+        "units too.",
+    ),
+    click.option(
+        "--batch-size",
+        type=Whole(),
+        metavar="ROWS",
+        help="How many rows each step looks at.  [default: all rows]",
+    ),
+)
+"""Options about the rows that a descent learns from."""
+
+rows = _stacked(
+    learning_from,
+    click.option(
+        "--validation",
+        type=float,
+        metavar="SHARE",
+        help="Hold out this share of the rows, such as 0.2, to measure the loss on.",
+    ),
+    click.option(
+        "--patience",
+        type=Whole(),
+        metavar="EPOCHS",
+        help="Stop after so many passes over the data without a lower loss on the rows held out.",
+    ),
+)
+"""Options about rows; only `fit` has rows."""
+
+method = _stacked(
+    click.option(
+        "--optimizer",
+        type=click.Choice(OPTIMIZERS),
+        default="gd",
+        show_default=True,
+        help="How a gradient becomes a step. lbfgs and lm are solvers and need no learning rate.",
+    ),
+    click.option(
+        "--momentum",
+        type=float,
+        metavar="BETA",
+        help="Share of the last step that goes into the next one, from 0 to below 1.  "
+        "[default: 0.9 where the optimizer has one]",
+    ),
+)
+"""How a gradient becomes a step."""
+
+beginning = _stacked(
+    click.option(
+        "--start",
+        metavar="a=0.1,b=2",
+        help="Where weights start. Those that are not named are drawn from a normal distribution.",
+    ),
+    click.option(
+        "--seed",
+        type=Whole(),
+        default=0,
+        show_default=True,
+        help="Another number draws other starts, rows held out and batches.",
+    ),
+    click.option("--fix", metavar="a=2", help="Hold these weights at these values."),
+    click.option(
+        "--bounds",
+        metavar="b=0:,c=-1:1",
+        help="Keep these weights between a lower and an upper bound; either may be left out.",
+    ),
+    click.option(
+        "--rescale",
+        is_flag=True,
+        help="Count each weight in a unit of its own, so that a weight of 10,000 and one of "
+        "0.0001 can share a learning rate.",
+    ),
+    click.option("--time-limit", type=float, metavar="SECONDS", help="Stop after so many seconds."),
+)
+"""Where a descent may begin and go, and for how long."""
+
+descent = _stacked(
+    method,
+    click.option(
+        "--lr",
+        type=LearningRate(),
+        default="auto",
+        show_default=True,
+        help="Learning rate: how far a step goes for a gradient of 1. auto looks for the one that "
+        "arrives first.",
+    ),
+    click.option(
+        "--steps", type=Whole(), default=1000, show_default=True, help="Stop after so many steps."
+    ),
+    beginning,
+    click.option(
+        "--tolerance",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="Stop when the gradient is shorter than this share of the first one, such as 1e-6.  "
+        "[default: 0, off]",
+    ),
+)
+"""Options about the descent."""
+
+sweeping = _stacked(
+    method,
+    click.option(
+        "--lr",
+        type=LearningRates(),
+        default="auto",
+        metavar="LOW:HIGH:COUNT",
+        show_default=True,
+        help="So many learning rates from LOW to HIGH, evenly spaced in the logarithm, or auto: "
+        "around the stability limit.",
+    ),
+    click.option(
+        "--steps",
+        type=Whole(),
+        help="Step limit of each descent.  [default: 1000, raised until a learning rate arrives "
+        "and the others had ten times its steps]",
+    ),
+    click.option(
+        "--starts",
+        type=Whole(),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Number of starts: what fit draws with the seed, and with those after it.",
+    ),
+    beginning,
+)
+"""Options about many descents side by side."""
+
+as_json = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON document on standard output and nothing else there.",
+)
+
+showing = _stacked(
+    click.option(
+        "--remedies/--no-remedies",
+        default=True,
+        show_default=True,
+        help="Run what may help, and report what did.",
+    ),
+    click.option(
+        "--at",
+        type=Whole(),
+        metavar="STEP",
+        help="Explain the weights and their gradients at this step.  [default: the last]",
+    ),
+    click.option(
+        "--backward",
+        is_flag=True,
+        help="Show the backward pass too: every value and its adjoint, by the chain rule.",
+    ),
+    as_json,
+)
+"""Options about what is tried and shown."""
+
+_store = click.option(
+    "--store",
+    metavar="PATH",
+    help="Where runs are kept.  [default: a file in your data directory, or STEEPEST_STORE]",
+)
+
+keeping = _stacked(
+    click.option("--resume", metavar="ID", help="Go on with this kept run."),
+    _store,
+    click.option("--no-save", is_flag=True, help="Do not keep this run."),
+    click.option("--name", metavar="TEXT", help="A name for this run, shown in the list of runs."),
+)
+"""Options about keeping runs."""
+
+from_store = _stacked(_store, as_json)
+"""Options of what reads the store."""

@@ -1,0 +1,92 @@
+"""A progress bar on standard error, for jobs that last and people who watch."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+_now = time.monotonic
+
+PATIENCE = 0.3
+"""Seconds after which a bar appears."""
+
+
+class Progress:
+    """Called by the bench with a phase, the steps done, their total and the loss.
+
+    Nothing is written unless the stream is a terminal and the job has lasted PATIENCE seconds.
+    The bar is gone when the job is done.
+    """
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+        self.watched = stream.isatty()
+        self.began = _now()
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+        self._phase: str | None = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, phase: str, done: int, total: int | None, loss: float | None) -> None:
+        """Say how far the job is."""
+        if not self.watched:
+            return
+        if self._bar is None:
+            if _now() - self.began < PATIENCE:
+                return
+            self._bar = self._opened()
+        if phase != self._phase:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(_escaped(phase), total=total, loss="")
+            self._phase = phase
+        assert self._task is not None
+        text = "" if loss is None else f"loss {loss:.6g}"
+        self._bar.update(self._task, completed=done, total=total, loss=text)
+
+    def _opened(self) -> Bar:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        from steepest.terminal import console_for
+
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(),
+            console=console_for(self.stream),
+            transient=True,
+            expand=False,
+            refresh_per_second=10,
+        )
+        bar.start()
+        return bar
+
+
+def _escaped(phase: str) -> str:
+    from rich.markup import escape
+
+    return escape(phase)

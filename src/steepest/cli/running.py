@@ -1,0 +1,138 @@
+"""`fit`, `minimize`, `sweep`: options to the bench, its answer to standard output, exit code."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from steepest.cli.bounds import parse_bounds
+from steepest.cli.failures import INTERRUPTED, note
+from steepest.cli.output import write, write_json, write_report, write_text
+from steepest.cli.progress import Progress
+from steepest.errors import StoreWarning, UsageError
+from steepest.formula import parse_assignments
+from steepest.terminal import SweepReport
+from steepest.wire import sweep_document, to_json
+
+if TYPE_CHECKING:
+    from steepest.bench import Run
+
+DIVERGED = 3
+
+
+def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) -> None:
+    """Run `steepest fit`."""
+    options = _kept_options(given)
+    with _noted() as notes, Progress(sys.stderr) as progress:
+        from steepest.bench import fit
+
+        run = fit(data, _stripped(formula), **options, progress=progress)
+    _show(run, given, notes)
+
+
+def show_minimize(expression: str | None, given: Mapping[str, Any]) -> None:
+    """Run `steepest minimize`."""
+    options = _kept_options(given)
+    with _noted() as notes, Progress(sys.stderr) as progress:
+        from steepest.bench import minimize
+
+        run = minimize(_stripped(expression), **options, progress=progress)
+    _show(run, given, notes)
+
+
+def _stripped(text: str | None) -> str | None:
+    return None if text is None else text.strip()
+
+
+def _kept_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as the bench takes them, and how the run is kept.
+
+    Of a run that goes on, only those that were typed: the others are its own.
+    """
+    options = _options(given)
+    if given["resume"] is None:
+        return {
+            **options,
+            "save": not given["no_save"],
+            "store": given["store"],
+            "name": given["name"],
+        }
+    for name in ("no_save", "name"):
+        if given[name]:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for a new run; this one goes on.",
+                instead="Leave it out.",
+            )
+    context = click.get_current_context()
+    typed = {
+        name: value
+        for name, value in options.items()
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    return {**typed, "resume": given["resume"], "store": given["store"]}
+
+
+@contextmanager
+def _noted() -> Iterator[list[str]]:
+    """Collect what the bench has to say about keeping runs, to be shown after the report."""
+    notes: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", StoreWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, StoreWarning):
+                notes.append(str(message))
+            else:
+                others(message, category, *rest)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield notes
+
+
+def show_sweep(data: str, formula: str, given: Mapping[str, Any]) -> None:
+    """Run `steepest sweep`."""
+    options = _options(given)
+    with Progress(sys.stderr) as progress:
+        from steepest.bench.sweep import sweep
+
+        record = sweep(data, formula, **options, progress=progress).record
+    if given["as_json"]:
+        write_text(to_json(sweep_document(record)) + "\n", encoding="utf-8")
+    else:
+        write(SweepReport(record))
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as the bench takes them."""
+    shown_here = ("as_json", "backward", "store", "no_save", "name", "resume")
+    options = {name: value for name, value in given.items() if name not in shown_here}
+    for name, parse in (
+        ("start", parse_assignments),
+        ("fix", parse_assignments),
+        ("bounds", parse_bounds),
+    ):
+        text = options.pop(name)
+        if text is not None:
+            options[name] = parse(text, option=f"--{name}")
+    return options
+
+
+def _show(run: Run, given: Mapping[str, Any], notes: Sequence[str]) -> None:
+    """Show the run. One that should have been kept and could not is shown too, and ends with 1."""
+    record = run.record
+    if given["as_json"]:
+        write_json(record)
+    else:
+        write_report(record, backward=given["backward"])
+    for text in notes:
+        note(text, sys.stderr)
+    otherwise = 0 if run.unsaved is None else run.unsaved.exit_code
+    code = {"diverged": DIVERGED, "interrupted": INTERRUPTED}.get(record.descent.stopped, otherwise)
+    click.get_current_context().exit(code)

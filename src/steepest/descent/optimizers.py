@@ -1,0 +1,103 @@
+"""The contract's optimizers, all from optax, with PyTorch's conventions and defaults.
+
+So a path walked here is the path that torch.optim walks with the same learning rate: heavy ball
+without dampening, Adam's epsilon outside the root, AdamW's decay of 0.01, RMSprop's decay of 0.99.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import jax
+import numpy as np
+import optax
+
+from steepest.errors import UsageError
+
+WEIGHT_DECAY: Final = 0.01
+RMSPROP_DECAY: Final = 0.99
+BETA2: Final = 0.999
+EPSILON: Final = 1e-8
+ADAGRAD_EPSILON: Final = 1e-20
+"""optax puts it inside the root, PyTorch puts 1e-10 outside."""
+
+Rate = float | jax.Array
+
+_MAKERS: Final[dict[str, Callable[[Rate, Rate], optax.GradientTransformation]]] = {
+    "gd": lambda lr, beta: optax.sgd(lr),
+    "momentum": lambda lr, beta: optax.sgd(lr, momentum=beta),
+    "nesterov": lambda lr, beta: optax.sgd(lr, momentum=beta, nesterov=True),
+    "rmsprop": lambda lr, beta: optax.rmsprop(
+        lr, decay=RMSPROP_DECAY, eps=EPSILON, eps_in_sqrt=False
+    ),
+    "adagrad": lambda lr, beta: optax.adagrad(
+        lr, initial_accumulator_value=0.0, eps=ADAGRAD_EPSILON
+    ),
+    "adam": lambda lr, beta: optax.adam(lr, b1=beta, b2=BETA2, eps=EPSILON),
+    "adamw": lambda lr, beta: optax.adamw(
+        lr, b1=beta, b2=BETA2, eps=EPSILON, weight_decay=WEIGHT_DECAY
+    ),
+}
+
+OPTIMIZERS: Final = tuple(_MAKERS)
+WITH_MOMENTUM: Final = ("momentum", "nesterov", "adam", "adamw")
+ADAPTIVE: Final = ("rmsprop", "adagrad", "adam", "adamw")
+DEFAULT_MOMENTUM: Final = 0.9
+
+SOLVERS: Final = ("lbfgs", "lm")
+"""scipy's, which choose the length of their steps by themselves."""
+
+
+def momentum_of(optimizer: str, momentum: float | None) -> float | None:
+    """The momentum in force: the given one, 0.9 where the optimizer has one, else None.
+
+    Raises UsageError for an unknown optimizer and for a momentum that cannot be used.
+    """
+    if optimizer not in OPTIMIZERS + SOLVERS:
+        raise UsageError(
+            "This optimizer is not known.",
+            given=optimizer,
+            instead=f"Write one of {', '.join(OPTIMIZERS + SOLVERS)}.",
+        )
+    if optimizer not in WITH_MOMENTUM:
+        if momentum is not None:
+            raise UsageError(
+                f"The optimizer {optimizer} has no momentum.",
+                given=f"--momentum {momentum:g}",
+                instead="Leave it out, or choose --optimizer momentum.",
+            )
+        return None
+    if momentum is None:
+        return DEFAULT_MOMENTUM
+    if not 0 <= momentum < 1:
+        raise UsageError(
+            "Momentum must be at least 0 and below 1.",
+            given=f"--momentum {momentum:g}",
+            instead="0.9 is usual.",
+        )
+    return momentum
+
+
+def transformation(optimizer: str, lr: Rate, momentum: Rate) -> Any:
+    """The optax transformation. `lr` and `momentum` may be traced; only the name is fixed."""
+    return _MAKERS[optimizer](lr, momentum)
+
+
+def preconditioner(optimizer: str, slots: Any, momentum: float | None) -> Any:
+    """The diagonal P (p,) by which an adaptive optimizer divides its steps, None for the others.
+
+    Adam and AdamW: sqrt of the bias-corrected second moment, plus epsilon; RMSprop without the
+    correction; AdaGrad: the root of the sum of squares.
+    """
+    if optimizer not in ADAPTIVE:
+        return None
+    for part in jax.tree.leaves(slots, is_leaf=lambda x: hasattr(x, "_fields")):
+        if hasattr(part, "nu"):
+            second = np.asarray(part.nu)
+            if "count" in part._fields:  # every tuple has a method of this name
+                second = second / max(1.0 - BETA2 ** float(part.count), 1e-300)
+            return np.sqrt(second) + EPSILON
+        if hasattr(part, "sum_of_squares"):
+            return np.sqrt(np.asarray(part.sum_of_squares)) + 1e-10
+    return None

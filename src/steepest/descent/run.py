@@ -1,0 +1,435 @@
+"""Runs a descent chunk by chunk: stop rules, progress, interruption, exact replay."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import jax
+import numpy as np
+
+from steepest.descent.batches import Batches
+from steepest.descent.loop import Limits, Setting, State, hyper_of, initial, limits_of, walk
+from steepest.descent.optimizers import SOLVERS, momentum_of, preconditioner
+from steepest.descent.recorder import TAIL, Block, Recorder, joined
+from steepest.descent.standing import Sink, Standing
+from steepest.errors import InputError, UsageError
+from steepest.objective import Objective
+from steepest.records import Descent, Settings, Stopped, Trace, Vector
+from steepest.xla import in_float64
+
+CEILING = 1e10
+"""A loss this many times its start is divergence; the descent need not wait for infinity."""
+
+TARGET_WORK = 1e8
+LONGEST_CHUNK = 32_768
+CHUNK_BYTES = 32_000_000
+MOST_CHECKPOINTS = 512
+
+Progress = Callable[[int, float], None]
+"""Called between chunks with the steps done and the loss there."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An objective, an optimizer with its numbers, and the rows of each step."""
+
+    objective: Objective
+    optimizer: str
+    lr: float
+    momentum: float | None
+    batches: Batches | None
+    held_out: Objective | None
+    length: int
+
+    def chunk(self, state: State, *, last: int, stops: Limits | None = None) -> tuple[State, Block]:
+        """One chunk from `state`, to step `last` at most."""
+        objective = self.objective
+        limits = stops or limits_of(last=last)
+        rows = None
+        first = int(state.step)
+        if self.batches is not None:
+            rows = self.batches.take(first, self.length)
+        after, record, place = walk(
+            objective.kernel,
+            self.optimizer,
+            self.length,
+            self.held_out is not None,
+            self.batches.per_epoch if self.batches else 1,
+            state,
+            Setting(
+                objective.data,
+                self.held_out.data if self.held_out else {},
+                objective.centre / objective.unit,
+                objective.lower / objective.unit,
+                objective.upper / objective.unit,
+            ),
+            hyper_of(self.lr, self.momentum),
+            limits._replace(last=np.int64(last)),
+            rows,
+        )
+        count = int(place)
+        block = Block(
+            np.arange(first, first + count),
+            np.asarray(record.loss)[:count],
+            objective.weights_at(np.asarray(record.position)[:count]),
+            objective.by_weights(np.asarray(record.gradient)[:count]),
+            np.broadcast_to(np.nan, count)
+            if record.validation is None
+            else np.asarray(record.validation)[:count],
+        )
+        return after, block
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state from which the descent can be walked again, exactly."""
+
+    step: int
+    state: State
+
+
+@dataclass
+class Checkpoints:
+    """At most MOST_CHECKPOINTS of them, evenly spread."""
+
+    kept: list[Checkpoint] = field(default_factory=list)
+    every: int = 1
+    seen: int = 0
+
+    def add(self, state: State) -> None:
+        """Offer a state at the beginning of a chunk."""
+        if self.seen % self.every == 0:
+            self.kept.append(Checkpoint(int(state.step), jax.device_get(state)))
+        self.seen += 1
+        if len(self.kept) > MOST_CHECKPOINTS:
+            self.kept = self.kept[::2]
+            self.every *= 2
+
+    def before(self, step: int) -> State:
+        """The last kept state at or before `step`."""
+        return next(c.state for c in reversed(self.kept) if c.step <= step)
+
+
+@dataclass(frozen=True)
+class Descended:
+    """A finished descent: its record, its trace, and the means to walk any part of it again."""
+
+    descent: Descent
+    trace: Trace
+    machine: Machine
+    checkpoints: Checkpoints
+    state: State
+
+    @in_float64
+    def replay(self, first: int, last: int) -> Trace:
+        """Every step from `first` to `last`, both included, bit for bit as they were."""
+        if not 0 <= first <= last <= self.descent.steps:
+            raise UsageError(
+                "There is no such step in this descent.",
+                given=f"{first}" if first == last else f"{first} to {last}",
+                instead=f"Ask for steps 0 to {self.descent.steps}.",
+            )
+        state = _running(self.checkpoints.before(first))
+        blocks: list[Block] = []
+        while not blocks or blocks[-1].step[-1] < last:
+            if not bool(state.running):
+                raise RuntimeError(f"the descent cannot be walked again beyond step {state.step}")
+            state, block = self.machine.chunk(state, last=last)
+            blocks.append(block[(block.step >= first) & (block.step <= last)])
+            blocks = [block for block in blocks if len(block)]
+        found = joined(blocks)
+        return Trace(self.trace.names, found.step, found.loss, found.weights, found.gradient, None)
+
+    @in_float64
+    def move_from(self, step: int) -> Vector:
+        """The change of the weights (p,) that the optimizer makes at `step`, taken or not."""
+        state = _running(self.checkpoints.before(step))
+        blocks: list[Block] = []
+        while not blocks or blocks[-1].step[-1] < step + 1:
+            if not bool(state.running):
+                break  # not finite from here on
+            state, block = self.machine.chunk(state, last=step + 1)
+            blocks = [joined([*blocks[-1:], block])[-2:]]
+        return np.asarray(blocks[-1].weights[-1] - blocks[-1].weights[0])
+
+    @property
+    def preconditioner(self) -> Vector | None:
+        """The diagonal (p,) by which an adaptive optimizer divides its steps, at the end."""
+        found = preconditioner(self.machine.optimizer, self.state.slots, self.machine.momentum)
+        return None if found is None else np.asarray(found)
+
+    @property
+    def final_weights(self) -> Vector:
+        """Weights (p,) at the last step whose numbers were finite."""
+        return self._at_final(self.trace.weights)
+
+    @property
+    def final_gradient(self) -> Vector:
+        """Gradient (p,) there."""
+        return self._at_final(self.trace.gradient)
+
+    def _at_final(self, values: Vector) -> Vector:
+        where = np.flatnonzero(self.trace.step == self.descent.final_step)
+        if len(where):
+            return np.asarray(values[where[-1]])
+        moment = self.replay(self.descent.final_step, self.descent.final_step)
+        return np.asarray((moment.weights if values is self.trace.weights else moment.gradient)[0])
+
+
+def _running(state: State) -> State:
+    return state._replace(running=np.bool_(True), stale=np.int64(0))
+
+
+def chunk_length(objective: Objective, batch_size: int | None) -> int:
+    """Steps a chunk: a few hundredths of a second of work, bounded in memory."""
+    rows = max(objective.rows, 1)
+    share = 1.0 if batch_size is None else batch_size / rows
+    by_work = TARGET_WORK / (3 * objective.work * share + 2000)
+    by_memory = CHUNK_BYTES / (8 * (2 * len(objective.names) + 3) + 4 * (batch_size or 0))
+    longest = max(1.0, min(by_work, by_memory, LONGEST_CHUNK))
+    return int(2 ** math.floor(math.log2(longest)))
+
+
+def check_settings(settings: Settings, objective: Objective) -> None:
+    """Raise where a number cannot be used, with one sentence."""
+    lr = settings.lr
+    if lr is not None and not (math.isfinite(lr) and lr > 0):
+        raise InputError(
+            "The learning rate must be a positive finite number.",
+            given=f"{lr:g}",
+            instead="Write a number such as 0.01, or leave it out to have one chosen.",
+        )
+    if not (math.isfinite(settings.tolerance) and settings.tolerance >= 0):
+        raise UsageError(
+            "The tolerance must be zero or a positive number.",
+            given=f"{settings.tolerance:g}",
+            instead="1e-6 stops when the gradient is a millionth of its first length.",
+        )
+    if settings.time_limit is not None and not settings.time_limit > 0:
+        raise UsageError(
+            "The time limit must be a positive number of seconds.",
+            given=f"{settings.time_limit:g}",
+            instead="Leave it out for no limit.",
+        )
+    size = settings.batch_size
+    if size is not None and not 1 <= size <= max(objective.rows, 1):
+        raise UsageError(
+            "The batch size must be between 1 and the number of rows.",
+            given=f"{size}, and there are {objective.rows} rows",
+            instead="Leave it out to use all rows in every step.",
+        )
+    if settings.patience is not None and settings.patience < 1:
+        raise UsageError(
+            "Patience must be at least 1 epoch.",
+            given=f"{settings.patience}",
+            instead="10 is usual.",
+        )
+    if settings.optimizer not in SOLVERS or settings.momentum is not None:
+        momentum_of(settings.optimizer, settings.momentum)
+
+
+def machine_for(objective: Objective, settings: Settings, held_out: Objective | None) -> Machine:
+    """What walks this descent, whole or any part of it."""
+    if settings.lr is None:
+        raise ValueError("the learning rate must be chosen before the descent")
+    momentum = momentum_of(settings.optimizer, settings.momentum)
+    batches = None
+    if settings.batch_size is not None and settings.batch_size < objective.rows:
+        batches = Batches(objective.rows, settings.batch_size, settings.seed)
+    length = chunk_length(objective, settings.batch_size if batches else None)
+    return Machine(objective, settings.optimizer, settings.lr, momentum, batches, held_out, length)
+
+
+@in_float64
+def descend(
+    objective: Objective,
+    settings: Settings,
+    start: Vector,
+    *,
+    lr_chosen: str = "given",
+    goal: float | None = None,
+    stop_at_goal: bool = False,
+    scale: float = 1.0,
+    held_out: Objective | None = None,
+    progress: Progress | None = None,
+    sink: Sink | None = None,
+    standing: Standing | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Descended:
+    """Run one descent from `start` (p,).
+
+    `goal` is a loss to watch for; with `stop_at_goal` the descent stops there. `scale` is a loss
+    of ordinary size for this problem: divergence is judged against the larger of it and the first
+    loss. Costs one gradient a step.
+
+    `sink` is told where the descent stands before each chunk. From such a `standing`, with what
+    else was given then, a descent goes on along the same path, bit for bit; `checkpoints` are
+    those of the steps before.
+    """
+    check_settings(settings, objective)
+    machine = machine_for(objective, settings, held_out)
+    momentum = machine.momentum
+    if standing is None:
+        state = initial(settings.optimizer, objective.position(start))
+        standing = Standing(state, Recorder(objective.names, watch_goal=goal))
+    state, recorder, before = standing.state, standing.recorder, standing.seconds
+    checkpoints = checkpoints or Checkpoints()
+    stops = limits_of(
+        last=settings.steps,
+        tolerance=settings.tolerance,
+        ceiling=CEILING,
+        scale=scale,
+        goal=goal if stop_at_goal and goal is not None else -np.inf,
+        patience=settings.patience,
+    )
+    machine.chunk(state, last=-1)  # Compiles, and moves nothing: the clock is for the descent.
+    began = time.monotonic()
+    ended: Stopped | None = None
+    while ended is None:
+        try:
+            checkpoints.add(state)
+            if sink is not None:
+                sink(Standing(state, recorder, before + time.monotonic() - began))
+            state, block = machine.chunk(state, last=settings.steps, stops=stops)
+            recorder.add(block)
+            if progress is not None:
+                progress(int(block.step[-1]), float(block.loss[-1]))
+        except KeyboardInterrupt:
+            if recorder.tail is None:
+                raise
+            ended = "interrupted"
+        else:
+            if not bool(state.running):
+                ended = _why_stopped(state, recorder, stops)
+            elif (
+                settings.time_limit is not None and time.monotonic() - began >= settings.time_limit
+            ):
+                ended = "time limit"
+    seconds = before + time.monotonic() - began
+    return Descended(
+        _summary(settings, momentum, recorder, ended, seconds, scale, lr_chosen),
+        recorder.trace(),
+        machine,
+        checkpoints,
+        state,
+    )
+
+
+def _why_stopped(state: State, recorder: Recorder, stops: Limits) -> Stopped:
+    loss = float(recorder.last.loss[-1])
+    gradient = recorder.last.gradient[-1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        squared = float(gradient @ gradient)
+    ceiling = float(stops.ceiling) * max(abs(float(state.first_loss)), float(stops.scale))
+    if not (math.isfinite(loss) and math.isfinite(squared)) or abs(loss) > ceiling:
+        return "diverged"
+    if squared < float(stops.tolerance) ** 2 * float(state.first_norm):
+        return "converged"
+    if loss <= float(stops.goal):
+        return "goal"
+    if int(state.stale) >= int(stops.patience):
+        return "patience"
+    return "step limit"
+
+
+def last_facts(loss: Vector, weights: Vector) -> tuple[bool, float | None, float | None]:
+    """Whether the loss rose over the last steps, how sharply the path turned, the last fall."""
+    return _growing(loss[-TAIL:]), _turn(weights[-3:]), _recent_fall(loss[-2:])
+
+
+def _summary(
+    settings: Settings,
+    momentum: float | None,
+    recorder: Recorder,
+    ended: Stopped,
+    seconds: float,
+    scale: float,
+    lr_chosen: str,
+) -> Descent:
+    tail = recorder.last
+    steps = int(tail.step[-1])
+    fine = np.isfinite(tail.loss) & np.all(np.isfinite(tail.gradient), axis=1)
+    final = int(np.flatnonzero(fine)[-1]) if np.any(fine) else len(tail) - 1
+    first = float(recorder.first_loss or 0.0)
+    growing, turn, recent_fall = last_facts(tail.loss[: final + 1], tail.weights[: final + 1])
+    if ended == "step limit" and growing:
+        grown = float(tail.loss[final]) > first + 9 * max(abs(first), scale)
+        ended = "diverged" if grown else ended
+    return Descent(
+        optimizer=settings.optimizer,
+        lr=float(settings.lr or 0.0),
+        lr_chosen="auto" if lr_chosen == "auto" else "given",
+        momentum=momentum,
+        steps=steps,
+        stopped=ended,
+        stopped_why=_sentence(ended, settings, recorder, steps, seconds),
+        seconds=seconds,
+        final_loss=float(tail.loss[final]),
+        final_step=int(tail.step[final]),
+        first_loss=first,
+        lowest_loss=recorder.lowest_loss,
+        lowest_step=recorder.lowest_step,
+        tenfold_step=recorder.tenfold_step,
+        goal_step=recorder.goal_step,
+        non_finite_step=recorder.non_finite_step,
+        growing=growing,
+        turn=turn,
+        validation_lowest_step=recorder.validation_lowest_step,
+        recent_fall=recent_fall,
+    )
+
+
+def _recent_fall(loss: Vector) -> float | None:
+    if len(loss) < 2 or loss[-1] == 0:
+        return None
+    return float((loss[-2] - loss[-1]) / abs(loss[-1]))
+
+
+def _growing(loss: Vector) -> bool:
+    """True where the last losses rise on the whole and in most of their steps."""
+    if len(loss) < 2:
+        return False
+    rises = np.diff(loss) > 0
+    return bool(loss[-1] > loss[0] and np.mean(rises) > 0.5)
+
+
+def _turn(weights: Vector) -> float | None:
+    if len(weights) < 3:
+        return None
+    before, after = weights[-2] - weights[-3], weights[-1] - weights[-2]
+    with np.errstate(all="ignore"):
+        lengths = float(np.linalg.norm(before) * np.linalg.norm(after))
+        cosine = float(before @ after) / lengths if lengths > 0 else math.nan
+    return max(-1.0, min(1.0, cosine)) if math.isfinite(cosine) else None
+
+
+def _sentence(
+    ended: Stopped, settings: Settings, recorder: Recorder, steps: int, seconds: float
+) -> str:
+    loss = float(recorder.last.loss[-1])
+    if ended == "converged":
+        return (
+            f"After {steps:,} steps the gradient was shorter than {settings.tolerance:g} "
+            "of its first length."
+        )
+    if ended == "diverged":
+        if recorder.non_finite_step is not None:
+            return f"At step {recorder.non_finite_step:,} the loss or its gradient was not finite."
+        if loss < float(recorder.first_loss or 0.0):
+            return f"The loss fell without end: {loss:.3g} at step {steps:,}."
+        return f"The loss grew from {recorder.first_loss:.6g} to {loss:.3g} at step {steps:,}."
+    if ended == "patience":
+        return (
+            f"The validation loss had not fallen for {settings.patience} epochs; "
+            f"it was lowest at step {recorder.validation_lowest_step:,}."
+        )
+    if ended == "time limit":
+        return f"The time limit of {settings.time_limit:g} s was reached after {steps:,} steps."
+    if ended == "interrupted":
+        return f"Interrupted after {steps:,} steps; what was done is kept."
+    if ended == "goal":
+        return f"The goal was reached at step {steps:,}."
+    return f"The limit of {settings.steps:,} steps was reached."

@@ -1,0 +1,95 @@
+"""Errors that a user can act on: what was wrong, what was given, what to write instead."""
+
+from __future__ import annotations
+
+
+class SteepestError(Exception):
+    """Base of every error that Steepest raises on purpose.
+
+    The message is one or two plain sentences. `given` and `instead` are kept apart so
+    that a terminal, a notebook and a web page can each show them in their own way.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problem: str, *, given: str | None = None, instead: str | None = None):
+        self.problem = problem
+        self.given = given
+        self.instead = instead
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The whole message, on one line unless a formula is pointed at."""
+        parts = [self.problem]
+        if self.given is not None:
+            parts.append(f"Given: {self.given}.")
+        if self.instead is not None:
+            parts.append(self.instead)
+        return " ".join(parts)
+
+
+class InputError(SteepestError):
+    """The data, the formula or a value is at fault (exit code 1)."""
+
+
+class UsageError(SteepestError):
+    """The command line or the call is at fault (exit code 2)."""
+
+    exit_code = 2
+
+
+class StoreError(SteepestError):
+    """The store of runs cannot be read or written (exit code 1). A run in memory is not lost.
+
+    `is_of_the_file`: what the file is, is at fault, such as another format; else it is the disk
+    or a permission.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        given: str | None = None,
+        instead: str | None = None,
+        is_of_the_file: bool = False,
+    ):
+        self.is_of_the_file = is_of_the_file
+        super().__init__(problem, given=given, instead=instead)
+
+
+class StoreWarning(UserWarning):
+    """A run could not be kept, or computes differently here than where it was made."""
+
+
+class FormulaError(InputError):
+    """A formula that cannot be read. Points at the place with a caret.
+
+    `column` counts characters of `formula` from 0.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        formula: str,
+        column: int | None = None,
+        length: int = 1,
+        instead: str | None = None,
+    ):
+        self.formula = formula
+        self.column = column
+        self.length = length
+        super().__init__(problem, instead=instead)
+
+    @property
+    def message(self) -> str:
+        """The message, then the formula with a caret under the place."""
+        text = super().message
+        if self.column is None:
+            return text
+        start = max(0, self.column - 50)
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.formula)
+        window = shown[start : self.column + 50]
+        caret = " " * (self.column - start) + "^" * max(1, min(self.length, 50))
+        return f"{text}\n  {window}\n  {caret}"

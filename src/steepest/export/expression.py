@@ -1,0 +1,154 @@
+"""A formula as Python code for PyTorch or JAX.
+
+The code is written from the tree. Names never reach it as they are: a weight is the identifier
+that stands for it, a column a key in quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from steepest.formula import (
+    Binary,
+    Call,
+    Column,
+    Compare,
+    Constant,
+    Logical,
+    Negate,
+    Node,
+    Not,
+    Number,
+    Weight,
+    constant_value,
+)
+
+
+@dataclass(frozen=True)
+class Library:
+    """What things are called: `module` has most functions, `functions` names the others."""
+
+    module: str
+    functions: Mapping[str, str]
+    """Function -> its code, with {} for the argument."""
+    number: str
+    """A number where only an array will do, with {} for it."""
+    array: str
+    """How an array is made."""
+    along_rows: str
+    """The keyword that reduces the first axis."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """How names are written."""
+
+    weights: Mapping[str, str]
+    column: Callable[[str], str]
+
+
+_COMPARE, _SUM, _PRODUCT, _MINUS, _POWER, _ATOM = range(6)
+_STRENGTH = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER}
+_LARGEST_WHOLE_EXPONENT = 1024
+_LARGEST_WHOLE = 2**53
+
+# Formatters leave no spaces around ** between these.
+_SIMPLE = re.compile(r"-?(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*|\d+(?:\.\d*)?(?:e[+-]?\d+)?)")
+
+_Written = tuple[str, int]
+"""Code, and how tightly its outermost operator binds."""
+
+
+def expression(node: Node, library: Library, names: Names) -> str:
+    """The code of a formula, a target or a condition."""
+    return _Writer(library, names).write(node)[0]
+
+
+@dataclass(frozen=True)
+class _Writer:
+    library: Library
+    names: Names
+
+    def write(self, node: Node) -> _Written:
+        folded = constant_value(node)
+        if folded is not None:
+            return self.constant(node, float(folded))
+        match node:
+            case Column(name):
+                return self.names.column(name), _ATOM
+            case Weight(name):
+                return self.names.weights[name], _ATOM
+            case Negate(operand):
+                return "-" + self.inner(operand, _MINUS), _MINUS
+            case Binary("**", left, right):
+                base, exponent = self.inner(left, _ATOM), self.exponent(right)
+                simple = _SIMPLE.fullmatch(base) and _SIMPLE.fullmatch(exponent)
+                return f"{base}**{exponent}" if simple else f"{base} ** {exponent}", _POWER
+            case Binary(op, left, right):
+                own = _STRENGTH[op]
+                return f"{self.inner(left, own)} {op} {self.inner(right, own + 1)}", own
+            case Compare(op, left, right):
+                return f"{self.inner(left, _SUM)} {op} {self.inner(right, _SUM)}", _COMPARE
+            case Logical(op, operands):
+                sign = " & " if op == "and" else " | "
+                return sign.join(self.condition(operand) for operand in operands), _COMPARE
+            case Not(operand):
+                return f"~({self.write(operand)[0]})", _MINUS
+            case Call("where", (condition, chosen, otherwise)):
+                holds = constant_value(condition)
+                if holds is not None:
+                    return self.write(chosen if holds else otherwise)
+                parts = (self.write(condition)[0], self.branch(chosen), self.branch(otherwise))
+                return f"{self.library.module}.where({', '.join(parts)})", _ATOM
+            case Call(function, (operand,)):
+                plain = f"{self.library.module}.{function}({{}})"
+                return self.library.functions.get(function, plain).format(
+                    self.write(operand)[0]
+                ), _ATOM
+            case Call(function, operands):
+                written = ", ".join(self.array(operand) for operand in operands)
+                return f"{self.library.module}.{function}({written})", _ATOM
+        raise TypeError(f"not a node: {node!r}")
+
+    def inner(self, node: Node, least: int) -> str:
+        code, strength = self.write(node)
+        return code if strength >= least else f"({code})"
+
+    def condition(self, node: Node) -> str:
+        """An operand of & or |, which bind more tightly than comparisons."""
+        holds = constant_value(node)
+        return str(bool(holds)) if holds is not None else self.inner(node, _MINUS)
+
+    def exponent(self, node: Node) -> str:
+        value = constant_value(node)
+        if value is None or not float(value).is_integer() or abs(value) > _LARGEST_WHOLE_EXPONENT:
+            return self.inner(node, _MINUS)
+        return str(int(value))
+
+    def branch(self, node: Node) -> str:
+        """A branch of where: two whole numbers there would make an array of integers."""
+        value = constant_value(node)
+        return self.write(node)[0] if value is None else repr(float(value))
+
+    def array(self, node: Node) -> str:
+        value = constant_value(node)
+        if value is None:
+            return self.write(node)[0]
+        return self.library.number.format(repr(float(value)))
+
+    def constant(self, node: Node, value: float) -> _Written:
+        """Sums and products as they were written, anything else by its value."""
+        module = self.library.module
+        match node:
+            case Number(number):
+                return repr(number), _ATOM
+            case Constant(name):
+                return f"{module}.{name}", _ATOM
+            case Negate(Number() as operand):
+                return f"-{self.write(operand)[0]}", _MINUS
+            case Binary("+" | "-" | "*" | "/" as op, left, right) if abs(value) < _LARGEST_WHOLE:
+                own = _STRENGTH[op]
+                return f"{self.inner(left, own)} {op} {self.inner(right, own + 1)}", own
+        return repr(value), _ATOM if value >= 0 else _MINUS

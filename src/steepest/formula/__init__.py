@@ -1,0 +1,70 @@
+"""Formulas: text to tree, and from the tree its value, its derivative and its looks."""
+
+from steepest.formula.assignments import parse_assignments
+from steepest.formula.derivative import derivative
+from steepest.formula.evaluate import evaluate
+from steepest.formula.fold import constant_value
+from steepest.formula.functions import CANONICAL_FUNCTIONS, CONSTANTS, FUNCTIONS
+from steepest.formula.names import did_you_mean, quoted, shown, suggest
+from steepest.formula.nodes import (
+    Binary,
+    Call,
+    Column,
+    Compare,
+    Constant,
+    Formula,
+    Logical,
+    Negate,
+    Node,
+    Not,
+    Number,
+    Weight,
+    children,
+    is_condition,
+    walk,
+)
+from steepest.formula.parse import parse_condition, parse_expression, parse_model
+from steepest.formula.partial import partial, partial_latex, partial_mathml, partial_text
+from steepest.formula.render import to_latex, to_mathml, to_text
+from steepest.formula.structure import is_linear, linear_parts
+
+__all__ = [
+    "CANONICAL_FUNCTIONS",
+    "CONSTANTS",
+    "FUNCTIONS",
+    "Binary",
+    "Call",
+    "Column",
+    "Compare",
+    "Constant",
+    "Formula",
+    "Logical",
+    "Negate",
+    "Node",
+    "Not",
+    "Number",
+    "Weight",
+    "children",
+    "constant_value",
+    "derivative",
+    "did_you_mean",
+    "evaluate",
+    "is_condition",
+    "is_linear",
+    "linear_parts",
+    "parse_assignments",
+    "parse_condition",
+    "parse_expression",
+    "parse_model",
+    "partial",
+    "partial_latex",
+    "partial_mathml",
+    "partial_text",
+    "quoted",
+    "shown",
+    "suggest",
+    "to_latex",
+    "to_mathml",
+    "to_text",
+    "walk",
+]

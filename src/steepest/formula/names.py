@@ -1,0 +1,100 @@
+"""Names: which ones are near each other, and which ones need backticks."""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import unicodedata
+from collections.abc import Collection, Iterable
+from itertools import islice
+
+# Comparing costs the product of both lengths, and headers come from anyone's file.
+_LONGEST = 80
+_MOST = 2000
+
+
+def suggest(name: str, candidates: Iterable[str], *, count: int = 3) -> list[str]:
+    """The nearest of the candidates, best first; a name that differs only in case leads.
+
+    At most 2,000 candidates of at most 80 characters are looked at.
+    """
+    if len(name) > _LONGEST:
+        return []
+    folded: dict[str, str] = {}
+    for candidate in candidates:
+        if len(candidate) <= _LONGEST:
+            folded.setdefault(candidate.casefold(), candidate)
+        if len(folded) == _MOST:
+            break
+    near = difflib.get_close_matches(name.casefold(), folded, n=count, cutoff=0.6)
+    return [folded[key] for key in near]
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
+    """`Did you mean speed or speeds?`, or None where nothing is near."""
+    near = suggest(name, candidates)
+    return f"Did you mean {' or '.join(shown(n) for n in near)}?" if near else None
+
+
+def is_plain(name: str) -> bool:
+    """Whether a column of this name can be written without backticks."""
+    return (
+        name.isidentifier()
+        and not keyword.iskeyword(name)
+        and unicodedata.normalize("NFKC", name) == name
+    )
+
+
+def quoted(name: str) -> str:
+    """The name as it is written in a formula; a backtick inside backticks is doubled."""
+    return name if is_plain(name) else "`" + name.replace("`", "``") + "`"
+
+
+def shown(name: str) -> str:
+    """The name for a message: like `quoted`, but nothing in it can steer a terminal."""
+    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    return quoted(safe if len(safe) <= _LONGEST else safe[: _LONGEST - 3] + "...")
+
+
+def listed(candidates: Collection[str]) -> str:
+    """The first eight names for a message."""
+    first = [shown(candidate) for candidate in islice(candidates, 8)]
+    return ", ".join(first) + (", ..." if len(candidates) > len(first) else "")
+
+
+def doubtful(weights: Iterable[str], columns: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """(weight, column) for each weight whose name nearly is that of a column.
+
+    Nearly: equal but for case, spaces and punctuation, or one or two letters apart in a name
+    of four or more. Numbered names (`temp1`, `temp2`) are not doubtful.
+    """
+    bare: dict[str, str] = {}
+    for column in columns:
+        bare.setdefault(_bare(column), column)
+    found = []
+    for weight in weights:
+        key = _bare(weight)
+        if key and key in bare:
+            found.append((weight, bare[key]))
+            continue
+        if not 4 <= len(key) <= _LONGEST:
+            continue
+        near = [
+            other
+            for other in bare
+            if other[:1] == key[:1]
+            and abs(len(other) - len(key)) <= 2
+            and _without_digits(other) != _without_digits(key)
+        ]
+        best = difflib.get_close_matches(key, near[:_MOST], n=1, cutoff=0.85)
+        if best:
+            found.append((weight, bare[best[0]]))
+    return tuple(found)
+
+
+def _bare(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalnum())
+
+
+def _without_digits(name: str) -> str:
+    return "".join(c for c in name if not c.isdigit())

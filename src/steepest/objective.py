@@ -1,0 +1,408 @@
+"""Objective: named weights (and a batch of rows) -> loss. The one noun all floors above share.
+
+A kernel is the pure function, hashable so that compiled code is found again; the data is handed
+to it as arrays. So new data of the same shape, another start or another learning rate compiles
+nothing anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.errors import InputError
+from steepest.formula import Formula, Node, evaluate, is_linear, walk
+from steepest.losses import loss_of
+from steepest.operations import OPERATIONS
+from steepest.records import Matrix, Vector
+from steepest.xla import in_float64
+
+Data = Mapping[str, Any]
+"""A pytree of arrays. Everything under "rows" has the rows as its first axis."""
+
+
+class Kernel(Protocol):
+    """position (p,), data -> loss (). Hashable, pure, written in JAX."""
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The loss at a position."""
+        ...
+
+
+@dataclass(frozen=True)
+class FormulaKernel:
+    """A formula, and a loss where there is a target."""
+
+    model: Node
+    weights: tuple[str, ...]
+    loss_name: str | None
+    gives: str
+
+    def predict(
+        self,
+        position: jax.Array,
+        data: Data,
+        observe: Callable[[Node, Any], Any] | None = None,
+    ) -> jax.Array:
+        """The formula's value, (n,), or () where no column is in it.
+
+        `observe` sees every node that is not constant with its value, and may replace it.
+        """
+        values = {name: position[i] for i, name in enumerate(self.weights)}
+        values.update(data["fixed"])
+        values.update(data["rows"]["columns"])
+        return jnp.asarray(evaluate(self.model, values, OPERATIONS, observe), dtype=jnp.float64)
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The loss, ()."""
+        return self.loss_of(self.predict(position, data), data)
+
+    def loss_of(self, prediction: jax.Array, data: Data) -> jax.Array:
+        """The loss of predictions, ()."""
+        if self.loss_name is None:
+            return prediction
+        rows = data["rows"]
+        prediction = jnp.broadcast_to(prediction, rows["target"].shape)
+        found: jax.Array = loss_of(
+            self.loss_name, self.gives, prediction, rows["target"], rows["weight"]
+        )
+        return found
+
+
+@dataclass(frozen=True)
+class FunctionKernel:
+    """A bare Python function written in JAX: a vector of weights -> a number."""
+
+    function: Callable[[jax.Array], jax.Array]
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The function's value, ()."""
+        return self.function(position)
+
+
+@dataclass(frozen=True)
+class QuadraticKernel:
+    """floor + |root @ position|^2 / 2 with the position counted from the minimum.
+
+    The loss keeps its digits near the minimum, and a step costs the same whatever the number of
+    rows. `root` is (r, p).
+    """
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The loss, ()."""
+        scaled = jnp.sum(data["root"] * position[None, :], axis=1)
+        return jnp.asarray(data["floor"] + 0.5 * jnp.sum(scaled * scaled))
+
+
+@dataclass(frozen=True)
+class RescaledKernel:
+    """Another kernel with every position counted in units of its own."""
+
+    inner: Kernel
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The loss, ()."""
+        return self.inner.loss(position * data["unit"], data)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weights by name, a kernel, and its data.
+
+    A kernel's position times `unit` (p,) plus `centre` (p,) are the weights; `lower` and `upper`
+    (p,) are bounds of the weights, infinite where there are none.
+    """
+
+    names: tuple[str, ...]
+    kernel: Kernel
+    data: Data
+    rows: int
+    centre: Vector
+    lower: Vector
+    upper: Vector
+    work: int
+    """Elementary operations of one evaluation, roughly: rows times nodes."""
+    unit: Vector | float = 1.0
+    """One where every weight is counted as it is."""
+
+    def position(self, weights: Vector) -> Vector:
+        """Weights (p,) -> where a kernel stands."""
+        return np.asarray((weights - self.centre) / self.unit)
+
+    def weights_at(self, positions: Matrix) -> Matrix:
+        """Where a kernel stood, (k, p) -> weights."""
+        if isinstance(self.unit, float):
+            return positions + self.centre  # the unit is 1: one pass over long traces, not two
+        found: Matrix = positions * self.unit + self.centre
+        return found
+
+    def by_weights(self, gradients: Matrix) -> Matrix:
+        """Derivatives by a kernel's position, (k, p) -> by the weights."""
+        if isinstance(self.unit, float):
+            return gradients
+        found: Matrix = gradients / self.unit
+        return found
+
+    def vector(self, weights: Mapping[str, float]) -> Vector:
+        """Weights by name -> (p,)."""
+        return np.array([weights[name] for name in self.names], dtype=np.float64)
+
+    def named(self, vector: Vector) -> dict[str, float]:
+        """(p,) -> weights by name."""
+        return dict(zip(self.names, map(float, vector), strict=True))
+
+    @property
+    def bounded(self) -> bool:
+        """True where some weight has a bound."""
+        return bool(np.any(np.isfinite(self.lower)) or np.any(np.isfinite(self.upper)))
+
+    @in_float64
+    def value(self, weights: Vector) -> float:
+        """The loss at weights (p,). One pass over the rows."""
+        return float(_value(self.kernel, self.position(weights), self.data))
+
+    @in_float64
+    def value_and_gradient(self, weights: Vector) -> tuple[float, Vector]:
+        """The loss and its gradient (p,) at weights (p,). Two to three passes over the rows."""
+        value, gradient = _value_and_gradient(self.kernel, self.position(weights), self.data)
+        return float(value), np.asarray(gradient) / self.unit
+
+    @in_float64
+    def predictions(self, weights: Vector) -> Vector:
+        """The model's value on each row, (n,)."""
+        return np.asarray(_predict(self.kernel, weights, self.data))
+
+    @in_float64
+    def jacobian(self, weights: Vector) -> Matrix:
+        """Derivative of each row's prediction by each weight, (n, p). p passes over the rows."""
+        return np.asarray(_jacobian(self.kernel, weights, self.data))
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _value(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
+    return kernel.loss(position, data)
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _value_and_gradient(
+    kernel: Kernel, position: jax.Array, data: Data
+) -> tuple[jax.Array, jax.Array]:
+    return jax.value_and_grad(kernel.loss)(position, data)
+
+
+def _row_values(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.Array:
+    rows = data["rows"]["target"].shape[0]
+    return jnp.broadcast_to(kernel.predict(position, data), (rows,))
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _predict(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.Array:
+    return _row_values(kernel, position, data)
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _jacobian(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.Array:
+    found: jax.Array = jax.jacfwd(lambda at: _row_values(kernel, at, data))(position)
+    return found
+
+
+def _size(node: Node) -> int:
+    return sum(1 for _ in walk(node))
+
+
+@in_float64
+def formula_objective(
+    formula: Formula,
+    columns: Mapping[str, Vector],
+    *,
+    loss: str | None,
+    gives: str = "value",
+    row_weight: Vector | None = None,
+    fixed: Mapping[str, float] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+) -> Objective:
+    """The objective of a formula on columns of numbers, each (n,) and finite.
+
+    `fixed` holds weights at a value: they are no longer among the objective's weights.
+    Raises InputError where every weight is fixed, or a target does not fit the loss.
+    """
+    held = dict(fixed or {})
+    names = tuple(name for name in formula.weights if name not in held)
+    if not names:
+        raise InputError(
+            "Every weight is held, so there is nothing to descend on.",
+            given=", ".join(f"{name}={value:g}" for name, value in held.items()),
+            instead="Leave at least one weight free.",
+        )
+    used = {name: np.asarray(columns[name], dtype=np.float64) for name in formula.columns}
+    rows = len(next(iter(columns.values()))) if columns else 0
+    data: dict[str, Any] = {"fixed": {k: np.float64(v) for k, v in held.items()}}
+    data["rows"] = {"columns": used, "target": np.zeros(rows), "weight": None}
+    if formula.target is not None and loss is not None:
+        target = np.broadcast_to(
+            np.asarray(evaluate(formula.target, used, OPERATIONS), dtype=np.float64), (rows,)
+        )
+        check_target(target, loss)
+        data["rows"]["target"] = target
+        data["rows"]["weight"] = row_weight
+    # Handed over once, not at every call.
+    data["rows"] = jax.tree.map(jnp.asarray, data["rows"])
+    edges = [(bounds or {}).get(name, (-np.inf, np.inf)) for name in names]
+    return Objective(
+        names=names,
+        kernel=FormulaKernel(formula.model, names, loss, gives),
+        data=data,
+        rows=rows,
+        centre=np.zeros(len(names)),
+        lower=np.array([low for low, _ in edges]),
+        upper=np.array([high for _, high in edges]),
+        work=max(rows, 1) * _size(formula.model),
+    )
+
+
+def check_target(target: Vector, loss: str) -> None:
+    """Raise InputError where the target's values do not fit the loss."""
+    if not np.all(np.isfinite(target)):
+        row = int(np.argmin(np.isfinite(target)))
+        raise InputError(
+            "The target is not a finite number on every row.",
+            given=f"{target[row]} on kept row {row} (counted from 0)",
+            instead="Leave such rows out with --where, or write another target.",
+        )
+    if loss == "cross-entropy" and (np.min(target) < 0 or np.max(target) > 1):
+        wrong = target[(target < 0) | (target > 1)][0]
+        raise InputError(
+            "Cross-entropy needs a target between 0 and 1.",
+            given=f"a target of {wrong:g}",
+            instead="Code the two classes as 0 and 1, or choose --loss mse.",
+        )
+
+
+def function_objective(
+    function: Callable[[jax.Array], jax.Array], names: tuple[str, ...]
+) -> Objective:
+    """The objective of a bare JAX function of a vector of weights (p,)."""
+    infinite = np.full(len(names), np.inf)
+    return Objective(
+        names=names,
+        kernel=FunctionKernel(function),
+        data={"fixed": {}, "rows": {}},
+        rows=0,
+        centre=np.zeros(len(names)),
+        lower=-infinite,
+        upper=infinite,
+        work=1000,
+    )
+
+
+RANK_TOLERANCE = 1e-13
+"""Singular values of the design with columns of unit length below this count as zero."""
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """A model that is linear in its weights, under mse, solved.
+
+    `root` (r, p) has root.T @ root = the Hessian; `solution` (p,) is the one of least scaled norm
+    where there are several; `flat` (p, m) spans the combinations that change no prediction.
+    """
+
+    root: Matrix
+    solution: Vector
+    floor: float
+    flat: Matrix
+
+
+def is_quadratic(objective: Objective) -> bool:
+    """True where the loss is a quadratic of the weights with a constant Hessian."""
+    kernel = objective.kernel
+    return (
+        isinstance(kernel, FormulaKernel)
+        and kernel.loss_name == "mse"
+        and objective.rows > 0
+        and len(kernel.weights) <= 2000
+        and is_linear(kernel.model, kernel.weights)
+    )
+
+
+@in_float64
+def solve(objective: Objective) -> LeastSquares:
+    """Solve a quadratic objective: one pass over the rows, then a QR factorization.
+
+    Columns are brought to unit length first, so that scales of 1e-4 beside 1e4 lose nothing.
+    """
+    data = objective.data["rows"]
+    design = objective.jacobian(np.zeros(len(objective.names)))
+    offset = objective.predictions(np.zeros(len(objective.names)))
+    target = np.asarray(data["target"]) - offset
+    total = float(len(target))
+    if data["weight"] is not None:
+        root_weight = np.sqrt(np.asarray(data["weight"]))
+        design, target = design * root_weight[:, None], target * root_weight
+        total = float(np.sum(np.asarray(data["weight"])))
+    if not (np.all(np.isfinite(design)) and np.all(np.isfinite(target))):
+        raise InputError(
+            "The formula is not finite on every row.",
+            given="a value such as log(0) or a division by zero in the data",
+            instead="Leave such rows out with --where.",
+        )
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(design, axis=0)
+        sizes = lengths**2, target @ target
+    if not all(np.all(np.isfinite(size)) for size in sizes):
+        raise InputError(
+            "The squares of the numbers in the data are beyond the largest 64-bit number, 1.8e308.",
+            given=f"numbers up to {max(np.max(np.abs(design)), np.max(np.abs(target))):.3g}",
+            instead="Use a larger unit.",
+        )
+    lengths[lengths == 0] = 1.0
+    basis, triangle = np.linalg.qr(design / lengths)
+    left, singular, right = np.linalg.svd(triangle)
+    rank = int(np.sum(singular > RANK_TOLERANCE * max(singular[0], 1e-300)))
+    inverse = right[:rank].T / singular[:rank]
+
+    def solved(wanted: Vector) -> Vector:
+        return np.asarray(inverse @ (left[:, :rank].T @ (basis.T @ wanted)) / lengths)
+
+    solution = solved(target)
+    # One refinement: the residual of the first solution carries the digits that it lost.
+    solution = solution + solved(target - design @ solution)
+    residual = target - design @ solution
+    # Multiplied by the shortest length, so that dividing by one of 1e-200 does not overflow.
+    flat = right[rank:].T * (np.min(lengths) / lengths)[:, None]
+    flat = flat / np.maximum(np.linalg.norm(flat, axis=0), 1e-300)
+    return LeastSquares(
+        root=triangle * lengths * np.sqrt(2.0 / total),
+        solution=solution,
+        floor=float(residual @ residual) / total,
+        flat=flat,
+    )
+
+
+@in_float64
+def centred(objective: Objective, solved: LeastSquares) -> Objective:
+    """The same objective as a quadratic counted from its minimum: rows no longer cost anything."""
+    size = len(objective.names)
+    return replace(
+        objective,
+        kernel=QuadraticKernel(),
+        data={"root": np.asarray(solved.root), "floor": np.float64(solved.floor)},
+        centre=solved.solution,
+        work=size * size,
+    )
+
+
+def rescaled(objective: Objective, unit: Vector) -> Objective:
+    """The same objective with each weight counted in a unit (p,) of its own."""
+    return replace(
+        objective,
+        kernel=RescaledKernel(objective.kernel),
+        data={**objective.data, "unit": np.asarray(unit)},
+        unit=np.asarray(unit),
+    )

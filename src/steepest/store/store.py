@@ -1,0 +1,357 @@
+"""The store of runs: one SQLite file, read and written by any number of processes."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import platformdirs
+
+from steepest.errors import StoreError, UsageError
+from steepest.records import RunRecord, RunSummary, Status, Trace
+from steepest.store.arrays import Array, unpack
+from steepest.store.connection import (
+    explained,
+    open_to_write,
+    patiently,
+    reading,
+    transaction,
+)
+from steepest.store.identity import Process
+from steepest.store.kept import KeptData, Opening, Snapshot
+from steepest.store.recording import Recording, delete
+from steepest.store.records import from_bytes
+from steepest.wire import decode_values
+from steepest.wording import escaped
+
+VARIABLE: Final = "STEEPEST_STORE"
+"""The environment variable that names the default store."""
+
+
+def default_path() -> Path:
+    """STEEPEST_STORE, else a file in the user's data directory, by platform convention."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    return platformdirs.user_data_path("steepest", appauthor=False) / "runs.db"
+
+
+class Store:
+    """Runs in one file. It is made when the first run is kept; a Store itself holds nothing open.
+
+    Every method raises StoreError where the file cannot be used, and UsageError for an id that no
+    run has. An id may be shortened to its first characters where that is clear.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None):
+        """`path` None is the default store: STEEPEST_STORE or the user's data directory."""
+        self.is_default = path is None
+        self.path = default_path() if path is None else Path(path).expanduser()
+
+    def __repr__(self) -> str:
+        return f"Store({os.fspath(self.path)!r})"
+
+    # Writing
+
+    def begin(self, opening: Opening) -> Recording:
+        """Enter a new run. It is on the disk when this returns."""
+        recording = Recording(self.path)
+        return _opened(recording, recording.begin(opening))
+
+    def go_on(self, run: str, step_limit: int, options: Mapping[str, Any]) -> Recording:
+        """Take over a run that no process writes any more, with these options from here on.
+
+        Raises UsageError where one still does.
+        """
+        with self._reading() as db:
+            row = _row(db, run)
+        status, process = str(row["status"]), _process(row)
+        if _status(row) == "running":
+            raise UsageError(
+                f"The run {row['id']} is still running, in process {process.number}.",
+                instead="Wait for it to end, or end it first.",
+            )
+        recording = Recording(self.path, row["id"])
+        return _opened(recording, recording.go_on(step_limit, options, (status, process)))
+
+    def delete(self, run: str) -> str:
+        """Take a run out, and say its whole id. Raises UsageError where it is still running."""
+        with self._reading() as db:
+            row = _row(db, run)
+        if _status(row) == "running":
+            raise UsageError(
+                f"The run {row['id']} is still running, in process {row['process']}.",
+                instead="End it first.",
+            )
+        with (
+            explained(self.path),
+            closing(patiently(lambda: open_to_write(self.path))) as db,
+            transaction(db),
+        ):
+            delete(db, row["id"])
+        return str(row["id"])
+
+    # Reading
+
+    def summaries(self) -> list[RunSummary]:
+        """Every run, the newest first. The default store is empty before the first run."""
+        if self.is_default and not self.path.exists():
+            return []
+        with self._reading() as db:
+            rows = db.execute("SELECT * FROM runs ORDER BY started DESC, id DESC").fetchall()
+        return [_summary(row) for row in rows]
+
+    def summary(self, run: str) -> RunSummary:
+        """What a list says of one run."""
+        with self._reading() as db:
+            return _summary(_row(db, run))
+
+    def options(self, run: str) -> dict[str, Any]:
+        """The options as they were given, by their long names."""
+        with self._reading() as db:
+            return _values(_row(db, run)["options"])
+
+    def versions(self, run: str) -> dict[str, str]:
+        """Of what the run was computed with."""
+        with self._reading() as db:
+            return dict(_json(_row(db, run)["versions"]))
+
+    def record(self, run: str) -> RunRecord:
+        """The run with its trace thinned to 1,001 points; `trace` has all that were recorded.
+
+        Raises StoreError for a run that has none, because it was killed or is not done.
+        """
+        with self._reading() as db:
+            row = _row(db, run)
+            found = db.execute("SELECT body FROM records WHERE run = ?", (row["id"],)).fetchone()
+            if found is None:
+                raise _without_record(row)
+            beside = db.execute("SELECT place, body FROM record_arrays WHERE run = ?", (row["id"],))
+            blobs = {int(place): bytes(body) for place, body in beside}
+        return from_bytes(found["body"], blobs)
+
+    def curve(self, run: str) -> Trace:
+        """The trace as a figure shows it, thinned to 1,001 points; empty before the first."""
+        with self._reading() as db:
+            row = _row(db, run)
+            found = db.execute("SELECT * FROM curves WHERE run = ?", (row["id"],)).fetchone()
+        arrays = {**unpack(found["losses"]), **unpack(found["weights"])} if found else {}
+        return _trace(_weights(row), [arrays] if arrays else [])
+
+    def trace(self, run: str, first: int = 0, last: int | None = None) -> Trace:
+        """The recorded steps from `first` to `last`, thinned evenly where there were many."""
+        end = np.iinfo(np.int64).max if last is None else last
+        with self._reading() as db:
+            row = _row(db, run)
+            blocks = db.execute(
+                "SELECT body FROM blocks WHERE run = ? AND last >= ? AND first <= ? ORDER BY first",
+                (row["id"], first, end),
+            ).fetchall()
+            facts = db.execute("SELECT facts FROM snapshots WHERE run = ?", (row["id"],)).fetchone()
+            ended = db.execute("SELECT 1 FROM records WHERE run = ?", (row["id"],)).fetchone()
+        found = _trace(_weights(row), [unpack(block["body"]) for block in blocks])
+        chosen = (found.step >= first) & (found.step <= end)
+        if facts is not None and ended is None:
+            # On the way a block is as dense as the trace was then.
+            chosen &= found.step % int(_values(facts["facts"]).get("stride", 1)) == 0
+        return _chosen(found, chosen)
+
+    def states(self, run: str) -> dict[int, dict[str, Array]]:
+        """Step -> a state from which the descent can be walked again, in order."""
+        with self._reading() as db:
+            row = _row(db, run)
+            found = db.execute(
+                "SELECT step, body FROM states WHERE run = ? ORDER BY step", (row["id"],)
+            ).fetchall()
+        return {int(step): unpack(body) for step, body in found}
+
+    def snapshot(self, run: str) -> Snapshot | None:
+        """Where the descent can be gone on with; None where it was not begun or has no states."""
+        with self._reading() as db:
+            row = _row(db, run)
+            found = db.execute(
+                "SELECT step, facts, snapshots.body AS body, states.body AS state "
+                "FROM snapshots JOIN states USING (run, step) WHERE run = ?",
+                (row["id"],),
+            ).fetchone()
+        if found is None:
+            return None
+        return Snapshot(
+            int(found["step"]),
+            _values(found["facts"]),
+            unpack(found["body"]),
+            unpack(found["state"]),
+        )
+
+    def data(self, run: str) -> KeptData | None:
+        """The data of a run; None for an expression, which has none, and before it was read."""
+        with self._reading() as db:
+            row = _row(db, run)
+            found = db.execute("SELECT * FROM data WHERE run = ?", (row["id"],)).fetchone()
+        if found is None:
+            return None
+        return KeptData(
+            source=_text(row["source"]) or "data",
+            names=tuple(_json(found["names"])),
+            used=tuple(_json(found["used"])),
+            rows=int(found["row_count"]),
+            fingerprint=str(row["fingerprint"]),
+            columns=None if found["body"] is None else unpack(found["body"]),
+            path=_text(row["path"]),
+        )
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with reading(self.path) as db:
+            db.row_factory = sqlite3.Row
+            yield db
+
+
+def _opened(recording: Recording, done: Future[None]) -> Recording:
+    try:
+        done.result()
+    except BaseException:
+        recording.run = ""
+        recording.close()
+        raise
+    return recording
+
+
+def _row(db: sqlite3.Connection, run: str) -> sqlite3.Row:
+    """The run's row, by its id or the beginning of it. Raises UsageError."""
+    row = db.execute("SELECT * FROM runs WHERE id = ?", (_plain(run),)).fetchone()
+    if isinstance(row, sqlite3.Row):
+        return row
+    known = [str(name) for (name,) in db.execute("SELECT id FROM runs ORDER BY id DESC")]
+    fitting = [name for name in known if run and name.startswith(run)]
+    if len(fitting) == 1:
+        return _row(db, fitting[0])
+    if fitting:
+        raise UsageError(
+            "Several runs begin like this.",
+            given=escaped(run),
+            instead=f"Write more of it: {', '.join(fitting[:5])}.",
+        )
+    near = difflib.get_close_matches(run, known, n=1, cutoff=0.5)
+    raise UsageError(
+        "There is no such run in the store.",
+        given=escaped(run) or "an empty id",
+        instead=f"Did you mean {near[0]}?"
+        if near
+        else "steepest runs list shows them."
+        if known
+        else "It holds no runs yet.",
+    )
+
+
+def _plain(run: str) -> str:
+    return run.encode("utf-8", "replace").decode("utf-8")
+
+
+def _process(row: sqlite3.Row) -> Process:
+    return Process(row["host"], row["process"], row["process_began"])
+
+
+def _status(row: sqlite3.Row) -> Status:
+    status: Status = row["status"]
+    if status == "running" and not _process(row).is_alive(time.time() - row["heartbeat"]):
+        return "killed"
+    return status
+
+
+def _summary(row: sqlite3.Row) -> RunSummary:
+    def number(name: str) -> float | None:
+        return None if row[name] is None else float(row[name])
+
+    return RunSummary(
+        id=row["id"],
+        command=row["command"],
+        formula=_text(row["formula"]) or "",
+        optimizer=row["optimizer"],
+        status=_status(row),
+        started=row["started"],
+        step_limit=row["step_limit"],
+        weights=_weights(row),
+        version=_json(row["versions"]).get("steepest", ""),
+        name=_text(row["name"]),
+        source=_text(row["source"]),
+        ended=row["ended"],
+        steps=row["steps"],
+        loss=number("loss"),
+        lr=number("lr"),
+        stopped=row["stopped"],
+        learning_rate=row["learning_rate"],
+        headline=_text(row["headline"]),
+        fingerprint=row["fingerprint"],
+    )
+
+
+def _without_record(row: sqlite3.Row) -> StoreError:
+    run, status = row["id"], _status(row)
+    if status == "running":
+        return StoreError(f"The run {run} is still running, so it has no verdict yet.")
+    how = "killed" if status == "killed" else "interrupted before it was measured"
+    done = "" if row["steps"] is None else f" at step {row['steps']:,}"
+    return StoreError(
+        f"The run {run} was {how}{done}, so it has no verdict yet.",
+        instead=f"steepest {row['command']} --resume {run} goes on with it.",
+    )
+
+
+def _weights(row: sqlite3.Row) -> tuple[str, ...]:
+    return tuple(_json(row["weights"]))
+
+
+def _trace(names: tuple[str, ...], blocks: list[dict[str, Array]]) -> Trace:
+    """Blocks one after the other; validation where any of them has it."""
+    if not blocks:
+        nothing = np.zeros((0, len(names)))
+        return Trace(names, np.zeros(0, dtype=np.int64), np.zeros(0), nothing, nothing)
+
+    def joined(name: str) -> Any:
+        return np.concatenate([block[name] for block in blocks])
+
+    validation = None
+    if any("validation" in block for block in blocks):
+        for block in blocks:
+            block.setdefault("validation", np.full(len(block["step"]), np.nan))
+        validation = joined("validation")
+    return Trace(
+        names, joined("step"), joined("loss"), joined("weights"), joined("gradient"), validation
+    )
+
+
+def _chosen(trace: Trace, chosen: Array) -> Trace:
+    return Trace(
+        trace.names,
+        trace.step[chosen],
+        trace.loss[chosen],
+        trace.weights[chosen],
+        trace.gradient[chosen],
+        None if trace.validation is None else trace.validation[chosen],
+    )
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StoreError("A part of the store is damaged: a run cannot be read.") from error
+
+
+def _values(text: str) -> dict[str, Any]:
+    found: Mapping[str, Any] = _json(text)
+    return decode_values(found)
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else str(_json(text))

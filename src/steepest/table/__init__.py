@@ -1,0 +1,12 @@
+"""CSV, Parquet, data frames and arrays as one Table, and the complete rows of it.
+
+Nothing here imports Polars, narwhals or pandas until data is read.
+"""
+
+from __future__ import annotations
+
+from steepest.table.columns import Table
+from steepest.table.selection import Selection, fingerprint, select
+from steepest.table.source import read_table
+
+__all__ = ["Selection", "Table", "fingerprint", "read_table", "select"]

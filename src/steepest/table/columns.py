@@ -1,0 +1,88 @@
+"""Table: named columns of numbers, with where they came from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.errors import InputError
+from steepest.table.wording import nearest, opening, origin, quoted
+
+Floats = NDArray[np.float64]
+Read = Callable[[Sequence[int]], Mapping[int, Floats]]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Named columns. A column is read when it is first asked for, and kept.
+
+    `source` is the path as it was given, "standard input", "data frame" or "mapping".
+    `rows` counts every row of the data, complete or not.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    rows: int
+    _read: Read = field(repr=False)
+    _kept: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def loaded(self) -> Mapping[str, Floats]:
+        """The columns that were asked for until now, float64 (rows,) each, by their names."""
+        return dict(self._kept)
+
+    def numbers(self, name: str) -> Floats:
+        """Return the column as float64 (rows,), NaN where a value is missing; read-only.
+
+        Raises InputError for a name that is no column, and for a column that holds anything but
+        numbers: it names the first row at fault, counted from 0 in file order.
+        """
+        self.load((name,))
+        return self._kept[name]
+
+    def load(self, names: Iterable[str]) -> None:
+        """Read these columns in one pass over the data. Errors as in `numbers`."""
+        wanted = [name for name in dict.fromkeys(names) if name not in self._kept]
+        positions = [self._position(name) for name in wanted]
+        if not positions:
+            return
+        values = self._read(positions)
+        for name, position in zip(wanted, positions, strict=True):
+            column = values[position]
+            if len(column) != self.rows:
+                raise InputError(
+                    f"Column {quoted(name)} of {origin(self.source)} has {len(column)} rows, but "
+                    f"the table has {self.rows}: the data is damaged, or changed while it was read."
+                )
+            column.setflags(write=False)
+            self._kept[name] = column
+
+    def _position(self, name: str) -> int:
+        if name not in self.names:
+            raise InputError(
+                f"{opening(self.source)} has no column {quoted(name)}.",
+                instead=nearest(name, self.names),
+            )
+        return self.names.index(name)
+
+
+def column_names(names: Iterable[str], source: str) -> tuple[str, ...]:
+    """Return the names a table gets: an empty one becomes column_N, counted from 1.
+
+    Raises InputError where two columns have one name.
+    """
+    named = tuple(name or f"column_{n}" for n, name in enumerate(names, start=1))
+    repeated = [name for name, times in Counter(named).items() if times > 1]
+    if repeated:
+        first = named.index(repeated[0])
+        second = named.index(repeated[0], first + 1)
+        raise InputError(
+            f"{opening(source)} has two columns called {quoted(repeated[0])}: "
+            f"columns {first + 1} and {second + 1}.",
+            instead="Give each column its own name.",
+        )
+    return named

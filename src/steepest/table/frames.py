@@ -1,0 +1,89 @@
+"""Data frames of any library that narwhals knows, eager or lazy, to a Table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.errors import InputError
+from steepest.table.cells import Column, Floats, from_objects
+from steepest.table.columns import Table, column_names
+from steepest.table.wording import opening, quoted
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+
+def read_frame(data: Any, source: str = "data frame") -> Table:
+    """Make a table of a data frame. Column names that are no text become text with str().
+
+    A lazy frame is collected for its number of rows, and for the columns that are asked for.
+    Raises InputError for anything that is no data frame, and for two columns of one name.
+    """
+    import narwhals as nw
+    from narwhals.exceptions import DuplicateError
+
+    try:
+        frame = nw.from_native(data)
+        keys = frame.collect_schema().names()
+    except DuplicateError:
+        raise _repeated_name(data, source) from None
+    except TypeError:
+        raise InputError(
+            f"Steepest cannot read a table from {_a_type(data)}.",
+            instead="Give a path, a data frame, or a mapping of names to arrays.",
+        ) from None
+    if not keys:
+        raise InputError(f"{opening(source)} has no columns.")
+    names = column_names((str(key) for key in keys), source)
+
+    def read(positions: Sequence[int]) -> dict[int, Floats]:
+        collected = (
+            frame.select([keys[position] for position in positions]).collect()
+            if isinstance(frame, nw.LazyFrame)
+            else frame
+        )
+        return {
+            position: _numbers(
+                collected.get_column(keys[position]), Column(names[position], source)
+            )
+            for position in positions
+        }
+
+    if isinstance(frame, nw.LazyFrame):
+        return Table(source, names, int(frame.select(nw.len()).collect().item()), read)
+    return Table(source, names, len(frame), read)
+
+
+def _repeated_name(data: Any, source: str) -> InputError:
+    names = Counter(str(name) for name in data.columns)
+    return InputError(
+        f"{opening(source)} has two columns called {quoted(names.most_common(1)[0][0])}.",
+        instead="Give each column its own name.",
+    )
+
+
+def _a_type(data: object) -> str:
+    return quoted(f"{type(data).__module__}.{type(data).__qualname__}".removeprefix("builtins."))
+
+
+def _numbers(series: nw.Series[Any], column: Column) -> Floats:
+    import narwhals as nw
+
+    kind = series.dtype
+    if kind.is_temporal():
+        raise column.time_error()
+    if kind.is_nested():
+        raise column.kind_error("lists or records", "Give each of their parts its own column.")
+    if isinstance(kind, nw.Binary):
+        raise column.kind_error("bytes")
+    if (kind.is_numeric() and not kind.is_decimal()) or isinstance(kind, nw.Boolean):
+        try:
+            return np.array(series.cast(nw.Float64()).to_numpy(), dtype=np.float64)
+        except Exception:  # each library has its own; arrow's refuses integers above 2**53
+            return from_objects(series.to_list(), column)
+    # Text, categories, decimals (exactly rounded this way) and mixed objects.
+    return from_objects(series.to_list(), column)

@@ -1,0 +1,17 @@
+"""A run and a sweep in words, for a terminal: `Report` and `SweepReport` are rich renderables."""
+
+from steepest.terminal.kept import Comparison, RunList
+from steepest.terminal.page import WIDEST, Page, console_for, plain
+from steepest.terminal.report import Report
+from steepest.terminal.sweep import SweepReport
+
+__all__ = [
+    "WIDEST",
+    "Comparison",
+    "Page",
+    "Report",
+    "RunList",
+    "SweepReport",
+    "console_for",
+    "plain",
+]

@@ -1,0 +1,220 @@
+"""Lines of a page: wrapped with hanging indents, safe for any terminal, no trailing blanks."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any, Final, TextIO, TypeAlias
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+WIDEST: Final = 100
+"""Longer lines are hard to read, however wide the terminal is."""
+PIPED: Final = 80
+NARROWEST: Final = 20
+INDENT: Final = 16
+"""Where text begins beside a label."""
+
+Span: TypeAlias = str | tuple[str, str]
+"""A text, or a text and its style."""
+
+# What our own sentences use beyond ASCII, for terminals that have nothing else.
+_IN_ASCII: Final = str.maketrans(
+    {
+        "−": "-",
+        "–": "-",
+        "—": "-",
+        "…": "...",
+        "→": "->",
+        "←": "<-",
+        "×": "x",
+        "·": "*",
+        "±": "+/-",
+        "≈": "~",
+        "≤": "<=",
+        "≥": ">=",
+        "²": "^2",
+        "‖": "||",
+        "∂": "d",
+        "λ": "lambda",
+        "η": "eta",
+        "β": "beta",
+        "‘": "'",
+        "’": "'",
+        "“": '"',
+        "”": '"',
+        "\N{NO-BREAK SPACE}": " ",
+        "\N{NARROW NO-BREAK SPACE}": " ",
+        "\N{THIN SPACE}": " ",
+    }
+)
+# Stands for a blank at which no line is broken; `safe` lets none through from outside.
+_GLUE: Final = "\ue000"
+_BLOCKS: Final = " ▏▎▍▌▋▊▉"
+
+
+def safe(text: str, *, ascii_only: bool = False) -> str:
+    r"""The text with nothing in it that could steer a terminal: `\x1b` stands for an escape.
+
+    Line breaks become blanks. With `ascii_only`, what is not ASCII is rewritten.
+    """
+    shown = "".join(_shown(c) for c in text)
+    if not ascii_only:
+        return shown
+    return shown.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _shown(character: str) -> str:
+    if character in "\n\t ":
+        return " "
+    # Separators are not printable in Python's sense, but harmless and used between digits.
+    if character.isprintable() or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+class Page:
+    """Takes headings, paragraphs and commands, and keeps them as lines."""
+
+    def __init__(self, width: int = PIPED, *, ascii_only: bool = False):
+        self.width = max(NARROWEST, min(width, WIDEST))
+        self.ascii_only = ascii_only
+        self.lines: list[Text] = []
+        self._console = Console(file=io.StringIO(), width=self.width)
+
+    def safe(self, text: str) -> str:
+        """The text as this page can show it."""
+        return safe(text, ascii_only=self.ascii_only)
+
+    def blank(self) -> None:
+        """An empty line, unless there is one already or nothing yet."""
+        if self.lines and self.lines[-1].plain:
+            self.lines.append(Text())
+
+    def heading(self, text: str) -> None:
+        """A heading, with an empty line before it."""
+        self.blank()
+        self.say((text, "bold"))
+
+    def say(self, *spans: Span, label: Span = "", indent: int = 0) -> None:
+        """A paragraph. Its first line begins with the label, the others are indented.
+
+        A label that does not fit into the indent gets a line of its own.
+        """
+        indent = min(indent, self.width // 2)
+        first = self._text([label])
+        if first.cell_len > max(0, indent - 1) and first.plain.strip():
+            self.lines.extend(self._wrapped(first, self.width))
+            first = Text()
+        first.append(" " * (indent - first.cell_len))
+        for number, line in enumerate(self._wrapped(self._text(spans), self.width - indent)):
+            lead = first if number == 0 else Text(" " * indent)
+            whole = lead + line
+            whole.rstrip()
+            whole.plain = whole.plain.replace(_GLUE, " ")
+            self.lines.append(whole)
+
+    def row(self, *spans: Span) -> None:
+        """One line as it is, cut where it is too long."""
+        text = self._text(spans)
+        text.plain = text.plain.replace(_GLUE, " ")
+        if text.cell_len > self.width:
+            text.truncate(self.width, overflow="crop" if self.ascii_only else "ellipsis")
+        text.rstrip()
+        self.lines.append(text)
+
+    def command(self, command: str, *, indent: int = 4) -> None:
+        r"""A shell command to copy: broken only between words, with a backslash.
+
+        A word that is longer than the page is left whole.
+        """
+        room = self.width - indent
+        lines = [""]
+        for word in _together(words(self.safe(command)), room - 4):
+            longer = f"{lines[-1]} {word}" if lines[-1] else word
+            if lines[-1] and _cells(longer) > room - 2:
+                lines.append("  " + word)
+            else:
+                lines[-1] = longer
+        for number, line in enumerate(lines):
+            more = " \\" if number < len(lines) - 1 else ""
+            self.lines.append(
+                Text(" " * indent + line + more, style="cyan", no_wrap=True, overflow="ignore")
+            )
+
+    def bar(self, share: float, cells: int) -> str:
+        """A bar that fills the share of so many cells."""
+        eighths = round(max(0.0, min(1.0, share)) * cells * 8)
+        if self.ascii_only:
+            return "#" * round(eighths / 8)
+        return ("█" * (eighths // 8) + _BLOCKS[eighths % 8]).rstrip()
+
+    def _text(self, spans: Iterable[Span]) -> Text:
+        text = Text(overflow="fold")
+        for span in spans:
+            words, style = (span, "") if isinstance(span, str) else span
+            text.append(self.safe(words).replace(" %", f"{_GLUE}%"), style)
+        return text
+
+    def _wrapped(self, text: Text, width: int) -> Iterable[Text]:
+        lines = text.wrap(self._console, max(1, width), overflow="fold")
+        return lines if len(lines) else [Text()]
+
+
+def words(command: str) -> list[str]:
+    r"""The words of a shell command with their quotes, as they are written.
+
+    >>> words('fit x.csv "y ~ a*x" --where \'x > 1\'')
+    ['fit', 'x.csv', '"y ~ a*x"', '--where', "'x > 1'"]
+    """
+    return re.findall(r"""(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*'|["'\\])+""", command)
+
+
+def _together(parts: list[str], room: int) -> Iterable[str]:
+    """The words, an option and its value as one where they fit."""
+    option = ""
+    for part in parts:
+        pair = f"{option} {part}" if option else part
+        if option and (part.startswith("--") or _cells(pair) > room):
+            yield option
+            pair = part
+        option = pair if pair.startswith("--") and " " not in pair else ""
+        if not option:
+            yield pair
+    if option:
+        yield option
+
+
+def _cells(text: str) -> int:
+    return Text(text).cell_len
+
+
+def console_for(stream: TextIO) -> Console:
+    """A console for a stream: no escape codes where it is no terminal or NO_COLOR is set."""
+    if not stream.isatty():
+        return Console(
+            file=stream, width=PIPED, color_system=None, force_terminal=False, legacy_windows=False
+        )
+    if os.environ.get("NO_COLOR"):
+        return Console(file=stream, color_system=None)
+    return Console(file=stream)
+
+
+def plain(renderable: RenderableType, *, width: int = PIPED, ascii_only: bool = False) -> str:
+    """The renderable as text without any escape code, one line break at the end."""
+    stream: Any = io.TextIOWrapper(io.BytesIO(), encoding="ascii" if ascii_only else "utf-8")
+    console = Console(
+        file=stream,
+        width=width,
+        color_system=None,
+        force_terminal=False,
+        force_jupyter=False,
+        legacy_windows=False,
+    )
+    with console.capture() as capture:
+        console.print(renderable, crop=False, no_wrap=True, overflow="ignore")
+    return capture.get()

@@ -1,0 +1,44 @@
+"""How JAX is asked to run: float64 within our own calls, small loops as one kernel.
+
+Nothing is switched globally that could change a user's own numbers. One speed option must stand
+in XLA_FLAGS before JAX first compiles: it raises the size up to which XLA turns a whole loop into
+one kernel (1 kB by default, and a recorded descent step touches a little more). Measured on the
+tutorial's three weights: 2.3 µs a step without it, 0.08 µs with it. Where JAX was at work before
+Steepest was imported, the option has no effect and only the speed differs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import jax
+
+_OPTION = "xla_cpu_small_while_loop_byte_threshold"
+_FLAG = f"--xla_backend_extra_options={_OPTION}=65536"
+if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAG}".strip()
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@contextmanager
+def float64() -> Iterator[None]:
+    """Everything inside is float64 and on the CPU, and only what is inside."""
+    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+        yield
+
+
+def in_float64(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a whole function in `float64`."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        with float64():
+            return function(*args, **kwargs)
+
+    return wrapped

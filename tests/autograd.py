@@ -1,0 +1,94 @@
+"""PyTorch's side of the tests, in float64: the losses and where PyTorch's autograd is asked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from steepest.formula import Formula, parse_model
+from steepest.records import Vector
+
+Model = Callable[..., Tensor]
+"""The formula written by hand: its parameters are the names of the weights and columns."""
+
+
+def tensor(values: Any) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def softplus(z: Tensor) -> Tensor:
+    # torch.nn.functional.softplus is a straight line from 20 on.
+    return torch.logaddexp(z, torch.zeros_like(z))
+
+
+def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    return values.mean() if weight is None else (weight * values).sum() / weight.sum()
+
+
+LOSSES: Mapping[tuple[str, str], Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
+    ("mse", "value"): lambda z, y, w: _mean((z - y) ** 2, w),
+    ("mae", "value"): lambda z, y, w: _mean((z - y).abs(), w),
+    ("rmse", "value"): lambda z, y, w: _mean((z - y) ** 2, w).sqrt(),
+    ("huber", "value"): lambda z, y, w: _mean(functional.huber_loss(z, y, reduction="none"), w),
+    ("cross-entropy", "logit"): lambda z, y, w: _mean(
+        functional.binary_cross_entropy_with_logits(z, y, reduction="none"), w
+    ),
+    ("cross-entropy", "probability"): lambda z, y, w: _mean(
+        functional.binary_cross_entropy(z, y, reduction="none"), w
+    ),
+}
+NAMED_LOSSES = [" of ".join(dict.fromkeys(key)).replace(" of value", "") for key in LOSSES]
+
+
+def predicted(model: Model, values: Mapping[str, Tensor], rows: int) -> Tensor:
+    names = inspect.signature(model).parameters
+    return torch.as_tensor(model(**{name: values[name] for name in names})).expand(rows)
+
+
+def loss_and_gradient(
+    model: Model,
+    loss: tuple[str, str],
+    weights: Mapping[str, float],
+    columns: Mapping[str, Vector],
+    target: Vector,
+    row_weight: Vector | None = None,
+) -> tuple[float, Vector]:
+    """The loss, and its gradient (p,) in the order of `weights`."""
+    leaves = {name: tensor(value).requires_grad_() for name, value in weights.items()}
+    values = {**leaves, **{name: tensor(column) for name, column in columns.items()}}
+    given = None if row_weight is None else tensor(row_weight)
+    total = LOSSES[loss](predicted(model, values, len(target)), tensor(target), given)
+    slopes = torch.autograd.grad(
+        total, list(leaves.values()), allow_unused=True, materialize_grads=True
+    )
+    return total.item(), np.array([slope.item() for slope in slopes])
+
+
+def pulls(
+    model: Model,
+    loss: tuple[str, str],
+    weights: Mapping[str, float],
+    columns: Mapping[str, Vector],
+    target: Vector,
+    row_weight: Vector | None = None,
+) -> Vector:
+    """The gradient row by row, (n, p): every row gets a copy of the weights of its own."""
+    rows = len(target)
+    leaves = {
+        name: tensor(np.full(rows, value)).requires_grad_() for name, value in weights.items()
+    }
+    values = {**leaves, **{name: tensor(column) for name, column in columns.items()}}
+    given = None if row_weight is None else tensor(row_weight)
+    total = LOSSES[loss](predicted(model, values, rows), tensor(target), given)
+    slopes = torch.autograd.grad(total, list(leaves.values()))
+    return np.stack([slope.numpy() for slope in slopes], axis=1)
+
+
+def formula_of(text: str, columns: Mapping[str, Vector]) -> Formula:
+    return parse_model(text, [*columns])

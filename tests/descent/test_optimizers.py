@@ -1,0 +1,177 @@
+"""The oracle is torch.optim with the same settings, over 100 steps in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.autograd import formula_of, tensor
+from torch import Tensor
+
+from steepest.descent.optimizers import (
+    ADAPTIVE,
+    OPTIMIZERS,
+    WITH_MOMENTUM,
+    momentum_of,
+)
+from steepest.descent.run import descend
+from steepest.errors import UsageError
+from steepest.objective import centred, formula_objective, solve
+from steepest.records import Settings, Vector
+
+STEPS = 100
+DRAW = np.random.default_rng(4)
+X = DRAW.uniform(-1, 2, 25)
+Y = 1.7 * np.exp(-0.6 * X) + 0.4 + 0.1 * DRAW.normal(size=25)
+COLUMNS = {"x": X, "y": Y}
+START = np.array([0.5, 0.3, -0.2])
+
+Maker = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+
+CASES: dict[str, tuple[str, float | None, float, Maker]] = {
+    "gd": ("gd", None, 0.02, lambda w: torch.optim.SGD(w, lr=0.02)),
+    "momentum": (
+        "momentum",
+        None,
+        0.01,
+        lambda w: torch.optim.SGD(w, lr=0.01, momentum=0.9),
+    ),
+    "momentum-0.5": (
+        "momentum",
+        0.5,
+        0.02,
+        lambda w: torch.optim.SGD(w, lr=0.02, momentum=0.5),
+    ),
+    "momentum-0": ("momentum", 0.0, 0.02, lambda w: torch.optim.SGD(w, lr=0.02)),
+    "nesterov": (
+        "nesterov",
+        None,
+        0.01,
+        lambda w: torch.optim.SGD(w, lr=0.01, momentum=0.9, nesterov=True),
+    ),
+    "rmsprop": ("rmsprop", None, 0.01, lambda w: torch.optim.RMSprop(w, lr=0.01)),
+    "adagrad": ("adagrad", None, 0.1, lambda w: torch.optim.Adagrad(w, lr=0.1)),
+    "adam": ("adam", None, 0.03, lambda w: torch.optim.Adam(w, lr=0.03)),
+    "adam-0.5": (
+        "adam",
+        0.5,
+        0.03,
+        lambda w: torch.optim.Adam(w, lr=0.03, betas=(0.5, 0.999)),
+    ),
+    "adamw": ("adamw", None, 0.03, lambda w: torch.optim.AdamW(w, lr=0.03)),
+}
+
+
+def torch_path(
+    make: Maker, model: Callable[[Tensor], Tensor], start: Vector, y: Vector
+) -> tuple[Vector, Vector, Vector]:
+    """Weights, gradients and losses at steps 0 to STEPS."""
+    w = torch.nn.Parameter(tensor(start))
+    optimizer = make([w])
+    weights, gradients, losses = [], [], []
+    for _ in range(STEPS + 1):
+        optimizer.zero_grad()
+        loss = ((model(w) - tensor(y)) ** 2).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert w.grad is not None
+        weights.append(w.detach().numpy().copy())
+        gradients.append(w.grad.numpy().copy())
+        losses.append(loss.item())
+        optimizer.step()
+    return np.array(weights), np.array(gradients), np.array(losses)
+
+
+def close(found: Vector, wanted: Vector, tolerance: float, of: str) -> None:
+    size = np.max(np.abs(wanted), axis=0)
+    gap = np.abs(found - wanted) / np.maximum(np.abs(wanted), 0.1 * size)
+    worst = int(np.argmax(np.max(gap.reshape(len(gap), -1), axis=1)))
+    assert np.max(gap) <= tolerance, f"{of} leave torch's at step {worst} by {np.max(gap):.2g}"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_path_is_that_of_torch(case: str) -> None:
+    optimizer, momentum, lr, make = CASES[case]
+    objective = formula_objective(formula_of("y ~ a*exp(-b*x) + c", COLUMNS), COLUMNS, loss="mse")
+    settings = Settings(optimizer=optimizer, lr=lr, momentum=momentum, steps=STEPS)
+    trace = descend(objective, settings, START).trace
+    x = tensor(X)
+    weights, gradients, losses = torch_path(
+        make, lambda w: w[0] * torch.exp(-w[1] * x) + w[2], START, Y
+    )
+    tolerance = 1e-8 if optimizer == "adagrad" else 1e-10
+    np.testing.assert_array_equal(trace.step, np.arange(STEPS + 1))
+    close(trace.weights, weights, tolerance, "weights")
+    close(trace.gradient, gradients, 100 * tolerance, "gradients")
+    close(trace.loss, losses, tolerance, "losses")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "-" not in case])
+def test_path_of_the_centred_quadratic_is_that_of_torch(case: str) -> None:
+    """Counted from the minimum: AdamW must still pull the weights, not the distance, to zero."""
+    optimizer, momentum, lr, make = CASES[case]
+    direct = formula_objective(formula_of("y ~ a*x**2 + b*x + c", COLUMNS), COLUMNS, loss="mse")
+    objective = centred(direct, solve(direct))
+    settings = Settings(optimizer=optimizer, lr=lr, momentum=momentum, steps=STEPS)
+    trace = descend(objective, settings, START).trace
+    x = tensor(X)
+    weights, _, losses = torch_path(make, lambda w: w[0] * x**2 + w[1] * x + w[2], START, Y)
+    tolerance = 1e-8 if optimizer == "adagrad" else 1e-9
+    close(trace.weights, weights, tolerance, "weights")
+    close(trace.loss, losses, tolerance, "losses")
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adagrad", "adam", "adamw"])
+def test_preconditioner_is_what_torch_divides_by(optimizer: str) -> None:
+    _, momentum, lr, make = CASES[optimizer]
+    w = torch.nn.Parameter(tensor(START))
+    theirs: Any = make([w])
+    for _ in range(STEPS):
+        theirs.zero_grad()
+        loss = ((w[0] * tensor(X) + w[1] - w[2] - tensor(Y)) ** 2).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        theirs.step()
+    state = theirs.state[w]
+    match optimizer:
+        case "rmsprop":
+            wanted = state["square_avg"].sqrt() + 1e-8
+        case "adagrad":
+            wanted = state["sum"].sqrt() + 1e-10
+        case _:
+            wanted = (state["exp_avg_sq"] / (1 - 0.999 ** state["step"].item())).sqrt() + 1e-8
+    objective = formula_objective(formula_of("y ~ a*x + b - c", COLUMNS), COLUMNS, loss="mse")
+    done = descend(objective, Settings(optimizer=optimizer, lr=lr, steps=STEPS), START)
+    found = done.preconditioner
+    assert found is not None
+    np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-8)
+    assert momentum is None
+
+
+def test_plain_descent_divides_by_nothing() -> None:
+    objective = formula_objective(formula_of("y ~ a*x + b - c", COLUMNS), COLUMNS, loss="mse")
+    assert descend(objective, Settings(lr=0.01, steps=3), START).preconditioner is None
+
+
+def test_momentum_in_force() -> None:
+    assert momentum_of("gd", None) is None
+    assert momentum_of("adam", None) == 0.9
+    assert momentum_of("momentum", 0.0) == 0.0
+    assert {*WITH_MOMENTUM, *ADAPTIVE, "gd"} == {*OPTIMIZERS}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "momentum", "says"),
+    [
+        ("sgd", None, "not known"),
+        ("gd", 0.9, "has no momentum"),
+        ("rmsprop", 0.5, "has no momentum"),
+        ("adam", 1.0, "at least 0 and below 1"),
+        ("momentum", -0.1, "at least 0 and below 1"),
+        ("momentum", float("nan"), "at least 0 and below 1"),
+    ],
+)
+def test_momentum_that_cannot_be_used(optimizer: str, momentum: float | None, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        momentum_of(optimizer, momentum)

@@ -1,0 +1,56 @@
+"""scipy's solvers as descents, on problems whose minimum is known."""
+
+import numpy as np
+import pytest
+from tests.autograd import formula_of
+
+from steepest.descent.solver import solve_by
+from steepest.errors import UsageError
+from steepest.formula import parse_expression
+from steepest.objective import formula_objective
+from steepest.records import Settings
+
+X = np.linspace(0, 4, 30)
+COLUMNS = {"x": X, "y": 2.5 * np.exp(-1.3 * X) + 0.5}
+CURVE = formula_objective(formula_of("y ~ a*exp(-b*x) + c", COLUMNS), COLUMNS, loss="mse")
+START = np.array([1.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
+def test_every_step_is_lower_and_the_last_is_the_minimum(optimizer: str) -> None:
+    done = solve_by(CURVE, Settings(optimizer=optimizer, steps=500), START, goal=1e-3)
+    trace = done.trace
+    np.testing.assert_array_equal(trace.step, np.arange(done.descent.steps + 1))
+    np.testing.assert_array_equal(trace.weights[0], START)
+    assert np.all(np.diff(trace.loss) < 0), "a step that is not lower"
+    np.testing.assert_allclose(done.final_weights, [2.5, 1.3, 0.5], rtol=1e-6)
+    for at, loss in zip(trace.weights, trace.loss, strict=True):
+        wanted = np.mean((at[0] * np.exp(-at[1] * X) + at[2] - COLUMNS["y"]) ** 2)
+        assert loss == pytest.approx(wanted, rel=1e-9, abs=1e-18)
+    assert done.descent.goal_step == int(np.argmax(trace.loss <= 1e-3))
+    assert done.descent.stopped == "converged"
+    assert (done.descent.lowest_step, done.descent.final_step) == (done.descent.steps,) * 2
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
+def test_step_limit_of_a_solver(optimizer: str) -> None:
+    done = solve_by(CURVE, Settings(optimizer=optimizer, steps=2), START)
+    assert (done.descent.steps, done.descent.stopped) == (2, "step limit")
+    assert done.descent.goal_step is None
+
+
+def test_any_steps_of_a_solver_are_at_hand() -> None:
+    done = solve_by(CURVE, Settings(optimizer="lm", steps=100), START)
+    last = done.descent.steps
+    part = done.replay(1, last)
+    np.testing.assert_array_equal(part.weights, done.trace.weights[1:])
+    np.testing.assert_array_equal(done.move_from(0), done.trace.weights[1] - done.trace.weights[0])
+    assert done.move_from(last) is None
+    with pytest.raises(UsageError, match="no such step"):
+        done.replay(0, last + 1)
+
+
+def test_levenberg_marquardt_needs_squares() -> None:
+    objective = formula_objective(parse_expression("x**2"), {}, loss=None)
+    with pytest.raises(UsageError, match="squared loss"):
+        solve_by(objective, Settings(optimizer="lm"), np.ones(1))
