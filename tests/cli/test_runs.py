@@ -129,7 +129,7 @@ def test_a_changed_file_is_said_beside_the_run(tmp_path: Path) -> None:
     assert "The data has changed since the run" in " ".join(again.stderr.split())
     without = run("fit", "--resume", name, "--steps", "6")
     assert without.exit_code == 0
-    assert without.stderr.startswith("Note: ")
+    assert without.stderr.startswith("Note:")
     path.unlink()
     assert "no longer at" in " ".join(run("runs", "show", name).stderr.split())
 
@@ -299,6 +299,9 @@ def test_a_killed_run_is_listed_as_such_and_goes_on(store: Store) -> None:
     assert run("runs", "export", summary.id, "--to", "csv").stdout.count("\n") > 1000
     done = store.summaries()[0].steps
     assert done is not None
+    less = run("fit", "--resume", summary.id, "--steps", str(done - 1))
+    assert less.exit_code == 2
+    assert f"has already done {done:,} steps" in less.stderr
     again = found("fit", "--resume", summary.id, "--steps", str(done + 1), "--time-limit", "20")
     assert again["descent"]["stopped"] == "step limit"
     assert again["descent"]["steps"] == done + 1

@@ -237,7 +237,7 @@ def test_progress_is_there_as_soon_as_it_is_committed(store: Store) -> None:
     assert store.trace(recording.run, 5, 12).step.tolist() == list(range(5, 13))
     assert list(store.states(recording.run)) == [10, 30]
     summary = store.summary(recording.run)
-    assert (summary.steps, summary.loss, summary.lr) == (29, 29.0, 0.5)
+    assert (summary.steps, summary.loss, summary.lr) == (30, 29.0, 0.5)
     snapshot = store.snapshot(recording.run)
     assert snapshot is not None
     assert (snapshot.step, snapshot.state["0"].tolist()) == (30, [29.0])

@@ -24,7 +24,7 @@ from steepest.objective import Objective
 from steepest.records import RunRecord, RunSummary, Settings, Vector
 from steepest.store import KeptData, Snapshot, Store
 from steepest.table import Table, read_table
-from steepest.wording import escaped
+from steepest.wording import count, escaped
 from steepest.xla import in_float64
 
 MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at")
@@ -252,6 +252,12 @@ def go_on(
     lr, chosen = summary.lr, "given" if before.rate is not None else "auto"
     if snapshot is not None:
         settings = options.settings()
+        if settings.steps < snapshot.step:
+            raise UsageError(
+                f"The run {run} has already done {count(snapshot.step, 'step')}.",
+                given=f"--steps {settings.steps:,}",
+                instead="Give more, or leave --steps out.",
+            )
         standing = _standing(store, run, snapshot, settings, setup.moving)
         kept = _checkpoints(store, run, settings, setup.moving)
         checkpoints = Checkpoints(

@@ -145,7 +145,7 @@ class Recording:
                 "UPDATE runs SET steps = ?, loss = ?, lr = ?, heartbeat = ?, stopped = NULL, "
                 "learning_rate = NULL, headline = NULL WHERE id = ?",
                 (
-                    int(progress.thin.step[-1]) if done else None,
+                    step,
                     _number(progress.thin.loss[-1]) if done else None,
                     _number(lr),
                     time.time(),
