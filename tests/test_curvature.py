@@ -21,7 +21,7 @@ from steepest.curvature import (
     stability_limit,
 )
 from steepest.formula import parse_expression
-from steepest.objective import Objective, formula_objective, function_objective
+from steepest.objective import Objective, formula_objective, function_objective, rescaled
 from steepest.quadratic import modes_of
 from steepest.records import Matrix, Spectrum, Vector
 from steepest.xla import float64
@@ -51,6 +51,13 @@ BARE: dict[str, tuple[Callable[..., Tensor], Mapping[str, float]]] = {
         {"x": 0.4, "y": -0.3, "z": 1.1},
     ),
 }
+
+
+def test_hessian_of_a_rescaled_objective_is_by_the_scaled_weights() -> None:
+    plain = formula_objective(parse_expression("sin(x)*exp(y) + x**2"), {}, loss=None)
+    unit, at = np.array([10.0, 0.1]), np.array([0.4, -0.3])
+    wanted = np.outer(unit, unit) * hessian(plain, at)
+    np.testing.assert_allclose(hessian(rescaled(plain, unit), at), wanted, rtol=1e-12)
 
 
 @pytest.mark.parametrize("text", BARE)
@@ -278,3 +285,21 @@ def test_limit_of_the_tutorial() -> None:
     found = spectrum_of_modes(modes_of(np.linalg.qr(design)[1] * np.sqrt(2 / 20), 0.0))
     assert stability_limit("gd", None, found) == pytest.approx(3.53986e-5, rel=1e-5)
     assert found.condition == pytest.approx(218_450.6, rel=1e-6)
+
+
+@pytest.mark.parametrize("dense", [DENSE, 3], ids=["dense", "by-lanczos"])
+def test_weights_that_are_held_are_left_out(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steepest.curvature.DENSE", dense)
+    root = np.random.default_rng(4).normal(size=(9, 9))
+    bowl = function_objective(
+        lambda w: jnp.sum((jnp.asarray(root) @ w) ** 2), tuple(f"w{i}" for i in range(9))
+    )
+    held = np.isin(np.arange(9), [0, 4])
+    found = spectrum(bowl, np.ones(9), "end", held=held)
+    assert found is not None
+    wanted = np.linalg.eigvalsh((2 * root.T @ root)[np.ix_(~held, ~held)])
+    assert found.largest == pytest.approx(wanted[-1])
+    assert found.smallest == pytest.approx(wanted[0])
+    assert found.held == ("w0", "w4")
+    assert np.all(found.vectors[held] == 0)
+    assert found.measured

@@ -185,10 +185,11 @@ def test_centred_quadratic_is_the_same_function(row_weight: Vector | None) -> No
 
 @pytest.mark.filterwarnings("ignore:divide by zero")
 def test_a_quadratic_that_is_not_finite_on_every_row_is_said() -> None:
-    columns = {"x": np.array([0.0, 1.0, 2.0]), "y": np.ones(3)}
+    columns = {"x": np.array([3.0, 0.0, 2.0, 0.0]), "y": np.ones(4)}
     objective = formula_objective(formula_of("y ~ a*log(x) + b", columns), columns, loss="mse")
-    with pytest.raises(InputError, match="not finite on every row"):
+    with pytest.raises(InputError, match="not finite on every row") as caught:
         solve(objective)
+    assert "x = 0 on kept row 1 " in str(caught.value)
 
 
 @pytest.mark.parametrize("column", ["x", "y"])

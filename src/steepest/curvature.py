@@ -15,7 +15,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from steepest.objective import Data, Kernel, Objective
 from steepest.quadratic import Modes
-from steepest.records import Matrix, Spectrum, Vector
+from steepest.records import Mask, Matrix, Spectrum, Vector
 from steepest.xla import in_float64
 
 DENSE = 400
@@ -42,7 +42,11 @@ def _times(kernel: Kernel, position: jax.Array, vector: jax.Array, data: Data) -
 
 @in_float64
 def hessian(objective: Objective, weights: Vector) -> Matrix:
-    """The Hessian (p, p) at weights (p,). About 2p gradients."""
+    """The Hessian (p, p) at weights (p,). About 2p gradients.
+
+    Derivatives are by a kernel's position: of a `rescaled` objective each weight is counted in its
+    own unit, so entry (i, j) is unit[i]*unit[j] times the second derivative by the weights.
+    """
     found = np.asarray(_hessian(objective.kernel, objective.position(weights), objective.data))
     symmetric: Matrix = (found + found.T) / 2
     return symmetric
@@ -50,7 +54,10 @@ def hessian(objective: Objective, weights: Vector) -> Matrix:
 
 @in_float64
 def hessian_times(objective: Objective, weights: Vector, vector: Vector) -> Vector:
-    """Hessian times a vector (p,), without the Hessian. About two gradients."""
+    """Hessian times a vector (p,), without the Hessian, in the coordinates of `hessian`.
+
+    About two gradients.
+    """
     position = objective.position(weights)
     return np.asarray(_times(objective.kernel, position, vector, objective.data))
 
@@ -62,39 +69,51 @@ def spectrum(
     *,
     scaling: Vector | None = None,
     preconditioned: str | None = None,
+    held: Mask | None = None,
 ) -> Spectrum | None:
     """Eigenvalues of the Hessian at weights (p,), or None where it is not finite there.
 
     With `scaling` (p,), the diagonal of an adaptive optimizer's P, they are those of P⁻¹H.
-    All of them up to DENSE weights; beyond, the largest and the smallest by Lanczos.
+    All of them up to DENSE weights; beyond, the largest and the smallest by Lanczos. Weights that
+    are `held` (p,) do not move: the rows and columns of the others are what counts, and vectors
+    (p, m) are zero along those. None where all are held.
     """
+    free = np.ones(len(weights), dtype=bool) if held is None else ~held
+    if not np.any(free):
+        return None
+    names = tuple(name for name, moves in zip(objective.names, free, strict=True) if not moves)
     root = np.ones(len(weights)) if scaling is None else 1.0 / np.sqrt(scaling)
-    if len(weights) <= DENSE:
-        matrix = root[:, None] * hessian(objective, weights) * root[None, :]
+    if np.sum(free) <= DENSE:
+        matrix = (root[:, None] * hessian(objective, weights) * root[None, :])[np.ix_(free, free)]
         if not np.all(np.isfinite(matrix)):
             return None
-        values, vectors = np.linalg.eigh(matrix)
-        values, vectors = values[::-1], vectors[:, ::-1]
-        residuals = np.linalg.norm(matrix @ vectors - vectors * values, axis=0)
+        values, among = np.linalg.eigh(matrix)
+        values, among = values[::-1], among[:, ::-1]
+        residuals = np.linalg.norm(matrix @ among - among * values, axis=0)
         complete = True
     else:
-        operator = LinearOperator(
-            (len(weights), len(weights)),
-            matvec=lambda v: root * hessian_times(objective, weights, root * np.ravel(v)),
-            dtype=np.float64,
-        )
+        size = int(np.sum(free))
+
+        def times(vector: Vector) -> Vector:
+            whole = np.zeros(len(weights))
+            whole[free] = np.ravel(vector)
+            return np.asarray((root * hessian_times(objective, weights, root * whole))[free])
+
+        operator = LinearOperator((size, size), matvec=times, dtype=np.float64)
         try:
-            low, low_vectors = eigsh(operator, k=1, which="SA", v0=np.ones(len(weights)))
-            top, top_vectors = eigsh(operator, k=3, which="LA", v0=np.ones(len(weights)))
+            low, low_vectors = eigsh(operator, k=1, which="SA", v0=np.ones(size))
+            top, top_vectors = eigsh(operator, k=3, which="LA", v0=np.ones(size))
         except ArpackError:
             return None
         values = np.concatenate([top[::-1], low])
-        vectors = np.concatenate([top_vectors[:, ::-1], low_vectors], axis=1)
-        products = np.stack([operator.matvec(v) for v in vectors.T], axis=1)
-        residuals = np.linalg.norm(products - vectors * values, axis=0)
+        among = np.concatenate([top_vectors[:, ::-1], low_vectors], axis=1)
+        products = np.stack([operator.matvec(v) for v in among.T], axis=1)
+        residuals = np.linalg.norm(products - among * values, axis=0)
         complete = False
+    vectors = np.zeros((len(weights), len(values)))
+    vectors[free] = among
     scale = max(float(np.max(np.abs(values))), 1e-300)
-    return Spectrum(at, values, vectors, residuals / scale, complete, preconditioned)
+    return Spectrum(at, values, vectors, residuals / scale, complete, preconditioned, held=names)
 
 
 def spectrum_of_modes(modes: Modes, at: Place = "end") -> Spectrum:

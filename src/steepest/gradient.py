@@ -63,7 +63,8 @@ def pull_amounts(objective: Objective, weights: Vector) -> Matrix:
     by_prediction = np.asarray(
         _loss_by_prediction(kernel, objective.predictions(weights), objective.data)
     )
-    amounts: Matrix = by_prediction[:, None] * objective.jacobian(weights)
+    with np.errstate(invalid="ignore"):  # zero times infinity is no number, and is shown as that
+        amounts: Matrix = by_prediction[:, None] * objective.jacobian(weights)
     return amounts
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -281,39 +282,54 @@ def _end(objective: Objective, path: list[Vector], how: str, begin: Vector) -> C
     return None if found is None else replace(found, start=begin)
 
 
-class _OutOfTimeError(Exception):
-    pass
+class EnoughError(Exception):
+    """Raised out of a solver, to end it."""
+
+
+Moved = Callable[[Vector], None]
+"""Told each point (p,) that a solver moves to; it ends the solver by raising EnoughError."""
 
 
 def _watched(function: Callable[[Vector], Vector], ends: float) -> Callable[[Vector], Vector]:
     def call(point: Vector) -> Vector:
         if time.monotonic() > ends:
-            raise _OutOfTimeError
+            raise EnoughError
         return function(point)
 
     return call
 
 
+def _noted(walked: list[Vector], moved: Moved | None) -> Moved:
+    def note(point: Vector) -> None:
+        walked.append(np.array(point))
+        if moved is not None:
+            moved(walked[-1])
+
+    return note
+
+
 def least_squares_path(
-    objective: Objective, begin: Vector, ends: float, most: int = 2000
+    objective: Objective, begin: Vector, ends: float, most: int = 2000, moved: Moved | None = None
 ) -> list[Vector]:
     """Where scipy.optimize.least_squares went from `begin`, the lowest point last.
 
     Levenberg-Marquardt (MINPACK), or a trust region where there are bounds or fewer rows than
     weights. It is run a second time from where the first one stopped, with the weights scaled
-    another way: that frees it where it had stopped short.
+    another way: that frees it where it had stopped short. Each evaluates the residuals `most` times
+    at most.
     """
     rows = objective.data["rows"]
     target = np.asarray(rows["target"])
     root = 1.0 if rows["weight"] is None else np.sqrt(np.asarray(rows["weight"]))
     walked: list[Vector] = [begin]
+    note = _noted(walked, moved)
 
     def residuals(point: Vector) -> Vector:
         return np.asarray(root * (objective.predictions(point) - target))
 
     def jacobian(point: Vector) -> Vector:
         # The solver asks for it once at each point that it moves to.
-        walked.append(np.array(point))
+        note(point)
         return np.asarray((objective.jacobian(point).T * root).T)
 
     method = "trf" if objective.bounded or objective.rows < len(begin) else "lm"
@@ -335,13 +351,17 @@ def least_squares_path(
                     gtol=1e-15,
                     max_nfev=most,
                 )
-        except (_OutOfTimeError, ValueError, np.linalg.LinAlgError):
+        except EnoughError:
+            best = walked[-1]
+            break
+        except (ValueError, np.linalg.LinAlgError):
             # ValueError: residuals are not finite at this start. Another start may do.
             best = walked[-1]
             continue
         if np.all(np.isfinite(found.x)):
             best = found.x
-    walked.append(_onto_bounds(objective, best))
+    with suppress(EnoughError):
+        note(_onto_bounds(objective, best))
     return walked
 
 
@@ -391,27 +411,28 @@ def _least_absolute(objective: Objective) -> Candidate | None:
 
 
 def quasi_newton_path(
-    objective: Objective, begin: Vector, ends: float, most: int = 2000
+    objective: Objective, begin: Vector, ends: float, most: int = 2000, moved: Moved | None = None
 ) -> list[Vector]:
     """Where scipy's L-BFGS, then BFGS, went from `begin`, the lowest point last."""
     lowest = np.inf
     walked: list[Vector] = [begin]
+    note = _noted(walked, moved)
 
     def value_and_gradient(point: Vector) -> tuple[float, Vector]:
         nonlocal lowest
         if time.monotonic() > ends:
-            raise _OutOfTimeError
+            raise EnoughError
         value, gradient = objective.value_and_gradient(np.asarray(point))
         if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
             if value == -np.inf:
-                walked.append(np.array(point))
+                note(point)
             return (value if value == -np.inf else 1e300), np.zeros_like(gradient)
         if value < lowest:
             lowest = value
-            walked.append(np.array(point))
+            note(point)
         return value, gradient
 
-    options = {"maxiter": most, "gtol": 1e-12, "ftol": 1e-16}
+    options = {"maxiter": most, "maxfun": 20 * most, "gtol": 1e-12, "ftol": 1e-16}
     bounds = scipy.optimize.Bounds(objective.lower, objective.upper)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -433,7 +454,7 @@ def quasi_newton_path(
                     method="BFGS",
                     options={"gtol": 1e-13, "maxiter": 500},
                 )
-    except (_OutOfTimeError, ValueError, OverflowError):
+    except (EnoughError, ValueError, OverflowError):
         return walked  # What was reached by then stands last.
     return walked
 

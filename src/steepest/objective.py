@@ -17,10 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.errors import InputError
-from steepest.formula import Formula, Node, evaluate, is_linear, walk
+from steepest.formula import Column, Formula, Node, evaluate, is_linear, walk
 from steepest.losses import loss_of
 from steepest.operations import OPERATIONS
-from steepest.records import Matrix, Vector
+from steepest.records import Mask, Matrix, Vector
+from steepest.wording import escaped
 from steepest.xla import in_float64
 
 Data = Mapping[str, Any]
@@ -136,10 +137,37 @@ class Objective:
         return np.asarray((weights - self.centre) / self.unit)
 
     def weights_at(self, positions: Matrix) -> Matrix:
-        """Where a kernel stood, (k, p) -> weights."""
+        """Where a kernel stood, (k, p) -> weights. One that stood on a bound is exactly there."""
         if isinstance(self.unit, float):
-            return positions + self.centre  # the unit is 1: one pass over long traces, not two
-        found: Matrix = positions * self.unit + self.centre
+            found = positions + self.centre  # the unit is 1: one pass over long traces, not two
+        else:
+            found = positions * self.unit + self.centre
+        if self.bounded:
+            low, high = self.limits
+            found = np.where(positions <= low, self.lower, found)
+            found = np.where(positions >= high, self.upper, found)
+        return found
+
+    @property
+    def limits(self) -> tuple[Vector, Vector]:
+        """The bounds as a kernel's positions, (p,) and (p,)."""
+        low = self.lower / self.unit - self.centre / self.unit
+        high = self.upper / self.unit - self.centre / self.unit
+        return low, high
+
+    def pressed(self, weights: Vector, gradient: Vector) -> Mask:
+        """Which weights (p,) are on a bound and pressed there by the gradient: no step moves them.
+
+        >>> one = function_objective(lambda w: w[0], ("x",))
+        >>> one = replace(one, lower=np.array([2.0]))
+        >>> one.pressed(np.array([2.0]), np.array([1.0])).tolist()
+        [True]
+        >>> one.pressed(np.array([2.0]), np.array([-1.0])).tolist()
+        [False]
+        """
+        found: Mask = ((weights <= self.lower) & (gradient > 0)) | (
+            (weights >= self.upper) & (gradient < 0)
+        )
         return found
 
     def by_weights(self, gradients: Matrix) -> Matrix:
@@ -346,10 +374,12 @@ def solve(objective: Objective) -> LeastSquares:
         root_weight = np.sqrt(np.asarray(data["weight"]))
         design, target = design * root_weight[:, None], target * root_weight
         total = float(np.sum(np.asarray(data["weight"])))
-    if not (np.all(np.isfinite(design)) and np.all(np.isfinite(target))):
+    finite = np.all(np.isfinite(design), axis=1) & np.isfinite(target)
+    if not np.all(finite):
         raise InputError(
-            "The formula is not finite on every row.",
-            given="a value such as log(0) or a division by zero in the data",
+            "The formula is not finite on every row: somewhere it takes log(0), divides by zero, "
+            "or does the like.",
+            given=_row_in_words(objective, int(np.argmin(finite))),
             instead="Leave such rows out with --where.",
         )
     with np.errstate(over="ignore"):
@@ -383,6 +413,14 @@ def solve(objective: Objective) -> LeastSquares:
         floor=float(residual @ residual) / total,
         flat=flat,
     )
+
+
+def _row_in_words(objective: Objective, row: int) -> str:
+    kernel, columns = objective.kernel, objective.data["rows"]["columns"]
+    nodes = walk(kernel.model) if isinstance(kernel, FormulaKernel) else ()
+    read = dict.fromkeys(node.name for node in nodes if isinstance(node, Column))
+    shown = [f"{escaped(name)} = {float(columns[name][row]):g}" for name in read]
+    return f"{', '.join(shown[:4])} on kept row {row} (counted from 0)"
 
 
 @in_float64

@@ -217,6 +217,8 @@ class Spectrum:
     complete: bool
     preconditioned: str | None = None
     tolerance: float = 1e-6
+    held: tuple[str, ...] = ()
+    """Weights that the gradient presses against a bound: the others alone move and count here."""
 
     @property
     def residual(self) -> float:
@@ -489,7 +491,9 @@ class Remedy:
     python: str
     predicted_steps: int | None
     measured_steps: int | None
+    """To the goal. Its command makes a few more, in round numbers."""
     measured_loss: float
+    """The loss that its command ends with."""
     reached: bool
     weights: Mapping[str, float] = field(default_factory=dict)
     """In the user's own units."""

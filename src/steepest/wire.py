@@ -118,9 +118,9 @@ def document(record: RunRecord) -> dict[str, Any]:
             name: {"start": start, "value": value}
             for name, (start, value) in record.user_units.items()
         }
-    plain = _plain(found)
-    assert isinstance(plain, dict)
-    return plain
+    written = plain(found)
+    assert isinstance(written, dict)
+    return written
 
 
 def sweep_document(record: SweepRecord) -> dict[str, Any]:
@@ -163,9 +163,9 @@ def sweep_document(record: SweepRecord) -> dict[str, Any]:
         "options": record.call,
         "seconds": record.seconds,
     }
-    plain = _plain(found)
-    assert isinstance(plain, dict)
-    return plain
+    written = plain(found)
+    assert isinstance(written, dict)
+    return written
 
 
 def _swept(rate: SweptRate) -> dict[str, Any]:
@@ -195,14 +195,14 @@ def _how(measured: bool) -> str:
 
 def summary_document(summary: RunSummary) -> dict[str, Any]:
     """What a list of kept runs says of one. Times are ISO 8601, in UTC."""
-    plain = _plain(summary)
-    assert isinstance(plain, dict)
+    written = plain(summary)
+    assert isinstance(written, dict)
     for name in ("started", "ended"):
-        if plain[name] is not None:
-            plain[name] = datetime.fromtimestamp(plain[name], UTC).isoformat(
+        if written[name] is not None:
+            written[name] = datetime.fromtimestamp(written[name], UTC).isoformat(
                 timespec="milliseconds"
             )
-    return plain
+    return written
 
 
 def to_json(document: Mapping[str, Any]) -> str:
@@ -349,6 +349,7 @@ def _curvature(spectrum: Spectrum) -> dict[str, Any]:
         "eigenvalues": spectrum.values,
         "complete": spectrum.complete,
         "preconditioned": spectrum.preconditioned,
+        "held": spectrum.held,
     }
 
 
@@ -502,24 +503,24 @@ def _remedy(remedy: Remedy) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value in terms of what JSON has; a number that is not finite becomes its name."""
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else _name(value)
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if is_dataclass(value):
-        return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+        return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
     if isinstance(value, Iterable):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     return str(value)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import steepest
+from steepest.bench.run import Run
 
 TIME = np.linspace(0, 6, 40)
 DECAY = {"t": TIME, "y": 2.5 * np.exp(-0.7 * TIME) + 0.4 + 0.05 * np.sin(9 * TIME)}
@@ -33,7 +36,114 @@ def test_a_loss_that_starts_infinite_is_not_at_its_goal(expression: str) -> None
     assert "did not stay" not in run.verdict.headline
 
 
+def test_a_finite_start_without_a_finite_gradient() -> None:
+    run = steepest.minimize("sqrt(x) + x**2", start={"x": 0.0}, lr=0.1, remedies=False)
+    assert "the gradient for x is not a finite number at the start." in run.verdict.headline
+    columns = {"x": [1.0, 0.0, 2.0], "y": [1.0, 2.0, 5.0]}
+    run = steepest.fit(
+        columns, "y ~ sqrt(a*x) + b", start={"a": 0.0, "b": 1.0}, lr=0.1, remedies=False
+    )
+    assert "the gradient for a is not a finite number at the start on row 0." in (
+        run.verdict.headline
+    )
+
+
+def test_a_start_without_a_finite_loss() -> None:
+    run = steepest.minimize("x*log(x)", start={"x": -1.0}, lr=0.1, remedies=False)
+    assert "the start itself gives no finite number" in run.verdict.headline
+
+
 def test_a_column_of_tiny_numbers_is_not_constant() -> None:
     columns = {"x": [1e-310, 2e-310, -1e-310], "y": [1.0, 2.0, 5.0]}
     run = steepest.fit(columns, "y ~ a*x + b", steps=5, remedies=False)
     assert all(finding.code != "SD302" for finding in run.verdict.findings)
+
+
+@pytest.mark.parametrize("steps", [500, 997, 1000])
+def test_a_bounce_near_the_minimum_is_no_divergence(steps: int) -> None:
+    run = steepest.minimize(
+        "x**2 + 5*y**2", start={"x": 3.0, "y": 1.0}, optimizer="rmsprop", lr=0.1, steps=steps,
+        remedies=False,
+    )  # fmt: skip
+    m = run.measurements
+    assert m.stability_limit is not None
+    assert m.descent.growing
+    assert m.stability_limit < 0.1, "this is no specimen"
+    assert run.loss < 0.01 * m.descent.first_loss
+    assert all(finding.code != "SD101" for finding in run.verdict.findings)
+
+
+def test_a_slow_divergence_from_near_the_minimum_is_one() -> None:
+    """The curvatures are 2 and 1: the first is gone after a few steps, the second grows."""
+    x = np.array([1.0, 0.0, -1.0, 0.0]) * np.sqrt(2)
+    z = np.array([0.0, 1.0, 0.0, -1.0])
+    columns = {"x": x, "z": z, "y": 3 * x - 2 * z}
+    start = {"a": 3 + 1e-6, "b": 5.0}
+    run = steepest.fit(
+        columns, "y ~ a*x + b*z", start=start, lr=1.004, steps=300, remedies=False
+    )
+    m = run.measurements
+    assert m.stability_limit == pytest.approx(1.0)
+    assert run.loss < 1e-6 * m.descent.first_loss
+    assert run.verdict.learning_rate == "too large"
+    assert any(finding.code == "SD101" for finding in run.verdict.findings)
+
+
+DRAW = np.random.default_rng(11)
+U, V = DRAW.normal(size=(2, 40))
+BENT = {"u": U, "v": 6 * V + U, "y": 2 * U - 0.5 * V + 0.1 * DRAW.normal(size=40)}
+
+
+def held_line(lr: float, steps: int = 400, **options: Any) -> Run:
+    """y ~ a*u + b*v, whose best b is negative and not allowed to be."""
+    return steepest.fit(
+        BENT, "y ~ a*u + b*v", start={"a": 0.0, "b": 0.3}, bounds={"b": (0.0, np.inf)}, lr=lr,
+        steps=steps, remedies=False, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("batch_size", [None, 40])
+def test_a_weight_at_its_bound_does_not_count_for_the_limit(batch_size: int | None) -> None:
+    wanted = 2 / (2 * np.mean(U**2))
+    m = held_line(0.01, batch_size=batch_size).measurements
+    assert m.final_weights["b"] == 0
+    assert m.stability_limit == pytest.approx(wanted, rel=1e-9)
+    assert m.spectrum is not None
+    assert m.spectrum.held == ("b",)
+    assert m.spectrum.values == pytest.approx([2 * np.mean(U**2)])
+    np.testing.assert_allclose(np.abs(m.spectrum.vectors), [[1.0], [0.0]])
+
+    # Measured: from the bound, a thousandth below the limit it comes closer, above it leaves.
+    best = float(U @ BENT["y"] / (U @ U))
+    start = {"a": best + 0.01, "b": 0.0}
+    for share, grows in ((0.999, False), (1.001, True)):
+        run = steepest.fit(
+            BENT, "y ~ a*u + b*v", start=start, bounds={"b": (0.0, np.inf)}, lr=share * wanted,
+            steps=100, remedies=False,
+        )  # fmt: skip
+        assert run.weights["b"] == 0
+        assert (abs(run.weights["a"] - best) > 0.01) == grows
+
+
+def test_a_weight_that_leaves_its_bound_counts() -> None:
+    run = steepest.fit(
+        BENT, "y ~ a*u + b*v", start={"a": 3.0, "b": 0.0}, bounds={"b": (-np.inf, 0.0)}, lr=0.001,
+        steps=3, remedies=False,
+    )  # fmt: skip
+    X = np.stack([U, BENT["v"]], axis=1)
+    top = np.linalg.eigvalsh(2 * X.T @ X / 40)[-1]
+    assert run.weights["b"] < 0
+    assert run.measurements.stability_limit == pytest.approx(2 / top, rel=1e-9)
+    assert run.measurements.spectrum is not None
+    assert run.measurements.spectrum.held == ()
+
+
+def test_where_every_weight_is_held_there_is_no_curvature() -> None:
+    run = steepest.minimize(
+        "x + y", start={"x": 1.0, "y": 1.0}, bounds={"x": (0.0, 5.0), "y": (0.0, 5.0)}, lr=0.5,
+        steps=9, remedies=False,
+    )  # fmt: skip
+    assert run.weights == {"x": 0.0, "y": 0.0}
+    assert run.measurements.spectrum is None
+    assert "at its bound" in run.measurements.not_measured["curvature"]
+    assert any(finding.code == "SD206" for finding in run.verdict.findings)

@@ -31,6 +31,8 @@ class Case(NamedTuple):
 
 
 DIVERGED: dict[str, Any] = {"stopped": "diverged", "final_loss": 1e12, "tenfold_step": 3}
+GROWING: dict[str, Any] = {"growing": True, "final_loss": 5.0}
+LINEAR: dict[str, Any] = {"linear_in_weights": True, "loss": "mse"}
 FELL: dict[str, Any] = {"stopped": "diverged", "final_loss": -1e12, "first_loss": 10.0}
 
 WORDS = (
@@ -53,17 +55,34 @@ WORDS = (
          descent={"stopped": "diverged", "final_loss": math.nan, "first_loss": math.nan,
                   "non_finite_step": 0},
          measured={"breakdown": Breakdown(0, "log(x)", None, 3)}),
+    Case("no finite gradient at the start", "not measured",
+         descent={"stopped": "diverged", "final_loss": 0.0, "first_loss": 0.0,
+                  "non_finite_step": 0},
+         measured={"breakdown": Breakdown(0, "the gradient", "a", 3)}),
     # Above the limit, and growing.
-    Case("above the limit and growing", "too large", descent={"growing": True}, limit=0.09,
+    Case("above the limit and growing", "too large", descent=GROWING, limit=0.09,
          trials=((0.2, 990),)),
-    Case("above the limit and growing, no trials", "too large", own=None,
-         descent={"growing": True}, limit=0.09),
+    Case("above the limit and growing, no trials", "too large", own=None, descent=GROWING,
+         limit=0.09),
+    Case("above a limit that moves, it has regained a tenth", "too large",
+         descent=GROWING | {"final_loss": 1.91}, limit=0.09, trials=((0.2, 990),)),
+    Case("above a limit that moves, it has regained less", "just right",
+         descent=GROWING | {"final_loss": 1.89}, limit=0.09, trials=((0.2, 990),)),
+    Case("above a constant limit a slow growth goes on for ever", "too large",
+         descent=GROWING | {"final_loss": 1.01}, limit=0.09, trials=((0.2, 990),),
+         measured={"problem": LINEAR}),
+    Case("an adaptive optimizer moves its limit", "just right",
+         descent=GROWING | {"final_loss": 1.01, "optimizer": "rmsprop"}, limit=0.09,
+         trials=((0.2, 990),), measured={"problem": LINEAR}),
+    Case("growing from the first step", "too large",
+         descent={"growing": True, "final_loss": 10.5, "lowest_loss": 10.0}, limit=0.09,
+         trials=((0.2, 990),)),
     Case("above the limit, still falling", "just right", limit=0.09, trials=((0.2, 990),)),
-    Case("growing below the limit", "just right", descent={"growing": True}, limit=0.11,
+    Case("growing below the limit", "just right", descent=GROWING, limit=0.11,
          trials=((0.2, 990),)),
-    Case("growing exactly at the limit", "just right", descent={"growing": True}, limit=0.1,
+    Case("growing exactly at the limit", "just right", descent=GROWING, limit=0.1,
          trials=((0.2, 990),)),
-    Case("growing, limit not measured", "just right", descent={"growing": True},
+    Case("growing, limit not measured", "just right", descent=GROWING,
          trials=((0.2, 990),)),
     # A smaller one is ten times as quick.
     Case("a smaller one needs a tenth", "too large", trials=((0.05, 100),)),

@@ -1,5 +1,7 @@
 """scipy's solvers as descents, on problems whose minimum is known."""
 
+import time
+
 import numpy as np
 import pytest
 from tests.autograd import formula_of
@@ -7,8 +9,8 @@ from tests.autograd import formula_of
 from steepest.descent.solver import solve_by
 from steepest.errors import UsageError
 from steepest.formula import parse_expression
-from steepest.objective import formula_objective
-from steepest.records import Settings
+from steepest.objective import Objective, formula_objective
+from steepest.records import Settings, Vector
 
 X = np.linspace(0, 4, 30)
 COLUMNS = {"x": X, "y": 2.5 * np.exp(-1.3 * X) + 0.5}
@@ -54,3 +56,45 @@ def test_levenberg_marquardt_needs_squares() -> None:
     objective = formula_objective(parse_expression("x**2"), {}, loss=None)
     with pytest.raises(UsageError, match="squared loss"):
         solve_by(objective, Settings(optimizer="lm"), np.ones(1))
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
+def test_an_interrupted_solver_keeps_what_it_had(
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = solve_by(CURVE, Settings(optimizer=optimizer, steps=500), START)
+    plain, calls = Objective.value_and_gradient, 0
+
+    def interrupted(self: Objective, weights: Vector) -> tuple[float, Vector]:
+        nonlocal calls
+        calls += 1
+        if calls == 6:
+            raise KeyboardInterrupt
+        return plain(self, weights)
+
+    monkeypatch.setattr(Objective, "value_and_gradient", interrupted)
+    done = solve_by(CURVE, Settings(optimizer=optimizer, steps=500), START)
+    steps = done.descent.steps
+    assert 1 <= steps < whole.descent.steps
+    assert done.descent.stopped == "interrupted"
+    assert done.descent.stopped_why.startswith(f"Interrupted after {steps} step")
+    np.testing.assert_array_equal(done.trace.weights, whole.trace.weights[: steps + 1])
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
+def test_a_solver_stops_within_its_time(optimizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    solve_by(CURVE, Settings(optimizer=optimizer, steps=500), START)  # compiles
+    plain = Objective.value_and_gradient
+
+    def slow(self: Objective, weights: Vector) -> tuple[float, Vector]:
+        time.sleep(0.1)
+        return plain(self, weights)
+
+    monkeypatch.setattr(Objective, "value_and_gradient", slow)
+    began = time.monotonic()
+    done = solve_by(CURVE, Settings(optimizer=optimizer, steps=500, time_limit=0.45), START)
+    assert time.monotonic() - began < 0.45 + 0.4
+    assert done.descent.stopped == "time limit"
+    assert "0.45 s" in done.descent.stopped_why
+    assert 1 <= done.descent.steps <= 5
+    assert done.descent.final_loss < done.descent.first_loss

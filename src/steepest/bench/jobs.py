@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import steepest
+from steepest.bench.auto import Choice, choose_rate
 from steepest.bench.measure import at_most, known_minimum, measure, spectrum_at
 from steepest.bench.options import Options
 from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
 from steepest.bench.prove import changed_setup, prove
-from steepest.bench.rates import Choice, choose_rate, one_percent_goal
+from steepest.bench.rates import GUARD, one_percent_goal
 from steepest.bench.run import Place, Run, Walk, explanation_at
 from steepest.bench.saving import Saver, kept_data, opening_of, store_at
 from steepest.checks import judge
@@ -24,7 +25,7 @@ from steepest.descent import SOLVERS, Walked, solve_by
 from steepest.descent.optimizers import momentum_of
 from steepest.descent.run import check_settings, descend
 from steepest.errors import StoreError, StoreWarning, UsageError
-from steepest.records import Command, Goal, RateTrial, Remedy, RunRecord, Settings
+from steepest.records import Command, Goal, Minimum, Remedy, RunRecord, Settings
 from steepest.table import Table, read_table
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int | None, float | None], None]
 """(phase, done, total or None, loss or None)"""
-
-CHOOSE_SECONDS = 2.0
 
 
 def fit(
@@ -224,15 +223,14 @@ def _job(
     first_loss = setup.objective.value(setup.start)
     arrival = one_percent_goal(setup, minimum, first_loss)
     chosen = "given"
-    trials: tuple[RateTrial, ...] = ()
+    choice: Choice | None = None
     if going is not None and going.lr is not None:
         settings = replace(settings, lr=going.lr)
         chosen = going.lr_chosen
     if settings.lr is None and settings.optimizer not in SOLVERS:
         _say(progress, "choosing a learning rate")
-        choice = _auto_rate(setup, settings, arrival)
+        choice = _auto_rate(setup, settings, arrival, minimum)
         settings = replace(settings, lr=choice.lr)
-        trials = choice.trials
         chosen = "auto"
 
     def between(step: int, loss: float) -> None:
@@ -269,7 +267,7 @@ def _job(
         )
     beginning = explanation_at(setup, descended, 0)
     explanation = beginning if step == 0 else explanation_at(setup, descended, step)
-    measurements = measure(setup, settings, descended, minimum, trials)
+    measurements = measure(setup, settings, descended, minimum, choice)
     verdict = judge(measurements)
     remedies: tuple[Remedy, ...] = ()
     if options.remedies:
@@ -302,13 +300,14 @@ def _say(progress: Progress | None, phase: str) -> None:
         progress(phase, 0, None, None)
 
 
-def _auto_rate(setup: Setup, settings: Settings, arrival: Goal | None) -> Choice:
+def _auto_rate(
+    setup: Setup, settings: Settings, arrival: Goal | None, minimum: Minimum | None
+) -> Choice:
     momentum = momentum_of(settings.optimizer, settings.momentum)
     at_start = spectrum_at(setup, settings, None, setup.start, "start")
     limit = stability_limit(settings.optimizer, momentum, at_start)
-    return choose_rate(
-        setup, settings, arrival, limit, at_most(CHOOSE_SECONDS, settings.time_limit)
-    )
+    seconds = at_most(GUARD, settings.time_limit)
+    return choose_rate(setup, settings, arrival, minimum, limit, seconds=seconds)
 
 
 def _user_units(setup: Setup, final: Any) -> dict[str, tuple[float, float]] | None:

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from steepest.bench.auto import Choice
 from steepest.bench.prepare import Setup
 from steepest.bench.rates import (
+    GUARD,
     closed_form_steps,
     has_closed_form,
     modes,
@@ -29,10 +31,10 @@ from steepest.records import (
     Escape,
     Forecast,
     Goal,
+    Mask,
     Measurements,
     Minimum,
     RateStudy,
-    RateTrial,
     RowShare,
     Settings,
     Spectrum,
@@ -43,7 +45,7 @@ from steepest.statistics import Tangent, distance, leverages, statistics, tangen
 from steepest.wording import number
 
 MINIMUM_SECONDS = 1.5
-STUDY_SECONDS = 2.5
+STUDY_SECONDS = GUARD
 MOST_LEVERAGE_WEIGHTS = 200
 SHARED_ROWS = 10
 
@@ -88,12 +90,16 @@ def known_minimum(setup: Setup, seed: int, time_limit: float | None = None) -> M
 def spectrum_at(
     setup: Setup, settings: Settings, descended: Walked | None, weights: Vector, at: Place
 ) -> Spectrum | None:
-    """Eigenvalues at weights (p,): preconditioned for an adaptive optimizer that has run."""
+    """Eigenvalues at weights (p,): preconditioned for an adaptive optimizer that has run.
+
+    Those of the weights that move: not of one that the gradient presses against its bound.
+    """
     scaling = None
     if descended is not None:
         scaling = descended.preconditioner
+    held = _held(setup, weights)
     known = modes(setup)
-    if known is not None and scaling is None:
+    if known is not None and scaling is None and held is None:
         return spectrum_of_modes(known, at)
     preconditioned = None if scaling is None else settings.optimizer
     if setup.unit is not None:
@@ -105,7 +111,17 @@ def spectrum_at(
         at,
         scaling=scaling,
         preconditioned=preconditioned,
+        held=held,
     )
+
+
+def _held(setup: Setup, weights: Vector) -> Mask | None:
+    """The weights (p,) that a bound holds at this point; None where there is no such weight."""
+    if not setup.objective.bounded:
+        return None
+    _, gradient = setup.objective.value_and_gradient(weights)
+    held = setup.objective.pressed(weights, gradient)
+    return held if np.any(held) else None
 
 
 def measure(
@@ -113,7 +129,7 @@ def measure(
     settings: Settings,
     descended: Walked,
     minimum: Minimum | None,
-    trials: tuple[RateTrial, ...] = (),
+    choice: Choice | None = None,
 ) -> Measurements:
     """Measure the point where the descent ended, and what other learning rates would have done."""
     descent = descended.descent
@@ -126,7 +142,12 @@ def measure(
     if descended.preconditioner is not None:
         scaled = spectrum_at(setup, settings, descended, weights, "end")
     if plain is None or not plain.measured:
-        missing["curvature"] = "The second derivatives are not finite where the descent ended."
+        held = _held(setup, weights)
+        missing["curvature"] = (
+            "Every weight is at its bound, and the gradient presses it there."
+            if held is not None and np.all(held)
+            else "The second derivatives are not finite where the descent ended."
+        )
         plain = None
     limit = stability_limit(descent.optimizer, descent.momentum, scaled)
     if limit is None:
@@ -134,7 +155,7 @@ def measure(
     arrival = one_percent_goal(setup, minimum, descent.first_loss)
     if not _same(supposed, arrival):
         # A lower minimum than was known: what was counted to the goal, was to another one.
-        trials = ()
+        choice = None
         first = None if arrival is None else _first_at_goal(descended, arrival)
         descent = replace(descent, goal_step=first)
     if minimum is None:
@@ -155,7 +176,7 @@ def measure(
         missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
     elif descent.stopped != "diverged" or arrival is not None:
         step = _first_at_goal(descended, goal)
-        known = trials if _same(goal, arrival) else ()
+        known = choice.trials if choice is not None and _same(goal, choice.goal) else ()
         seconds = at_most(STUDY_SECONDS, settings.time_limit)
         try:
             rates = study(setup, settings, descent.lr, goal, limit, step, seconds, known)
@@ -244,21 +265,22 @@ def _lower_elsewhere(
     descent = descended.descent
     if minimum is None or arrival is None or descent.stopped == "diverged":
         return None
-    if not descent.final_loss > arrival.loss or not _has_settled(descended):
+    if not descent.final_loss > arrival.loss or not _has_settled(setup, descended):
         return None
     ends = time.monotonic() + POLISH_SECONDS
     at = polished(setup.objective, descended.final_weights, ends)
     if time.monotonic() > ends or not setup.objective.value(at) > arrival.loss:
         return None  # Out of time it may have been on its way down.
-    around = spectrum(setup.objective, at, "minimum")
+    around = spectrum(setup.objective, at, "minimum", held=_held(setup, at))
     if around is None or not around.measured:
         return None
     # A direction whose curvature cannot be told from zero may lead down.
     return minimum if around.smallest > around.noise else None
 
 
-def _has_settled(descended: Walked) -> bool:
+def _has_settled(setup: Setup, descended: Walked) -> bool:
     first, last = descended.trace.gradient[0], descended.final_gradient
+    last = np.where(setup.objective.pressed(descended.final_weights, last), 0.0, last)
     with np.errstate(all="ignore"):
         if np.linalg.norm(last) <= SETTLED * np.linalg.norm(first):
             return True
@@ -343,7 +365,8 @@ def forecast_of(
             return Forecast(arrival.to, None, "With this learning rate the loss never gets there.")
         return Forecast(arrival.to, steps, "computed from the eigenvalues of the Hessian")
     if descent.non_finite_step == 0:
-        return Forecast(arrival.to, None, "The start itself gives no finite number.")
+        what = "number" if not math.isfinite(descent.first_loss) else "gradient"
+        return Forecast(arrival.to, None, f"The start itself gives no finite {what}.")
     if descent.stopped == "diverged":
         return Forecast(arrival.to, None, "With this learning rate the descent diverges.")
     if rates is not None and rates.goal.loss == arrival.loss:

@@ -288,7 +288,8 @@ def draw_start(
 ) -> Vector:
     """Given values, the rest drawn from N(0, 1), one draw a weight in the order of the formula."""
     drawn = np.random.default_rng(options.seed).normal(size=len(names))
-    start = np.array([options.start.get(n, v) for n, v in zip(names, drawn, strict=True)])
+    given = [options.start.get(n, v) for n, v in zip(names, drawn, strict=True)]
+    start = np.array(given, dtype=np.float64)
     for index, name in enumerate(names):
         low, high = bounds.get(name, (-np.inf, np.inf))
         if low <= start[index] <= high:

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from steepest.bench.auto import choose_rate
 from steepest.bench.command import command_line, python_line
 from steepest.bench.measure import INTERRUPTED, at_most, spectrum_at
 from steepest.bench.options import Options
 from steepest.bench.prepare import Setup, standardized, with_own_units
 from steepest.bench.rates import (
+    GUARD,
     MOST_STEPS,
     best_in_closed_form,
-    choose_rate,
     has_closed_form,
     rounded_rate,
     run_one,
@@ -27,12 +28,9 @@ from steepest.records import Measurements, Remedy, Vector
 from steepest.remedies import QUICK, Proposal, finishes, helps, ladder, to_last_digit
 from steepest.wording import listed, number
 
-REMEDY_SECONDS = 3.0
-SOLVER_SECONDS = 10.0
-"""They stop by themselves, mostly long before."""
+CHOOSE_EFFORT = 1e9
+"""What the search for a learning rate of a remedy may cost, in elementary operations."""
 
-LADDER_SECONDS = 6.0
-CHOOSE_SECONDS = 0.8
 SOLVER_STEPS = 1000
 TRIED_STEPS = 20_000
 
@@ -62,7 +60,7 @@ def prove(
     found: list[Remedy] = []
     tried: list[str] = []
     base: dict[str, Any] = {}
-    ends = time.monotonic() + at_most(LADDER_SECONDS, options.time_limit)
+    ends = time.monotonic() + at_most(GUARD, options.time_limit)
     try:
         for proposal in ladder(measurements):
             is_solver = proposal.options.get("optimizer") in SOLVERS
@@ -235,8 +233,7 @@ def _attempt(
 
 def _run(attempt: Attempt, goal: float | None, time_limit: float | None) -> Walked:
     settings, setup = attempt.options.settings(), attempt.setup
-    seconds = SOLVER_SECONDS if settings.optimizer in SOLVERS else REMEDY_SECONDS
-    settings = replace(settings, time_limit=at_most(seconds, time_limit))
+    settings = replace(settings, time_limit=at_most(GUARD, time_limit))
     if settings.optimizer in SOLVERS:
         return solve_by(setup.objective, settings, setup.start, goal=goal)
     return descend(setup.moving, settings, setup.start, goal=goal, scale=setup.scale)
@@ -267,8 +264,16 @@ def _rate(
         settings.momentum,
         spectrum_at(setup, settings, None, setup.start, "start"),
     )
-    seconds = at_most(CHOOSE_SECONDS, measurements.settings.time_limit)
-    choice = choose_rate(setup, settings, goal, limit, seconds)
+    seconds = at_most(GUARD, measurements.settings.time_limit)
+    choice = choose_rate(
+        setup,
+        settings,
+        goal,
+        measurements.minimum,
+        limit,
+        effort=CHOOSE_EFFORT,
+        seconds=seconds,
+    )
     best_trial = next((trial for trial in choice.trials if trial.lr == choice.lr), None)
     return typed.changed(lr=choice.lr), None if best_trial is None else best_trial.steps
 
@@ -304,7 +309,7 @@ def _tuned_momentum(
     fewest = TRIED_STEPS
     for share in (1.0, 0.25, 0.06, 0.015):
         tried = typed.changed(momentum=beta, lr=rounded_rate(lr * share))
-        trial = run_one(setup, tried.settings(), float(tried.rate or 0), goal, fewest, 0.5)
+        trial = run_one(setup, tried.settings(), float(tried.rate or 0), goal, fewest, GUARD)
         if trial.steps is not None and (best is None or trial.steps < fewest):
             best, fewest = (tried, trial.steps), trial.steps
     return best

@@ -15,19 +15,37 @@ from steepest.quadratic import Modes, best_rate, lowest_after, modes_of, steps_t
 from steepest.records import Goal, Minimum, RateStudy, RateTrial, Settings, Vector
 
 GRID = 49
-MOST_STEPS = 50_000_000
+LANES = GRID + 6
+"""Learning rates that are run side by side, always as many, so that they are compiled once."""
+
+MOST_STEPS = 20_000_000
 """A closed-form answer beyond this is not run to be confirmed."""
 
-PROMISING = 12
+PROMISING = 6
 
 VANISHED = 1e-14
 """Of its first length, the gradient is rounding, and the descent stands still."""
 
-FORECAST = 0.4
-"""Share of the time for the study in which a slow learning rate is run on."""
+EFFORT = 3e9
+"""What a search may cost, in elementary operations: about a second. Counted and not timed, so that
+a busy machine finds the same."""
+
+OWN_EFFORT = 1e9
+"""What running on one slow learning rate may cost, beyond what its word needs."""
+
+STEP_WORK = 400
+"""What a step costs besides the rows, in elementary operations."""
+
+GUARD = 60.0
+"""Seconds after which a search is given up all the same."""
 
 SURE_FACTOR = 10
 """The contract's words need one learning rate to be ten times as quick as another."""
+
+
+def affordable(setup: Setup, effort: float) -> int:
+    """How many steps of single descents so many elementary operations pay for, 1 at least."""
+    return max(1, int(effort / (setup.moving.work + STEP_WORK)))
 
 
 def modes(setup: Setup) -> Modes | None:
@@ -106,87 +124,7 @@ def closed_form_steps(setup: Setup, lr: float, goal: float) -> int | None:
     return steps_to(known, (setup.start - setup.solved.solution) / setup.moving.unit, lr, goal)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A learning rate for --lr auto, with the trials that it was chosen from."""
-
-    lr: float
-    trials: tuple[RateTrial, ...] = ()
-
-
-def choose_rate(
-    setup: Setup, settings: Settings, goal: Goal | None, limit: float | None, seconds: float
-) -> Choice:
-    """The learning rate that is quickest to the goal, and stays there.
-
-    Where none gets there in the steps at hand, the one with the lowest loss at the end of them.
-    """
-    known = modes(setup)
-    if known is not None and setup.solved is not None and has_closed_form(setup, settings):
-        found = None if goal is None else best_in_closed_form(setup, setup.start, goal.loss)
-        if found is not None and (found[1] <= settings.steps or not settings.steps):
-            return Choice(found[0])
-        if known.eigenvalues[0] > 0:
-            offset = (setup.start - setup.solved.solution) / setup.moving.unit
-            return Choice(rounded_rate(lowest_after(known, offset, settings.steps)))
-    wanted = -np.inf if goal is None else goal.loss
-    trials = sweep_rates(setup, settings, wanted, limit, None, _study_steps(settings), seconds)
-    best = _quick(_lasting(setup, settings, trials, wanted, seconds))
-    if best is None:
-        first = setup.objective.value(setup.start)
-        best = _calmest(_at_hand(setup, settings, trials, seconds), first)
-    if best is None:
-        return Choice(limit / 2 if limit else 1e-3, tuple(trials))
-    return Choice(best.lr, tuple(trials))
-
-
-def _lasting(
-    setup: Setup, settings: Settings, trials: list[RateTrial], goal: float, seconds: float
-) -> list[RateTrial]:
-    """Those that reach the goal, without the bold ones that bounce off it again.
-
-    Each is walked to its last step, from the quickest on, until one is there at the end.
-    """
-    ends = time.monotonic() + seconds
-    left = [trial for trial in trials if trial.steps is not None]
-    while (best := _quick(left)) is not None and time.monotonic() < ends:
-        walk = replace(settings, lr=best.lr, tolerance=0.0, patience=None, time_limit=seconds)
-        done = descend(setup.moving, walk, setup.start, scale=setup.scale).descent
-        arriving = best.steps is not None and best.steps > settings.steps
-        if done.stopped != "diverged" and (done.final_loss <= goal or arriving):
-            break
-        left = [trial for trial in left if trial.lr < best.lr]
-    return left
-
-
-def _at_hand(
-    setup: Setup, settings: Settings, trials: list[RateTrial], seconds: float
-) -> list[RateTrial]:
-    """The same learning rates in the steps that the descent will have, and more around the best."""
-    alive = np.unique([trial.lr for trial in trials if not trial.diverged])
-    if not len(alive):
-        return trials
-
-    def run(rates: Vector) -> list[RateTrial]:
-        return try_rates(
-            setup.moving,
-            settings,
-            setup.start,
-            rates,
-            goal=-np.inf,
-            steps=settings.steps,
-            seconds=seconds / 4,
-            scale=setup.scale,
-        )
-
-    # As many as a finer grid has, so that nothing is compiled again.
-    alive = alive[np.linspace(0, len(alive) - 1, GRID).round().astype(int)]
-    found = run(alive)
-    best = lowest(found)
-    return found if best is None else found + run(_around(alive, best.lr))
-
-
-def _around(grid: Vector, lr: float) -> Vector:
+def around(grid: Vector, lr: float) -> Vector:
     """A finer grid between the neighbours of a learning rate."""
     below, above = grid[grid < lr], grid[grid > lr]
     low = below[-1] if len(below) else lr
@@ -194,7 +132,8 @@ def _around(grid: Vector, lr: float) -> Vector:
     return np.array([rounded_rate(rate) for rate in np.geomspace(low, high, GRID)])
 
 
-def _study_steps(settings: Settings) -> int:
+def study_steps(settings: Settings) -> int:
+    """Steps after which a learning rate that did not arrive is slow: ten times those at hand."""
     return max(20_000, SURE_FACTOR * settings.steps)
 
 
@@ -204,33 +143,28 @@ def quickest(trials: list[RateTrial]) -> RateTrial | None:
     return min(reached, key=lambda trial: (trial.steps, trial.lr)) if reached else None
 
 
-def _quick(trials: list[RateTrial]) -> RateTrial | None:
-    """The smallest learning rate that is about as quick as the quickest: away from the edge."""
-    best = quickest(trials)
-    if best is None or best.steps is None:
-        return best
-    enough = 1.1 * best.steps
-    near = [trial for trial in trials if trial.steps is not None and trial.steps <= enough]
-    return min(near, key=lambda trial: trial.lr)
-
-
 def lowest(trials: list[RateTrial]) -> RateTrial | None:
     """The trial with the lowest loss among those that did not diverge."""
     alive = [trial for trial in trials if not trial.diverged and math.isfinite(trial.lowest_loss)]
     return min(alive, key=lambda trial: trial.lowest_loss) if alive else None
 
 
-def _calmest(trials: list[RateTrial], first: float) -> RateTrial | None:
-    """The smallest learning rate that is about as low as the lowest: away from the edge.
-
-    About: within 1 % of the lowest loss, and of what the lowest took off the `first`.
-    """
-    low = lowest(trials)
-    if low is None:
-        return None
-    allowed = 0.01 * min(abs(low.lowest_loss), abs(first - low.lowest_loss))
-    near = [t for t in trials if not t.diverged and t.lowest_loss <= low.lowest_loss + allowed]
-    return min(near, key=lambda trial: trial.lr)
+def run_lanes(
+    setup: Setup, settings: Settings, rates: Vector, goal: float, steps: int, seconds: float
+) -> list[RateTrial]:
+    """Run at most LANES learning rates (m,) side by side, compiled before the clock starts."""
+    filled = np.concatenate([rates, np.full(LANES - len(rates), rates[-1])])
+    found = try_rates(
+        setup.moving,
+        settings,
+        setup.start,
+        filled,
+        goal=goal,
+        steps=steps,
+        seconds=seconds,
+        scale=setup.scale,
+    )
+    return found[: len(rates)]
 
 
 def sweep_rates(
@@ -239,35 +173,27 @@ def sweep_rates(
     goal: float,
     limit: float | None,
     own: float | None,
-    steps: int,
-    seconds: float,
+    effort: float = EFFORT,
+    seconds: float = GUARD,
 ) -> list[RateTrial]:
     """Run a logarithmic grid of learning rates, then a finer one around the best.
 
-    Where none reached the goal, the most promising are run on, ten times as long each time.
+    Where none reached the goal, the most promising are run on before, ten times as long each time.
+    What all of it may cost is counted in steps; `seconds` are a guard.
     """
     ends = time.monotonic() + seconds
+    most = affordable(setup, effort)
+    steps = study_steps(settings) if np.isfinite(goal) else settings.steps
+    steps = min(steps, max(most // (3 * LANES), 1))
     grid = rate_grid(setup, settings, limit, own)
-
-    def run(rates: Vector, share: float) -> list[RateTrial]:
-        found = try_rates(
-            setup.moving,
-            settings,
-            setup.start,
-            rates,
-            goal=goal,
-            steps=steps,
-            seconds=max(share * (ends - time.monotonic()), 0.05),
-            scale=setup.scale,
-        )
-        return [_rounded(trial) for trial in found]
-
-    trials = run(grid, 0.5)
-    best = quickest(trials) or lowest(trials)
-    if best is not None:
-        trials += run(np.unique(_around(grid, best.lr)), 0.7)
+    trials = run_lanes(setup, settings, grid, goal, steps, seconds)
     if quickest(trials) is None and np.isfinite(goal):
-        trials = _run_on(setup, settings, goal, trials, steps, ends)
+        trials = _run_on(setup, settings, goal, trials, steps, most - steps * LANES, ends)
+    best = quickest(trials)
+    left = ends - time.monotonic()
+    if best is not None and best.steps is not None and best.steps <= steps and left > 0:
+        finer = np.unique(around(grid, best.lr))
+        trials += run_lanes(setup, settings, finer, goal, steps, left)
     return sorted(trials, key=lambda trial: trial.lr)
 
 
@@ -285,29 +211,27 @@ def rate_grid(setup: Setup, settings: Settings, limit: float | None, own: float 
     return np.unique(np.array([rounded_rate(lr) for lr in grid]))
 
 
-def _rounded(trial: RateTrial) -> RateTrial:
-    return replace(trial, lr=float(f"{trial.lr:.6g}"))
-
-
 def _run_on(
     setup: Setup,
     settings: Settings,
     goal: float,
     trials: list[RateTrial],
     steps: int,
+    left: int,
     ends: float,
 ) -> list[RateTrial]:
-    """Run the lowest twelve on, one by one, until one arrives or the time is over."""
+    """Run the lowest on, one by one, until one arrives or the `left` steps are spent."""
     alive = [t for t in trials if not t.diverged and math.isfinite(t.lowest_loss)]
     promising = sorted(alive, key=lambda trial: trial.lowest_loss)[:PROMISING]
     most = steps * 1000
-    while promising and steps < most and time.monotonic() < ends:
+    while promising and steps < most:
         steps *= 10
         for trial in promising:
-            left = ends - time.monotonic()
-            if left <= 0:
-                break
-            again = run_one(setup, settings, trial.lr, goal, steps, left)
+            seconds = ends - time.monotonic()
+            if left < steps or seconds <= 0:
+                return trials
+            again = run_one(setup, settings, trial.lr, goal, steps, seconds)
+            left -= again.limit or 0
             trials = [again if t.lr == again.lr else t for t in trials]
             if again.steps is not None:
                 # Nobody slower is of interest any more.
@@ -355,31 +279,28 @@ def study(
     goal: Goal,
     limit: float | None,
     goal_step: int | None,
-    seconds: float,
+    seconds: float = GUARD,
     known: tuple[RateTrial, ...] = (),
 ) -> RateStudy:
-    """How this learning rate compares with every other fixed one, up to the goal."""
+    """How this learning rate compares with every other fixed one, up to the goal.
+
+    `known` are trials up to the same goal. `seconds` are a guard.
+    """
     if has_closed_form(setup, settings):
         return _study_in_closed_form(setup, settings, own, goal, goal_step, seconds)
-    steps = _study_steps(settings)
-    trials = list(known)
-    if quickest(trials) is None:
-        trials = sweep_rates(setup, settings, goal.loss, limit, own, steps, seconds * 0.6)
+    trials = list(known) or sweep_rates(
+        setup, settings, goal.loss, limit, own, EFFORT, seconds
+    )
     best = quickest(trials)
     if goal_step is not None:
         mine = RateTrial(own, goal_step, goal_step, goal.loss, diverged=False, measured=True)
     else:
-        # Ten times the best is all that must be known of a learning rate that is slower.
-        enough = SURE_FACTOR * best.steps + 1 if best and best.steps else steps
-        enough = max(enough, 1000)
-        mine = run_one(setup, settings, own, goal.loss, enough, seconds, VANISHED)
-        if mine.steps is None and not mine.diverged and (mine.limit or 0) >= enough:
-            # The word is known by now; for the forecast it is run on while that is cheap.
-            mine = run_one(
-                setup, settings, own, goal.loss, MOST_STEPS, FORECAST * seconds, VANISHED
-            )
-            if mine.steps is None and mine.limit is not None:
-                mine = replace(mine, limit=max(mine.limit, enough))
+        # Ten times the best is all that must be known of a learning rate that is slower; for the
+        # forecast it is run on while that is cheap.
+        enough = SURE_FACTOR * best.steps + 1 if best and best.steps else study_steps(settings)
+        enough = min(max(enough, 1000), affordable(setup, EFFORT))
+        further = min(affordable(setup, OWN_EFFORT), MOST_STEPS)
+        mine = run_one(setup, settings, own, goal.loss, max(enough, further), seconds, VANISHED)
     return RateStudy(goal, mine, tuple(trials), best)
 
 

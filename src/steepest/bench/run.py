@@ -14,6 +14,7 @@ from steepest.bench.options import Options
 from steepest.bench.prepare import Setup
 from steepest.descent import Walked
 from steepest.errors import StoreError, UsageError
+from steepest.figures import Board, Figure
 from steepest.formula import suggest
 from steepest.records import (
     BackwardNode,
@@ -230,6 +231,31 @@ class Run:
         from steepest.bench.slices import landscape_of
 
         return landscape_of(self, (first, second), step, (first_span, second_span), points)
+
+    def figure(
+        self,
+        kind: str,
+        *,
+        weight: str | None = None,
+        weights: tuple[str, str] | None = None,
+        step: int | None = None,
+    ) -> Figure:
+        """One figure as plain data: `.title` says what one sees, `.savefig(path)` draws it.
+
+        `kind` is loss, fit, residuals, slice, contour, surface, sweep, pulls, spectrum, backward
+        or function. `weight` is that of a slice, `weights` are the two of a contour or a surface;
+        the defaults are the most telling. `step` is where it opens, the last one with finite
+        numbers unless given. Raises UsageError where the run has no such figure.
+        """
+        from steepest.bench.figures import figure_of
+
+        return figure_of(self, kind, weight, weights, step)
+
+    def figures(self) -> Board:
+        """All figures that make sense for this run, linked by one step cursor."""
+        from steepest.bench.figures import board_of
+
+        return board_of(self)
 
     def to_pytorch(self) -> str:
         """A short script of PyTorch that walks the same path, step by step.

@@ -22,11 +22,11 @@ MOST_POINTS = 1000
 
 def slice_of(run: Run, weight: str, step: int | None, span: Span, points: int) -> Slice:
     """The loss along one weight. Raises UsageError."""
-    place = _place(run, weight)
+    place = place_of(run, weight)
     here = _moment(run, step)
     trace = run.trace
     kept = thinned(trace)
-    path, low = trace.weights[:, place], _minimum_of(run, weight)
+    path, low = trace.weights[:, place], minimum_of(run, weight)
     values = _axis(run, weight, span, points, here.weights[weight], path, low)
     objective = run._setup.moving
     return Slice(
@@ -52,7 +52,7 @@ def landscape_of(
     points: int,
 ) -> Landscape:
     """The loss over two weights. Raises UsageError."""
-    places = _place(run, weights[0]), _place(run, weights[1])
+    places = place_of(run, weights[0]), place_of(run, weights[1])
     if places[0] == places[1]:
         raise UsageError(
             "A landscape needs two different weights.",
@@ -62,7 +62,7 @@ def landscape_of(
     here = _moment(run, step)
     trace = run.trace
     kept = thinned(trace)
-    lows = [_minimum_of(run, weight) for weight in weights]
+    lows = [minimum_of(run, weight) for weight in weights]
     x, y = (
         _axis(run, weight, span, points, here.weights[weight], trace.weights[:, place], low)
         for weight, span, place, low in zip(weights, spans, places, lows, strict=True)
@@ -83,7 +83,8 @@ def landscape_of(
     )
 
 
-def _place(run: Run, weight: str) -> int:
+def place_of(run: Run, weight: str) -> int:
+    """The number of a weight. Raises UsageError where there is none of that name."""
     names = run.record.problem.weights
     if weight not in names:
         near = suggest(weight, names)
@@ -99,7 +100,8 @@ def _moment(run: Run, step: int | None) -> Moment:
     return run.at(run.record.descent.final_step if step is None else step)
 
 
-def _minimum_of(run: Run, weight: str) -> float | None:
+def minimum_of(run: Run, weight: str) -> float | None:
+    """The weight at the known minimum; None where there is none."""
     minimum = run.record.measurements.minimum
     if minimum is None or minimum.unbounded or minimum.separable:
         return None

@@ -34,6 +34,10 @@ DOMINANT = 0.8
 """A direction is called after a weight that has this much of its unit vector."""
 
 
+GRADIENT = "the gradient"
+"""Where a value was not finite, though the loss was."""
+
+
 def is_finite(value: float | None) -> TypeGuard[float]:
     """Tell whether a value was measured and is a finite number."""
     return value is not None and math.isfinite(value)
@@ -116,9 +120,12 @@ def settled(m: Measurements) -> bool:
     """Tell whether the gradient has nearly vanished, compared with the first one."""
     if diverged(m):
         return False
-    last, first = length(m.final_gradient), length(m.first_gradient)
     if m.descent.stopped == "converged":
         return True
+    # What only presses a weight against its bound moves nothing.
+    held = m.spectrum.held if m.spectrum is not None else ()
+    free = {name: slope for name, slope in m.final_gradient.items() if name not in held}
+    last, first = length(free), length(m.first_gradient)
     return math.isfinite(last) and (last == 0 or last <= SMALL_GRADIENT * first)
 
 
@@ -155,7 +162,7 @@ def at_saddle(m: Measurements) -> bool:
     if found.preconditioned is None:
         size = max(length(m.final_weights), 1.0)
         moved = abs(m.descent.first_loss - m.descent.final_loss)
-        if -found.most_negative * size**2 < LEVEL * moved:
+        if -found.most_negative * size * size < LEVEL * moved:
             return False
     if found.preconditioned is not None or len(found.vectors) != len(m.problem.weights):
         return True
@@ -229,6 +236,15 @@ def broken_at_start(m: Measurements) -> bool:
     """Tell whether the loss or its gradient was not finite before any step was taken."""
     step = m.breakdown.step if m.breakdown is not None else m.descent.non_finite_step
     return step == 0
+
+
+def start_broken(m: Measurements) -> str:
+    """Write what is not finite at the start: the loss, or with a finite loss its gradient."""
+    broken = m.breakdown
+    if broken is None or broken.where != GRADIENT or broken.weight is None:
+        return "the start itself gives no finite number"
+    row = "" if broken.row is None else f" on row {count(broken.row)}"
+    return f"the gradient for {escaped(broken.weight)} is not a finite number at the start{row}"
 
 
 def first_broken(m: Measurements) -> str:

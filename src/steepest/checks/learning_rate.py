@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from steepest.checks.facts import (
+    ADAPTIVE,
     FLAT_FALL,
     arrived,
     broken_at_start,
@@ -16,6 +17,7 @@ from steepest.checks.facts import (
     is_finite,
     plain,
     sentence,
+    start_broken,
 )
 from steepest.records import Finding, Goal, Measurements, RateStudy, RateTrial, Word
 from steepest.wording import count, number, percent, roughly, times
@@ -34,6 +36,9 @@ ABOUT = 1.5
 
 LEAST_ROWS = 10
 """With fewer rows a factor of about their number may well be chance."""
+
+REGAINED = 0.1
+"""Having risen again by this share of its fall, the loss is not bouncing near the minimum."""
 
 TURNING = -0.9
 """Cosine between two steps, below which the second undoes most of the first."""
@@ -62,7 +67,7 @@ def judge_rate(m: Measurements) -> Rate:
     if endless(m):
         return Rate("not measured", reason="the loss fell without end")
     if diverged(m) and broken_at_start(m):
-        return Rate("not measured", reason="the start itself gives no finite number")
+        return Rate("not measured", reason=start_broken(m))
     better = _better(m.rates) if m.rates is not None else None
     own = m.rates.own.lr if m.rates is not None else math.nan
     if diverged(m) or grows_above_limit(m):
@@ -97,8 +102,29 @@ def _nobody(study: RateStudy) -> str:
 
 
 def grows_above_limit(m: Measurements) -> bool:
-    """Tell whether the learning rate is above the stability limit and the loss is growing."""
-    return above_limit(m) and m.descent.growing
+    """Tell whether the learning rate is above the stability limit and the loss grows for good.
+
+    Where the limit is the same everywhere, growth above it never ends. Elsewhere the limit moves
+    with the weights, or with an adaptive optimizer's scaling, which settles at the limit: then the
+    loss must have lost a good part of what it had won.
+    """
+    return above_limit(m) and m.descent.growing and (_constant_limit(m) or _regained(m) >= REGAINED)
+
+
+def _constant_limit(m: Measurements) -> bool:
+    return (
+        m.problem.linear_in_weights
+        and m.problem.loss == "mse"
+        and m.descent.optimizer not in ADAPTIVE
+        and m.settings.batch_size is None
+    )
+
+
+def _regained(m: Measurements) -> float:
+    """How much of what the loss had fallen by it has risen again, 1 where it never fell."""
+    fallen = m.descent.first_loss - m.descent.lowest_loss
+    risen = m.descent.final_loss - m.descent.lowest_loss
+    return risen / fallen if fallen > 0 else 1.0
 
 
 def above_limit(m: Measurements) -> bool:

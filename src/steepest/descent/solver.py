@@ -10,11 +10,15 @@ import numpy as np
 
 from steepest.descent.run import last_facts
 from steepest.errors import UsageError
-from steepest.minimum import least_squares_path, quasi_newton_path, squared
+from steepest.minimum import EnoughError, least_squares_path, quasi_newton_path, squared
 from steepest.objective import Objective
-from steepest.records import Descent, Settings, Trace, Vector
+from steepest.records import Descent, Settings, Stopped, Trace, Vector
+from steepest.wording import count
 
 FOREVER = 3600.0
+
+LEAST_EVALUATIONS = 2000
+"""A solver may need several to make one step."""
 
 
 @dataclass(frozen=True)
@@ -83,19 +87,24 @@ def solve_by(
             instead="Use --loss mse, or --optimizer lbfgs.",
         )
     began = time.monotonic()
+    way = _Way(objective, settings.steps)
+    way.to(start)
     method = least_squares_path if settings.optimizer == "lm" else quasi_newton_path
-    points = _downhill(objective, method(objective, start, ends, max(settings.steps, 1)))
-    points = points[: settings.steps + 1]
-    both = [objective.value_and_gradient(point) for point in points]
-    trace = Trace(
-        objective.names,
-        np.arange(len(points)),
-        np.array([value for value, _ in both]),
-        np.stack(points),
-        np.stack([gradient for _, gradient in both]),
-    )
-    limited = len(points) > settings.steps
-    last = len(points) - 1
+    stopped: Stopped = "converged"
+    if not settings.steps:
+        stopped = "step limit"
+    else:
+        try:
+            method(objective, start, ends, max(settings.steps, LEAST_EVALUATIONS), way.to)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        else:
+            if way.last >= settings.steps:
+                stopped = "step limit"
+            elif time.monotonic() > ends:
+                stopped = "time limit"
+    seconds = time.monotonic() - began
+    trace, last = way.trace(), way.last
     reached = np.flatnonzero(trace.loss <= (-np.inf if goal is None else goal))
     growing, turn, recent_fall = last_facts(trace.loss, trace.weights)
     descent = Descent(
@@ -104,11 +113,9 @@ def solve_by(
         lr_chosen="auto",
         momentum=None,
         steps=last,
-        stopped="step limit" if limited else "converged",
-        stopped_why=f"The limit of {settings.steps:,} steps was reached."
-        if limited
-        else f"After {last:,} {'step' if last == 1 else 'steps'} the solver found nothing lower.",
-        seconds=time.monotonic() - began,
+        stopped=stopped,
+        stopped_why=_sentence(stopped, settings, last),
+        seconds=seconds,
         final_loss=float(trace.loss[-1]),
         final_step=last,
         first_loss=float(trace.loss[0]),
@@ -122,13 +129,49 @@ def solve_by(
     return Solved(descent, trace)
 
 
-def _downhill(objective: Objective, points: list[Vector]) -> list[Vector]:
-    """The points without those that the solver only tried: each lower than the one before."""
-    kept = [points[0]]
-    lowest = objective.value(points[0])
-    for point in points[1:]:
-        value = objective.value(point)
-        if value < lowest or (not math.isfinite(lowest) and math.isfinite(value)):
-            kept.append(point)
-            lowest = value
-    return kept
+class _Way:
+    """The points that a solver moved to, without those that it only tried: each lower."""
+
+    def __init__(self, objective: Objective, most: int):
+        self.objective = objective
+        self.most = most
+        self.points: list[Vector] = []
+        self.losses: list[float] = []
+        self.gradients: list[Vector] = []
+
+    @property
+    def last(self) -> int:
+        """Steps so far."""
+        return len(self.points) - 1
+
+    def to(self, point: Vector) -> None:
+        """Note a point; raise EnoughError once there are as many steps as there may be."""
+        value, gradient = self.objective.value_and_gradient(point)
+        lowest = self.losses[-1] if self.losses else math.nan
+        if not self.points or value < lowest or (math.isfinite(value) > math.isfinite(lowest)):
+            self.points.append(np.array(point))
+            self.losses.append(value)
+            self.gradients.append(gradient)
+        if self.last >= self.most > 0:
+            raise EnoughError
+
+    def trace(self) -> Trace:
+        """All of it."""
+        return Trace(
+            self.objective.names,
+            np.arange(len(self.points)),
+            np.array(self.losses),
+            np.stack(self.points),
+            np.stack(self.gradients),
+        )
+
+
+def _sentence(stopped: Stopped, settings: Settings, steps: int) -> str:
+    after = count(steps, "step")
+    if stopped == "step limit":
+        return f"The limit of {settings.steps:,} steps was reached."
+    if stopped == "time limit":
+        return f"The time limit of {settings.time_limit:g} s was reached after {after}."
+    if stopped == "interrupted":
+        return f"Interrupted after {after}; what was done is kept."
+    return f"After {after} the solver found nothing lower."

@@ -103,21 +103,22 @@ def try_rates(
 ) -> list[RateTrial]:
     """Run every learning rate (m,) from `start`, (p,) or (m, p), until `goal` or `steps` steps.
 
-    All in one compiled batch, no trace kept. Stops early when `seconds` are over: `limit` of each
-    trial says how many steps it really had.
+    All in one compiled batch, no trace kept. Stops early when `seconds` are over, compiling not
+    counted: `limit` of each trial says how many steps it really had.
     """
     momentum = momentum_of(settings.optimizer, settings.momentum)
     group = max(1, BATCH_ELEMENTS // max(objective.work // 4, 1))
     trials: list[RateTrial] = []
-    ends = time.monotonic() + seconds
     begun = list(range(0, len(rates), group))
     for place, first in enumerate(begun):
         chosen = rates[first : first + group]
         starts = start if start.ndim == 1 else start[first : first + group]
-        share = (ends - time.monotonic()) / (len(begun) - place)
-        trials += _race(
+        share = seconds / (len(begun) - place)
+        found, spent = _race(
             objective, settings, momentum, starts, chosen, goal, steps, share, scale, on_chunk
         )
+        trials += found
+        seconds -= spent
     return trials
 
 
@@ -132,7 +133,8 @@ def _race(
     seconds: float,
     scale: float,
     on_chunk: Callable[[int], None] | None,
-) -> list[RateTrial]:
+) -> tuple[list[RateTrial], float]:
+    """The trials, and the seconds that they took after the first chunk, which may compile."""
     count = len(rates)
     batches = None
     if settings.batch_size is not None and settings.batch_size < objective.rows:
@@ -147,7 +149,8 @@ def _race(
     setting = _setting(objective)
     hyper = hyper_of(rates, momentum)
     done = 0
-    began = time.monotonic()
+    began: float | None = None
+    spent = 0.0
     while True:
         rows = batches.take(done, length) if batches else None
         field = _quiet_chunk(
@@ -157,7 +160,9 @@ def _race(
         done += length
         if on_chunk is not None:
             on_chunk(done)
-        if not running.any() or time.monotonic() - began >= seconds:
+        began = began or time.monotonic()
+        spent = time.monotonic() - began
+        if not running.any() or spent >= seconds:
             break
     at, latest = np.asarray(field.state.step), np.asarray(field.latest)
     lowest = np.asarray(field.lowest)
@@ -180,7 +185,7 @@ def _race(
                 measured=True,
             )
         )
-    return result
+    return result, spent
 
 
 def _length(objective: Objective, count: int) -> int:

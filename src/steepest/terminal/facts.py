@@ -7,7 +7,7 @@ from typing import Final
 from steepest.records import Minimum, Remedy, RunRecord, Spectrum
 from steepest.terminal.lists import sentence, values_of
 from steepest.terminal.page import INDENT, Page, Span
-from steepest.wording import count, number, percent, roughly, times
+from steepest.wording import count, names, number, percent, roughly, times
 
 SEVERITY_STYLE: Final = {"error": "bold red", "warning": "bold magenta", "info": "bold cyan"}
 
@@ -69,6 +69,9 @@ def _curvature(spectrum: Spectrum) -> str:
         text += f"; the condition number is {number(spectrum.condition)}"
     at = "the minimum" if spectrum.at == "minimum" else f"the {spectrum.at}"
     text += f" (at {at}, residual {number(spectrum.residual, 2)})."
+    if spectrum.held:
+        are = "is" if len(spectrum.held) == 1 else "are"
+        text += f" Of the weights that move: {names(spectrum.held, 4)} {are} held by a bound."
     if spectrum.most_negative is not None:
         text += " It is negative in some direction: there the loss falls ever faster."
     return text
@@ -121,4 +124,4 @@ def _outcome(remedy: Remedy) -> str:
         if remedy.measured_steps is None or not remedy.reached
         else f"measured {count(remedy.measured_steps)}"
     )
-    return f"{predicted}, {measured}; loss {number(remedy.measured_loss)}"
+    return f"{predicted}, {measured}; its command ends with loss {number(remedy.measured_loss)}"

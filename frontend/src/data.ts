@@ -1,0 +1,206 @@
+// What Python makes: a board, its figures, and numbers that JSON cannot write revived.
+
+export interface AxisData {
+  label: string;
+  scale: "linear" | "log" | "symlog";
+}
+
+interface Common {
+  title: string;
+  text: string;
+  x: AxisData;
+  y: AxisData;
+  notes: string[];
+  frames?: number[];
+  at?: number;
+}
+
+export interface LossData extends Common {
+  kind: "loss";
+  step: number[];
+  loss: number[];
+  minimum: number | null;
+  goal: number | null;
+  forecast: { step: number; low: number; high: number; basis: string } | null;
+  validation: number[] | null;
+}
+
+export interface FitData extends Common {
+  kind: "fit";
+  mode: "curve" | "predicted";
+  row: number[];
+  data_x: number[];
+  data_y: number[];
+  curve_x?: number[];
+  curve_y?: number[][];
+  best_y?: number[] | null;
+  predicted: number[][];
+}
+
+export interface ResidualsData extends Common {
+  kind: "residuals";
+  row: number[];
+  data_x: number[];
+  residual: number[][];
+}
+
+export interface SliceData extends Common {
+  kind: "slice";
+  weight: string;
+  index: number;
+  values: number[];
+  losses: number[][];
+  here: number[];
+  loss_here: number[];
+  slope: number[];
+  next: number[];
+  next_loss: number[];
+  minimum: number | null;
+}
+
+export interface FunctionData extends Omit<SliceData, "kind" | "weight" | "index" | "losses"> {
+  kind: "function";
+  losses: number[];
+}
+
+export interface ContourData extends Common {
+  kind: "contour";
+  weights: [string, string];
+  grid_x: number[];
+  grid_y: number[];
+  grid: number[][];
+  held: { text: string } | null;
+  levels: number[];
+  path_x: number[];
+  path_y: number[];
+  path_step: number[];
+  here: [number, number][];
+  next: [number, number][];
+  minimum: [number, number] | null;
+}
+
+export interface SurfaceData extends Omit<ContourData, "kind"> {
+  kind: "surface";
+  z: AxisData;
+  path_height: number[];
+  height: number[];
+  minimum_height: number | null;
+}
+
+export interface SweepData extends Common {
+  kind: "sweep";
+  lr: number[];
+  steps: number[];
+  outcome: string[];
+  zones: { word: string; low: number; high: number }[];
+  limit: number | null;
+  here: { lr: number; steps: number | null } | null;
+  run_steps: (number | null)[];
+}
+
+export interface PullsData extends Common {
+  kind: "pulls";
+  row: number[];
+  weights: string[];
+  amount: number[][][];
+  rest: number[][];
+}
+
+export interface SpectrumData extends Common {
+  kind: "spectrum";
+  eigenvalues: number[];
+  vectors: number[][];
+  weights?: string[];
+  bound: number | null;
+  bound_text: string;
+}
+
+export interface BackwardNode {
+  id: number;
+  text: string;
+  inputs: number[];
+  depth: number;
+  weight: number | null;
+}
+
+export interface BackwardData extends Common {
+  kind: "backward";
+  row: number | null;
+  nodes: BackwardNode[];
+  value: number[][];
+  adjoint: number[][];
+}
+
+export type FigureData =
+  | LossData
+  | FitData
+  | ResidualsData
+  | SliceData
+  | FunctionData
+  | ContourData
+  | SurfaceData
+  | SweepData
+  | PullsData
+  | SpectrumData
+  | BackwardData;
+
+export interface Board {
+  formula: string;
+  headline: string;
+  findings: { code: string; severity: string; sentence: string }[];
+  remedies: { change: string; sentence: string; command: string | null }[];
+  frames: number[];
+  at: number;
+  weights: string[];
+  values: number[][];
+  gradient: number[][];
+  loss: number[];
+  notes: string[];
+  figures: FigureData[];
+}
+
+// Under these keys "NaN" and "Infinity" are numbers; elsewhere they are words, say a column's name.
+const NUMERIC = new Set(
+  (
+    "frames values gradient loss step minimum goal low high validation data_x data_y curve_x " +
+    "curve_y best_y predicted residual losses here loss_here slope next next_loss grid_x grid_y " +
+    "grid levels path_x path_y path_step path_height height minimum_height lr steps limit amount " +
+    "rest eigenvalues vectors bound value adjoint"
+  ).split(" "),
+);
+const SPOKEN = new Map([
+  ["NaN", NaN],
+  ["Infinity", Infinity],
+  ["-Infinity", -Infinity],
+]);
+
+function revived(value: unknown, numeric: boolean): unknown {
+  if (typeof value === "string") return numeric ? (SPOKEN.get(value) ?? value) : value;
+  if (Array.isArray(value)) return value.map((entry) => revived(entry, numeric));
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [key, revived(entry, NUMERIC.has(key))]),
+  );
+}
+
+/** A board from parsed JSON; a figure alone becomes a board of one. */
+export function read(raw: unknown): Board {
+  const given = revived(raw, false) as Partial<Board> & Partial<FigureData>;
+  const alone = typeof given.kind === "string" ? [given as FigureData] : [];
+  const frames = given.frames?.length ? given.frames : [0];
+  return {
+    formula: given.formula ?? "",
+    headline: given.headline ?? "",
+    findings: given.findings ?? [],
+    remedies: given.remedies ?? [],
+    frames,
+    at: Math.min(Math.max(given.at ?? frames.length - 1, 0), frames.length - 1),
+    weights: (given as Partial<Board>).weights ?? [],
+    // A figure alone has keys of these names that mean something of its own.
+    values: alone.length ? [] : ((given as Partial<Board>).values ?? []),
+    gradient: given.gradient ?? [],
+    loss: alone.length ? [] : ((given as Partial<Board>).loss ?? []),
+    notes: alone.length ? [] : (given.notes ?? []),
+    figures: alone.length ? alone : (given.figures ?? []),
+  };
+}

@@ -1,0 +1,66 @@
+// The loss by step: the trace, where the minimum is, and when the goal would be reached.
+
+import type { LossData } from "../data";
+import { svg } from "../dom";
+import { choosable, nearest, plot, type Draw } from "../frame";
+import { at, line, trail } from "../path";
+import { extent, roomy } from "../scale";
+import { cut, number } from "../words";
+
+export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }) => {
+  const { step, loss, minimum, forecast, validation } = data;
+  const steps = extent(data.x.scale, step) ?? [0, 1];
+  const last = steps[1];
+  const reach = forecast ? [forecast.step, forecast.high].filter(Number.isFinite) : [];
+  const far = Math.max(last, ...reach);
+  // On a straight axis a forecast far away would press the trace into a corner.
+  const fits = data.x.scale !== "linear" || far <= 3 * last;
+  const heights = extent(data.y.scale, loss, validation ?? [], [minimum]);
+  const frame = plot(host, { ...stage, board, cursor }, data.text, {
+    x: { axis: data.x, domain: [steps[0], Math.max(fits ? far : last, steps[0] + 1)] },
+    y: { axis: data.y, domain: roomy(data.y.scale, heights) },
+  });
+  const { x, y, width } = frame;
+  const left = (index: number): number => x(step[index]!);
+
+  if (minimum !== null && Number.isFinite(y(minimum))) {
+    const top = y(minimum);
+    frame.path("level", `M0,${Math.round(top) + 0.5}H${width}`);
+    frame.say("aside", `minimum ${number(minimum, 4)}`, width, top - 5, "end");
+  }
+  if (forecast && fits) {
+    const goal = y(data.goal ?? minimum ?? NaN);
+    const end = step.length - 1;
+    const ends = [left(end), x(forecast.step)];
+    const tops = [y(loss[end]!), goal];
+    frame.path("forecast", line(2, (index) => ends[index]!, (index) => tops[index]!));
+    const whisker = [x(forecast.low), x(forecast.high)];
+    frame.path("whisker", line(2, (index) => whisker[index]!, () => goal));
+  } else if (forecast) {
+    frame.say("aside", `the goal: step ${number(forecast.step, 3)} →`, width, 12, "end");
+  }
+  if (validation) {
+    frame.path("validation", line(step.length, left, (index) => y(validation[index]!)));
+    const end = validation.findLastIndex(Number.isFinite);
+    if (end >= 0) frame.say("aside", "validation", left(end), y(validation[end]!) - 5, "end");
+  }
+  const walked = trail(step.length, left, (index) => y(loss[index]!));
+  frame.path("path ahead", walked.whole);
+  const behind = frame.path("path");
+  const now = frame.path("now");
+  const here = frame.put(svg("circle", { class: "here", r: 5 }));
+  if (heights === null) frame.say("aside", cut("no loss here is a number", 40), 8, 16);
+
+  const places = board.frames.map((reached) => x(reached));
+  choosable(frame, cursor, (pointer) =>
+    nearest(places.length, (index) => Math.abs(places[index]! - pointer)),
+  );
+  // The trace is thinned where it is long: the last of its steps up to the frame's.
+  const upTo = board.frames.map((reached) => step.findLastIndex((known) => known <= reached));
+  return (index) => {
+    const value = board.loss[index] ?? loss[upTo[index]!] ?? NaN;
+    behind.setAttribute("d", walked.upTo(upTo[index]!));
+    now.setAttribute("d", `M${Math.round(places[index]!) + 0.5},0V${frame.height}`);
+    here.setAttribute("transform", at(places[index]!, y(value)));
+  };
+};

@@ -1,0 +1,148 @@
+// The cursor's own controls: buttons, slider, keys, and what it says about the step.
+
+import type { Cursor } from "./cursor";
+import type { Board } from "./data";
+import { html, iconButton, svg } from "./dom";
+import { count, cut, number } from "./words";
+
+const BEAT = 160; // milliseconds a frame
+const FAR = 10; // frames that a key with shift goes
+const SHOWN = 12; // weights
+
+const ICONS = {
+  back: "M10.5,3L5,8l5.5,5z",
+  on: "M5.5,3L11,8l-5.5,5z",
+  play: "M4.5,2.5L13,8l-8.5,5.5z",
+  pause: "M4,3h3v10h-3zM9,3h3v10h-3z",
+};
+
+export interface Timeline {
+  element: HTMLElement;
+  destroy: () => void;
+}
+
+/** Keys are heard in `home`, and anywhere on the page while nothing has the focus. */
+export function makeTimeline(home: HTMLElement, board: Board, cursor: Cursor): Timeline {
+  const { frames, loss } = board;
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const slider = html("input", {
+    type: "range",
+    min: 0,
+    max: cursor.last,
+    step: 1,
+    "aria-label": "Step",
+  });
+  const said = html("output", { class: "step" });
+  const weights = html("ul", { class: "weights", "aria-label": "Weights and partial derivatives" });
+  const readings = board.weights.slice(0, SHOWN).map((name, index) => {
+    const value = html("span", { class: "value" });
+    const partial = html("span", { class: "partial" });
+    const mark = svg("svg", { viewBox: "0 0 10 10", class: "mark", "aria-hidden": "true" });
+    mark.append(svg("rect", { class: `bar w${index % 7}`, width: 10, height: 10 }));
+    weights.append(
+      html("li", {}, mark, html("span", { class: "name" }, cut(name, 20)), value, partial),
+    );
+    return { value, partial };
+  });
+  if (board.weights.length > SHOWN) {
+    weights.append(html("li", {}, `and ${board.weights.length - SHOWN} more`));
+  }
+
+  let playing: number | null = null;
+  const stop = (): void => {
+    if (playing === null) return;
+    window.clearInterval(playing);
+    playing = null;
+    dress();
+  };
+  const go = (frame: number): void => {
+    stop();
+    cursor.go(frame);
+  };
+  const toggle = (): void => {
+    if (playing !== null) {
+      stop();
+      return;
+    }
+    const again = cursor.frame === cursor.last;
+    if (still.matches) {
+      go(again ? 0 : cursor.last);
+      return;
+    }
+    if (again) cursor.go(0);
+    playing = window.setInterval(() => {
+      if (cursor.frame >= cursor.last) stop();
+      else cursor.go(cursor.frame + 1);
+    }, BEAT);
+    dress();
+  };
+  const play = iconButton("Play", ICONS.play, toggle);
+  const dress = (): void => {
+    const name = playing === null ? "Play" : "Pause";
+    play.title = name;
+    play.setAttribute("aria-label", name);
+    play.querySelector("path")?.setAttribute("d", playing === null ? ICONS.play : ICONS.pause);
+    // Said when it stands: a screen reader cannot keep up with a film.
+    said.setAttribute("aria-live", playing === null ? "polite" : "off");
+  };
+  const back = iconButton("A step back (←)", ICONS.back, () => go(cursor.frame - 1));
+  const on = iconButton("A step on (→)", ICONS.on, () => go(cursor.frame + 1));
+  slider.addEventListener("input", () => go(slider.valueAsNumber));
+
+  const last = frames.at(-1) ?? 0;
+  const show = (frame: number): void => {
+    const step = `step ${count(frames[frame]!)} of ${count(last)}`;
+    const value = loss[frame];
+    const text = value === undefined ? step : `${step}, loss ${number(value, 7)}`;
+    slider.valueAsNumber = frame;
+    slider.setAttribute("aria-valuetext", text);
+    said.textContent = text;
+    readings.forEach((reading, index) => {
+      const [weight, partial] = [board.values[frame]?.[index], board.gradient[frame]?.[index]];
+      reading.value.textContent = weight === undefined ? "" : number(weight, 5);
+      reading.partial.textContent = partial === undefined ? "" : `∂ ${number(partial, 4)}`;
+    });
+  };
+  cursor.onMove(show);
+  dress();
+  show(cursor.frame);
+
+  const keys: Record<string, (far: number) => void> = {
+    ArrowLeft: (far) => go(cursor.frame - far),
+    ArrowRight: (far) => go(cursor.frame + far),
+    Home: () => go(0),
+    End: () => go(cursor.last),
+    " ": toggle,
+  };
+  const press = (event: KeyboardEvent): void => {
+    const { target } = event;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!(target instanceof Element) || (target !== document.body && !home.contains(target))) return;
+    if (target === document.body && !inView(home)) return;
+    // A button is pressed by the space bar, and text is written with all keys.
+    if (event.key === " " && target.closest("button, a, summary")) return;
+    if (target !== slider && target.closest("input, textarea, select, [contenteditable]")) return;
+    const act = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;
+    if (!act) return;
+    event.preventDefault();
+    act(event.shiftKey ? FAR : 1);
+  };
+  document.addEventListener("keydown", press);
+
+  const bar = html("div", { class: "bar-of-controls" }, back, play, on, slider, said);
+  const element = html("div", { class: "timeline", role: "group", "aria-label": "Timeline" });
+  if (readings.length) element.append(weights);
+  if (frames.length > 1) element.append(bar);
+  return {
+    element,
+    destroy() {
+      stop();
+      document.removeEventListener("keydown", press);
+    },
+  };
+}
+
+function inView(home: HTMLElement): boolean {
+  const { top, bottom } = home.getBoundingClientRect();
+  return bottom > 0 && top < window.innerHeight;
+}

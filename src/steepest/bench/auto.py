@@ -1,0 +1,211 @@
+"""The learning rate for --lr auto: the quickest, and one that no other fixed one puts to shame."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from steepest.bench.prepare import Setup
+from steepest.bench.rates import (
+    EFFORT,
+    GRID,
+    GUARD,
+    SURE_FACTOR,
+    affordable,
+    around,
+    best_in_closed_form,
+    closed_form_steps,
+    has_closed_form,
+    lowest,
+    modes,
+    quickest,
+    rounded_rate,
+    run_lanes,
+    study_goal,
+    sweep_rates,
+)
+from steepest.descent.run import descend
+from steepest.quadratic import Modes, excess, lowest_after
+from steepest.records import Descent, Goal, Minimum, RateTrial, Settings, Vector
+
+ROUNDS = 4
+"""Goals that a learning rate is chosen for, one after the other, until it is right for its own."""
+
+CLEAR = 0.8 * SURE_FACTOR
+"""At most so many times the steps of the quickest: not near another word."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A learning rate, with the trials that it was chosen from and what they were run to."""
+
+    lr: float
+    trials: tuple[RateTrial, ...] = ()
+    goal: Goal | None = None
+
+
+def choose_rate(
+    setup: Setup,
+    settings: Settings,
+    goal: Goal | None,
+    minimum: Minimum | None,
+    limit: float | None,
+    *,
+    effort: float = EFFORT,
+    seconds: float = GUARD,
+) -> Choice:
+    """The learning rate that is quickest to the goal, and stays there.
+
+    Where none gets there in the steps at hand, the one with the lowest loss at the end of them. A
+    descent may end far below the goal, and is judged by where it ended: there, too, no other
+    learning rate may be ten times as quick. What the search costs is counted in steps; `seconds`
+    are a guard.
+    """
+    known = modes(setup)
+    if known is not None and has_closed_form(setup, settings):
+        for lr, final in _in_closed_form(setup, settings, known, goal, minimum):
+            if _is_right(setup, lr, study_goal(goal, minimum, final)):
+                return Choice(lr)
+    return _by_running(setup, settings, goal, minimum, limit, effort, seconds)
+
+
+def _in_closed_form(
+    setup: Setup, settings: Settings, known: Modes, goal: Goal | None, minimum: Minimum | None
+) -> Iterator[tuple[float, float]]:
+    """Learning rates that may be right, best first, each with the loss that it ends with.
+
+    Where the goal can be reached, one of the three is: the last one ends with the lowest loss that
+    there is, so that none is there much sooner unless it stands still, and the second is the
+    quickest to the lowest goal that a descent is judged by. Where it cannot, the quickest is.
+    """
+    assert setup.solved is not None
+    offset = (setup.start - setup.solved.solution) / setup.moving.unit
+    steps = settings.steps
+    aims = [] if goal is None else [goal, study_goal(goal, minimum, known.floor) or goal]
+    found = [best_in_closed_form(setup, setup.start, aim.loss) for aim in aims]
+    in_time = [best[0] for best in found if best is not None and (best[1] <= steps or not steps)]
+    late = [best[0] for best in found[:1] if best is not None]
+    low = []
+    if steps and known.eigenvalues[0] > 0:
+        low = [rounded_rate(lowest_after(known, offset, steps))]
+    for lr in [*in_time, *low, *late]:
+        yield lr, known.floor + excess(known, offset, lr, steps)
+
+
+def _is_right(setup: Setup, lr: float, goal: Goal | None) -> bool:
+    best = None if goal is None else best_in_closed_form(setup, setup.start, goal.loss)
+    if goal is None or best is None or not best[1]:
+        return True
+    own = closed_form_steps(setup, lr, goal.loss)
+    return own is not None and own <= CLEAR * best[1]
+
+
+def _by_running(
+    setup: Setup,
+    settings: Settings,
+    goal: Goal | None,
+    minimum: Minimum | None,
+    limit: float | None,
+    effort: float,
+    seconds: float,
+) -> Choice:
+    ends = time.monotonic() + seconds
+    aim, lr = goal, None
+    trials: list[RateTrial] = []
+    for _ in range(ROUNDS):
+        left = ends - time.monotonic()
+        wanted = -math.inf if aim is None else aim.loss
+        trials = sweep_rates(setup, settings, wanted, limit, lr, effort, left)
+        if lr is not None and _is_quick(lr, trials, settings.steps):
+            return Choice(lr, tuple(trials), aim)
+        found = _lasting(setup, settings, trials, wanted, ends)
+        if found is None:
+            best = _at_hand(setup, settings, trials, effort, ends)
+            if best is None:
+                return Choice(lr or (limit / 2 if limit else 1e-3), tuple(trials), aim)
+            found = best, _walked(setup, settings, best.lr, ends)
+        lr, descent = found[0].lr, found[1]
+        deeper = study_goal(goal, minimum, descent.final_loss)
+        endless = minimum is not None and minimum.unbounded
+        if endless or deeper == aim or descent.stopped == "diverged" or time.monotonic() > ends:
+            break
+        aim = deeper
+    assert lr is not None
+    return Choice(lr, tuple(trials), aim)
+
+
+def _is_quick(lr: float, trials: list[RateTrial], steps: int) -> bool:
+    """Whether none of the trials is much quicker; it is known to arrive in so many `steps`."""
+    best = quickest(trials)
+    if best is None or not best.steps:
+        return True
+    own = next((trial.steps for trial in trials if trial.lr == lr), None)
+    return (steps if own is None else own) <= CLEAR * best.steps
+
+
+def _walked(setup: Setup, settings: Settings, lr: float, ends: float) -> Descent:
+    """The descent as it will be, with this learning rate."""
+    left = max(ends - time.monotonic(), 0.0) or 1e-3
+    walk = replace(settings, lr=lr, tolerance=0.0, patience=None, time_limit=left)
+    return descend(setup.moving, walk, setup.start, scale=setup.scale).descent
+
+
+def _lasting(
+    setup: Setup, settings: Settings, trials: list[RateTrial], goal: float, ends: float
+) -> tuple[RateTrial, Descent] | None:
+    """The quickest that is at the goal at its last step too: bold ones bounce off it again."""
+    left = [trial for trial in trials if trial.steps is not None]
+    while (best := _quick(left)) is not None and time.monotonic() < ends:
+        done = _walked(setup, settings, best.lr, ends)
+        arriving = best.steps is not None and best.steps > settings.steps
+        if done.stopped != "diverged" and (done.final_loss <= goal or arriving):
+            return best, done
+        left = [trial for trial in left if trial.lr < best.lr]
+    return None
+
+
+def _at_hand(
+    setup: Setup, settings: Settings, trials: list[RateTrial], effort: float, ends: float
+) -> RateTrial | None:
+    """The one with the lowest loss in the steps that the descent will have."""
+    first = setup.objective.value(setup.start)
+    alive = np.unique([trial.lr for trial in trials if not trial.diverged])
+    left = ends - time.monotonic()
+    if not len(alive) or left <= 0:
+        return _calmest(trials, first)
+    steps = min(settings.steps, max(affordable(setup, effort) // (2 * GRID), 1))
+
+    def run(rates: Vector) -> list[RateTrial]:
+        return run_lanes(setup, settings, rates, -math.inf, steps, left / 2)
+
+    alive = alive[np.linspace(0, len(alive) - 1, min(GRID, len(alive))).round().astype(int)]
+    found = run(alive)
+    best = lowest(found)
+    return _calmest(found if best is None else found + run(around(alive, best.lr)), first)
+
+
+def _quick(trials: list[RateTrial]) -> RateTrial | None:
+    """The smallest learning rate that is about as quick as the quickest: away from the edge."""
+    best = quickest(trials)
+    if best is None or best.steps is None:
+        return best
+    enough = 1.1 * best.steps
+    near = [trial for trial in trials if trial.steps is not None and trial.steps <= enough]
+    return min(near, key=lambda trial: trial.lr)
+
+
+def _calmest(trials: list[RateTrial], first: float) -> RateTrial | None:
+    """The smallest learning rate that is about as low as the lowest: away from the edge.
+
+    About: within 1 % of the lowest loss, and of what the lowest took off the `first`.
+    """
+    low = lowest(trials)
+    if low is None:
+        return None
+    allowed = 0.01 * min(abs(low.lowest_loss), abs(first - low.lowest_loss))
+    near = [t for t in trials if not t.diverged and t.lowest_loss <= low.lowest_loss + allowed]
+    return min(near, key=lambda trial: trial.lr)

@@ -1,0 +1,290 @@
+"""The layers of a network in training: SD401 to SD406, and SD408."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from steepest.records import Finding, Vector
+from steepest.training import Tensor, TrainingRecord
+from steepest.wording import count, escaped, listed, names, number, percent, times
+
+VANISHED = 1e-4
+"""A gradient so much shorter than the longest, entry for entry, teaches its layer little."""
+
+EXPLODED = 100.0
+"""A gradient so many times as long as the weights it belongs to."""
+
+UNEVEN = 1000.0
+"""The gradients of two layers, entry for entry, this far apart."""
+
+DEAD = 0.5
+"""Share of dead units from which it is said."""
+
+LARGE_UPDATE, SMALL_UPDATE = 0.1, 1e-6
+"""Length of a step over that of the weights: outside of these it is said."""
+
+LEAST_STEPS = 5
+"""After fewer steps nothing is said about what never happened."""
+
+MOST_NAMED = 3
+
+
+def vanishing(record: TrainingRecord) -> Iterator[Finding]:
+    """SD401: the gradient gets so small on its way back that the first layers do not learn."""
+    layers = _layers(record)
+    if len(layers) < 3:
+        return
+    sizes = _entry_sizes(record, layers)
+    known = np.isfinite(sizes) & (sizes > 0)
+    if known.sum() < 3:
+        return
+    places = np.flatnonzero(known)
+    first, longest = places[0], places[int(np.argmax(sizes[places]))]
+    share = float(sizes[first] / sizes[longest])
+    if longest <= first or share > VANISHED:
+        return
+    name, other = record.tensors[layers[first]].name, record.tensors[layers[longest]].name
+    yield Finding(
+        "SD401",
+        "warning",
+        f"An entry of the gradient of {escaped(name)} is {times(1 / share)} smaller than one of "
+        f"{escaped(other)}, so the first layers hardly learn.",
+        {"layer": name, "longest": other, "share": share},
+    )
+
+
+def exploding(record: TrainingRecord) -> Iterator[Finding]:
+    """SD402: the gradient grows so much on its way back that the first steps throw weights away."""
+    layers = _layers(record)
+    trace = record.trace
+    if not layers or not len(trace):
+        return
+    early = slice(0, max(1, min(len(trace), 20)))
+    with np.errstate(all="ignore"):
+        shares = trace.gradient[early][:, layers] / trace.weight[early][:, layers]
+    if not np.isfinite(shares).any():
+        return
+    worst = int(np.nanargmax(np.where(np.isfinite(shares), shares, -1).max(0)))
+    share = float(np.nanmax(np.where(np.isfinite(shares[:, worst]), shares[:, worst], np.nan)))
+    sizes = _entry_sizes(record, layers, early)
+    known = np.isfinite(sizes) & (sizes > 0)
+    last = sizes[known][-1] if known.any() else math.nan
+    grows = len(layers) >= 3 and sizes[known][0] > UNEVEN * last if known.any() else False
+    if share < EXPLODED and not grows:
+        return
+    tensor = record.tensors[layers[worst]]
+    growth = (
+        " On its way back from the last layer to the first it grows "
+        f"{times(sizes[known][0] / last)}, entry for entry."
+        if grows
+        else ""
+    )
+    yield Finding(
+        "SD402",
+        "error" if _lost(record) is not None else "warning",
+        f"The gradient of {escaped(tensor.name)} is {times(share)} as long as its weights.{growth}",
+        {"layer": tensor.name, "ratio": share, "growth": float(sizes[known][0] / last)},
+    )
+
+
+def dead_units(record: TrainingRecord) -> Iterator[Finding]:
+    """SD403: units give zero for every row, so no gradient reaches what is before them."""
+    latest: dict[str, list[tuple[int, float]]] = {}
+    for sample in record.activations:
+        if sample.dead is not None and "ReLU" in sample.kind:
+            latest.setdefault(sample.layer, []).append((sample.step, sample.dead))
+    found = []
+    for layer, seen in latest.items():
+        share = min(dead for _, dead in seen[-2:])
+        if share >= DEAD:
+            found.append((share, layer, seen[-1][0]))
+    if not found:
+        return
+    share, layer, step = max(found)
+    others = f", and {count(len(found) - 1, 'more layer')} like it" if len(found) > 1 else ""
+    yield Finding(
+        "SD403",
+        "warning",
+        f"{percent(share)} of the units of {escaped(layer)} give zero for every row of the batch "
+        f"at step {count(step)}{others}: no gradient passes through them.",
+        {"layer": layer, "share": share, "step": step, "layers": [name for _, name, _ in found]},
+    )
+
+
+def step_sizes(record: TrainingRecord) -> Iterator[Finding]:
+    """SD404: a step is too long or too short beside the weights that it changes."""
+    layers = _layers(record)
+    if record.trace.step.size < LEAST_STEPS or not layers:
+        return
+    ratios = update_ratios(record)[layers]
+    for severe, outside, word in (
+        (ratios > LARGE_UPDATE, np.nanmax, "long"),
+        ((ratios < SMALL_UPDATE) & (ratios > 0), np.nanmin, "short"),
+    ):
+        if not severe.any():
+            continue
+        value = float(outside(ratios[severe]))
+        chosen = [record.tensors[place].name for place in np.array(layers)[severe]]
+        much = "much" if word == "long" else "little"
+        yield Finding(
+            "SD404",
+            "warning",
+            f"A step is as {much} as {number(value, 3)} times as long as the weights of "
+            f"{names(chosen, MOST_NAMED)} that it changes: too {word} for them (a thousandth is "
+            "usual).",
+            {"tensors": chosen, "ratio": value},
+        )
+
+
+def no_gradient(record: TrainingRecord) -> Iterator[Finding]:
+    """SD405: a parameter that asks for a gradient never got one."""
+    recorded = _recorded(record)
+    if not recorded or _emptied(record):
+        return
+    found = [
+        tensor.name
+        for tensor, facts in zip(record.tensors, record.facts, strict=True)
+        if tensor.learns and facts.without_gradient >= recorded
+    ]
+    if found:
+        yield Finding(
+            "SD405",
+            "error",
+            f"No gradient ever reached {names(found, MOST_NAMED)}, in {count(recorded, 'step')}: "
+            "the loss does not depend on it, or the way back to it was cut (detach, no_grad, "
+            "a NumPy array in between).",
+            {"tensors": found, "steps": recorded},
+        )
+
+
+def not_finite(record: TrainingRecord) -> Iterator[Finding]:
+    """SD406: a loss, gradient or weight is not finite, and where that began."""
+    lost = _lost(record)
+    at = [s for s in (record.losses.lost_at, None if lost is None else lost[0]) if s is not None]
+    if not at:
+        return
+    step = min(at)
+    where = "the loss"
+    tensor: Tensor | None = None
+    entries = None
+    if lost is not None and lost[0] <= step:
+        tensor, facts = record.tensors[lost[1]], record.facts[lost[1]]
+        entries = facts.lost_entries
+        many = "" if entries is None else f" ({count(entries)} of {count(tensor.size)} entries)"
+        where = f"the {facts.lost} of {escaped(tensor.name)}{many}"
+    sentence = f"At step {count(step)} {where} is not a finite number any more."
+    inputs = record.inputs
+    if inputs.lost_at is not None and inputs.lost_at <= step:
+        rows = listed([count(row) for row in inputs.lost_rows])
+        sentence = (
+            f"At step {count(inputs.lost_at)} the batch itself has a value that is not a finite "
+            f"number, in row {rows} of the batch (rows are counted from 0). From there on nothing "
+            "is a number."
+        )
+    yield Finding(
+        "SD406",
+        "error",
+        sentence,
+        {
+            "step": step,
+            "tensor": None if tensor is None else tensor.name,
+            "layer": None if tensor is None else tensor.layer,
+            "entries": entries,
+            "rows": list(inputs.lost_rows),
+            "in_the_batch": inputs.lost_at is not None,
+        },
+    )
+
+
+def never_moves(record: TrainingRecord) -> Iterator[Finding]:
+    """SD408: a parameter that should learn never moves."""
+    recorded = _recorded(record)
+    if recorded < LEAST_STEPS:
+        return
+    frozen, forgotten, still = [], [], []
+    for place, (tensor, facts) in enumerate(zip(record.tensors, record.facts, strict=True)):
+        if facts.moved or facts.lost_at is not None:
+            continue
+        if tensor.group is not None and not tensor.learns:
+            frozen.append(tensor.name)
+        elif tensor.learns and tensor.group is None and record.groups:
+            forgotten.append(tensor.name)
+        elif (
+            tensor.learns
+            and facts.without_gradient + facts.zero_gradient < recorded
+            and (tensor.group is None or _rate(record, tensor.group) > 0)
+        ):
+            still.append(place)
+    for chosen, why in (
+        (
+            frozen,
+            "the optimizer has it, but it does not ask for a gradient (requires_grad is False)",
+        ),
+        (forgotten, "no optimizer that is watched has it"),
+        ([record.tensors[p].name for p in still], "its steps are too short to change its numbers"),
+    ):
+        if chosen:
+            yield Finding(
+                "SD408",
+                "warning",
+                f"{names(chosen, MOST_NAMED)} never moved in {count(recorded, 'step')}: {why}.",
+                {"tensors": chosen, "steps": recorded},
+            )
+
+
+def update_ratios(record: TrainingRecord) -> Vector:
+    """For each tensor the median of |step| / |weights|; NaN where not measured."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmedian(_finite(record.trace.update / record.trace.weight), axis=0)
+
+
+def _layers(record: TrainingRecord) -> list[int]:
+    """The places of the tensors that are matrices: biases and scales begin at zero or one."""
+    return [
+        place
+        for place, tensor in enumerate(record.tensors)
+        if len(tensor.shape) >= 2 and tensor.learns and "Embedding" not in tensor.kind
+    ]
+
+
+def _entry_sizes(
+    record: TrainingRecord, layers: Sequence[int], when: slice = slice(None)
+) -> Vector:
+    """The root mean square of an entry of each gradient, its median over the steps."""
+    roots = np.sqrt([record.tensors[place].size for place in layers])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmedian(_finite(record.trace.gradient[when][:, list(layers)]), axis=0) / roots
+
+
+def _finite(values: Vector) -> Vector:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _lost(record: TrainingRecord) -> tuple[int, int] | None:
+    """Step and place of the tensor that was lost first."""
+    found = [
+        (facts.lost_at, place)
+        for place, facts in enumerate(record.facts)
+        if facts.lost_at is not None
+    ]
+    return min(found, default=None)
+
+
+def _recorded(record: TrainingRecord) -> int:
+    return -(-record.steps // record.every)
+
+
+def _emptied(record: TrainingRecord) -> bool:
+    return record.resets.emptied > 0
+
+
+def _rate(record: TrainingRecord, group: int) -> float:
+    rates = record.trace.lr[:, group]
+    rates = rates[np.isfinite(rates)]
+    return float(rates.max()) if len(rates) else math.nan

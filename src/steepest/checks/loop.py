@@ -1,0 +1,198 @@
+"""The loop around a network: SD304, SD407, SD501, SD502, SD601, SD602."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from steepest.records import Finding
+from steepest.training import TrainingRecord
+from steepest.wording import count, number, percent, times, together
+
+UNSCALED = 10.0
+"""Inputs whose mean or deviation is larger are not scaled."""
+
+NOISY, VERY_NOISY = 10.0, 30.0
+"""So many times the length of the gradient is the noise of a batch, as squared lengths."""
+
+LEARNED = 0.1
+"""A loss below this share of its start: what is left of the gradient is noise, as it must be."""
+
+FALLING = 0.02
+"""A loss that fell by a smaller share in the second half of a training has stopped falling."""
+
+OVERFIT = 0.1
+"""Share of what the validation loss had fallen by which it has risen again."""
+
+BETTER = 0.02
+"""A validation loss that never fell by more than this share is no better than at the start."""
+
+LEARNS = 0.05
+"""Share by which a training loss must have fallen to say that something was learned."""
+
+LEAST_CHECKS = 3
+"""Validations, before anything is said of them."""
+
+
+def not_scaled(record: TrainingRecord) -> Iterator[Finding]:
+    """SD304: what goes into the network is not scaled."""
+    seen = record.inputs
+    if seen.largest_deviation is None or seen.largest_mean is None:
+        return
+    if max(seen.largest_deviation, seen.largest_mean) <= UNSCALED:
+        return
+    yield Finding(
+        "SD304",
+        "warning",
+        f"The inputs are not scaled: a feature's mean is as far from zero as "
+        f"{number(seen.largest_mean, 3)}, and a deviation as large as "
+        f"{number(seen.largest_deviation, 3)}. Networks learn best from numbers around zero, of "
+        "the size of one.",
+        {
+            "largest_mean": seen.largest_mean,
+            "largest_deviation": seen.largest_deviation,
+            "smallest_deviation": seen.smallest_deviation,
+            "features": seen.features,
+        },
+    )
+
+
+def resets(record: TrainingRecord) -> Iterator[Finding]:
+    """SD407: the gradients are not reset between steps, or reset before they are used."""
+    seen = record.resets
+    if seen.emptied and seen.emptied * 2 >= seen.steps:
+        yield Finding(
+            "SD407",
+            "error",
+            f"The gradients were gone when the optimizer came, at {count(seen.emptied)} of "
+            f"{count(seen.steps, 'step')}, from step {count(seen.first_emptied or 0)} on: they are "
+            "reset after backward() and before step(), so nothing is learned. Reset them before "
+            "backward().",
+            {"emptied": seen.emptied, "steps": seen.steps, "first": seen.first_emptied},
+        )
+    if seen.not_reset:
+        yield Finding(
+            "SD407",
+            "error" if seen.not_reset * 2 >= seen.steps else "warning",
+            f"The gradients were not reset after {count(seen.not_reset)} of "
+            f"{count(seen.steps, 'step')}, from step {count(seen.first_not_reset or 0)} on, so "
+            "each backward() adds to the gradient of the step before, and a step follows the sum "
+            "of all gradients so far. Call optimizer.zero_grad() once a step.",
+            {"not_reset": seen.not_reset, "steps": seen.steps, "first": seen.first_not_reset},
+        )
+
+
+def noise(record: TrainingRecord) -> Iterator[Finding]:
+    """SD501: the noise of the mini-batches dominates the gradient."""
+    rows = record.inputs.rows
+    if record.noise is None or record.noise < NOISY or len(record.trace) < 20:
+        return
+    if record.losses.lost_at is not None or record.inputs.period == 1:
+        return
+    if record.losses.last < LEARNED * record.losses.start:
+        return
+    fall = falling(record)
+    stuck = fall is not None and fall < FALLING
+    if record.noise < VERY_NOISY and not stuck:
+        return
+    size = (
+        "so long that the gradients of successive steps have no direction in common"
+        if math.isinf(record.noise)
+        else f"{times(record.noise)} as long as the gradient itself (as squared lengths, from the "
+        "angles between the gradients of successive steps)"
+    )
+    batch = "" if rows is None else f" of {count(rows, 'row')}"
+    needed = (
+        ""
+        if rows is None or math.isinf(record.noise)
+        else " Noise and gradient are as long in a batch of about "
+        f"{count(round(rows * record.noise))} rows."
+    )
+    yield Finding(
+        "SD501",
+        "warning" if stuck else "info",
+        f"In a batch{batch} the noise is {size}."
+        + (" The loss has stopped falling." if stuck else "")
+        + needed,
+        {"noise": record.noise, "batch_rows": rows, "falling": fall},
+    )
+
+
+def not_shuffled(record: TrainingRecord) -> Iterator[Finding]:
+    """SD502: the batches come in the same order in every epoch."""
+    period = record.inputs.period
+    if period is None or period <= 1:
+        return
+    epoch = period * record.every if record.every == 1 else None
+    yield Finding(
+        "SD502",
+        "warning",
+        "The same batches come in the same order, again and again"
+        + (f" after {count(epoch, 'step')}" if epoch is not None else "")
+        + ": they are not shuffled. Rows that stand together in the data are then always learned "
+        "together (DataLoader(…, shuffle=True)).",
+        {"period": epoch},
+    )
+
+
+def overfitting(record: TrainingRecord) -> Iterator[Finding]:
+    """SD601: the validation loss rises while the training loss falls."""
+    found = [v for v in record.validations if math.isfinite(v.loss)]
+    if len(found) < LEAST_CHECKS + 1:
+        return
+    losses = np.array([v.loss for v in found])
+    low = int(np.argmin(losses))
+    fallen, risen = losses[0] - losses[low], float(np.mean(losses[-2:])) - losses[low]
+    if low >= len(losses) - 2 or fallen <= BETTER * abs(losses[0]) or risen <= OVERFIT * fallen:
+        return
+    trace = record.trace
+    later = trace.loss[trace.step >= found[low].step]
+    later = later[np.isfinite(later)]
+    if len(later) >= 4 and np.mean(later[len(later) // 2 :]) > np.mean(later[: len(later) // 2]):
+        return
+    first, last = together(losses[low], losses[-1])
+    yield Finding(
+        "SD601",
+        "warning",
+        f"Overfitting: the validation loss was lowest, {first}, at step {count(found[low].step)}, "
+        f"and has risen to {last}, while the training loss fell on.",
+        {
+            "lowest": float(losses[low]),
+            "step": found[low].step,
+            "last": float(losses[-1]),
+            "last_step": found[-1].step,
+        },
+    )
+
+
+def by_chance(record: TrainingRecord) -> Iterator[Finding]:
+    """SD602: on held-out rows it never gets better, though the training loss falls."""
+    found = [v for v in record.validations if math.isfinite(v.loss)]
+    if len(found) < LEAST_CHECKS or record.losses.count < 20:
+        return
+    losses = np.array([v.loss for v in found])
+    start = losses[0]
+    fell = record.losses.first - record.losses.last
+    if losses.min() < start - BETTER * abs(start) or fell < LEARNS * abs(record.losses.first):
+        return
+    yield Finding(
+        "SD602",
+        "warning",
+        f"On the held-out rows the loss never fell by more than {percent(BETTER)} from where it "
+        f"began ({number(start, 4)}), while the training loss fell by "
+        f"{percent(fell / abs(record.losses.first))}: what is learned does not carry over. Inputs "
+        "and targets may not belong together.",
+        {"first": float(start), "lowest": float(losses.min()), "validations": len(found)},
+    )
+
+
+def falling(record: TrainingRecord) -> float | None:
+    """By what share the loss fell in the second half; None where that was not measured."""
+    losses = record.trace.loss[np.isfinite(record.trace.loss)]
+    if len(losses) < 20:
+        return None
+    middle, end = losses[len(losses) // 2 :], losses[-max(5, len(losses) // 10) :]
+    before = float(np.mean(middle[: len(end)]))
+    return (before - float(np.mean(end))) / abs(before) if before else None

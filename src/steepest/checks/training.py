@@ -1,0 +1,55 @@
+"""Judging a training: its record in, a verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from steepest.checks import layers, loop, training_rate
+from steepest.checks.training_rate import TrainingRate, judge_training_rate
+from steepest.records import Finding, Verdict
+from steepest.training import TrainingRecord
+from steepest.wording import count, together
+
+TRAINING_CHECKS: Mapping[str, Callable[[TrainingRecord], Iterable[Finding]]] = {
+    "SD101": training_rate.too_large,
+    "SD102": training_rate.too_small,
+    "SD103": training_rate.at_the_edge,
+    "SD304": loop.not_scaled,
+    "SD401": layers.vanishing,
+    "SD402": layers.exploding,
+    "SD403": layers.dead_units,
+    "SD404": layers.step_sizes,
+    "SD405": layers.no_gradient,
+    "SD406": layers.not_finite,
+    "SD407": loop.resets,
+    "SD408": layers.never_moves,
+    "SD501": loop.noise,
+    "SD502": loop.not_shuffled,
+    "SD601": loop.overfitting,
+    "SD602": loop.by_chance,
+}
+
+_ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+def judge_training(record: TrainingRecord) -> Verdict:
+    """Return the word about the learning rate, the headline, and the findings, gravest first."""
+    rate = judge_training_rate(record)
+    findings = [finding for check in TRAINING_CHECKS.values() for finding in check(record)]
+    findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.code))
+    return Verdict(rate.word, _headline(record, rate, findings), tuple(findings))
+
+
+def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding]) -> str:
+    gravest = next((f for f in findings if f.severity != "info"), None)
+    if gravest is not None and gravest.code not in ("SD101", "SD102"):
+        return gravest.sentence
+    if rate.word == "not measured":
+        return f"Whether the learning rate is right was not measured: {rate.reason}."
+    if rate.word != "just right":
+        return f"The learning rate is {rate.word}: {rate.reason}."
+    first, last = together(record.losses.first, record.losses.last)
+    return (
+        f"The learning rate is just right: the loss went from {first} to {last} in "
+        f"{count(record.steps, 'step')}."
+    )

@@ -1,0 +1,210 @@
+"""The learning rate of a network in training: its word, and SD101 to SD103."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.checks.layers import dead_units, vanishing
+from steepest.records import Finding, Word
+from steepest.training import Probe, TrainingRecord
+from steepest.wording import count, number, percent, times
+
+OVER = 1.2
+"""So many times the stability limit is above it, though the curvature differs between batches."""
+
+EDGE = 0.9
+"""From this share of the stability limit on the learning rate is at the edge."""
+
+SMALL = 0.02
+"""Up to this share of the stability limit it may be too small."""
+
+LINEAR = 3.5
+"""Where the loss is still straight, a step four times as long lowers it so many times as much."""
+
+FELL = 0.5
+"""A loss that fell below this share of its start has been learned from."""
+
+FALLS = 0.98
+"""A loss below this share of its start has fallen."""
+
+STILL = 2e-6
+"""A loss that changes by a smaller share does not change in 32-bit numbers."""
+
+LEAST_PROBES = 2
+
+LEAST_LOSSES = 10
+
+
+@dataclass(frozen=True)
+class TrainingRate:
+    """The word about the learning rate, and why."""
+
+    word: Word
+    reason: str
+    """A clause without a full stop."""
+
+
+def judge_training_rate(record: TrainingRecord) -> TrainingRate:
+    """Say one of the three words, or that it was not measured.
+
+    Too large: the loss grew to ten times its start and stayed, or was lost while it grew; or the
+    learning rate is above the limit of the curvature that was probed, and the loss does not fall.
+    Too small: in every probe a step four times as long lowers the loss about four times as much,
+    the learning rate is below a fiftieth of the limit, and the loss is not below half its start.
+    """
+    if record.inputs.lost_at is not None:
+        return TrainingRate("not measured", "a batch had values that are not finite")
+    if diverges(record):
+        return TrainingRate("too large", "the loss grew beyond ten times its start")
+    seen = record.losses
+    if not seen.count:
+        return TrainingRate("not measured", "the loss was not given (watch.loss(loss) records it)")
+    share = share_of_limit(record)
+    if share is not None and share > OVER and not seen.last < seen.start:
+        return TrainingRate(
+            "too large", "it is above the stability limit, and the loss does not fall"
+        )
+    if is_too_small(record):
+        return TrainingRate("too small", "much longer steps would lower the loss much faster")
+    if seen.count < LEAST_LOSSES:
+        return TrainingRate("not measured", f"only {count(seen.count)} losses were given")
+    if seen.last < FALLS * seen.start:
+        return TrainingRate("just right", "the loss falls")
+    return TrainingRate("not measured", "the loss does not fall, and nothing says that it is why")
+
+
+def diverges(record: TrainingRecord) -> bool:
+    """Whether the loss left every bound, and did not come back."""
+    seen = record.losses
+    if seen.lost_at is not None and record.inputs.lost_at is None:
+        return seen.tenfold_at is not None or _grew(record)
+    return seen.tenfold_at is not None and not seen.last < FELL * seen.start
+
+
+def _grew(record: TrainingRecord) -> bool:
+    """Whether gradients had grown before numbers were lost."""
+    rows = record.trace.gradient
+    with np.errstate(all="ignore"):
+        lengths = np.sqrt(np.nansum(rows**2, axis=1))
+    lengths = lengths[np.isfinite(lengths)]
+    return len(lengths) > 1 and bool(lengths[-1] > 10 * lengths[0])
+
+
+def limits(record: TrainingRecord) -> list[Probe]:
+    """The probes from which the stability limit is known."""
+    return [probe for probe in record.probes if probe.limit is not None]
+
+
+def share_of_limit(record: TrainingRecord) -> float | None:
+    """The learning rate over the limit, in the middle of the last probes; None: not measured."""
+    shares = [
+        rate / probe.limit
+        for probe in limits(record)[-5:]
+        if (rate := _rate_at(record, probe.step)) is not None and probe.limit
+    ]
+    return float(np.median(shares)) if shares else None
+
+
+def is_too_small(record: TrainingRecord) -> bool:
+    """Whether every probe says that much longer steps would be better."""
+    done = [probe for probe in record.probes if probe.losses]
+    if len(done) < LEAST_PROBES or record.losses.last < FELL * record.losses.start:
+        return False
+    share = share_of_limit(record)
+    if share is not None and share > SMALL:
+        return False
+    if any(vanishing(record)) or any(dead_units(record)):
+        return False  # then the gradient is what is small
+    if share is not None and all(_is_still(probe) for probe in done):
+        return True
+    return all(_is_straight(probe) for probe in done)
+
+
+def _is_still(probe: Probe) -> bool:
+    """Whether not even four times the step changes the loss in the numbers that it is kept in."""
+    return max(probe.losses) - min(probe.losses) <= STILL * abs(probe.losses[0])
+
+
+def _is_straight(probe: Probe) -> bool:
+    fan = dict(zip(probe.factors, probe.losses, strict=True))
+    one, four = fan[0.0] - fan[1.0], fan[0.0] - fan[4.0]
+    return one > 0 and four >= LINEAR * one and one < 0.05 * abs(fan[0.0])
+
+
+def too_large(record: TrainingRecord) -> Iterator[Finding]:
+    """SD101: the learning rate is too large."""
+    if judge_training_rate(record).word != "too large":
+        return
+    seen, share = record.losses, share_of_limit(record)
+    if diverges(record):
+        low = f"{number(seen.lowest, 4)}, its lowest, at step {count(seen.lowest_at or 0)}"
+        if seen.lost_at is not None:
+            sentence = f"The loss went from {low} to no finite number at step {count(seen.lost_at)}"
+        else:
+            sentence = f"The loss went from {low} to {number(seen.last, 4)}"
+    else:
+        sentence = "The loss does not fall"
+    if share is not None:
+        sentence += f", and the learning rate is {times(share)} the limit of the curvature"
+    yield Finding(
+        "SD101",
+        "error",
+        f"{sentence}: the learning rate is too large.",
+        {"tenfold_step": seen.tenfold_at, "lost_step": seen.lost_at, "share_of_limit": share},
+    )
+
+
+def too_small(record: TrainingRecord) -> Iterator[Finding]:
+    """SD102: the learning rate is too small."""
+    if judge_training_rate(record).word != "too small":
+        return
+    probe = [probe for probe in record.probes if probe.losses][-1]
+    fan = dict(zip(probe.factors, probe.losses, strict=True))
+    share = share_of_limit(record)
+    limit = "" if share is None else f" It is {percent(share)} of the limit of the curvature."
+    before, after = number(record.losses.start, 6), number(record.losses.last, 6)
+    gain = None
+    what = "not even four times the step changes the loss in the numbers that it is kept in"
+    if not _is_still(probe):
+        gain = (fan[0.0] - fan[4.0]) / (fan[0.0] - fan[1.0])
+        what = f"a step four times as long lowers the loss {times(gain)} as much"
+    yield Finding(
+        "SD102",
+        "warning",
+        f"The learning rate is too small: {what} (at step {count(probe.step)}), and after "
+        f"{count(record.steps, 'step')} it has gone from {before} to {after}.{limit}",
+        {"step": probe.step, "gain": gain, "share_of_limit": share},
+    )
+
+
+def at_the_edge(record: TrainingRecord) -> Iterator[Finding]:
+    """SD103: at the edge of stability, which in full batches is where networks go by themselves."""
+    share = share_of_limit(record)
+    if (
+        share is None
+        or not EDGE <= share <= OVER
+        or judge_training_rate(record).word == "too large"
+    ):
+        return
+    yield Finding(
+        "SD103",
+        "info",
+        f"The learning rate is {percent(share)} of the limit of the curvature: at the edge of "
+        "stability, where training with whole batches settles by itself while the loss goes on "
+        "falling.",
+        {"share_of_limit": share},
+    )
+
+
+def _rate_at(record: TrainingRecord, step: int) -> float | None:
+    trace = record.trace
+    if not len(trace):
+        return None
+    row = int(np.searchsorted(trace.step, step, side="right")) - 1
+    rates = trace.lr[max(row, 0)]
+    rates = rates[np.isfinite(rates)]
+    return float(rates.max()) if len(rates) and math.isfinite(rates.max()) else None

@@ -1,0 +1,38 @@
+"""Figures: what a run looks like, as plain data that says in words what one sees."""
+
+from steepest.figures.backward import backward_figure
+from steepest.figures.contour import Plane, contour_figure
+from steepest.figures.figure import Axis, Board, Figure, Frames, Kind, Theme
+from steepest.figures.fit import Curve, Quality, Rows, fit_figure
+from steepest.figures.function import function_figure
+from steepest.figures.loss import loss_figure
+from steepest.figures.pulls import pulls_figure
+from steepest.figures.residuals import residuals_figure
+from steepest.figures.slice import slice_figure
+from steepest.figures.spectrum import spectrum_figure
+from steepest.figures.surface import surface_figure
+from steepest.figures.sweep import sweep_figure
+
+__all__ = [
+    "Axis",
+    "Board",
+    "Curve",
+    "Figure",
+    "Frames",
+    "Kind",
+    "Plane",
+    "Quality",
+    "Rows",
+    "Theme",
+    "backward_figure",
+    "contour_figure",
+    "fit_figure",
+    "function_figure",
+    "loss_figure",
+    "pulls_figure",
+    "residuals_figure",
+    "slice_figure",
+    "spectrum_figure",
+    "surface_figure",
+    "sweep_figure",
+]

@@ -1,0 +1,254 @@
+"""The records of a training: what a watch writes, and what its checks look at.
+
+`k` is the number of recorded steps, `t` the number of tensors (parameters), `g` the number of the
+optimizers' parameter groups. Steps count from 0: step 0 is the first move of the optimizer. Norms
+are Euclidean, over all entries of a tensor. What was not measured is NaN in an array, else None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from steepest.records import Matrix, Steps, Vector, Verdict
+
+Ended = Literal["closed", "an error in the loop", "still running"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One parameter of the model."""
+
+    name: str
+    layer: str
+    """The module that holds it."""
+    kind: str
+    """The module's class: "Linear", "Conv2d"; empty for a tensor without a module."""
+    shape: tuple[int, ...]
+    group: int | None = None
+    """Its parameter group, counted over all optimizers; None where no optimizer has it."""
+    learns: bool = True
+    """Whether it asks for a gradient."""
+    sampled: int | None = None
+    """How many of its entries the norm of its update is estimated from; None: all."""
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Group:
+    """One parameter group of an optimizer."""
+
+    optimizer: str
+    """Its class: "SGD", "Adam"."""
+    method: str | None
+    """Steepest's word for it: gd, momentum, nesterov, adam …; None where it has none."""
+    momentum: float | None = None
+    """β, or β₁ of Adam."""
+
+
+@dataclass(frozen=True)
+class TrainingTrace:
+    """What was recorded at each step, thinned evenly where there are many.
+
+    At step s: the weights before the move, the gradient that the optimizer used, and the move.
+    """
+
+    step: Steps
+    """(k,)"""
+    loss: Vector
+    """(k,)"""
+    lr: Matrix
+    """(k, g)"""
+    weight: Matrix
+    """(k, t): norms before the move."""
+    gradient: Matrix
+    """(k, t): norms."""
+    update: Matrix
+    """(k, t): norms of the change of the weights."""
+    turn: Matrix
+    """(k, t): cosine of the angle between this gradient and the one of the step before."""
+    overall_turn: Vector
+    """(k,): the same of all tensors' gradients as one vector."""
+    seconds: Vector
+    """(k,): from the end of the step before to the end of this one."""
+    cost: Vector
+    """(k,): of these, the seconds that were spent here."""
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+@dataclass(frozen=True)
+class TensorFacts:
+    """What was seen of one tensor over all steps, recorded or not."""
+
+    without_gradient: int
+    """Steps at which it had none."""
+    zero_gradient: int
+    """Steps at which it had one that was all zeros."""
+    moved: int
+    """Steps at which it changed."""
+    lost_at: int | None = None
+    """The first step at which its gradient or its weights were not finite."""
+    lost: Literal["gradient", "weights"] | None = None
+    """Which of the two that was."""
+    lost_entries: int | None = None
+    """How many entries were not finite; None where only the norm was seen."""
+
+
+@dataclass(frozen=True)
+class LossFacts:
+    """What was seen of the loss over all steps at which it was given."""
+
+    count: int = 0
+    start: float = float("nan")
+    """The first one that was finite."""
+    first: float = float("nan")
+    """The mean of the first few."""
+    lowest: float = float("nan")
+    lowest_at: int | None = None
+    last: float = float("nan")
+    """The mean of the last few."""
+    tenfold_at: int | None = None
+    """The first step at which it passed ten times its start."""
+    lost_at: int | None = None
+    """The first step at which it was not finite."""
+
+
+@dataclass(frozen=True)
+class InputFacts:
+    """What came into the model."""
+
+    rows: int | None = None
+    """In the first batch."""
+    features: int = 0
+    largest_mean: float | None = None
+    """The largest |mean| of a feature in the first batches."""
+    largest_deviation: float | None = None
+    smallest_deviation: float | None = None
+    """Of the features that vary."""
+    period: int | None = None
+    """The batches came in the same order again after so many steps; None: not seen."""
+    lost_at: int | None = None
+    """The first step whose batch had a value that is not finite."""
+    lost_rows: tuple[int, ...] = ()
+    """Its rows, in the batch, at most ten."""
+
+
+@dataclass(frozen=True)
+class ResetFacts:
+    """Whether the gradients were reset between steps."""
+
+    steps: int = 0
+    """At which it could be seen."""
+    not_reset: int = 0
+    """Steps that began with the gradient of the step before still there."""
+    first_not_reset: int | None = None
+    emptied: int = 0
+    """Steps to which a backward pass had given a gradient that was gone when the optimizer came."""
+    first_emptied: int | None = None
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What came out of one layer at one step."""
+
+    step: int
+    layer: str
+    kind: str
+    mean: float
+    deviation: float
+    zeros: float
+    """Share of values that are exactly zero."""
+    dead: float | None
+    """Share of units that were zero for every row of the batch."""
+    saturated: float | None = None
+    """Share of values of a sigmoid or tanh within 0.01 of its ends."""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How the entries of one tensor were spread at one step."""
+
+    step: int
+    tensor: int
+    of: Literal["weight", "gradient"]
+    edges: Vector
+    counts: Steps
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The curvature and the step not taken, measured on one batch. NaN: not measured."""
+
+    step: int
+    loss: float
+    largest: float = float("nan")
+    """The largest eigenvalue of the Hessian (of the preconditioned one for `preconditioned`)."""
+    largest_residual: float = float("nan")
+    """|Hv - λv| / |λ|."""
+    most_negative: float = float("nan")
+    most_negative_residual: float = float("nan")
+    preconditioned: bool = False
+    sharpness: float = float("nan")
+    """gᵀHg / |g|² of this batch."""
+    limit: float | None = None
+    """The largest learning rate that this curvature allows."""
+    noise_scale: float | None = None
+    """Rows in a batch at which noise and gradient are equally long."""
+    factors: tuple[float, ...] = ()
+    """Of the step that was taken."""
+    losses: tuple[float, ...] = ()
+    """Of this batch, had the step been so many times as long."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The loss on rows that were held out, and what else was given."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """Everything that is known of a training."""
+
+    version: str
+    model: str
+    """Its class."""
+    tensors: tuple[Tensor, ...]
+    groups: tuple[Group, ...]
+    trace: TrainingTrace
+    facts: tuple[TensorFacts, ...]
+    steps: int
+    every: int
+    losses: LossFacts = LossFacts()
+    inputs: InputFacts = InputFacts()
+    resets: ResetFacts = ResetFacts()
+    noise: float | None = None
+    """Gradient noise over gradient, as lengths squared, in one batch: from the angles between the
+    gradients of successive steps."""
+    activations: tuple[Activation, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    validations: tuple[Validation, ...] = ()
+    ended: Ended = "still running"
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """What could not be recorded, and how often."""
+    seconds: float = 0.0
+    cost: float = 0.0
+    """Of these, the seconds that were spent here."""
+    rank: int | None = None
+    name: str | None = None
+    run: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    not_measured: Mapping[str, str] = field(default_factory=dict)
+    verdict: Verdict | None = None

@@ -1,0 +1,472 @@
+"""The recorder attached to a training loop. The loop comes first: nothing here raises into it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from steepest.records import Vector
+from steepest.training import Ended, Probe, ResetFacts, TrainingRecord, TrainingTrace, Validation
+from steepest.watch.activations import Activations
+from steepest.watch.histograms import Histograms
+from steepest.watch.inputs import Hook, Inputs
+from steepest.watch.probe import Closure, Prober
+from steepest.watch.recorder import Recorder, Rows
+from steepest.watch.side import Side
+from steepest.watch.tensors import Watched, find
+
+PROBE_EVERY: Final = 64
+"""Steps from one probe to the next, unless asked otherwise."""
+
+SAMPLE_EVERY: Final = 100
+"""Steps from one look at the activations to the next; the first looks come sooner."""
+
+HISTOGRAM_EVERY: Final = 500
+
+_log = logging.getLogger("steepest")
+
+
+class Attached:
+    """Records a training loop, from the hooks of its optimizers or from `step`.
+
+    Attributes:
+        steps: moves of the optimizer that were seen.
+    """
+
+    def __init__(
+        self,
+        watched: Watched,
+        optimizers: Sequence[torch.optim.Optimizer],
+        *,
+        every: int = 1,
+        probe_every: int = PROBE_EVERY,
+    ):
+        found = find(watched, optimizers)
+        self._model = watched if isinstance(watched, nn.Module) else None
+        self._every = every
+        self._probe_every = probe_every
+        self._process = os.getpid()
+        self._tensors = found.tensors
+        self._records = found.records
+        self._groups = found.groups
+        self._recorder = Recorder(len(found.tensors), every)
+        self._inputs = Inputs()
+        self._histograms = Histograms()
+        self._prober = Prober(self._model, found.tensors, found.groups, optimizers)
+        self._activations = (
+            None if self._model is None or _is_compiled(self._model) else Activations(self._model)
+        )
+        self._validations: list[Validation] = []
+        self._losses: dict[int, torch.Tensor | float] = {}
+        self._dropped: Counter[str] = Counter()
+        self._ended: Ended = "still running"
+        self._began = self._last = time.perf_counter()
+        self._cost = 0.0
+        self._spent = 0.0
+        """Seconds spent here since the last step ended."""
+        self._probing = False
+        self.steps = 0
+        self._rank = _rank()
+        self._handles: list[Any] = []
+        sample = any(record.sampled for record in found.records)
+        self._sides = [
+            Side(optimizer, [found.tensors[p] for p in places], places, sample=sample)
+            for optimizer, places in zip(optimizers, found.owned, strict=True)
+        ] or [Side(None, found.tensors, range(len(found.tensors)), sample=sample)]
+        self._caught: dict[int, torch.Tensor] = {}
+        for side in self._sides:
+            self._attach(side)
+        if self._model is not None:
+            hook = Hook(self._guarded("a batch", self._take_input))
+            self._handles.append(self._model.register_forward_pre_hook(hook, with_kwargs=True))
+        self._rates = [math.nan] * max(len(found.groups), 1)
+
+    # What the loop calls
+
+    def loss(self, loss: Any) -> None:
+        """Record the loss of the step that comes next. Takes a tensor or a number."""
+        self._guarded("a loss", self._take_loss)(loss)
+
+    def step(self, loss: Any = None) -> None:
+        """Mark the end of a step, in a loop that moves its tensors without an optimizer."""
+        self._guarded("a step", self._mark)(loss)
+
+    def validation(self, loss: Any) -> None:
+        """Record the loss on rows that were held out."""
+        self._guarded("a validation loss", self._take_validation)(loss)
+
+    def probe(self, closure: Closure) -> None:
+        """Let it measure the curvature and other steps, every `probe_every` steps.
+
+        `closure()` returns the loss of the batch that this step learns from, or one loss a row
+        (then the gradient noise is measured too). Call it before the optimizer moves.
+        """
+        if self.steps % self._probe_every == 0 and not self._prober.waits:
+            self._guarded("a probe", self._probe)(closure)
+
+    def detach(self, ended: Ended = "closed") -> None:
+        """Take every hook away, and read what waits. Nothing is recorded any more."""
+        if self._ended != "still running":
+            return
+        self._ended = ended
+        for handle in self._handles:
+            handle.remove()
+        for side in self._sides:
+            side.close()
+        if self._activations is not None:
+            self._activations.disarm()
+        self._guarded("the last steps", self._read)()
+
+    def record(self, version: str) -> TrainingRecord:
+        """Everything that is known so far. Reads what waits, so it may wait for the device."""
+        self._guarded("steps", self._read)()
+        recorder = self._recorder
+        trace = recorder.trace() or _empty(len(self._tensors), len(self._rates))
+        turn = recorder.turn
+        seconds = time.perf_counter() - self._began
+        resets = next((side.resets for side in self._sides if side.resets is not None), None)
+        return TrainingRecord(
+            version=version,
+            model="" if self._model is None else _class_of(self._model),
+            tensors=self._records,
+            groups=self._groups,
+            trace=trace,
+            facts=recorder.facts(),
+            steps=self.steps,
+            every=self._every,
+            losses=recorder.losses(),
+            inputs=self._inputs.facts(),
+            noise=None if turn is None else _noise_of(turn),
+            activations=() if self._activations is None else tuple(self._activations.samples),
+            histograms=tuple(self._histograms.samples),
+            probes=tuple(self._prober.probes),
+            validations=tuple(self._validations),
+            ended=self._ended,
+            dropped=dict(self._dropped),
+            seconds=seconds,
+            cost=self._cost,
+            rank=self._rank,
+            versions={"torch": torch.__version__},
+            not_measured=self._reasons(),
+            resets=ResetFacts() if resets is None else resets.facts(),
+        )
+
+    # What others than the loop may be told
+
+    def on_rows(self, rows: Rows) -> None:
+        """Called with what was read. For those who build on this."""
+
+    def on_probe(self, probe: Probe) -> None:
+        """Called with a probe that is complete."""
+
+    # What the hooks call
+
+    def _attach(self, side: Side) -> None:
+        if side.optimizer is None:
+            for place, tensor in enumerate(side.tensors):
+                if tensor.requires_grad and tensor.is_leaf:
+                    catch = self._guarded("a gradient", partial(self._catch, place))
+                    handle = tensor.register_post_accumulate_grad_hook(catch)  # type: ignore[no-untyped-call]
+                self._handles.append(handle)
+            return
+        before = self._guarded("a step", partial(self._before, side))
+        after = self._guarded("a step", partial(self._after, side))
+        self._handles.append(side.optimizer.register_step_pre_hook(lambda *_: before()))
+        self._handles.append(side.optimizer.register_step_post_hook(lambda *_: after()))
+
+    def _before(self, side: Side) -> None:
+        began = time.perf_counter()
+        step = side.steps
+        if side.resets is not None:
+            side.resets.moves(step)
+        if step % self._every == 0:
+            if side.full:
+                self._read()
+            self._rates_of(side)
+            side.before(side.gradients())
+            self._sample(side, step)
+        self._spend(began)
+
+    def _after(self, side: Side) -> None:
+        began = time.perf_counter()
+        step = side.steps
+        if step % self._every == 0 and not side.after(
+            step, list(self._rates), self._last, self._spent
+        ):
+            self._look_closer(side, step)
+        if side.resets is not None:
+            side.resets.moved(step)
+        side.steps += 1
+        if side.steps > self.steps:
+            self.steps = side.steps
+            self._inputs.moved()
+        if self._prober.waits and side is self._sides[-1]:
+            self._complete_probe()
+        self._spend(began)
+        self._last, self._spent = time.perf_counter(), 0.0
+
+    def _mark(self, loss: Any) -> None:
+        """A step of a loop without an optimizer has ended."""
+        began = time.perf_counter()
+        if loss is not None:
+            self._take_loss(loss)
+        (side,) = self._sides
+        gradients = [self._caught.get(place) for place in range(len(side.tensors))]
+        if side.resets is not None:
+            side.resets.moved(side.steps)
+        if side.steps % self._every == 0:
+            if side.full:
+                self._read()
+            if not side.moved(side.steps, gradients, self._last, self._spent):
+                self._look_closer(side, side.steps)
+        self._caught.clear()
+        side.steps += 1
+        self.steps = side.steps
+        self._inputs.moved()
+        if self._prober.waits:
+            self._complete_probe()
+        self._spend(began)
+        self._last, self._spent = time.perf_counter(), 0.0
+
+    def _catch(self, place: int, tensor: torch.Tensor) -> None:
+        if tensor.grad is not None:
+            self._caught[place] = tensor.grad.detach().clone()
+
+    def _take_input(self, batch: torch.Tensor) -> None:
+        if self._probing or self.steps % self._every:
+            return
+        began = time.perf_counter()
+        self._inputs.take(batch)
+        if self._activations is not None and _is_due(self.steps, SAMPLE_EVERY, self._every):
+            self._activations.arm()
+        self._spend(began)
+
+    def _take_loss(self, loss: Any) -> None:
+        if self.steps % self._every == 0:
+            if isinstance(loss, torch.Tensor):
+                loss = loss.detach()
+                self._losses[self.steps] = loss if loss.dim() == 0 else loss.float().mean()
+            else:
+                self._losses[self.steps] = float(loss)
+
+    def _take_validation(self, loss: Any) -> None:
+        self._validations.append(Validation(self.steps, float(loss)))
+
+    def _probe(self, closure: Closure) -> None:
+        began = time.perf_counter()
+        self._probing = True
+        try:
+            self._prober.measure(self.steps, closure)
+        finally:
+            self._probing = False
+            self._spend(began)
+
+    def _complete_probe(self) -> None:
+        self._probing = True
+        try:
+            probe = self._prober.complete()
+        finally:
+            self._probing = False
+        if probe is not None:
+            self.on_probe(probe)
+
+    def _sample(self, side: Side, step: int) -> None:
+        if self._activations is not None and side is self._sides[0]:
+            self._activations.take(step)
+        if side is self._sides[-1] and _is_due(step, HISTOGRAM_EVERY, self._every):
+            self._histograms.take(step, self._tensors)
+
+    def _rates_of(self, side: Side) -> None:
+        """The learning rates as they are now, at the places of this optimizer's groups."""
+        first = 0
+        for other in self._sides:
+            rates = other.rates()
+            if other is side:
+                self._rates[first : first + len(rates)] = rates
+            first += len(rates)
+
+    def _look_closer(self, side: Side, step: int) -> None:
+        """A number was not finite: which tensors, how many entries, and did it come in."""
+        for place, tensor in zip(side.places.tolist(), side.tensors, strict=True):
+            if self._recorder.is_lost(place):
+                continue
+            gradient = tensor.grad
+            bad = 0 if gradient is None or gradient.is_sparse else _bad(gradient)
+            if bad:
+                self._recorder.lose(place, step, "gradient", bad)
+            elif bad := _bad(tensor.detach()):
+                self._recorder.lose(place, step, "weights", bad)
+        self._inputs.look_for_loss(step)
+
+    def _read(self) -> None:
+        """Read the rows that wait, of all optimizers, and let the recorder have them."""
+        if not any(side.waiting for side in self._sides):
+            return
+        losses, self._losses = self._losses, {}
+        parts = [(side, *side.read()) for side in self._sides if side.waiting]
+        steps = np.unique(np.concatenate([step for _, step, *_ in parts]))
+        count, tensors, groups = len(steps), len(self._tensors), len(self._rates)
+        found = {
+            name: np.full((count, tensors), math.nan)
+            for name in ("weight", "gradient", "update", "turn")
+        }
+        absent = np.zeros((count, tensors), dtype=bool)
+        lr = np.full((count, groups), math.nan)
+        overall, seconds, cost = np.full(count, math.nan), np.zeros(count), np.zeros(count)
+        for side, step, measured, rates, took, spent in parts:
+            rows = np.searchsorted(steps, step)
+            where = np.ix_(rows, side.places)
+            for name, values in found.items():
+                values[where] = getattr(measured, name)
+            absent[where] = measured.absent
+            lr[rows] = [acted(rate, measured, row) for row, rate in enumerate(rates)]
+            overall[rows] = measured.overall_turn
+            seconds[rows] += took
+            cost[rows] += spent
+        rows_read = Rows(
+            step=steps,
+            loss=_numbers(losses, steps.tolist()),
+            lr=lr,
+            absent=absent,
+            overall_turn=overall,
+            seconds=seconds,
+            cost=cost,
+            **found,
+        )
+        self._recorder.add(rows_read)
+        # A loss that was given for a step which has not ended waits for it.
+        last = int(steps[-1])
+        self._losses |= {step: loss for step, loss in losses.items() if step > last}
+        self.on_rows(rows_read)
+
+    def _reasons(self) -> dict[str, str]:
+        reasons = {}
+        if not self._recorder.losses().count:
+            reasons["loss"] = "it was not given; watch.loss(loss) records it"
+        if not self._prober.probes:
+            reasons["probes"] = "no closure was given; watch.probe(closure) measures the curvature"
+        if self._activations is None or not self._activations.samples:
+            reasons["activations"] = (
+                "a compiled model shows none" if _is_compiled(self._model) else "no pass was seen"
+            )
+        if not self._validations:
+            reasons["validation"] = "none was given; watch.validation(loss) records it"
+        return reasons
+
+    def _spend(self, since: float) -> None:
+        spent = time.perf_counter() - since
+        self._cost += spent
+        self._spent += spent
+
+    def _guarded(self, what: str, function: Callable[..., None]) -> Callable[..., None]:
+        """The function, made so that it never raises: what failed is counted and said once."""
+
+        def call(*arguments: Any) -> None:
+            # A process that was forked off has copies of the hooks, and no part in this.
+            if os.getpid() != self._process:
+                return
+            try:
+                function(*arguments)
+            except Exception as error:
+                self.drop(what, error)
+
+        return call
+
+    def drop(self, what: str, error: BaseException) -> None:
+        """Count what could not be recorded, and say so the first time."""
+        self._dropped[what] += 1
+        if self._dropped[what] == 1:
+            _log.warning(
+                "Steepest could not record %s, and the training goes on: %s: %s",
+                what,
+                type(error).__name__,
+                error,
+            )
+
+
+def acted(rates: list[float], measured: Any, row: int) -> list[float]:
+    """The learning rates; without an optimizer, the length of the move over the gradient's."""
+    if rates:
+        return rates
+    gradient = float(np.sqrt(np.nansum(measured.gradient[row] ** 2)))
+    return [
+        float(np.sqrt(np.nansum(measured.update[row] ** 2))) / gradient if gradient else math.nan
+    ]
+
+
+def _numbers(losses: dict[int, torch.Tensor | float], steps: Iterable[int]) -> Vector:
+    """The losses of these steps, fetched together; NaN where none was given."""
+    given = {step: losses[step] for step in steps if step in losses}
+    tensors = [loss for loss in given.values() if isinstance(loss, torch.Tensor)]
+    fetched = iter(torch.stack(tensors).tolist() if tensors else [])
+    values = {
+        step: next(fetched) if isinstance(loss, torch.Tensor) else loss
+        for step, loss in given.items()
+    }
+    return np.array([values.get(step, math.nan) for step in steps], dtype=np.float64)
+
+
+def _noise_of(turn: float) -> float:
+    """Noise over gradient, as squared lengths.
+
+    The cosine between the gradients of two independent batches is |G|² / (|G|² + noise).
+    """
+    return (1 - turn) / turn if turn > 0 else math.inf
+
+
+def _is_due(step: int, every: int, recorded: int) -> bool:
+    """Whether this step is one to look at: the first, the tenth, and then every so many."""
+    if step % every < recorded:
+        return True
+    return 10 <= step < 10 + recorded
+
+
+def _bad(tensor: torch.Tensor) -> int:
+    return int((~torch.isfinite(tensor)).sum())
+
+
+def _is_compiled(model: nn.Module | None) -> bool:
+    return model is not None and (
+        type(model).__name__ == "OptimizedModule"
+        or any(
+            getattr(module, "_compiled_call_impl", None) is not None for module in model.modules()
+        )
+    )
+
+
+def _class_of(model: nn.Module) -> str:
+    inner = getattr(model, "_orig_mod", None) or getattr(model, "module", None)
+    return type(inner if isinstance(inner, nn.Module) else model).__name__
+
+
+def _rank() -> int | None:
+    distributed = torch.distributed
+    if distributed.is_available() and distributed.is_initialized():
+        return int(distributed.get_rank())
+    return None
+
+
+def _empty(tensors: int, groups: int) -> TrainingTrace:
+    wide, none = np.empty((0, tensors)), np.empty(0)
+    return TrainingTrace(
+        step=np.empty(0, dtype=np.int64),
+        loss=none,
+        lr=np.empty((0, groups)),
+        weight=wide,
+        gradient=wide,
+        update=wide,
+        turn=wide,
+        overall_turn=none,
+        seconds=none,
+        cost=none,
+    )

@@ -1,0 +1,127 @@
+"""One optimizer's side of a watch: its tensors, its steps, the rows that wait to be read."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from steepest.records import Steps, Vector
+from steepest.watch.norms import Measured, Norms
+from steepest.watch.resets import Resets
+
+ROWS: Final = 64
+"""Steps between two readings. Reading waits for the device, so it is done seldom."""
+
+
+class Side:
+    """Measures one optimizer's steps. `optimizer` None: a loop that moves the tensors by itself.
+
+    `lr` and `seconds` of a step stand beside its row; the row itself is on the device.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer | None,
+        tensors: Sequence[torch.Tensor],
+        places: Sequence[int],
+        *,
+        sample: bool,
+    ):
+        self.optimizer = optimizer
+        self.places = np.array(places, dtype=np.int64)
+        self.tensors = list(tensors)
+        self.norms = Norms(tensors, sample=sample)
+        self.steps = 0
+        """Moves that were seen, recorded or not."""
+        learning = [tensor for tensor in tensors if tensor.requires_grad]
+        self.resets = Resets(min(learning, key=torch.numel)) if learning else None
+        self._rows = torch.empty(
+            (ROWS, self.norms.width), dtype=self.norms.dtype, device=self.norms.device
+        )
+        self._about: list[tuple[int, list[float], float, float]] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether the rows must be read before the next step."""
+        return len(self._about) == ROWS
+
+    @property
+    def waiting(self) -> int:
+        """Rows that were not read yet."""
+        return len(self._about)
+
+    def gradients(self) -> list[torch.Tensor | None]:
+        """The gradients as the optimizer uses them."""
+        found = [tensor.grad for tensor in self.tensors]
+        # An optimizer that undoes the scaling of mixed precision by itself gets the scale.
+        scale = getattr(self.optimizer, "grad_scale", None)
+        if isinstance(scale, torch.Tensor):
+            return [None if g is None else g / scale.to(g) for g in found]
+        return found
+
+    def rates(self) -> list[float]:
+        """The learning rate of each group, as it is now."""
+        groups: list[dict[str, Any]] = [] if self.optimizer is None else self.optimizer.param_groups
+        return [float(group.get("lr", math.nan)) for group in groups]
+
+    def before(self, gradients: list[torch.Tensor | None]) -> None:
+        """Measure before a move."""
+        self.norms.before(gradients)
+
+    def after(self, step: int, rates: list[float], since: float, cost: float) -> bool:
+        """Measure after it; False where a gradient is seen not to be finite.
+
+        `since`: when the step before ended; `cost`: seconds that were spent here so far. Only on
+        the CPU can it be seen at once; elsewhere that would mean to wait for the device.
+        """
+        began = time.perf_counter()
+        row = self._rows[len(self._about)]
+        self.norms.after(row)
+        return self._note(row, step, rates, since, cost, began)
+
+    def moved(
+        self, step: int, gradients: list[torch.Tensor | None], since: float, cost: float
+    ) -> bool:
+        """The same where only the end of a step is seen, with the gradients that were caught."""
+        began = time.perf_counter()
+        row = self._rows[len(self._about)]
+        self.norms.moved(gradients, row)
+        return self._note(row, step, [], since, cost, began)
+
+    def _note(
+        self,
+        row: torch.Tensor,
+        step: int,
+        rates: list[float],
+        since: float,
+        cost: float,
+        began: float,
+    ) -> bool:
+        now = time.perf_counter()
+        self._about.append((step, rates, now - since, cost + now - began))
+        if row.device.type != "cpu":
+            return True
+        count = len(self.tensors)
+        return math.isfinite(float(row[: 2 * count].sum()))
+
+    def read(self) -> tuple[Steps, Measured, list[list[float]], Vector, Vector]:
+        """Steps, what was measured at them, the learning rates, seconds and own cost."""
+        rows = self._rows[: len(self._about)].to("cpu", torch.float64).numpy()
+        about, self._about = self._about, []
+        return (
+            np.array([step for step, *_ in about], dtype=np.int64),
+            self.norms.read(rows.copy()),
+            [rates for _, rates, *_ in about],
+            np.array([seconds for *_, seconds, _ in about]),
+            np.array([cost for *_, cost in about]),
+        )
+
+    def close(self) -> None:
+        """Take the hooks away."""
+        if self.resets is not None:
+            self.resets.close()

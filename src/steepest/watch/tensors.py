@@ -1,0 +1,160 @@
+"""What there is to watch: the tensors of a model or a list, and the optimizers' groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from steepest.errors import UsageError
+from steepest.training import Group, Tensor
+
+Watched = nn.Module | Mapping[str, torch.Tensor] | Iterable[Any] | torch.Tensor
+
+FULL: Final = 10_000_000
+"""Up to so many weights in all, the change of each is measured; above, that of a sample."""
+
+SAMPLE: Final = 200
+"""Above FULL, one weight in so many."""
+
+LEAST: Final = 1000
+"""Tensors of up to so many entries are always measured in full."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The tensors, and beside each what the records say of it."""
+
+    tensors: tuple[torch.Tensor, ...]
+    records: tuple[Tensor, ...]
+    groups: tuple[Group, ...]
+    owned: tuple[tuple[int, ...], ...]
+    """For each optimizer, the places of its tensors; for the first, also those that none has."""
+
+
+def find(watched: Watched, optimizers: Sequence[torch.optim.Optimizer]) -> Found:
+    """Name every tensor once, in the order of the model, then what only an optimizer has.
+
+    Raises UsageError where there is nothing to watch.
+    """
+    named = list(_named(watched))
+    known = {id(tensor) for _, _, _, tensor in named}
+    number = 0
+    places: dict[int, int] = {}
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            for index, tensor in enumerate(group["params"]):
+                places.setdefault(id(tensor), number)
+                if id(tensor) not in known:
+                    known.add(id(tensor))
+                    named.append((f"group {number}[{index}]", "", "", tensor))
+            number += 1
+    if not named:
+        raise UsageError(
+            "There is nothing to watch: the model has no parameters.",
+            instead="Give a model, or the tensors that are learned: steepest.watch([params]).",
+        )
+    large = sum(tensor.numel() for *_, tensor in named) > FULL
+    at = {id(tensor): place for place, (*_, tensor) in enumerate(named)}
+    return Found(
+        tensors=tuple(tensor for *_, tensor in named),
+        records=tuple(
+            Tensor(
+                name=name,
+                layer=layer,
+                kind=kind,
+                shape=tuple(tensor.shape),
+                group=places.get(id(tensor)),
+                learns=bool(tensor.requires_grad),
+                sampled=-(-tensor.numel() // SAMPLE) if large and tensor.numel() > LEAST else None,
+            )
+            for name, layer, kind, tensor in named
+        ),
+        groups=tuple(group_of(o, group) for o in optimizers for group in o.param_groups),
+        owned=_owned(optimizers, at),
+    )
+
+
+def _owned(
+    optimizers: Sequence[torch.optim.Optimizer], at: Mapping[int, int]
+) -> tuple[tuple[int, ...], ...]:
+    owned = [
+        [at[id(tensor)] for group in optimizer.param_groups for tensor in group["params"]]
+        for optimizer in optimizers
+    ]
+    if owned:
+        known = {place for places in owned for place in places}
+        owned[0] += [place for place in at.values() if place not in known]
+    return tuple(tuple(dict.fromkeys(places)) for places in owned)
+
+
+def _named(watched: Watched) -> Iterable[tuple[str, str, str, torch.Tensor]]:
+    """Name, layer, the layer's class, tensor; a shared tensor once, under its first name."""
+    if isinstance(watched, nn.Module):
+        modules = dict(watched.named_modules())
+        for name, tensor in watched.named_parameters():
+            layer = name.rpartition(".")[0]
+            module = modules.get(layer)
+            kind = "" if module is None else type(module).__name__
+            yield _plain(name), _plain(layer), kind, tensor
+        return
+    seen: set[int] = set()
+    for place, entry in enumerate(_entries(watched)):
+        name, tensor = entry if isinstance(entry, tuple) else (f"[{place}]", entry)
+        if not isinstance(tensor, torch.Tensor):
+            raise UsageError(
+                "Only tensors can be watched.",
+                given=type(tensor).__name__,
+                instead="Give a model, or the tensors that are learned: steepest.watch([params]).",
+            )
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            yield str(name), "", "", tensor
+
+
+def _entries(watched: Any) -> Iterable[Any]:
+    if isinstance(watched, torch.Tensor):
+        return [watched]
+    if isinstance(watched, Mapping):
+        return list(watched.items())
+    if isinstance(watched, Iterable):
+        return watched
+    raise UsageError(
+        "Only models and tensors can be watched.",
+        given=type(watched).__name__,
+        instead="steepest.watch(model, optimizer)",
+    )
+
+
+def _plain(name: str) -> str:
+    """Names as the user wrote them, without what wrappers put before."""
+    parts = name.split(".")
+    return ".".join(part for part in parts if part not in ("_orig_mod", "_fsdp_wrapped_module"))
+
+
+def group_of(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> Group:
+    """What the records say of a parameter group: which method it is, and its momentum."""
+    kind = type(optimizer)
+    betas = group.get("betas")
+    first = float(betas[0]) if betas is not None else None
+    if isinstance(optimizer, torch.optim.SGD):
+        momentum = float(group.get("momentum") or 0.0)
+        if not momentum:
+            return Group(kind.__name__, "gd")
+        if group.get("dampening"):
+            # A moving average of the gradients: it takes as much curvature as Adam's.
+            same = float(group["dampening"]) == momentum
+            return Group(kind.__name__, "ema" if same else None, momentum)
+        return Group(kind.__name__, "nesterov" if group.get("nesterov") else "momentum", momentum)
+    if isinstance(optimizer, torch.optim.AdamW):
+        return Group(kind.__name__, "adamw", first)
+    if kind is torch.optim.Adam:
+        return Group(kind.__name__, "adam", first)
+    if isinstance(optimizer, torch.optim.RMSprop) and not group.get("momentum"):
+        return Group(kind.__name__, "rmsprop")
+    if isinstance(optimizer, torch.optim.Adagrad):
+        return Group(kind.__name__, "adagrad")
+    return Group(kind.__name__, None)
