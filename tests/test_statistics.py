@@ -23,7 +23,7 @@ from tests.specimens import SPEED
 import steepest
 from steepest.bench import Run
 from steepest.bench.bands import bands_of
-from steepest.bench.jobs import read_options
+from steepest.bench.options import read_options
 from steepest.bench.measure import known_minimum, shares, statistics_at
 from steepest.bench.prepare import Setup, prepare_fit
 from steepest.errors import InputError, SteepestError, UsageError

@@ -2,7 +2,7 @@
 
 import { makeCursor } from "./cursor";
 import { read, type Board, type FigureData } from "./data";
-import { html } from "./dom";
+import { html, reachable } from "./dom";
 import { drawBackward } from "./figures/backward";
 import { drawContour } from "./figures/contour";
 import { drawFit } from "./figures/fit";
@@ -76,9 +76,8 @@ export function mount(element: HTMLElement, raw: unknown, options: Options = {})
 
   const fit = (): void => {
     for (const panel of panels) panel.draw();
-    // On a phone the figures lie side by side, and the keyboard reaches the window over them.
-    if (grid.scrollWidth > grid.clientWidth) grid.tabIndex = 0;
-    else grid.removeAttribute("tabindex");
+    // On a phone the figures lie side by side.
+    for (const window of [grid, timeline.weights]) reachable(window);
   };
   const resized = new ResizeObserver(fit);
   fit();

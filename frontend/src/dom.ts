@@ -31,6 +31,12 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return filled(document.createElementNS(SVG, tag), attributes, children);
 }
 
+/** What scrolls is reached by the keyboard; what does not is no stop on its way. */
+export function reachable(element: HTMLElement): void {
+  if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+  else element.removeAttribute("tabindex");
+}
+
 /** A button that shows an icon, drawn as a path in a box of 16 by 16, and says `name`. */
 export function iconButton(name: string, icon: string, press: () => void): HTMLButtonElement {
   const picture = svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" });

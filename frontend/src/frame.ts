@@ -29,7 +29,7 @@ export interface Plot {
   /** Anything that may lie outside of it. */
   beside: (element: SVGElement) => void;
   /** Words, which may reach over the edges. */
-  say: (name: string, text: string, x: number, y: number, anchor?: string) => SVGTextElement;
+  say: (name: string, text: string, x: number, y: number, anchor?: string) => void;
 }
 
 export interface Side {
@@ -122,13 +122,9 @@ export function plot(
     beside: (element) => words.append(element),
     path: (name, d = "") => put(svg("path", { class: name, d })),
     say(name, said, atX, atY, anchor = "start") {
-      const element = svg(
-        "text",
-        { class: name, x: Math.round(atX), y: Math.round(atY), "text-anchor": anchor },
-        said,
-      );
-      words.append(element);
-      return element;
+      if (Number.isNaN(atX + atY)) return;
+      const place = { x: Math.round(atX), y: Math.round(atY), "text-anchor": anchor };
+      words.append(svg("text", { class: name, ...place }, said));
     },
   };
 }

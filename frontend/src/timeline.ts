@@ -18,6 +18,7 @@ const ICONS = {
 
 export interface Timeline {
   element: HTMLElement;
+  weights: HTMLElement;
   destroy: () => void;
 }
 
@@ -135,6 +136,7 @@ export function makeTimeline(home: HTMLElement, board: Board, cursor: Cursor): T
   if (frames.length > 1) element.append(bar);
   return {
     element,
+    weights,
     destroy() {
       stop();
       document.removeEventListener("keydown", press);

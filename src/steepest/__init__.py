@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from steepest.bench import Run, fit, minimize
     from steepest.bench.stored import load, runs
     from steepest.bench.sweep import Sweep, sweep
+    from steepest.bench.watching import Watch, watch
     from steepest.errors import (
         FormulaError,
         InputError,
@@ -31,6 +32,8 @@ _HOMES = {
     "runs": "steepest.bench.stored",
     "sweep": "steepest.bench.sweep",
     "Sweep": "steepest.bench.sweep",
+    "watch": "steepest.bench.watching",
+    "Watch": "steepest.bench.watching",
     "SteepestError": "steepest.errors",
     "InputError": "steepest.errors",
     "UsageError": "steepest.errors",
@@ -48,12 +51,14 @@ __all__ = [
     "StoreWarning",
     "Sweep",
     "UsageError",
+    "Watch",
     "__version__",
     "fit",
     "load",
     "minimize",
     "runs",
     "sweep",
+    "watch",
 ]
 
 

@@ -38,6 +38,14 @@ CLEAR = 1e-6
 SAME = 1e-9
 """Losses closer than this, relative, differ by rounding."""
 
+FINISH_SECONDS = 0.3
+
+MOST_EVALUATIONS = 2000
+"""For one solver, from the start that was given."""
+
+FEW_EVALUATIONS = 200
+"""The same from another start: one that leads anywhere shows it by then."""
+
 ENOUGH_STARTS = 8
 AGREEING = 3
 
@@ -95,7 +103,7 @@ def find_minimum(
             break
     if not found:
         return None
-    best = _lowest(found)
+    best = _finished(objective, _lowest(found), ends)
     if _grows_for_ever(objective, best.weights, best.loss, start):
         return Minimum(
             loss=0.0,
@@ -212,6 +220,14 @@ def _lowest(found: list[Candidate]) -> Candidate:
     return next(c for c in found if c.loss <= low + SAME * abs(low))
 
 
+def _finished(objective: Objective, found: Candidate, ends: float) -> Candidate:
+    """The same candidate, or what a solver makes of it where that is clearly lower."""
+    at = polished(objective, found.weights, max(ends, time.monotonic() + FINISH_SECONDS))
+    loss = _safe_value(objective, at)
+    lower = loss < found.loss - SAME * abs(found.loss)
+    return replace(found, loss=loss, weights=at) if lower else found
+
+
 def _agreed(found: list[Candidate]) -> bool:
     """True once enough starts were tried and several of them ended equally low."""
     low = _lowest(found).loss
@@ -220,10 +236,20 @@ def _agreed(found: list[Candidate]) -> bool:
 
 
 def starts(objective: Objective, start: Vector, seed: int) -> Iterator[Vector]:
-    """The start, then draws around it and around zero at several scales, all inside the bounds."""
+    """The start, then draws around it and around zero at several scales, all inside the bounds.
+
+    Of each three, one has the start's sizes with other signs; with bounds, another has each weight
+    at one of its bounds or not, by chance.
+    """
+    low, high = objective.lower, objective.upper
 
     def inside(point: Vector) -> Vector:
-        return np.clip(point, objective.lower, objective.upper)
+        return np.clip(point, low, high)
+
+    def on_bounds(point: Vector) -> Vector:
+        nearest = np.where(np.abs(point - low) <= np.abs(point - high), low, high)
+        chosen = np.isfinite(nearest) & (draw.uniform(size=size) < 0.5)
+        return np.where(chosen, nearest, point)
 
     yield inside(start)
     draw = np.random.default_rng([seed, 1])
@@ -231,8 +257,10 @@ def starts(objective: Objective, start: Vector, seed: int) -> Iterator[Vector]:
     spread = np.maximum(np.abs(start), 1e-3)
     for round_ in range(16):
         yield inside(start + spread * draw.normal(size=size) * (1 + round_ / 4))
-        yield inside(draw.normal(size=size) * 10.0 ** draw.uniform(-1, 1))
-        yield inside(start * np.exp(draw.normal(size=size)))
+        around_zero = inside(draw.normal(size=size) * 10.0 ** draw.uniform(-1, 1))
+        yield on_bounds(around_zero) if objective.bounded else around_zero
+        signs = draw.choice([-1.0, 1.0], size=size)
+        yield inside(signs * start * np.exp(draw.normal(size=size)))
 
 
 def _safe_value(objective: Objective, weights: Vector) -> float:
@@ -252,10 +280,12 @@ def _solvers(
 ) -> Iterator[Candidate | None]:
     kernel = objective.kernel
     where = "from this start" if index == 0 else f"from the start drawn as number {index}"
-    # The given start always gets its chance, if only a short one.
-    limit = max(ends, time.monotonic() + 0.5)
+    now = time.monotonic()
+    # The given start always gets its chance, if only a short one; none takes all the time.
+    limit = max((now + ends) / 2, now + (0.5 if index == 0 else 0.0))
+    most = MOST_EVALUATIONS if index == 0 else FEW_EVALUATIONS
     if squared(objective):
-        path = least_squares_path(objective, begin, limit)
+        path = least_squares_path(objective, begin, limit, most)
         yield _end(objective, path, f"scipy.optimize.least_squares {where}", begin)
         return
     if (
@@ -267,7 +297,7 @@ def _solvers(
         if index == 0:
             yield _least_absolute(objective)
         return
-    path = quasi_newton_path(objective, begin, limit)
+    path = quasi_newton_path(objective, begin, limit, most)
     yield _end(objective, path, f"scipy.optimize.minimize (BFGS) {where}", begin)
 
 
@@ -309,7 +339,7 @@ def _noted(walked: list[Vector], moved: Moved | None) -> Moved:
 
 
 def least_squares_path(
-    objective: Objective, begin: Vector, ends: float, most: int = 2000, moved: Moved | None = None
+    objective: Objective, begin: Vector, ends: float, most: int = MOST_EVALUATIONS, moved: Moved | None = None
 ) -> list[Vector]:
     """Where scipy.optimize.least_squares went from `begin`, the lowest point last.
 
@@ -411,7 +441,7 @@ def _least_absolute(objective: Objective) -> Candidate | None:
 
 
 def quasi_newton_path(
-    objective: Objective, begin: Vector, ends: float, most: int = 2000, moved: Moved | None = None
+    objective: Objective, begin: Vector, ends: float, most: int = MOST_EVALUATIONS, moved: Moved | None = None
 ) -> list[Vector]:
     """Where scipy's L-BFGS, then BFGS, went from `begin`, the lowest point last."""
     lowest = np.inf

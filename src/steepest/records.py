@@ -21,6 +21,8 @@ Steps = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 Command = Literal["fit", "minimize"]
+KeptCommand = Literal["fit", "minimize", "watch"]
+"""What a store keeps runs of."""
 Stopped = Literal[
     "step limit", "converged", "diverged", "patience", "time limit", "interrupted", "goal"
 ]
@@ -608,7 +610,7 @@ class RunSummary:
     """What a list of kept runs says of one."""
 
     id: str
-    command: Command
+    command: KeptCommand
     formula: str
     optimizer: str
     status: Status

@@ -44,6 +44,7 @@ from steepest.records import (
     Trace,
     WeightStatistics,
 )
+from steepest.training import TrainingRecord
 
 FORMAT: Final = 1
 """Version of what `encode` writes. Raised when an older `decode` could not read it."""
@@ -533,15 +534,21 @@ def _name(number: float) -> str:
 # What is kept
 
 
-def encode(record: RunRecord) -> dict[str, Any]:
+_Kept = RunRecord | TrainingRecord
+
+_KINDS: Final[Mapping[str, type[_Kept]]] = {"run": RunRecord, "training": TrainingRecord}
+
+
+def encode(record: _Kept) -> dict[str, Any]:
     """The whole record in terms of what JSON has; `decode` gives it back, bit for bit.
 
     Arrays are base64 of their bytes in little-endian order.
     """
-    return {"format": FORMAT, "record": _encode(record)}
+    kind = next(kind for kind, wanted in _KINDS.items() if isinstance(record, wanted))
+    return {"format": FORMAT, "kind": kind, "record": _encode(record)}
 
 
-def decode(kept: Mapping[str, Any]) -> RunRecord:
+def decode(kept: Mapping[str, Any]) -> _Kept:
     """The record that `encode` was given.
 
     Raises InputError for a version that this Steepest does not know, and for what is no run.
@@ -556,8 +563,10 @@ def decode(kept: Mapping[str, Any]) -> RunRecord:
             given=f"format {version}, and known is {FORMAT}",
             instead="Install a newer Steepest to read it." if newer else None,
         )
-    record = _decode(RunRecord, kept.get("record"), "record")
-    assert isinstance(record, RunRecord)
+    kind = kept.get("kind", "run")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise _damaged("it is of no known kind")
+    record: _Kept = _decode(_KINDS[kind], kept.get("record"), "record")
     return record
 
 

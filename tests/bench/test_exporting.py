@@ -10,6 +10,7 @@ from tests.export.test_paths import run_alone
 from tests.scripts import EXPORTS, check_path, printed
 
 import steepest
+from steepest.bench import Run
 from steepest.errors import UsageError
 
 ROWS = 600
@@ -19,6 +20,13 @@ COLUMNS = {
     "y": DRAW.normal(size=ROWS),
     "kind, or sort": DRAW.integers(0, 4, ROWS).astype(float),
 }
+
+
+def loaded(name: str, place: Any = None) -> Run:
+    """A fit or a minimization from a store."""
+    found = steepest.load(name, place)
+    assert isinstance(found, Run)
+    return found
 
 
 def write(path: Path, delimiter: str = ",", gaps: dict[tuple[int, str], str] | None = None) -> Path:
@@ -134,7 +142,7 @@ def test_a_kept_run_has_the_same_script(tmp_path: Path) -> None:
     start = {"a": 0.4, "b": 0.1}
     run = fit(write(tmp_path / "data.csv"), store=tmp_path / "runs.db", start=start, **held)
     assert run.id is not None
-    again = steepest.load(run.id, tmp_path / "runs.db")
+    again = loaded(run.id, tmp_path / "runs.db")
     for library in EXPORTS:
         assert script_of(again, library) == script_of(run, library)
     check_path(printed(again.to_pytorch()), run.trace)

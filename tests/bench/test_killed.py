@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests import specimens
@@ -71,6 +72,13 @@ for line in sys.stdin:
 """
 
 
+def loaded(name: str, place: Any = None) -> Run:
+    """A fit or a minimization from a store."""
+    found = steepest.load(name, place)
+    assert isinstance(found, Run)
+    return found
+
+
 @pytest.fixture
 def _as_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steepest.descent.run.LONGEST_CHUNK", CHUNK)
@@ -124,7 +132,7 @@ def test_kill_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
             (summary,) = new
             if summary.status == "finished":
                 tally["finished"] += 1
-                assert_same_path(steepest.load(summary.id, store), wanted)
+                assert_same_path(loaded(summary.id, store), wanted)
                 continue
             assert not finished
             assert summary.status == "killed"
@@ -138,7 +146,7 @@ def test_kill_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
                 _check_trace(store, summary.id, snapshot.step, wanted)
             again = steepest.fit(resume=summary.id, store=store)
             assert_same_path(again, wanted)
-            assert_same_path(steepest.load(summary.id, store), wanted)
+            assert_same_path(loaded(summary.id, store), wanted)
             store.delete(summary.id)
     finally:
         mother.communicate(timeout=60)

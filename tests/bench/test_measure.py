@@ -79,9 +79,7 @@ def test_a_slow_divergence_from_near_the_minimum_is_one() -> None:
     z = np.array([0.0, 1.0, 0.0, -1.0])
     columns = {"x": x, "z": z, "y": 3 * x - 2 * z}
     start = {"a": 3 + 1e-6, "b": 5.0}
-    run = steepest.fit(
-        columns, "y ~ a*x + b*z", start=start, lr=1.004, steps=300, remedies=False
-    )
+    run = steepest.fit(columns, "y ~ a*x + b*z", start=start, lr=1.004, steps=300, remedies=False)
     m = run.measurements
     assert m.stability_limit == pytest.approx(1.0)
     assert run.loss < 1e-6 * m.descent.first_loss
@@ -95,7 +93,7 @@ BENT = {"u": U, "v": 6 * V + U, "y": 2 * U - 0.5 * V + 0.1 * DRAW.normal(size=40
 
 
 def held_line(lr: float, steps: int = 400, **options: Any) -> Run:
-    """y ~ a*u + b*v, whose best b is negative and not allowed to be."""
+    """Y ~ a*u + b*v, whose best b is negative and not allowed to be."""
     return steepest.fit(
         BENT, "y ~ a*u + b*v", start={"a": 0.0, "b": 0.3}, bounds={"b": (0.0, np.inf)}, lr=lr,
         steps=steps, remedies=False, **options,

@@ -25,6 +25,13 @@ FORMULA = specimens.FORMULA
 START = {"a": 0.0121, "b": -0.6397, "c": 0.6416}
 
 
+def loaded(name: str, place: Any = None) -> Run:
+    """A fit or a minimization from a store."""
+    found = steepest.load(name, place)
+    assert isinstance(found, Run)
+    return found
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     return tmp_path / "runs.db"
@@ -75,7 +82,7 @@ def test_nothing_is_kept_unless_it_is_asked_for() -> None:
 def test_a_run_comes_back_as_it_was(place: Path) -> None:
     run = fit(30, store=place, name="first")
     assert run.id is not None
-    found = steepest.load(run.id, place)
+    found = loaded(run.id, place)
     assert json.dumps(found.to_dict()) == json.dumps(run.to_dict())
     assert found.to_dict()["run"] == run.id
     assert_same_path(found, run)
@@ -94,7 +101,7 @@ def test_in_the_default_store(monkeypatch: pytest.MonkeyPatch, place: Path) -> N
     monkeypatch.setenv("STEEPEST_STORE", str(place))
     run = fit(3, save=True)
     assert run.id is not None
-    assert steepest.load(run.id).loss == run.loss
+    assert loaded(run.id).loss == run.loss
     assert [summary.id for summary in steepest.runs()] == [run.id]
 
 
@@ -102,7 +109,7 @@ def test_a_run_can_be_kept_afterwards(place: Path) -> None:
     run = fit(30)
     name = run.save(place, name="later")
     assert run.id == name
-    found = steepest.load(name, place)
+    found = loaded(name, place)
     assert found.at(11) == run.at(11)
     # Without what it noted on its way it begins again, and arrives at the same place.
     assert_same_path(steepest.fit(resume=name, store=place, steps=40), fit(40))
@@ -111,7 +118,7 @@ def test_a_run_can_be_kept_afterwards(place: Path) -> None:
 def test_a_remedy_of_a_run_from_the_store_runs(place: Path) -> None:
     run = fit(10, store=place, remedies=True)
     assert run.id is not None
-    found = steepest.load(run.id, place)
+    found = loaded(run.id, place)
     first, again = run.remedies[0].run, found.remedies[0].run
     assert again.loss == first.loss
 
@@ -152,9 +159,9 @@ def test_a_run_with_more_steps_goes_on_along_the_unbroken_path(
     del wanted["lr_chosen"]
     assert found == wanted
     assert same_trace(run.trace, whole.trace)
-    loaded = steepest.load(str(run.id), place)
+    again = loaded(str(run.id), place)
     for step in (0, 299, 301, 5_001, PIECES[-1]):
-        assert loaded.at(step) == whole.at(step)
+        assert again.at(step) == whole.at(step)
 
 
 def test_a_run_that_ended_by_itself_does_not_go_on(place: Path) -> None:
@@ -205,7 +212,7 @@ def test_a_run_that_broke_down_is_kept_as_far_as_it_was(place: Path) -> None:
     (summary,) = steepest.runs(place)
     assert summary.status == "interrupted"
     with pytest.raises(StoreError, match=f"fit --resume {summary.id}"):
-        steepest.load(summary.id, place)
+        loaded(summary.id, place)
     snapshot = Store(place).snapshot(summary.id)
     assert snapshot is not None
     assert 0 < snapshot.step <= 6_000
@@ -226,7 +233,7 @@ def test_minimize_goes_on_too(place: Path) -> None:
     run = minimize(1_000, store=place)
     again = steepest.minimize(resume=run.id, store=place, steps=6_000)
     assert_same_path(again, minimize(6_000))
-    assert steepest.load(str(run.id), place).at(17) == again.at(17)
+    assert loaded(str(run.id), place).at(17) == again.at(17)
     with pytest.raises(UsageError, match="steepest minimize --resume"):
         steepest.fit(resume=run.id, store=place, steps=7_000)
 
@@ -234,7 +241,7 @@ def test_minimize_goes_on_too(place: Path) -> None:
 @pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
 def test_a_solver_is_kept_too(optimizer: str, place: Path) -> None:
     run = fit(2, store=place, optimizer=optimizer, lr="auto")
-    found = steepest.load(str(run.id), place)
+    found = loaded(str(run.id), place)
     assert found.at(1) == run.at(1)
     whole = fit(10, optimizer=optimizer, lr="auto")
     assert_same_path(steepest.fit(resume=run.id, store=place, steps=10), whole)
@@ -257,7 +264,7 @@ def test_what_cannot_change_is_refused_and_nothing_is_lost(
     run = fit(10, store=place)
     with pytest.raises(UsageError, match=told):
         steepest.fit(resume=run.id, store=place, **changes)
-    assert steepest.load(str(run.id), place).at(4) == run.at(4)
+    assert loaded(str(run.id), place).at(4) == run.at(4)
     assert steepest.runs(place)[0].status == "finished"
 
 
@@ -283,7 +290,7 @@ def change(path: Path) -> None:
 def test_a_run_needs_its_file_no_more(file: Path, place: Path) -> None:
     run = fit(30, file, store=place)
     file.unlink()
-    found = steepest.load(str(run.id), place)
+    found = loaded(str(run.id), place)
     assert found.at(17) == run.at(17)
     with pytest.warns(StoreWarning, match="no longer at .*; the run is shown and walked with"):
         again = steepest.fit(resume=run.id, store=place, steps=40)
@@ -293,7 +300,7 @@ def test_a_run_needs_its_file_no_more(file: Path, place: Path) -> None:
 def test_a_changed_file_is_said(file: Path, place: Path) -> None:
     run = fit(30, file, store=place)
     change(file)
-    assert steepest.load(str(run.id), place).at(17) == run.at(17)
+    assert loaded(str(run.id), place).at(17) == run.at(17)
     with pytest.raises(InputError, match="data has changed since"):
         steepest.fit(file, FORMULA, resume=run.id, store=place, steps=40)
     with pytest.warns(StoreWarning, match="has changed since this run"):
@@ -317,21 +324,21 @@ def test_data_too_large_to_keep_is_read_again(
     run = fit(30, file.name, store=place)
     # From any other folder too.
     monkeypatch.chdir(Path(__file__).parent)
-    assert steepest.load(str(run.id), place).at(17) == run.at(17)
+    assert loaded(str(run.id), place).at(17) == run.at(17)
     change(file)
-    found = steepest.load(str(run.id), place)
+    found = loaded(str(run.id), place)
     assert found.to_dict() == run.to_dict()
     with pytest.raises(InputError, match="data has changed since"):
         found.at(17)
     file.unlink()
     with pytest.raises(InputError, match="no file"):
-        steepest.load(str(run.id), place).at(17)
+        loaded(str(run.id), place).at(17)
 
 
 def test_a_frame_too_large_to_keep_is_gone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steepest.store.recording.MOST_DATA", 10)
     run = fit(30, {"time": specimens.TIME, "speed": specimens.SPEEDS}, store=place)
-    found = steepest.load(str(run.id), place)
+    found = loaded(str(run.id), place)
     assert found.loss == run.loss
     with pytest.raises(InputError, match="too large to be kept"):
         found.at(17)
@@ -345,7 +352,7 @@ def test_missing_rows_and_conditions_come_back(tmp_path: Path, place: Path) -> N
     path.write_text("\n".join(marked) + "\n", "utf-8")
     run = fit(30, path, where="ok < 6", store=place)
     path.unlink()
-    found = steepest.load(str(run.id), place)
+    found = loaded(str(run.id), place)
     assert found.at(17) == run.at(17)
     assert found.explain("a", 5) == run.explain("a", 5)
 
@@ -354,7 +361,7 @@ def test_other_versions_are_said(place: Path, monkeypatch: pytest.MonkeyPatch) -
     run = fit(30, store=place)
     other = {**versions(), "jax": "99.0"}
     monkeypatch.setattr("steepest.bench.stored.versions", lambda: other)
-    found = steepest.load(str(run.id), place)
+    found = loaded(str(run.id), place)
     with pytest.warns(StoreWarning, match=r"computed with jax .*, and here is 99\.0"):
         assert found.at(17) == run.at(17)
 
@@ -442,7 +449,7 @@ def test_ten_million_steps_open_with_less_than_a_megabyte(
     assert place.stat().st_size > 1_000_000
     store = Store(place)
     before = read_bytes()
-    found = steepest.load(run.id, place)
+    found = loaded(run.id, place)
     curve = store.curve(run.id)
     document = found.to_dict()
     assert read_bytes() - before < 1_000_000
@@ -462,5 +469,5 @@ def test_no_warning_is_given_where_nothing_is_wrong(place: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run = fit(10, store=place)
-        steepest.load(str(run.id), place).at(3)
+        loaded(str(run.id), place).at(3)
     assert replace(run.record, run=None).run is None

@@ -9,7 +9,7 @@ import { extent, roomy, type Scale } from "../scale";
 import { number } from "../words";
 
 const LABELS = 5;
-const FINE = 2;
+const FINE = 4;
 const APART = 42; // pixels between two labels at least
 
 export const drawContour: Draw<ContourData> = (host, data, stage) => {
@@ -85,6 +85,7 @@ function* outlines(
   y: Scale,
 ): Generator<{ value: number; rings: [number, number][][] }> {
   if (grid_x.length < 2 || grid_y.length < 2) return;
+  if (![...grid_x, ...grid_y].every(Number.isFinite)) return;
   const [columns, rows] = [grid_x, grid_y].map((side) => FINE * (side.length - 1) + 1) as [number, number];
   // A loss that is no number lies above every level: the line goes round the hole.
   const above = 2 * Math.max(1, ...levels.filter(Number.isFinite).map(Math.abs));

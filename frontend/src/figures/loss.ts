@@ -21,7 +21,7 @@ export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }
     y: { axis: data.y, domain: roomy(data.y.scale, heights) },
   });
   const { x, y, width } = frame;
-  const left = (index: number): number => x(step[index]!);
+  const along = (index: number): number => x(step[index]!);
 
   if (minimum !== null && Number.isFinite(y(minimum))) {
     const top = y(minimum);
@@ -31,7 +31,7 @@ export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }
   if (forecast && fits) {
     const goal = y(data.goal ?? minimum ?? NaN);
     const end = step.length - 1;
-    const ends = [left(end), x(forecast.step)];
+    const ends = [along(end), x(forecast.step)];
     const tops = [y(loss[end]!), goal];
     frame.path("forecast", line(2, (index) => ends[index]!, (index) => tops[index]!));
     const whisker = [x(forecast.low), x(forecast.high)];
@@ -40,11 +40,11 @@ export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }
     frame.say("aside", `the goal: step ${number(forecast.step, 3)} →`, width, 12, "end");
   }
   if (validation) {
-    frame.path("validation", line(step.length, left, (index) => y(validation[index]!)));
+    frame.path("validation", line(step.length, along, (index) => y(validation[index]!)));
     const end = validation.findLastIndex(Number.isFinite);
-    if (end >= 0) frame.say("aside", "validation", left(end), y(validation[end]!) - 5, "end");
+    if (end >= 0) frame.say("aside", "validation", along(end), y(validation[end]!) - 5, "end");
   }
-  const walked = trail(step.length, left, (index) => y(loss[index]!));
+  const walked = trail(step.length, along, (index) => y(loss[index]!));
   frame.path("path ahead", walked.whole);
   const behind = frame.path("path");
   const now = frame.path("now");
@@ -60,7 +60,8 @@ export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }
   return (index) => {
     const value = board.loss[index] ?? loss[upTo[index]!] ?? NaN;
     behind.setAttribute("d", walked.upTo(upTo[index]!));
-    now.setAttribute("d", `M${Math.round(places[index]!) + 0.5},0V${frame.height}`);
+    const left = Math.round(places[index]!) + 0.5;
+    now.setAttribute("d", line(2, () => left, (end) => end * frame.height));
     here.setAttribute("transform", at(places[index]!, y(value)));
   };
 };

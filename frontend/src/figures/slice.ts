@@ -33,7 +33,7 @@ function along(
   const curves = losses.map((row) =>
     line(values.length, (index) => left[index]!, (index) => y(row[index]!)),
   );
-  if (minimum !== null) {
+  if (minimum !== null && Number.isFinite(x(minimum))) {
     // Where the weight is at the minimum; the others are elsewhere, so there is no height to it.
     frame.path("level", `M${Math.round(x(minimum)) + 0.5},0V${height}`);
     frame.put(svg("path", { class: "minimum", d: CROSS, transform: at(x(minimum), height - 7) }));

@@ -37,7 +37,7 @@ export const drawSpectrum: Draw<SpectrumData> = (host, data, stage) => {
   eigenvalues.forEach((value, index) => {
     const middle = y(index);
     const end = x(value);
-    const parts = (vectors[index] ?? []).map((part) => part * part);
+    const parts = (vectors[index] ?? []).map((part) => (Number.isFinite(part) ? part * part : 0));
     const whole = parts.reduce((sum, part) => sum + part, 0) || 1;
     let left = -MIX - GAP;
     parts.forEach((part, weight) => {

@@ -13,6 +13,7 @@ const MOST = 60; // cells a side
 const TURN = Math.PI / 24;
 const START: View = { turn: -0.62, tilt: 0.6 };
 const PLANE = 0.34; // half a side of the tangent plane, the box being 2 wide
+const FLOOR = 0.03;
 const MESH = 6; // cells from line to line
 const SAMPLES = 4; // pieces of the path a cell
 
@@ -122,7 +123,7 @@ function boxed({ grid_x, grid_y, grid, z }: SurfaceData): Box {
   const side = (values: number[]): Scale =>
     scale("linear", roomy("linear", extent("linear", values), 0), [-1, 1]);
   const [x, y] = [side(grid_x), side(grid_y)];
-  const up = scale(z.scale, roomy(z.scale, extent(z.scale, grid.flat()), 0), [-1, 1]);
+  const up = scale(z.scale, roomy(z.scale, upright(z.scale, grid.flat()), 0), [-1, 1]);
   const inside = (height: number): number => Math.min(1, Math.max(-1, height));
   const heights = Float64Array.from(
     along.flatMap((row) => across.map((column) => inside(up(grid[row]![column]!)))),
@@ -150,6 +151,17 @@ function boxed({ grid_x, grid_y, grid, z }: SurfaceData): Box {
   };
 }
 
+/**
+ * The range of heights. A logarithm has no floor: between grid points a narrow valley would look
+ * like a row of pits, so its lowest FLOOR of the area is flat.
+ */
+function upright(kind: SurfaceData["z"]["scale"], losses: number[]): [number, number] | null {
+  const found = extent(kind, losses);
+  if (kind !== "log" || !found) return found;
+  const known = losses.filter((loss) => loss > 0 && Number.isFinite(loss)).sort((a, b) => a - b);
+  return [known[Math.floor(known.length * FLOOR)]!, found[1]];
+}
+
 /** The plane that touches the drawn surface at a point, as long as it stays inside the box. */
 function tangentPlane(box: Box, seen: Projection, x: number, y: number, z: number): string {
   if (!(Math.abs(x) <= 1 && Math.abs(y) <= 1 && Number.isFinite(z))) return "";
@@ -171,7 +183,8 @@ function tangentPlane(box: Box, seen: Projection, x: number, y: number, z: numbe
     [-reach, reach],
   ] as const;
   const points = corners.map(([dx, dy]) => seen(x + dx, y + dy, z + alongX * dx + alongY * dy));
-  return `${line(4, (corner) => points[corner]!.x, (corner) => points[corner]!.y)}Z`;
+  const outline = line(4, (corner) => points[corner]!.x, (corner) => points[corner]!.y);
+  return outline && `${outline}Z`;
 }
 
 const clamp = (x: number, y: number): [number, number] => [
@@ -283,19 +296,24 @@ function paintSheet(
     pen.stroke();
     pen.strokeStyle = `rgb(${mesh!.join(",")})`;
     pen.beginPath();
+    // Neighbours draw the same line: the one in front paints over the one behind.
     edge(corners[0]!, corners[1]!, row % MESH === 0);
-    edge(corners[3]!, corners[2]!, row + 2 === rows);
+    edge(corners[3]!, corners[2]!, (row + 1) % MESH === 0 || row + 2 === rows);
     edge(corners[0]!, corners[3]!, column % MESH === 0);
-    edge(corners[1]!, corners[2]!, column + 2 === columns);
+    edge(corners[1]!, corners[2]!, (column + 1) % MESH === 0 || column + 2 === columns);
     pen.stroke();
   };
-  for (const row of rowsInOrder) {
-    for (const column of columnsInOrder) cell(column, row);
-    // After its neighbours in this row: they touch the same edge.
+  const walked = (row: number | undefined): void => {
     pen.strokeStyle = `rgb(${path!.join(",")})`;
     pen.lineWidth = 2;
-    for (const [from, to] of pieces.get(row) ?? []) trace(1, from, to);
-  }
+    for (const [from, to] of pieces.get(row ?? -1) ?? []) trace(1, from, to);
+  };
+  rowsInOrder.forEach((row, index) => {
+    for (const column of columnsInOrder) cell(column, row);
+    // The row in front has been painted: its edge would cover half of the line.
+    walked(rowsInOrder[index - 1]);
+  });
+  walked(rowsInOrder.at(-1));
   // What the surface hides of the path shines through.
   for (const found of pieces.values()) for (const [from, to] of found) trace(0.3, from, to);
 }

@@ -14,6 +14,7 @@ from steepest.bench.rates import (
     EFFORT,
     GRID,
     GUARD,
+    LANES,
     SURE_FACTOR,
     affordable,
     around,
@@ -23,8 +24,10 @@ from steepest.bench.rates import (
     lowest,
     modes,
     quickest,
+    rate_grid,
     rounded_rate,
     run_lanes,
+    run_one,
     study_goal,
     sweep_rates,
 )
@@ -188,12 +191,69 @@ def _at_hand(
     return _calmest(found if best is None else found + run(around(alive, best.lr)), first)
 
 
+STAGES = ((200, LANES), (2_000, 24), (20_000, 12))
+"""Steps, and how many learning rates get them: those with the lowest loss of the stage before."""
+
+FINER = 16
+
+
+def good_rate(
+    setup: Setup,
+    settings: Settings,
+    goal: Goal | None,
+    limit: float | None,
+    *,
+    effort: float,
+    seconds: float,
+) -> RateTrial | None:
+    """A learning rate that is about the quickest to the goal; the lowest where none gets there.
+
+    One descent after the other, each no longer than it may still be the quickest: that compiles
+    nothing but what walks the chosen one, and tells of the others only that they are slower.
+    """
+    ends = time.monotonic() + seconds
+    wanted = -math.inf if goal is None else goal.loss
+    left = affordable(setup, effort)
+    trials: dict[float, RateTrial] = {}
+
+    def run(rates: Vector, steps: int) -> None:
+        nonlocal left
+        for lr in map(float, rates):
+            best = quickest(list(trials.values()))
+            enough = steps if best is None or best.steps is None else math.ceil(NEAR * best.steps)
+            seconds = ends - time.monotonic()
+            if left <= 0 or seconds <= 0:
+                return
+            trial = run_one(setup, settings, lr, wanted, min(steps, enough, left), seconds)
+            left -= trial.limit or 0
+            trials[lr] = trial
+
+    grid = rates = rate_grid(setup, settings, limit, None)
+    for steps, count in STAGES:
+        alive = [t for lr, t in trials.items() if not t.diverged and t.steps is None]
+        if trials:
+            lowest_first = sorted(alive, key=lambda trial: trial.lowest_loss)[:count]
+            rates = np.array([trial.lr for trial in lowest_first])
+        run(rates, steps)
+        if quickest(list(trials.values())) is not None:
+            break
+    best = quickest(list(trials.values()))
+    if best is not None and best.steps is not None:
+        run(around(grid, best.lr, FINER), best.steps)
+    found = list(trials.values())
+    return _quick(found) or _calmest(found, setup.objective.value(setup.start))
+
+
+NEAR = 1.1
+"""Within this factor of the fewest steps a learning rate is about as quick as the quickest."""
+
+
 def _quick(trials: list[RateTrial]) -> RateTrial | None:
     """The smallest learning rate that is about as quick as the quickest: away from the edge."""
     best = quickest(trials)
     if best is None or best.steps is None:
         return best
-    enough = 1.1 * best.steps
+    enough = NEAR * best.steps
     near = [trial for trial in trials if trial.steps is not None and trial.steps <= enough]
     return min(near, key=lambda trial: trial.lr)
 

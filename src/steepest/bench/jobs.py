@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import steepest
 from steepest.bench.auto import Choice, choose_rate
 from steepest.bench.measure import at_most, known_minimum, measure, spectrum_at
-from steepest.bench.options import Options
+from steepest.bench.options import Options, read_options
 from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
 from steepest.bench.prove import changed_setup, prove
 from steepest.bench.rates import GUARD, one_percent_goal
@@ -145,26 +145,6 @@ def _resume(
         saver=going.saver,
         going=going,
     )
-
-
-def read_options(given: Mapping[str, Any]) -> Options:
-    """Options from keyword arguments. Raises UsageError for a name that is not one."""
-    from dataclasses import fields
-
-    from steepest.formula import suggest
-
-    known = [item.name for item in fields(Options)]
-    for name in given:
-        if name not in known:
-            near = suggest(name, known)
-            raise UsageError(
-                "There is no such option.",
-                given=name,
-                instead=f"Did you mean {near[0]}?"
-                if near
-                else f"The options are {', '.join(known)}.",
-            )
-    return Options(**{name: value for name, value in given.items() if value is not None})
 
 
 def rerun(parent: Run, remedy: Remedy) -> Run:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from steepest.bench.auto import choose_rate
+from steepest.bench.auto import good_rate
 from steepest.bench.command import command_line, python_line
 from steepest.bench.measure import INTERRUPTED, at_most, spectrum_at
 from steepest.bench.options import Options
@@ -132,7 +132,10 @@ def _with_last_word(
     if not others:
         return tuple(found)
     plain = f"No descent that was tried gets there ({listed(others)})"
-    if SCALING.intersection(tried):
+    if first.change == "another start":
+        # Not even a solver gets there from this one, so it is the start that is wrong.
+        plain = f"From this start no descent that was tried gets there ({listed(others)})"
+    elif SCALING.intersection(tried):
         plain += ": gradient descent is the wrong tool here"
     return (replace(first, sentence=f"{first.sentence} {plain}."), *found[1:])
 
@@ -265,17 +268,8 @@ def _rate(
         spectrum_at(setup, settings, None, setup.start, "start"),
     )
     seconds = at_most(GUARD, measurements.settings.time_limit)
-    choice = choose_rate(
-        setup,
-        settings,
-        goal,
-        measurements.minimum,
-        limit,
-        effort=CHOOSE_EFFORT,
-        seconds=seconds,
-    )
-    best_trial = next((trial for trial in choice.trials if trial.lr == choice.lr), None)
-    return typed.changed(lr=choice.lr), None if best_trial is None else best_trial.steps
+    found = good_rate(setup, settings, goal, limit, effort=CHOOSE_EFFORT, seconds=seconds)
+    return None if found is None else (typed.changed(lr=found.lr), found.steps)
 
 
 def _tuned_momentum(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from steepest.bench.prepare import Setup
 from steepest.descent.run import descend
 from steepest.descent.sweep import try_rates
-from steepest.quadratic import Modes, best_rate, lowest_after, modes_of, steps_to
+from steepest.quadratic import Modes, best_rate, modes_of, steps_to
 from steepest.records import Goal, Minimum, RateStudy, RateTrial, Settings, Vector
 
 GRID = 49
@@ -124,12 +124,12 @@ def closed_form_steps(setup: Setup, lr: float, goal: float) -> int | None:
     return steps_to(known, (setup.start - setup.solved.solution) / setup.moving.unit, lr, goal)
 
 
-def around(grid: Vector, lr: float) -> Vector:
-    """A finer grid between the neighbours of a learning rate."""
+def around(grid: Vector, lr: float, count: int = GRID) -> Vector:
+    """A finer grid (count,) between the neighbours of a learning rate."""
     below, above = grid[grid < lr], grid[grid > lr]
     low = below[-1] if len(below) else lr
     high = above[0] if len(above) else lr
-    return np.array([rounded_rate(rate) for rate in np.geomspace(low, high, GRID)])
+    return np.array([rounded_rate(rate) for rate in np.geomspace(low, high, count)])
 
 
 def study_steps(settings: Settings) -> int:
@@ -288,9 +288,7 @@ def study(
     """
     if has_closed_form(setup, settings):
         return _study_in_closed_form(setup, settings, own, goal, goal_step, seconds)
-    trials = list(known) or sweep_rates(
-        setup, settings, goal.loss, limit, own, EFFORT, seconds
-    )
+    trials = list(known) or sweep_rates(setup, settings, goal.loss, limit, own, EFFORT, seconds)
     best = quickest(trials)
     if goal_step is not None:
         mine = RateTrial(own, goal_step, goal_step, goal.loss, diverged=False, measured=True)

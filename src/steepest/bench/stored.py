@@ -15,6 +15,7 @@ from steepest.bench.options import Options
 from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
 from steepest.bench.run import Place, Run, Walk
 from steepest.bench.saving import COMPUTED_WITH, Saver, fingerprint_of, store_at, versions
+from steepest.bench.training_run import TrainingRun
 from steepest.descent import SOLVERS, Descended, Solved, Walked
 from steepest.descent.loop import initial
 from steepest.descent.run import Checkpoint, Checkpoints, machine_for
@@ -24,6 +25,7 @@ from steepest.objective import Objective
 from steepest.records import RunRecord, RunSummary, Settings, Vector
 from steepest.store import KeptData, Snapshot, Store
 from steepest.table import Table, read_table
+from steepest.training import TrainingRecord
 from steepest.wording import count, escaped
 from steepest.xla import in_float64
 
@@ -36,8 +38,10 @@ def runs(store: Place = None) -> list[RunSummary]:
     return store_at(store).summaries()
 
 
-def load(run: str, store: Place = None) -> Run:
+def load(run: str, store: Place = None) -> Run | TrainingRun:
     """A run from a store (None: the default one), by its id or the beginning of it.
+
+    Of a training that was watched it is a TrainingRun.
 
     It can be asked for any step, as when it was new: its data is then taken from the store, or
     read again where it was too large to be kept, and the path is walked again. Raises UsageError
@@ -45,8 +49,15 @@ def load(run: str, store: Place = None) -> Run:
     for, InputError where the data has changed since.
     """
     kept = store_at(store)
-    record = kept.record(run)
-    name = record.run or run
+    record = kept.any_record(run)
+    if isinstance(record, TrainingRecord):
+        return TrainingRun(record)
+    return run_of(kept, record)
+
+
+def run_of(kept: Store, record: RunRecord) -> Run:
+    """A fit or a minimization from a store, as `load` gives it."""
+    name = record.run or ""
     options = options_of(record.call)
 
     @cache

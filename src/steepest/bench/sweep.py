@@ -12,12 +12,13 @@ from typing import Any, Literal
 import numpy as np
 
 import steepest
-from steepest.bench.jobs import Progress, read_options
+from steepest.bench.jobs import Progress
 from steepest.bench.measure import known_minimum, spectrum_at
-from steepest.bench.options import Options
+from steepest.bench.options import Options, read_options
 from steepest.bench.prepare import Setup, draw_start, prepare_fit
 from steepest.bench.rates import (
     SURE_FACTOR,
+    affordable,
     has_closed_form,
     modes,
     one_percent_goal,
@@ -31,6 +32,7 @@ from steepest.descent.optimizers import ADAPTIVE, momentum_of
 from steepest.descent.run import CEILING, check_settings
 from steepest.descent.sweep import try_rates
 from steepest.errors import InputError, UsageError
+from steepest.figures import Figure, Frames, sweep_figure
 from steepest.quadratic import FAR, Modes, excess, steps_to, steps_to_many
 from steepest.records import (
     Goal,
@@ -53,7 +55,9 @@ MOST_DESCENTS = 100_000
 MOST_STEPS = 10_000_000
 """Where no limit was given, it is not raised beyond this."""
 
-RAISING_SECONDS = 10.0
+RAISING_EFFORT = 2e10
+"""What all descents together may cost with a raised limit, in elementary operations: some seconds.
+Counted and not timed, so that a busy machine finds the same."""
 
 AROUND = 41
 NEAR = (0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.999, 1.01)
@@ -92,6 +96,14 @@ class Sweep:
         """The predicted stability limit, None where there is no prediction."""
         return self.record.stability_limit
 
+    def figure(self) -> Figure:
+        """Steps to the goal by learning rate, as plain data; `.savefig(path)` draws it."""
+        record = self.record
+        weights = record.problem.weights
+        nowhere = np.zeros((0, len(weights)))
+        frames = Frames(weights, np.zeros(0, dtype=np.int64), nowhere, nowhere, np.zeros(0))
+        return sweep_figure(frames, record.rates, goal=record.goal, limit=record.stability_limit)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON document."""
         return sweep_document(self.record)
@@ -123,8 +135,8 @@ def sweep(
     for a range around the stability limit. With several `starts`, start k is the one that fit
     draws with the seed plus k. `options` are those of `fit` that concern the descent. Without
     `steps`, the limit is 1000, raised until a learning rate arrives and the others had ten times
-    its steps. Plain gradient descent on a quadratic is computed from there on, and said to be.
-    Raises SteepestError.
+    its steps, or all of it would take longer than some seconds on an ordinary machine. Plain
+    gradient descent on a quadratic is computed from there on, and said to be. Raises SteepestError.
     """
     began = time.monotonic()
     asked = _read(options)
@@ -391,9 +403,9 @@ def _race(
     """Run every learning rate (m,) from every start (s, p); also the step limit they had."""
     closed = goal is not None and has_closed_form(setup, settings)
     raising = raising and goal is not None and not closed
-    seconds = settings.time_limit or (RAISING_SECONDS if raising else math.inf)
-    ends = time.monotonic() + seconds
+    ends = time.monotonic() + (settings.time_limit or math.inf)
     count, steps = len(begins) * len(rates), settings.steps
+    most = min(affordable(setup, RAISING_EFFORT) // count, MOST_STEPS)
     phase = f"running {count:,} {'descent' if count == 1 else 'descents'}"
 
     def between(done: int) -> None:
@@ -423,7 +435,7 @@ def _race(
         if any(_cut_short(trial, run) for trial in trials):
             # The time limit left it fewer steps than the run before had.
             return before, run
-        wanted = _enough(found, steps) if raising else steps
+        wanted = min(_enough(found, steps), most) if raising else steps
         if wanted <= steps or time.monotonic() >= ends:
             return found, steps
         before, run, steps = found, steps, wanted
@@ -440,7 +452,7 @@ def _enough(rates: list[SweptRate], steps: int) -> int:
         return steps
     best = quickest(rates)
     wanted = 10 * max(steps, 1) if best is None else SURE_FACTOR * (best.steps or 0) + 1
-    return min(max(wanted, steps), max(MOST_STEPS, steps))
+    return max(wanted, steps)
 
 
 def _beyond(

@@ -31,8 +31,8 @@ FELL = 0.5
 FALLS = 0.98
 """A loss below this share of its start has fallen."""
 
-STILL = 2e-6
-"""A loss that changes by a smaller share does not change in 32-bit numbers."""
+STILL = 2e-5
+"""A loss that changes by a smaller share hardly changes in 32-bit numbers, which have 7 digits."""
 
 LEAST_PROBES = 2
 
@@ -119,13 +119,12 @@ def is_too_small(record: TrainingRecord) -> bool:
         return False
     if any(vanishing(record)) or any(dead_units(record)):
         return False  # then the gradient is what is small
-    if share is not None and all(_is_still(probe) for probe in done):
-        return True
-    return all(_is_straight(probe) for probe in done)
+    known = share is not None
+    return all(_is_straight(probe) or (known and _is_still(probe)) for probe in done)
 
 
 def _is_still(probe: Probe) -> bool:
-    """Whether not even four times the step changes the loss in the numbers that it is kept in."""
+    """Whether not even four times the step changes the loss by more than rounding."""
     return max(probe.losses) - min(probe.losses) <= STILL * abs(probe.losses[0])
 
 
@@ -168,7 +167,7 @@ def too_small(record: TrainingRecord) -> Iterator[Finding]:
     limit = "" if share is None else f" It is {percent(share)} of the limit of the curvature."
     before, after = number(record.losses.start, 6), number(record.losses.last, 6)
     gain = None
-    what = "not even four times the step changes the loss in the numbers that it is kept in"
+    what = "not even four times the step changes the loss by more than rounding"
     if not _is_still(probe):
         gain = (fan[0.0] - fan[4.0]) / (fan[0.0] - fan[1.0])
         what = f"a step four times as long lowers the loss {times(gain)} as much"

@@ -15,13 +15,26 @@ from steepest.errors import FormulaError, SteepestError
 INTERRUPTED = 130
 
 
+LONGEST_WORD = 60
+"""Characters of a word that are shown; what was typed may have any number of them."""
+
+
 class Commands(click.Group):
     """A group that turns errors into messages, and offers the nearest command."""
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Read the options of the group itself."""
+        try:
+            return super().make_context(*args, **options)
+        except click.UsageError as error:
+            raise _fitted(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Ctrl-C before anything was done ends with 130."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _fitted(error) from error
         except SteepestError as error:
             report(error, sys.stderr)
             ctx.exit(error.exit_code)
@@ -39,6 +52,27 @@ class Commands(click.Group):
         near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
         hint = f"Did you mean {near[0]}?" if near else f"{ctx.command_path} --help lists them."
         raise click.UsageError(f"There is no command {_visible(name)!r}. {hint}", ctx)
+
+
+def _fitted(error: click.UsageError) -> click.UsageError:
+    """The same error with its message wrapped to the terminal, and long words shortened.
+
+    Without an argument there is no error to show: click raises one to print the help.
+    """
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error
+    columns, ascii_only = _room(sys.stderr)
+    words = (_shortened(word) for word in error.format_message().split())
+    lines = _wrapped(" ".join(words), columns, ascii_only)
+    fitted = click.UsageError("\n".join(lines).removeprefix("Error: "), error.ctx)
+    fitted.exit_code = error.exit_code
+    return fitted
+
+
+def _shortened(word: str) -> str:
+    if len(word) <= LONGEST_WORD:
+        return word
+    return f"{word[: LONGEST_WORD // 2]}...{word[-LONGEST_WORD // 4 :]}"
 
 
 def report(error: SteepestError, stream: TextIO) -> None:

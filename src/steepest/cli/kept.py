@@ -14,10 +14,12 @@ import click
 from steepest.cli.failures import note
 from steepest.cli.output import write, write_bytes, write_report, write_text
 from steepest.errors import InputError, UsageError
-from steepest.export import to_csv, to_parquet
-from steepest.records import RunRecord, RunSummary
+from steepest.export import FILE_NAME, to_csv, to_parquet, to_tensorboard
+from steepest.records import RunRecord, RunSummary, Verdict
 from steepest.store import Store
-from steepest.terminal import Comparison, RunList
+from steepest.terminal import Comparison, RunList, TrainingReport
+from steepest.training import TrainingRecord
+from steepest.training_document import training_document
 from steepest.wire import document, summary_document, to_json
 from steepest.wording import count, escaped, number
 
@@ -33,17 +35,37 @@ def show_list(given: Mapping[str, Any]) -> None:
 
 def show_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs show`."""
+    store = Store(given["store"])
+    record = store.any_record(run)
+    if isinstance(record, TrainingRecord):
+        verdict = record.verdict
+        if given["as_json"]:
+            _write_json(training_document(record))
+        else:
+            write(TrainingReport(record))
+    else:
+        verdict = record.verdict
+        _show_descent(record, store, given)
+    if verdict is not None and _is_as_bad(verdict, given["fail_on"]):
+        raise click.exceptions.Exit(1)
+
+
+def _show_descent(record: RunRecord, store: Store, given: Mapping[str, Any]) -> None:
     from steepest.bench.stored import changed_data
 
-    store = Store(given["store"])
-    record = store.record(run)
     if given["as_json"]:
         _write_json(document(record))
     else:
         write_report(record, backward=given["backward"])
-    changed = changed_data(store, record.run or run)
+    changed = changed_data(store, record.run or "")
     if changed is not None:
         note(changed, sys.stderr)
+
+
+def _is_as_bad(verdict: Verdict, severity: str | None) -> bool:
+    """Whether a finding is of this severity or graver."""
+    grave = {"error": ("error",), "warning": ("error", "warning")}.get(severity or "", ())
+    return any(finding.severity in grave for finding in verdict.findings)
 
 
 def show_comparison(first: str, second: str, given: Mapping[str, Any]) -> None:
@@ -146,27 +168,45 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
             f"Standard output cannot be {kind} and JSON at once.",
             instead="Name a file with -o; --json then says which.",
         )
+    if kind == "tensorboard":
+        if output is None:
+            raise UsageError(
+                "TensorBoard reads files from a folder.", instead="Name the folder with -o."
+            )
+        output = os.path.join(output, f"{FILE_NAME}.{store.summary(run).id}")
     if output is not None and os.path.lexists(output) and not given["force"]:
         raise InputError(
             "The file exists already.",
             given=escaped(output, 200),
             instead="Name another one, or write over it with --force.",
         )
+    if kind != "json" and store.summary(run).command == "watch":
+        raise UsageError(
+            "The run is a training that was watched.",
+            given=f"--to {kind}",
+            instead="Write its document: --to json.",
+        )
     if kind == "json":
-        content = (to_json(document(store.record(run))) + "\n").encode()
+        found = store.any_record(run)
+        told = training_document(found) if isinstance(found, TrainingRecord) else document(found)
+        content = (to_json(told) + "\n").encode()
     elif kind == "csv":
         content = to_csv(store.trace(run)).encode()
     elif kind == "parquet":
         content = to_parquet(store.trace(run))
+    elif kind == "tensorboard":
+        content = to_tensorboard(store.trace(run))
     else:
-        from steepest.bench.stored import load
+        from steepest.bench.stored import run_of
 
-        kept = load(run, store)
+        kept = run_of(store, store.record(run))
         content = (kept.to_pytorch() if kind == "pytorch" else kept.to_jax()).encode()
     if output is None:
         write_bytes(content)
         return
     try:
+        if kind == "tensorboard":
+            Path(output).parent.mkdir(parents=True, exist_ok=True)
         Path(output).write_bytes(content)
     except OSError as error:
         raise InputError(

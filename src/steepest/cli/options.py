@@ -83,6 +83,8 @@ class Whole(click.ParamType[Any]):
                 return int(number)
         except ValueError:
             pass
+        if re.fullmatch(r"[+-]?[0-9]+", str(value)):
+            self.fail(f"a number of {len(value):,} digits is too large.", param, ctx)
         self.fail(f"{value!a} is not a whole number.", param, ctx)
 
 

@@ -34,9 +34,17 @@ def list_runs(**given: Any) -> None:
 @runs.command(short_help="Show a run as it was shown when it ended.")
 @click.argument("run", metavar="ID")
 @click.option("--backward", is_flag=True, help="Show the backward pass too.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    help="Exit with 1 where there is a finding of this severity or a graver one.",
+)
 @options.from_store
 def show(run: str, **given: Any) -> None:
-    """Show the run ID as it was shown when it ended."""
+    """Show the run ID as it was shown when it ended.
+
+    A training that is watched can be shown while it goes on.
+    """
     from steepest.cli.kept import show_run
 
     show_run(run, given)
@@ -57,9 +65,10 @@ def compare(first: str, second: str, **given: Any) -> None:
 @click.argument("run", metavar="ID")
 @click.option(
     "--to",
-    type=click.Choice(["json", "csv", "parquet", "pytorch", "jax"]),
+    type=click.Choice(["json", "csv", "parquet", "tensorboard", "pytorch", "jax"]),
     required=True,
     help="json: the document of the run. csv, parquet: every recorded step of its trace. "
+    "tensorboard: the same as an event file, in the folder that -o names. "
     "pytorch, jax: a script that walks the same path.",
 )
 @click.option(

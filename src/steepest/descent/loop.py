@@ -8,7 +8,7 @@ stands still, and the position is exactly the one that was last recorded.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +17,7 @@ import numpy as np
 
 from steepest.descent.optimizers import transformation
 from steepest.objective import Data, Kernel
+from steepest.xla import in_float64
 
 
 class State(NamedTuple):
@@ -77,7 +78,7 @@ class Record(NamedTuple):
 def initial(optimizer: str, position: Any) -> State:
     """The state before any step. Types are fixed, so that a stored state compiles nothing anew."""
     start = np.asarray(position, dtype=np.float64)
-    shapes = jax.eval_shape(transformation(optimizer, 0.0, 0.0).init, start)
+    shapes = _slots_of(optimizer, start.shape)
     return State(
         position=start,
         # Every optimizer of the contract begins with an empty memory.
@@ -89,6 +90,14 @@ def initial(optimizer: str, position: Any) -> State:
         best_validation=np.float64(np.inf),
         stale=np.int64(0),
     )
+
+
+@cache
+@in_float64
+def _slots_of(optimizer: str, shape: tuple[int, ...]) -> Any:
+    """Shapes of the optimizer's memory. Kept, because tracing them costs more than a short run."""
+    start = jax.ShapeDtypeStruct(shape, np.float64)
+    return jax.eval_shape(transformation(optimizer, 0.0, 0.0).init, start)
 
 
 def limits_of(

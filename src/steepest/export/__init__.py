@@ -1,11 +1,13 @@
-"""Export: a run as a script of PyTorch or JAX that walks the same path, its trace as a table."""
+"""Export: a run as a script that walks the same path, its trace as a table or for TensorBoard."""
 
 from steepest.export.data import CsvFile, Inline, Source
 from steepest.export.jax import to_jax
 from steepest.export.pytorch import to_pytorch
 from steepest.export.tables import table_of, to_csv, to_parquet
+from steepest.export.tensorboard import FILE_NAME, to_tensorboard
 
 __all__ = [
+    "FILE_NAME",
     "CsvFile",
     "Inline",
     "Source",
@@ -14,4 +16,5 @@ __all__ = [
     "to_jax",
     "to_parquet",
     "to_pytorch",
+    "to_tensorboard",
 ]

@@ -15,6 +15,9 @@ from steepest.wording import count, number, percent
 LEVELS = (0.01, 0.03, 0.07, 0.13, 0.2, 0.3, 0.4, 0.5, 0.62, 0.74, 0.86, 0.95)
 """Shares of the plane that lie below each contour line: they are spread whatever the loss does."""
 
+INSIDE = 0.4
+"""Share of the points below a contour line that have no neighbour above it, at least."""
+
 WAY = " of the way to the minimum"
 
 
@@ -85,12 +88,20 @@ def levels_of(losses: Matrix) -> Vector:
     known = losses[np.isfinite(losses)]
     if not len(known) or float(np.min(known)) == float(np.max(known)):
         return np.zeros(0)
-    exact = np.unique(np.quantile(known, LEVELS))
+    exact = np.unique([level for level in np.quantile(known, LEVELS) if _is_drawn(losses, level)])
     for digits in (3, 4, 6, 9):
         short = np.unique([float(f"{level:.{digits}g}") for level in exact.tolist()])
         if len(short) == len(exact):
             return short
     return exact
+
+
+def _is_drawn(losses: Matrix, level: float) -> bool:
+    """Whether the grid is fine enough for what lies below a level: no valley of single points."""
+    below = losses <= level
+    around = np.pad(below, 1, constant_values=True)
+    inside = below & around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+    return bool(np.sum(inside) >= INSIDE * np.sum(below))
 
 
 def in_words(names: tuple[str, str], plane: Plane) -> str:

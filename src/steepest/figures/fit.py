@@ -10,6 +10,9 @@ from steepest.figures.figure import Axis, Figure, Frames, curve
 from steepest.records import Matrix, Steps, Vector
 from steepest.wording import count, number, together
 
+SAME = 1e-3
+"""Within this share two root mean squares are about the same."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -17,7 +20,7 @@ class Rows:
 
     number: Steps
     x: Vector
-    """The only column of the model, else the target, or the number where there is no column."""
+    """The only column of the model, else the target; the row's number where neither says much."""
     target: Vector
     x_label: str
     target_label: str
@@ -125,9 +128,10 @@ def _title(frames: Frames, rows: Rows, quality: Quality) -> str:
         first, here = together(quality.start, quality.here)
         since = f"; at the start by {first}" if steps and math.isfinite(quality.start) else ""
         return f"{when} the model misses the data by {here} (root mean square){since}."
-    here, best = together(quality.here, quality.best)
-    if here == best:
+    if math.isclose(quality.here, quality.best, rel_tol=SAME):
+        here = number(quality.here, 3)
         return f"{when} the model misses the data by {here} (root mean square), as at the minimum."
+    here, best = together(quality.here, quality.best)
     return (
         f"{when} the model misses the data by {here} (root mean square); at the minimum by {best}."
     )

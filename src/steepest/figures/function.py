@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from steepest.figures.figure import Axis, Figure, Frames, Scale, curve
-from steepest.figures.loss import loss_scale
+from steepest.figures.figure import Axis, Figure, Frames, curve
+from steepest.figures.loss import shape_scale
 from steepest.figures.slice import at_frames, curve_in_words
 from steepest.records import Vector
 from steepest.wording import count, number
@@ -30,7 +30,7 @@ def function_figure(
         title=title,
         text=f"{title} {curve_in_words(name, values, losses)}",
         x=Axis(name),
-        y=Axis("loss", _scale(losses)),
+        y=Axis("loss", shape_scale(losses)),
         frames=frames,
         parts={
             "values": curve(values),
@@ -42,13 +42,6 @@ def function_figure(
     )
 
 
-def _scale(losses: Vector) -> Scale:
-    # A parabola is known by its shape, which a logarithm would bend.
-    known = losses[np.isfinite(losses)]
-    wide = len(known) and np.max(np.abs(known)) > 1e6 * max(1.0, float(np.median(np.abs(known))))
-    return loss_scale(losses) if wide else "linear"
-
-
 def _title(frames: Frames, minimum: float | None) -> str:
     (name,) = frames.weights
     points = frames.values[:, 0]
@@ -58,6 +51,12 @@ def _title(frames: Frames, minimum: float | None) -> str:
     if minimum is not None:
         there = math.isfinite(last) and math.isclose(last, minimum, rel_tol=1e-3, abs_tol=1e-3)
         best = ", the minimum" if there else f"; the minimum is at {number(minimum, 4)}"
+    if steps == 0 and len(frames) > 1:
+        lost = float(points[1])
+        return (
+            f"{name} starts at {number(first, 4)}; the first step leads to {number(lost, 4)}, "
+            f"where the function is {number(float(frames.loss[1]), 4)}."
+        )
     if steps == 0:
         return f"{name} starts at {number(first, 4)}{best}."
     turns = _turns(points[: place + 1])

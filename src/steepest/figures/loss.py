@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from steepest.figures.figure import Axis, Figure, Frames, Scale, finite
-from steepest.records import Descent, Forecast, Goal, Minimum, Trace, Vector
+from steepest.records import Descent, Forecast, Goal, Matrix, Minimum, Trace, Vector
 from steepest.wording import count, number, roughly, together
 
 LINEAR_STEPS = 100
@@ -19,8 +19,14 @@ LOG_RATIO = 20.0
 STAYS = 0.01
 """Within this share of its whole change the loss has arrived where it ends."""
 
+NEAR = 0.1
+"""And within this share of the loss there: a tenth of a small loss is still a fall."""
+
 SAME = 1e-6
 """Relative changes of the loss below this are said to be none."""
+
+WIDE = 1e4
+"""From this ratio of the largest to the median loss on, a shape is drawn logarithmically."""
 
 BOUNCING = 0.2
 """From this share of rising steps on, a fall is said to bounce."""
@@ -39,7 +45,7 @@ def loss_figure(
     """The loss of every step in `trace`, at most 1,001 of them, in ascending order."""
     low = None if minimum is None or minimum.unbounded or minimum.separable else minimum.loss
     low = finite(low)
-    title = loss_title(trace, descent, low)
+    title = loss_title(trace, descent, low, goal)
     return Figure(
         kind="loss",
         title=title,
@@ -80,14 +86,24 @@ def loss_scale(losses: Vector, minimum: float | None = None) -> Scale:
     return "symlog" if max(abs(low), abs(high)) > 1e4 else "linear"
 
 
-def loss_title(trace: Trace, descent: Descent, minimum: float | None) -> str:
+def shape_scale(losses: Matrix) -> Scale:
+    """Linear, for a bowl is known by its shape, unless that hides all but the highest losses."""
+    known = np.abs(losses[np.isfinite(losses)])
+    if not len(known) or np.max(known) <= WIDE * max(1e-9, float(np.median(known))):
+        return "linear"
+    return loss_scale(losses)
+
+
+def loss_title(
+    trace: Trace, descent: Descent, minimum: float | None, goal: Goal | None = None
+) -> str:
     """Say how the loss went."""
     known = np.isfinite(trace.loss)
     if not len(trace) or not known.any():
         return "The loss is not a finite number at any step."
     first, last = descent.first_loss, descent.final_loss
     steps = descent.final_step
-    away = "" if minimum is None else _beside(last, minimum)
+    away = "" if minimum is None else _beside(last, minimum, goal)
     if descent.steps == 0 or steps == 0:
         broken = descent.non_finite_step
         if broken is not None and descent.steps > 0:
@@ -142,16 +158,16 @@ def _word(first: float, last: float) -> str:
     return "falls" if last < first else "grows" if last > first else "stays,"
 
 
-def _beside(last: float, minimum: float) -> str:
-    """The minimum, where the loss is not there."""
-    if last - minimum <= STAYS * max(abs(minimum), 1e-12):
-        return ", the minimum" if last - minimum >= 0 else ""
-    return f"; the minimum is {number(minimum, 3)}"
+def _beside(last: float, minimum: float, goal: Goal | None) -> str:
+    """The minimum, or that the loss is there."""
+    if goal is not None and last <= goal.loss:
+        return f", {goal.to}"
+    return f"; the minimum is {number(minimum, 3)}" if last > minimum else ""
 
 
 def _settled(trace: Trace, last: float, change: float) -> int | None:
     """The first recorded step from which on the loss is about where it ends."""
-    near = np.abs(trace.loss - last) <= STAYS * abs(change)
+    near = np.abs(trace.loss - last) <= min(STAYS * abs(change), NEAR * abs(last))
     away = np.flatnonzero(~near & np.isfinite(trace.loss))
     after = int(away[-1]) + 1 if len(away) else 0
     return int(trace.step[after]) if after < len(trace) else None

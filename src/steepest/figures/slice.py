@@ -7,9 +7,12 @@ import math
 import numpy as np
 
 from steepest.figures.figure import Axis, Figure, Frames, curve
-from steepest.figures.loss import loss_scale
+from steepest.figures.loss import shape_scale
 from steepest.records import Matrix, Vector
 from steepest.wording import count, number
+
+LEVEL = 1e-9
+"""A slope that is this small beside the steepest one is none."""
 
 
 def slice_figure(
@@ -33,7 +36,7 @@ def slice_figure(
         title=title,
         text=f"{title} {curve_in_words(weight, values, losses[frames.opens])}",
         x=Axis(weight),
-        y=Axis("loss", loss_scale(losses[np.isfinite(losses)])),
+        y=Axis("loss", shape_scale(losses[: frames.opens + 1])),
         frames=frames,
         parts={
             "weight": weight,
@@ -70,7 +73,8 @@ def slope_title(frames: Frames, index: int, minimum: float | None) -> str:
         return f"{when} the slope along {weight} is {number(slope)}."
     at = f"{weight} is {number(here, 4)}"
     best = "" if minimum is None else _best(here, minimum)
-    if slope == 0:
+    steep = np.abs(frames.gradient[: place + 1, index])
+    if abs(slope) <= LEVEL * np.max(steep, initial=0.0, where=np.isfinite(steep)):
         return f"{when} {at} and the loss is level along it{best}."
     way = "raising" if slope < 0 else "lowering"
     return f"{when} {at} and the slope {number(slope, 3)}: {way} it lowers the loss{best}."

@@ -6,7 +6,7 @@ import math
 
 from steepest.figures.contour import Plane, in_words, parts_of, weights_of
 from steepest.figures.figure import Axis, Figure, Frames, curve
-from steepest.figures.loss import loss_scale
+from steepest.figures.loss import shape_scale
 from steepest.records import Vector
 from steepest.wording import count, number, together
 
@@ -28,7 +28,7 @@ def surface_figure(
         text=f"{title} {in_words(names, plane)}",
         x=Axis(names[0]),
         y=Axis(names[1]),
-        z=Axis("loss", loss_scale(plane.loss, minimum_height)),
+        z=Axis("loss", shape_scale(plane.loss)),
         frames=frames,
         parts={
             **parts_of(frames, plane),
@@ -57,5 +57,9 @@ def _title(frames: Frames, plane: Plane, height: Vector, minimum: float | None) 
     one, other = together(first, here)
     way = "down" if here < first else "up" if here > first else "level"
     if way == "level":
-        return f"On {surface}, {done} stay at a height of {other}{best}."
-    return f"On {surface}, {done} lead {way} from {one} to {other}{best}."
+        return f"On {surface}, {done} {_verb('stay', steps)} at a height of {other}{best}."
+    return f"On {surface}, {done} {_verb('lead', steps)} {way} from {one} to {other}{best}."
+
+
+def _verb(verb: str, steps: int) -> str:
+    return f"{verb}s" if steps == 1 else verb

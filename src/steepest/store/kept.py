@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from steepest.records import Command, Trace, Vector
+from steepest.records import KeptCommand, Trace, Vector
 from steepest.store.arrays import Array
 
 
@@ -14,7 +14,7 @@ from steepest.store.arrays import Array
 class Opening:
     """What is known of a run before its first step."""
 
-    command: Command
+    command: KeptCommand
     formula: str
     weights: tuple[str, ...]
     optimizer: str

@@ -19,6 +19,7 @@ from steepest.store.identity import Process, new_id, this_process
 from steepest.store.kept import Ending, KeptData, Opening, Progress, Snapshot
 from steepest.store.records import to_bytes
 from steepest.store.writer import Writer
+from steepest.training import TrainingRecord
 from steepest.wire import encode_values
 
 POINTS_A_BLOCK: Final = 4096
@@ -181,6 +182,35 @@ class Recording:
                     *(time.time(), time.time(), descent.steps, _number(descent.final_loss)),
                     *(_number(descent.lr), descent.stopped, verdict.learning_rate),
                     *(_text(verdict.headline), self.run),
+                ),
+            )
+
+        return self._writer.put(work)
+
+    def training(self, record: TrainingRecord) -> Future[None]:
+        """Keep a training as it is known now, in place of what was kept before."""
+
+        def work(db: sqlite3.Connection) -> None:
+            body, beside = to_bytes(replace(record, run=self.run))
+            for table in ("records", "record_arrays"):
+                db.execute(f"DELETE FROM {table} WHERE run = ?", (self.run,))
+            _insert(db, "records", run=self.run, body=body)
+            for place, blob in enumerate(beside):
+                _insert(db, "record_arrays", run=self.run, place=place, body=blob)
+            verdict, ended = record.verdict, record.ended != "still running"
+            status = "interrupted" if record.ended == "an error in the loop" else "finished"
+            rates = record.trace.lr[-1:].ravel()
+            db.execute(
+                "UPDATE runs SET status = ?, ended = ?, heartbeat = ?, steps = ?, loss = ?, "
+                "lr = ?, learning_rate = ?, headline = ? WHERE id = ?",
+                (
+                    status if ended else "running",
+                    time.time() if ended else None,
+                    *(time.time(), record.steps, _number(record.losses.last)),
+                    _number(rates[0]) if len(rates) else None,
+                    None if verdict is None else verdict.learning_rate,
+                    None if verdict is None else _text(verdict.headline),
+                    self.run,
                 ),
             )
 

@@ -1,4 +1,4 @@
-"""A RunRecord as bytes: JSON, with the large arrays beside it and equal ones only once."""
+"""A record as bytes: JSON, with the large arrays beside it and equal ones only once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from steepest.errors import InputError, StoreError
 from steepest.records import RunRecord
 from steepest.store.arrays import LEVEL, pack, unpack
+from steepest.training import TrainingRecord
 from steepest.wire import decode, encode
 
 _LARGE: Final = 4096
@@ -21,7 +22,7 @@ _LARGE: Final = 4096
 _BESIDE: Final = "$beside"
 
 
-def to_bytes(record: RunRecord) -> tuple[bytes, list[bytes]]:
+def to_bytes(record: RunRecord | TrainingRecord) -> tuple[bytes, list[bytes]]:
     """The record, and its large arrays."""
     beside: dict[tuple[str, str, str], int] = {}
     blobs: list[bytes] = []
@@ -46,7 +47,7 @@ def to_bytes(record: RunRecord) -> tuple[bytes, list[bytes]]:
     return zlib.compress(text.encode("ascii"), LEVEL), blobs
 
 
-def from_bytes(body: bytes, blobs: Mapping[int, bytes]) -> RunRecord:
+def from_bytes(body: bytes, blobs: Mapping[int, bytes]) -> RunRecord | TrainingRecord:
     """The record that `to_bytes` was given. Raises StoreError where it is damaged."""
 
     def put_back(value: Any) -> Any:

@@ -30,6 +30,7 @@ from steepest.store.identity import Process
 from steepest.store.kept import KeptData, Opening, Snapshot
 from steepest.store.recording import Recording, delete
 from steepest.store.records import from_bytes
+from steepest.training import TrainingRecord
 from steepest.wire import decode_values
 from steepest.wording import escaped
 
@@ -128,8 +129,19 @@ class Store:
     def record(self, run: str) -> RunRecord:
         """The run with its trace thinned to 1,001 points; `trace` has all that were recorded.
 
-        Raises StoreError for a run that has none, because it was killed or is not done.
+        Raises StoreError for a run that has none, because it was killed or is not done, and
+        UsageError for a training that was watched.
         """
+        found = self.any_record(run)
+        if isinstance(found, TrainingRecord):
+            raise UsageError(
+                f"The run {found.run or run} is a training that was watched.",
+                instead=f"steepest runs show {found.run or run} shows it.",
+            )
+        return found
+
+    def any_record(self, run: str) -> RunRecord | TrainingRecord:
+        """The same for a run of any kind. A training has one while it goes on, too."""
         with self._reading() as db:
             row = _row(db, run)
             found = db.execute("SELECT body FROM records WHERE run = ?", (row["id"],)).fetchone()

@@ -4,6 +4,7 @@ from steepest.terminal.kept import Comparison, RunList
 from steepest.terminal.page import WIDEST, Page, console_for, plain
 from steepest.terminal.report import Report
 from steepest.terminal.sweep import SweepReport
+from steepest.terminal.training import TrainingReport
 
 __all__ = [
     "WIDEST",
@@ -12,6 +13,7 @@ __all__ = [
     "Report",
     "RunList",
     "SweepReport",
+    "TrainingReport",
     "console_for",
     "plain",
 ]

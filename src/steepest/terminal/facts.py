@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from steepest.records import Minimum, Remedy, RunRecord, Spectrum
+from steepest.records import Finding, Minimum, Remedy, RunRecord, Spectrum
 from steepest.terminal.lists import sentence, values_of
 from steepest.terminal.page import INDENT, Page, Span
 from steepest.wording import count, names, number, percent, roughly, times
@@ -86,9 +87,8 @@ def _minimum(minimum: Minimum, final_loss: float) -> str:
     return f"{text} This descent ended {number(gap)} above it." if gap > 0 else text
 
 
-def show_findings(page: Page, record: RunRecord) -> None:
+def show_findings(page: Page, findings: Sequence[Finding]) -> None:
     """Each finding with its code."""
-    findings = record.verdict.findings
     page.heading("Findings")
     if not findings:
         page.say("None of the checks found anything.", indent=2)

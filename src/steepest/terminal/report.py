@@ -50,7 +50,7 @@ def compose(page: Page, record: RunRecord, *, backward: bool = False) -> None:
         show_backward(page, record.explanation, record.problem)
     show_facts(page, record)
     show_statistics(page, record.measurements.statistics)
-    show_findings(page, record)
+    show_findings(page, record.verdict.findings)
     show_remedies(page, record)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
@@ -29,7 +30,7 @@ def figure_of(
     run: Run,
     kind: str,
     weight: str | None,
-    weights: tuple[str, str] | None,
+    weights: Sequence[str] | None,
     step: int | None,
 ) -> Figure:
     """One figure. Raises UsageError where the run has none of this kind."""
@@ -166,7 +167,7 @@ def _check(
     run: Run,
     kind: str,
     weight: str | None,
-    weights: tuple[str, str] | None,
+    weights: Sequence[str] | None,
     step: int | None,
 ) -> None:
     if kind not in KINDS:

@@ -18,10 +18,14 @@ from steepest.wire import thinned
 from steepest.wording import count, names
 
 MOST_SLICES = 12
-SLICE_NUMBERS = 15_000
+SLICE_NUMBERS = 12_000
 """Losses in all slices of a board."""
 CURVE = 121
 SIDE = 48
+FINE = 60
+"""Of the only plane."""
+COARSE = 24
+"""Where a loss costs much."""
 MOST_PAIRS = 3
 MOST_PATH = 240
 
@@ -91,7 +95,9 @@ def planes(scene: Scene, pair: tuple[int, int] | None = None) -> list[tuple[Plan
     if not wanted:
         return []
     cost = len(wanted) * max(scene.setup.moving.work, 1)
-    side = SIDE if cost * SIDE**2 <= 2e9 else 24
+    side = FINE if len(wanted) == 1 else SIDE
+    if cost * side**2 > 2e9:
+        side = COARSE
     path, path_step = _path(scene)
     best = scene.minimum
     held = best if best is not None else scene.values[scene.frames.opens]

@@ -28,8 +28,11 @@ def sweep(record: RunRecord, frames: Frames, scene: Scene | None) -> Figure | st
     if study is None:
         return record.measurements.not_measured.get("rates", "No other learning rate was run.")
     limit = record.measurements.stability_limit
+    own = study.own
+    if record.descent.stopped == "diverged":
+        own = replace(own, steps=None, diverged=True, measured=True)
     trials = {trial.lr: trial for trial in study.trials if math.isfinite(trial.lr)}
-    trials |= {trial.lr: trial for trial in (study.own, study.best) if trial is not None}
+    trials |= {trial.lr: trial for trial in (study.best, own) if trial is not None}
     if scene is not None and limit is not None and not any(t.diverged for t in trials.values()):
         trials |= {trial.lr: trial for trial in _above(scene, limit, study.goal.loss)}
     rates = judged(
@@ -40,9 +43,7 @@ def sweep(record: RunRecord, frames: Frames, scene: Scene | None) -> Figure | st
         notes.append("Some are computed from the eigenvalues of the Hessian, not run.")
     if study.goal.to != "within 1 % of the minimum":
         notes.append(f"The goal is {study.goal.to}, {number(study.goal.loss)}.")
-    return sweep_figure(
-        frames, rates, goal=study.goal, limit=limit, own=study.own, notes=tuple(notes)
-    )
+    return sweep_figure(frames, rates, goal=study.goal, limit=limit, own=own, notes=tuple(notes))
 
 
 def _above(scene: Scene, limit: float, goal: float) -> list[RateTrial]:

@@ -25,12 +25,12 @@ from steepest.table import read_table
 from steepest.wire import hardest_row, on_row
 from steepest.wording import count, escaped
 
-ROW_NUMBERS = 16_000
+ROW_NUMBERS = 8_000
 """Predictions in a figure: rows times frames."""
 MOST_ROWS = 2000
 LEAST_ROWS = 100
 CURVE_NUMBERS = 8_000
-PULL_NUMBERS = 8_000
+PULL_NUMBERS = 6_000
 MOST_PULLS = 40
 PULL_WORK = 50_000_000
 """Rows times weights times frames up to which pulls are measured."""
@@ -91,10 +91,10 @@ def _rows(scene: Scene, target: Vector, chosen: Steps, column: str | None) -> Ro
     setup = scene.setup
     label = escaped(setup.problem.target or "target", 60)
     number = setup.row_numbers[chosen]
-    if column is None:
-        x, x_label = target[chosen], label
-    elif column:
+    if column:
         x, x_label = setup.plain_columns[column][chosen], escaped(column, 60)
+    elif column is None and not _classes(scene):
+        x, x_label = target[chosen], label
     else:
         x, x_label = number.astype(np.float64), "row"
     return Rows(number, x, target[chosen], x_label, label, len(target))

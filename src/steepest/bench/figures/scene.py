@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,9 @@ REPLAYED = 4096
 
 FAR = 100.0
 """Where a descent diverges, it is shown until its loss is so many times what it was."""
+
+LEAP = 4.0
+"""A next step is in the picture where it leads at most so many times its width away."""
 
 LIGHT = 2e8
 """Elementary operations that a figure may cost before it gets fewer points."""
@@ -82,11 +85,13 @@ class Scene:
         """The lowest and the highest value of a weight in the pictures."""
         seen = self.near(self.frames.loss, self.frames.step)
         points = [self.trace.weights[self.seen, place], self.values[seen, place]]
-        # The next steps too, where the descent does not run away with them.
-        if self.run.record.descent.stopped != "diverged":
-            points.append(self.following[seen, place])
         best = self.minimum
-        return span_around(np.concatenate([*points, [] if best is None else [best[place]]]))
+        inside = np.concatenate([*points, [] if best is None else [best[place]]])
+        # The next steps too, unless the descent runs away with them.
+        low, high = span_around(inside)
+        after = self.following[seen, place]
+        near = np.abs(after - 0.5 * (low + high)) <= LEAP * (high - low)
+        return span_around(np.concatenate([inside, after[near]]))
 
     @property
     def beyond(self) -> tuple[str, ...]:
@@ -119,7 +124,6 @@ def scene_of(run: Run, also: int | None = None) -> Scene:
     found, following = _walked(walked, trace, step)
     order = telling_weights(run.record)
     shown = tuple(sorted(order[:MOST_WEIGHTS]))
-    opens = run.record.descent.final_step if also is None else also
     columns = list(shown)
     frames = Frames(
         weights=tuple(names[place] for place in columns),
@@ -128,9 +132,8 @@ def scene_of(run: Run, also: int | None = None) -> Scene:
         gradient=found.gradient[:, columns],
         loss=found.loss,
         following=following[:, columns],
-        at=int(np.flatnonzero(step == opens)[0]),
     )
-    return Scene(
+    scene = Scene(
         run=run,
         setup=setup,
         walked=walked,
@@ -142,6 +145,9 @@ def scene_of(run: Run, also: int | None = None) -> Scene:
         telling=tuple(shown.index(place) for place in order[:MOST_WEIGHTS]),
         notes=notes_of(run.record),
     )
+    seen = scene.near(frames.loss, frames.step)
+    at = np.flatnonzero(seen if also is None else step == also)[-1]
+    return replace(scene, frames=replace(frames, at=int(at)))
 
 
 def notes_of(record: RunRecord) -> tuple[str, ...]:

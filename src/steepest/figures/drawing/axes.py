@@ -12,6 +12,8 @@ from steepest.figures.figure import Axis
 from steepest.wording import number
 
 MARGIN = 0.05
+WHOLE = ("step", "row")
+"""Axes of whole numbers."""
 
 
 def label(ax: Any, x: Axis | None, y: Axis | None, palette: Palette) -> None:
@@ -24,18 +26,18 @@ def label(ax: Any, x: Axis | None, y: Axis | None, palette: Palette) -> None:
         else:
             getattr(ax, f"set_{name}scale")(axis.scale)
         getattr(ax, f"set_{name}label")(axis.label)
-        numbers(getattr(ax, f"{name}axis"), axis.scale)
+        numbers(getattr(ax, f"{name}axis"), axis.scale, whole=axis.label in WHOLE)
     ax.grid(True, color=palette.hairline, linewidth=0.5, alpha=0.6)
     ax.tick_params(length=0, which="both")
 
 
-def numbers(axis: Any, scale: str) -> None:
+def numbers(axis: Any, scale: str, *, whole: bool = False) -> None:
     """Write the numbers of an axis in full where they are short, else as powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: said(value)))
     if scale == "linear":
-        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=whole))
     else:
         if scale == "log":
             axis.set_major_locator(LogLocator(base=10, numticks=7))
@@ -96,15 +98,8 @@ def cross(ax: Any, x: float, y: float, palette: Palette) -> None:
     ax.plot([x], [y], "+", markersize=8, markeredgewidth=1.4, color=palette.ink, zorder=5)
 
 
-def nothing(ax: Any, palette: Palette) -> None:
+def nothing(ax: Any, palette: Palette, why: str = "There are no finite numbers to draw.") -> None:
     """Say that there is nothing to draw."""
     ax.set_axis_off()
-    ax.text(
-        0.5,
-        0.5,
-        "no finite numbers",
-        ha="center",
-        va="center",
-        color=palette.muted,
-        transform=ax.transAxes,
-    )
+    place = {"ha": "center", "va": "center", "transform": ax.transAxes}
+    ax.text(0.5, 0.5, why, color=palette.muted, **place)

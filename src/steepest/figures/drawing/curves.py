@@ -52,6 +52,7 @@ def draw_loss(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
     if low is not None and (low > 0 or not log):
         _level(ax, low, f"minimum {number(low, 4)}", palette)
     mark(ax, float(frames.step[frame]), float(frames.loss[frame]), palette)
+    _lost(ax, step[~np.isfinite(loss)], palette)
     forecast = parts["forecast"]
     if forecast is not None and forecast["step"] > last:
         ax.text(
@@ -66,6 +67,31 @@ def draw_loss(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
         )
     if held_out is not None:
         ax.legend(labelcolor=palette.ink)
+
+
+def _lost(ax: Any, steps: Any, palette: Palette) -> None:
+    """Where the loss is not a finite number, a cross at the top."""
+    if len(steps):
+        top = ax.get_xaxis_transform()
+        ax.plot(
+            steps,
+            np.full(len(steps), 0.97),
+            "x",
+            color=palette.warm,
+            markersize=5,
+            transform=top,
+            clip_on=False,
+        )
+        ax.text(
+            steps[0],
+            0.92,
+            "not finite",
+            color=palette.warm,
+            fontsize=8,
+            ha="center",
+            va="top",
+            transform=top,
+        )
 
 
 def _level(ax: Any, height: float, text: str, palette: Palette) -> None:
@@ -93,8 +119,10 @@ def draw_curve(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
     after, after_height = float(parts["next"][frame]), float(parts["next_loss"][frame])
     inside = values[0] <= here <= values[-1]
     found = span(curve, [height] if inside else [], positive=figure.y.scale == "log")
-    if found is None:
-        nothing(ax, palette)
+    if found is None or not inside:
+        nothing(
+            ax, palette, f"Here {figure.x.label} is {number(here, 4)}, outside of this picture."
+        )
         return
     label(ax, figure.x, figure.y, palette)
     colour = palette.weight(parts.get("index", 0))
@@ -116,14 +144,13 @@ def draw_curve(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
     limits = reach(*found, figure.y.scale)
     ax.set_ylim(*limits)
     ax.set_xlim(values[0], values[-1])
-    if math.isfinite(slope) and math.isfinite(height) and inside:
+    if math.isfinite(slope) and math.isfinite(height):
         # Beyond the picture a straight line is no number to draw.
         wide = 0.18 * (values[-1] - values[0])
         line = np.linspace(here - wide, here + wide, 61)
         tangent = height + slope * (line - here)
         seen = (tangent >= limits[0]) & (tangent <= limits[1])
         ax.plot(line[seen], tangent[seen], color=palette.ink, linewidth=1.0)
-    if inside:
-        if after != here:
-            mark(ax, after, after_height, palette, hollow=True)
-        mark(ax, here, height, palette)
+    if after != here:
+        mark(ax, after, after_height, palette, hollow=True)
+    mark(ax, here, height, palette)

@@ -30,18 +30,20 @@ def draw_fit(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
             nothing(ax, palette)
             return
         low, high = span(predicted, y) or found
-        ax.plot([low, high], [low, high], color=palette.muted, linewidth=0.9, dashes=(5, 3))
-        ax.scatter(predicted, y, s=size, color=palette.ink, linewidths=0, alpha=0.85)
-        ax.set_ylim(*reach(*(span(y) or (low, high)), "linear"))
-        ax.annotate(
-            "prediction = target",
-            (high, high),
-            xytext=(-4, -10),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
+        few = len(np.unique(y)) <= 2
+        ax.plot(
+            [low, high],
+            [low, high],
             color=palette.muted,
+            linewidth=0.9,
+            dashes=(5, 3),
+            label="prediction = target",
         )
+        ax.scatter(
+            predicted, y, s=size, color=palette.ink, linewidths=0, alpha=0.5 if few else 0.85
+        )
+        ax.set_ylim(*reach(*(span(y) or (low, high)), "linear"))
+        ax.legend(labelcolor=palette.ink)
         return
     x, line = np.asarray(parts["data_x"]), np.asarray(parts["curve_x"])
     curves = np.asarray(parts["curve_y"])
@@ -132,7 +134,7 @@ def draw_pulls(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
         if others:
             ax.bar([len(rows) + 0.4], [rest[index]], width=0.72, color=palette.muted, linewidth=0)
         ax.axhline(0.0, color=palette.muted, linewidth=0.7)
-        total = float(np.sum(bars) + rest[index])
+        total = _partial(figure, frame, index, float(np.sum(bars) + rest[index]), bars)
         ax.set_title(
             f"{name}: partial {number(total, 4)}",
             loc="left",
@@ -152,3 +154,9 @@ def draw_pulls(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
     ticks = [*place[::every], *([len(rows) + 0.4] if others else [])]
     panels[-1].set_xticks(ticks, [*rows[::every], *(["others"] if others else [])])
     panels[-1].set_xlabel("row")
+
+
+def _partial(figure: Figure, frame: int, index: int, total: float, bars: Any) -> float:
+    """The sum of a weight's pulls: the partial itself, unless that is one of a batch of rows."""
+    exact = float(figure.frames.gradient[frame, index])
+    return exact if abs(exact - total) <= 1e-3 * float(np.sum(np.abs(bars))) else total

@@ -115,15 +115,15 @@ def draw_surface(part: Any, figure: Figure, frame: int, palette: Palette) -> Non
         linewidth=0.2,
         edgecolor=palette.paper,
         alpha=0.85,
-        rcount=24,
-        ccount=24,
+        rcount=20,
+        ccount=20,
         antialiased=True,
     )
     walked = np.asarray(parts["path_step"]) <= int(figure.frames.step[frame])
     path = np.asarray(parts["path_x"]), np.asarray(parts["path_y"]), up(parts["path_height"])
     ax.plot(*(axis[walked] for axis in path), color=palette.warm, linewidth=1.8, zorder=8)
     here = (*map(float, parts["here"][frame]), float(up(parts["height"][frame])))
-    if all(map(math.isfinite, here)):
+    if all(map(math.isfinite, here)) and _inside(here[0], x) and _inside(here[1], y):
         ax.plot(
             *([value] for value in here),
             "o",
@@ -143,6 +143,10 @@ def draw_surface(part: Any, figure: Figure, frame: int, palette: Palette) -> Non
             zorder=9,
         )
     _frame(ax, figure, log, palette)
+
+
+def _inside(value: float, axis: Any) -> bool:
+    return bool(np.min(axis) <= value <= np.max(axis))
 
 
 def _frame(ax: Any, figure: Figure, log: bool, palette: Palette) -> None:

@@ -12,6 +12,9 @@ from steepest.figures.drawing.theme import Palette
 from steepest.figures.figure import Figure
 from steepest.wording import number
 
+DECADES = 100.0
+"""The axis of the steps covers a factor of this at least."""
+
 
 def draw_sweep(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
     """The zones as tinted bands, a dot for each learning rate, the run's own as a ball."""
@@ -26,6 +29,9 @@ def draw_sweep(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
     ax.set_xlim(*reach(float(lr[0]), float(lr[-1]), "log"))
     found = span(steps, positive=figure.y.scale == "log") or (1.0, 10.0)
     low, high = reach(*found, figure.y.scale)
+    if figure.y.scale == "log" and high < DECADES * low:
+        middle = math.sqrt(low * high)
+        low, high = middle / math.sqrt(DECADES), middle * math.sqrt(DECADES)
     top = high * (high / low) ** 0.16 if figure.y.scale == "log" else high * 1.2
     ax.set_ylim(low, top)
     _zones(ax, parts["zones"], palette)
@@ -71,11 +77,12 @@ def draw_sweep(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
         ax.annotate(
             "this run",
             (here["lr"], at),
-            xytext=(0, 8),
+            xytext=(0, 8 if here["steps"] is not None else -16),
             textcoords="offset points",
             ha="center",
             fontsize=8,
             color=palette.warm,
+            bbox={"boxstyle": "square,pad=0.1", "fc": palette.paper, "ec": "none", "alpha": 0.7},
         )
     if lost.any():
         ax.legend(loc="lower left", labelcolor=palette.muted, handletextpad=0.2)
@@ -155,5 +162,9 @@ def draw_spectrum(part: Any, figure: Figure, frame: int, palette: Palette) -> No
         )
     ax.set_ylim(-0.6, len(values) - 0.3)
     names = figure.frames.weights
-    ax.set_yticks(place if few else [], [f"mostly {names[w]}" for w in leading] if few else [])
+    ax.set_yticks(place if few else [], [_along(names, w) for w in leading] if few else [])
     ax.spines["left"].set_visible(False)
+
+
+def _along(names: tuple[str, ...], weight: int) -> str:
+    return f"mostly {names[weight]}" if len(names) > 1 else names[weight]

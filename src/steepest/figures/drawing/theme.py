@@ -1,4 +1,4 @@
-"""Colours and settings of a drawing, light and dark, as the figure kit has them."""
+"""Colours and settings of a drawing, light and dark: those of the figure kit."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from steepest.figures.figure import Theme
-
-WEIGHTS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-"""Of Okabe and Ito, told apart whatever colours one sees; a weight has one everywhere."""
 
 
 @dataclass(frozen=True)
@@ -23,43 +20,43 @@ class Palette:
     warm: str
     """The descent: its path, where it stands, its model."""
     zones: dict[str, str]
-    weights: tuple[str, ...] = WEIGHTS
+    weights: tuple[str, ...]
+    """In the order of Okabe and Ito, told apart whatever colours one sees. Their vermillion is the
+    descent's, and the yellow comes last."""
 
     def weight(self, index: int) -> str:
-        """The colour of a weight."""
+        """The colour that a weight has everywhere."""
         return self.weights[index % len(self.weights)]
 
 
 PALETTES: Final[dict[Theme, Palette]] = {
     "light": Palette(
         paper="#ffffff",
-        ink="#1f2328",
-        muted="#656d76",
-        hairline="#d0d7de",
-        warm="#c2410c",
+        ink="#1b1d20",
+        muted="#5b6067",
+        hairline="#d5d8dc",
+        warm="#d55e00",
         zones={
             "too small": "#eef2f6",
             "just right": "#e3f1e8",
             "too large": "#fbe9e3",
             "not measured": "#ffffff",
         },
-        # On white the yellow of the palette can hardly be seen.
-        weights=(*WEIGHTS[:6], "#8f8400"),
+        weights=("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#cc79a7", "#b5a900", "#7a7f86"),
     ),
     "dark": Palette(
-        paper="#15181c",
-        ink="#e6e8eb",
-        muted="#9aa3ad",
-        hairline="#343a42",
-        warm="#fb8c5a",
+        paper="#16181b",
+        ink="#e7e7e3",
+        muted="#a2a7ae",
+        hairline="#3b4046",
+        warm="#ff8b3d",
         zones={
             "too small": "#1d242b",
             "just right": "#1b2c23",
             "too large": "#33211b",
-            "not measured": "#15181c",
+            "not measured": "#16181b",
         },
-        # On black its blue.
-        weights=("#4aa3df", *WEIGHTS[1:]),
+        weights=("#e69f00", "#56b4e9", "#009e73", "#4a9fd8", "#cc79a7", "#f0e442", "#b9bec5"),
     ),
 }
 

@@ -51,5 +51,8 @@ def _counted(tensor: torch.Tensor) -> tuple[Any, Any] | None:
     values = values[np.isfinite(values)]
     if not len(values):
         return None
+    low, high = float(values.min()), float(values.max())
+    if not high - low > 1e-9 * max(abs(low), abs(high)):
+        return np.array([low, high]), np.array([len(values)])
     counts, edges = np.histogram(values, bins=BINS)
     return edges, counts.astype(np.int64)

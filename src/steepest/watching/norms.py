@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from steepest.records import Mask, Matrix, Vector
-from steepest.watch.tensors import LEAST, SAMPLE
+from steepest.watching.tensors import LEAST, SAMPLE
 
 COLUMNS: Final = 5
 """Numbers a tensor: the norms of its weights and its gradient; then, of the entries that stand for

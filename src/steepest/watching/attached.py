@@ -17,13 +17,13 @@ from torch import nn
 
 from steepest.records import Vector
 from steepest.training import Ended, Probe, ResetFacts, TrainingRecord, TrainingTrace, Validation
-from steepest.watch.activations import Activations
-from steepest.watch.histograms import Histograms
-from steepest.watch.inputs import Hook, Inputs
-from steepest.watch.probe import Closure, Prober
-from steepest.watch.recorder import Recorder, Rows
-from steepest.watch.side import Side
-from steepest.watch.tensors import Watched, find
+from steepest.watching.activations import Activations
+from steepest.watching.histograms import Histograms
+from steepest.watching.inputs import Hook, Inputs
+from steepest.watching.probe import Closure, Prober
+from steepest.watching.recorder import Recorder, Rows
+from steepest.watching.side import Side
+from steepest.watching.tensors import Watched, find
 
 PROBE_EVERY: Final = 64
 """Steps from one probe to the next, unless asked otherwise."""

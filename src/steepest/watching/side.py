@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from steepest.records import Steps, Vector
-from steepest.watch.norms import Measured, Norms
-from steepest.watch.resets import Resets
+from steepest.watching.norms import Measured, Norms
+from steepest.watching.resets import Resets
 
 ROWS: Final = 64
 """Steps between two readings. Reading waits for the device, so it is done seldom."""

@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from steepest.stability import stability_factor
 from steepest.training import Group, Probe
-from steepest.watch.undisturbed import undisturbed
+from steepest.watching.undisturbed import undisturbed
 
 Closure = Callable[[], torch.Tensor]
 
@@ -169,7 +169,8 @@ class Prober:
             with torch.no_grad():
                 for tensor, old in zip(self._tensors, kept, strict=True):
                     tensor.copy_(old)
-        return (found[0] - found[1]) / (2 * by)
+        product: torch.Tensor = (found[0] - found[1]) / (2 * by)
+        return product
 
     def _preconditioner(self) -> torch.Tensor | None:
         """P to the power -1/2 of an adaptive optimizer, where it has taken steps."""
@@ -208,10 +209,12 @@ def _root(state: Any, group: dict[str, Any]) -> torch.Tensor | None:
     epsilon = group.get("eps", 0.0)
     if "exp_avg_sq" in state:
         done = float(state["step"])
-        mean: torch.Tensor = state["exp_avg_sq"] / (1 - group["betas"][1] ** done)
-        return torch.sqrt(mean) + epsilon
+        mean = state["exp_avg_sq"] / (1 - group["betas"][1] ** done)
+        divisor: torch.Tensor = torch.sqrt(mean) + epsilon
+        return divisor
     if "square_avg" in state:
-        return torch.sqrt(state["square_avg"]) + epsilon
+        divisor = torch.sqrt(state["square_avg"]) + epsilon
+        return divisor
     return None
 
 

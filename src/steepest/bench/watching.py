@@ -1,0 +1,224 @@
+"""Watching a PyTorch training: recorded, judged and kept while it goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+
+from steepest.bench.run import Place
+from steepest.bench.saving import store_at
+from steepest.bench.training_run import TrainingRun
+from steepest.checks.training import judge_training
+from steepest.errors import SteepestError, UsageError
+from steepest.records import Finding, Verdict
+from steepest.store import Opening, Recording, Store
+from steepest.training import TrainingRecord
+from steepest.watching import Attached, Optimizer, Watched
+
+KEEP_SECONDS: Final = 5.0
+"""Between two times that the training is judged and kept, at least."""
+
+WRITING_SHARE: Final = 0.01
+"""Of the time that judging and keeping may take."""
+
+Alarm = Callable[[Finding], None]
+
+
+class Watch(Attached):
+    """The recorder attached to a training loop. Made by `steepest.watch`.
+
+    As a context manager it closes itself; else call `close`. It never raises into the loop: what
+    it could not record is counted, and said once by the logger "steepest".
+    """
+
+    def __init__(
+        self,
+        watched: Watched,
+        optimizers: Sequence[Optimizer],
+        *,
+        name: str | None,
+        every: int,
+        probe_every: int,
+        store: Store | None,
+        on_alarm: Alarm | None,
+    ):
+        super().__init__(watched, optimizers, every=every, probe_every=probe_every)
+        self._name = name
+        self._store = store
+        self._on_alarm = on_alarm
+        self._alarmed: set[str] = set()
+        self._recording: Recording | None = None
+        self._writing: Future[None] | None = None
+        self._next = time.monotonic() + KEEP_SECONDS
+        self._final: TrainingRecord | None = None
+
+    def close(self) -> None:
+        """Take the hooks away, judge, and keep what was recorded. Only the first call does it."""
+        self._end("closed")
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end("closed" if kind is None else "an error in the loop")
+
+    @property
+    def run(self) -> TrainingRun:
+        """What is known so far; after `close`, what was kept."""
+        return TrainingRun(self._final or self._judged())
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict so far."""
+        return self.run.verdict
+
+    def on_rows(self, rows: object) -> None:
+        """Judge and keep, where it is time to."""
+        if time.monotonic() < self._next or (self._writing and not self._writing.done()):
+            return
+        began = time.monotonic()
+        self._keep(self._judged())
+        took = time.monotonic() - began
+        self._next = time.monotonic() + max(KEEP_SECONDS, took / WRITING_SHARE)
+
+    def _judged(self) -> TrainingRecord:
+        record = self.record(version("steepest"))
+        record = replace(
+            record, name=self._name, run=None if self._recording is None else self._recording.run
+        )
+        record = replace(record, verdict=judge_training(record))
+        self._alarm(record)
+        return record
+
+    def _alarm(self, record: TrainingRecord) -> None:
+        """Tell of each error once, when it is first found."""
+        if self._on_alarm is None or record.verdict is None:
+            return
+        for finding in record.verdict.findings:
+            if finding.severity == "error" and finding.code not in self._alarmed:
+                self._alarmed.add(finding.code)
+                try:
+                    self._on_alarm(finding)
+                except Exception as error:
+                    self.drop("an alarm", error)
+
+    def _end(self, how: Any) -> None:
+        if self._final is not None:
+            return
+        self.detach(how)
+        record = self._judged()
+        self._keep(record, last=True)
+        self._final = replace(
+            record,
+            run=None if self._recording is None else self._recording.run,
+            dropped=dict(self._dropped),
+        )
+
+    def _keep(self, record: TrainingRecord, *, last: bool = False) -> None:
+        """Write to the store what is known; a store that fails costs nothing but what it keeps."""
+        if self._store is None or (last and not record.steps):
+            return
+        try:
+            if self._recording is None:
+                self._recording = self._store.begin(_opening(record))
+            if self._writing is not None:
+                self._said(self._writing)
+            self._writing = self._recording.training(record)
+            if last:
+                self._recording.close()
+                self._said(self._writing)
+        except (SteepestError, OSError) as error:
+            self.drop("the run in the store", error)
+            self._store = None if self._recording is None else self._store
+
+    def _said(self, writing: Future[None]) -> None:
+        error = writing.exception()
+        if error is not None:
+            self.drop("the run in the store", error)
+
+
+def watch(
+    model_or_parameters: Watched,
+    optimizer: Optimizer | Sequence[Optimizer] | None = None,
+    *,
+    name: str | None = None,
+    every: int = 1,
+    probe_every: int | None = None,
+    store: Place | bool = None,
+    on_alarm: Alarm | None = None,
+) -> Watch:
+    """Attach to a PyTorch training loop, which stays as it is.
+
+    Args:
+        model_or_parameters: A model, or the tensors that are learned (a list, or a mapping from
+            their names).
+        optimizer: Its optimizer or a list of them; None for a loop that moves the tensors by
+            itself, and says so by `watch.step(loss)` at the end of each step.
+        name: What to call the run.
+        every: Record every so many steps.
+        probe_every: Steps between two probes, where `watch.probe(closure)` is called; 64.
+        store: Where to keep the run: a path, None for the default store, False for nowhere.
+        on_alarm: Called with a Finding of severity "error", once for each code, when it is found.
+
+    Returns:
+        A Watch: call `.loss(loss)`, `.validation(loss)`, `.probe(closure)` in the loop, then
+        `.close()` (or use it in a `with` statement); `.run` and `.verdict` say what was found.
+
+    Raises UsageError for what cannot be watched; after that it raises nothing.
+    """
+    if optimizer is None:
+        optimizers: list[Optimizer] = []
+    elif isinstance(optimizer, Sequence):
+        optimizers = list(optimizer)
+    else:
+        optimizers = [optimizer]
+    for given in optimizers:
+        if not isinstance(given, Optimizer):
+            raise UsageError(
+                "This is no optimizer of PyTorch.",
+                given=type(given).__name__,
+                instead="steepest.watch(model, torch.optim.SGD(model.parameters(), lr=0.1))",
+            )
+    counts: tuple[tuple[str, Any], ...] = (("every", every), ("probe_every", probe_every))
+    for option, value in counts:
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise UsageError(
+                f"{option} must be a whole number of steps, 1 or more.", given=repr(value)[:40]
+            )
+    if store is True:
+        store = None
+    return Watch(
+        model_or_parameters,
+        optimizers,
+        name=name,
+        every=every,
+        probe_every=64 if probe_every is None else probe_every,
+        store=None if store is False else store_at(store),
+        on_alarm=on_alarm,
+    )
+
+
+def _opening(record: TrainingRecord) -> Opening:
+    kinds = dict.fromkeys(group.optimizer for group in record.groups)
+    return Opening(
+        command="watch",
+        formula=record.model or "tensors",
+        weights=tuple(tensor.name for tensor in record.tensors),
+        optimizer=", ".join(kinds) or "none",
+        step_limit=0,
+        options={"every": record.every},
+        versions={"steepest": record.version, **record.versions, "numpy": np.__version__},
+        name=record.name,
+    )

@@ -1,0 +1,102 @@
+"""The JSON document of a training."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+
+from steepest.records import Steps
+from steepest.training import Probe, TrainingRecord
+from steepest.wire import MOST_POINTS, plain
+
+MOST_SAMPLES: Final = 200
+"""Of activations, the latest."""
+
+
+def training_document(record: TrainingRecord) -> dict[str, Any]:
+    """The document: only dicts, lists, strings, finite numbers, booleans and None are in it.
+
+    What was not measured is None, and `not_measured` says why. The trace has at most MOST_POINTS
+    points, evenly spaced.
+    """
+    verdict, losses = record.verdict, record.losses
+    found: dict[str, Any] = plain(
+        {
+            "steepest": record.version,
+            "command": "watch",
+            "run": record.run,
+            "name": record.name,
+            "model": record.model,
+            "steps": record.steps,
+            "every": record.every,
+            "ended": record.ended,
+            "rank": record.rank,
+            "groups": [asdict(group) for group in record.groups],
+            "tensors": [_tensor(record, place) for place in range(len(record.tensors))],
+            "trace": _trace(record),
+            "losses": asdict(losses) if losses.count else None,
+            "validations": [asdict(found) for found in record.validations],
+            "inputs": asdict(record.inputs),
+            "resets": asdict(record.resets),
+            "noise": record.noise,
+            "activations": [asdict(found) for found in record.activations[-MOST_SAMPLES:]],
+            "probes": [_probe(probe) for probe in record.probes],
+            "verdict": None
+            if verdict is None
+            else {
+                "learning_rate": verdict.learning_rate,
+                "headline": verdict.headline,
+                "findings": [asdict(finding) for finding in verdict.findings],
+            },
+            "dropped": dict(record.dropped),
+            "not_measured": dict(record.not_measured),
+            "seconds": record.seconds,
+            "cost": record.cost,
+            "versions": dict(record.versions),
+        }
+    )
+    return found
+
+
+def _tensor(record: TrainingRecord, place: int) -> dict[str, Any]:
+    tensor = record.tensors[place]
+    return {**asdict(tensor), "size": tensor.size, **asdict(record.facts[place])}
+
+
+def _trace(record: TrainingRecord) -> dict[str, Any]:
+    trace = record.trace
+    kept = _thinned(len(trace))
+    names = [tensor.name for tensor in record.tensors]
+
+    def by_tensor(values: Any) -> dict[str, Any]:
+        return {name: values[kept, place] for place, name in enumerate(names)}
+
+    return {
+        "step": trace.step[kept],
+        "loss": trace.loss[kept],
+        "lr": [trace.lr[kept, group] for group in range(trace.lr.shape[1])],
+        "weight": by_tensor(trace.weight),
+        "gradient": by_tensor(trace.gradient),
+        "update": by_tensor(trace.update),
+        "turn": by_tensor(trace.turn),
+        "overall_turn": trace.overall_turn[kept],
+        "seconds": trace.seconds[kept],
+        "cost": trace.cost[kept],
+    }
+
+
+def _thinned(points: int) -> Steps:
+    if points <= MOST_POINTS:
+        return np.arange(points)
+    return np.unique(np.linspace(0, points - 1, MOST_POINTS).round().astype(np.int64))
+
+
+def _probe(probe: Probe) -> dict[str, Any]:
+    return {
+        **asdict(probe),
+        "losses": None
+        if not probe.losses
+        else dict(zip((f"{factor:g}" for factor in probe.factors), probe.losses, strict=True)),
+    }

@@ -1,0 +1,135 @@
+"""Whether the gradients are reset between steps: seen when a backward pass arrives at a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.utils.hooks import unserializable_hook
+
+from steepest.training import ResetFacts
+
+Guard = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+class Resets:
+    """Looks at one tensor of an optimizer, whose gradient stands for the others.
+
+    A gradient that was there when the first backward pass after a step arrived, and to which this
+    one was only added, was not reset. One that had arrived, and is gone or all zeros when the
+    optimizer comes, was reset too soon.
+
+    Attributes:
+        paused: backward passes do not count while it is true: they are those of a probe.
+    """
+
+    def __init__(self, tensors: Sequence[torch.Tensor], guard: Guard):
+        self.paused = False
+        self._seen: dict[int, torch.Tensor] = {}
+        """The tensors at which a backward pass arrived; the smallest of them is chosen."""
+        self._chosen: torch.Tensor | None = None
+        self._handles: dict[int, Any] = {}
+        for tensor in tensors:
+            if tensor.requires_grad and tensor.numel():
+                self._handles[id(tensor)] = _hook(tensor, guard(self._arrives))
+        self._arrived = False
+        self._brought = False
+        """Whether what arrived is known to be more than zeros."""
+        self._left: tuple[torch.Tensor, int] | None = None
+        """The gradient with which the last step ended, or the last pass will, and its version."""
+        self._carried = False
+        """Whether the gradient of the step before is in the one that is there."""
+        self._steps = 0
+        self._not_reset: list[int] = [0]
+        self._emptied: list[int] = [0]
+
+    def moves(self, step: int) -> None:
+        """The optimizer is about to move, or has done so with the gradient that is still there."""
+        if self._chosen is None or not self._arrived:
+            return
+        gradient = self._chosen.grad
+        if gradient is None or (
+            self._brought and _is_cheap(gradient) and not bool(gradient.any())
+        ):
+            _note(self._emptied, step)
+
+    def moved(self, step: int) -> None:
+        """It has moved."""
+        if self._chosen is None and self._seen:
+            self._choose()
+        if self._arrived:
+            self._steps += 1
+            if self._carried:
+                _note(self._not_reset, step)
+        gradient = None if self._chosen is None else self._chosen.grad
+        self._arrived = self._carried = self._brought = False
+        self._left = None if gradient is None else (gradient, gradient._version)
+
+    def facts(self) -> ResetFacts:
+        """What was seen."""
+        return ResetFacts(
+            steps=self._steps,
+            not_reset=self._not_reset[0],
+            first_not_reset=self._not_reset[1] if self._not_reset[0] else None,
+            emptied=self._emptied[0],
+            first_emptied=self._emptied[1] if self._emptied[0] else None,
+        )
+
+    def close(self) -> None:
+        """Take the hooks away."""
+        for handle in self._handles.values():
+            handle.remove()
+        self._handles.clear()
+
+    def _choose(self) -> None:
+        dense = [t for t in self._seen.values() if t.grad is None or not t.grad.is_sparse]
+        if not dense:
+            return
+        self._chosen = min(dense, key=torch.numel)
+        for known in [known for known in self._handles if known != id(self._chosen)]:
+            self._handles.pop(known).remove()
+        self._seen.clear()
+
+    def _arrives(self, tensor: torch.Tensor, arriving: torch.Tensor) -> None:
+        """A backward pass brings a gradient, which will be added to what is there."""
+        if self.paused:
+            return
+        if self._chosen is None:
+            self._seen[id(tensor)] = tensor
+            return
+        there, left = tensor.grad, self._left
+        # A reset in place makes a new version, unless it went by way of `.data`.
+        same = (
+            there is not None
+            and left is not None
+            and there is left[0]
+            and there._version == left[1]
+        )
+        if self._arrived:
+            self._carried = self._carried and same
+        else:
+            self._arrived = True
+            self._carried = same and there is not None and bool(there.any())
+            self._brought = _is_cheap(arriving) and bool(arriving.any())
+        if self._carried and there is not None:
+            self._left = there, there._version + 1
+
+
+def _hook(tensor: torch.Tensor, arrives: Callable[..., None]) -> Any:
+    @unserializable_hook  # type: ignore[no-untyped-call, untyped-decorator]
+    def call(arriving: torch.Tensor) -> None:
+        arrives(tensor, arriving)
+
+    return tensor.register_hook(call)  # type: ignore[no-untyped-call]
+
+
+def _note(seen: list[int], step: int) -> None:
+    if not seen[0]:
+        seen.append(step)
+    seen[0] += 1
+
+
+def _is_cheap(tensor: torch.Tensor) -> bool:
+    """Whether its values can be looked at without waiting for a device."""
+    return tensor.device.type == "cpu" and not tensor.is_sparse
