@@ -11,11 +11,14 @@ PACKAGE := $(INSTALL) --build-constraint constraints.txt --editable
 SOURCES := $(wildcard src tests benchmarks docs)
 
 # Modules that write files which are committed. Each takes --check, and then only compares.
-GENERATORS := $(wildcard docs/generate.py tests/generated.py)
+GENERATORS := $(wildcard docs/generate.py docs/pictures.py tests/generated.py)
+
+# What is installed for the figure kit, where there is npm.
+NODE := $(if $(shell command -v npm),frontend/node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test bench check clean
+.PHONY: help run test bench check clean browser
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -25,13 +28,13 @@ run: $(VENV)/.core ## fit the bundled example and explain the result
 	$(BIN)/steepest fit examples/speed.csv "speed ~ a*time**2 + b*time + c" \
 		--start a=0.0121,b=-0.6397,c=0.6416 --lr 1e-5 --steps 10 $(ARGS)
 
-test: $(VENV)/.dev ## run every test
+test: $(VENV)/.dev $(NODE) browser ## run every test
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-bench: $(VENV)/.bench ## run the side-by-side benchmarks
+bench: $(VENV)/.bench $(NODE) browser ## run the side-by-side benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-check: $(VENV)/.dev ## lint, format, types, layers, generated files
+check: $(VENV)/.dev $(NODE) ## lint, format, types, layers, generated files
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/ruff format --check --quiet $(SOURCES)
 	@$(BIN)/mypy $(SOURCES)
@@ -39,9 +42,11 @@ check: $(VENV)/.dev ## lint, format, types, layers, generated files
 	@for module in $(subst /,.,$(basename $(GENERATORS))); do \
 		$(BIN)/python -m $$module --check || exit 1; \
 	done
+	@$(if $(NODE),npm run --silent check --prefix frontend,\
+		echo "There is no npm here: the figure kit's bundle is not checked.")
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) frontend/node_modules build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
 
 # Each stamp stands for an environment in which that much is installed, at the pinned versions.
@@ -65,4 +70,17 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
 
 $(VENV)/.bench: $(VENV)/.dev
 	@$(PACKAGE) '.[bench]'
+	@touch $@
+
+# The figures are tested in a browser. Without one those tests are skipped, and say why.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& echo "Installing Chromium, for the tests of the figures." \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq \
+			--no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	} || echo "There is no Chromium here, and it cannot be installed: figures are not tested."
+
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json
+	@npm ci --silent --ignore-scripts --prefix frontend
 	@touch $@

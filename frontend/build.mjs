@@ -6,10 +6,12 @@ import { build } from "esbuild";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const into = here("../src/steepest/static/");
 
-const { outputFiles } = await build({
-  entryPoints: { steepest: here("src/index.ts"), "steepest-style": here("src/steepest.css") },
+const { outputFiles, metafile } = await build({
+  entryPoints: { steepest: here("src/index.ts"), style: here("src/steepest.css") },
+  absWorkingDir: here("."),
   outdir: into,
   write: false,
+  metafile: true,
   bundle: true,
   minify: true,
   format: "iife",
@@ -17,17 +19,32 @@ const { outputFiles } = await build({
   target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   charset: "utf8",
   legalComments: "none",
+  banner: { js: "/* Steepest, MIT. With modules of D3, Copyright Mike Bostock, ISC. */" },
 });
 
+// Whose code is in the bundle, and on what terms.
+const packages = new Set(
+  Object.keys(metafile.inputs).flatMap((path) => path.match(/node_modules\/([^/]+)/)?.[1] ?? []),
+);
+const terms = await Promise.all(
+  [...packages].sort().map(async (name) => {
+    const text = await readFile(here(`node_modules/${name}/LICENSE`), "utf8");
+    return `${name}\n\n${text.trim()}\n`;
+  }),
+);
+const files = [
+  ...outputFiles.map(({ path, contents }) => [path.replace("style.css", "steepest.css"), contents]),
+  [`${into}licenses.txt`, Buffer.from(terms.join("\n\n"))],
+];
+
 let stale = 0;
-for (const file of outputFiles) {
-  const path = file.path.replace("steepest-style.css", "steepest.css");
+for (const [path, contents] of files) {
   if (!process.argv.includes("--check")) {
-    await writeFile(path, file.contents);
+    await writeFile(path, contents);
     continue;
   }
   const committed = await readFile(path).catch(() => Buffer.alloc(0));
-  if (Buffer.compare(committed, file.contents) !== 0) {
+  if (Buffer.compare(committed, contents) !== 0) {
     console.error(`${path} is not what the sources give. Build it: npm run build --prefix frontend`);
     stale = 1;
   }

@@ -16,7 +16,8 @@ from benchmarks.problem import LR, Walked, columns, demand_same, start
 from benchmarks.registry import QUICK, RATIO, REGISTRY, Benchmark, DifferentWorkError, Samples
 
 # `make bench` has the rest: the same bound with other threads, and what takes longer to show.
-LEFT_OUT = re.compile(r"-threads$|^memory-formula$")
+# Those in a browser stand with its tests.
+LEFT_OUT = re.compile(r"-threads$|^memory-formula$|^scrub")
 ROOM = 1.5
 BOUNDED = [
     name

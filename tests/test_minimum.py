@@ -270,3 +270,39 @@ def test_starts_stay_inside_the_bounds_and_repeat() -> None:
 def test_the_lower_of_two_points(known: float | None, wanted: float) -> None:
     before = None if known is None else Minimum(loss=known, weights={"a": 0.0}, found_by="x")
     assert lower_of(before, 2.0, {"a": 1.0}, "y").loss == wanted
+
+
+def held_decay(seed: int) -> dict[str, Vector]:
+    draw = np.random.default_rng(seed)
+    x = np.sort(draw.uniform(0, 2, 20))
+    return {"x": x, "y": draw.normal(size=20) + 2 * np.exp(-draw.uniform(0.1, 3) * x)}
+
+
+def best_held_decay(x: Vector, y: Vector) -> tuple[float, float]:
+    """Loss and b of the best b + c*exp(-k*x) with b >= 0, k between -50 and 1000: by every k."""
+    best = (np.inf, np.nan)
+    for k in np.concatenate([-np.geomspace(1e-3, 50, 800), np.geomspace(1e-3, 1e3, 1500)]):
+        decay = np.exp(-k * x)
+        size = np.max(decay)
+        design = np.stack([np.ones(len(x)), decay / size], axis=1)
+        b, c = np.linalg.lstsq(design, y)[0]
+        if b < 0:
+            b, c = 0.0, (design[:, 1] @ y) / (design[:, 1] @ design[:, 1])
+        best = min(best, (float(np.mean((b + c * design[:, 1] - y) ** 2)), float(b)))
+    return best
+
+
+HELD = ((3, False), (8, False), (20, False), (13, True), (16, True))
+"""Data and whether its best b is at the bound. A search from few starts misses the first three."""
+
+
+@pytest.mark.parametrize(("seed", "at_bound"), HELD, ids=[f"seed-{seed}" for seed, _ in HELD])
+def test_a_bound_holds_no_start_in_a_local_minimum(seed: int, at_bound: bool) -> None:
+    columns = held_decay(seed)
+    wanted, b = best_held_decay(columns["x"], columns["y"])
+    assert (b == 0) == at_bound
+    objective = fitted("y ~ b + c*exp(-k*x)", columns, bounds={"b": (0.0, np.inf)})
+    found = find_minimum(objective, np.array([0.4, 0.7, 1.2]), seconds=3)
+    assert found is not None
+    assert found.weights["b"] >= 0
+    assert found.loss <= wanted * (1 + 1e-4)

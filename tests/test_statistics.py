@@ -21,11 +21,11 @@ from tests.nist import NAMES, load
 from tests.specimens import SPEED
 
 import steepest
-from steepest.bench import Run
 from steepest.bench.bands import bands_of
-from steepest.bench.options import read_options
 from steepest.bench.measure import known_minimum, shares, statistics_at
+from steepest.bench.options import read_options
 from steepest.bench.prepare import Setup, prepare_fit
+from steepest.bench.run import Run
 from steepest.errors import InputError, SteepestError, UsageError
 from steepest.formula import parse_model
 from steepest.objective import Objective, formula_objective, solve

@@ -114,6 +114,16 @@ function logarithmic(low: number, high: number, most: number): number[] {
   return found;
 }
 
+/** Where one label needs an exponent, all large and small ones have it. */
 function labelled(found: number[]): Tick[] {
-  return found.map((value) => ({ value, label: number(value, 12) }));
+  const labels = found.map((value) => number(value, 12));
+  const short = labels.some((label) => label.includes("e"));
+  return found.map((value, index) => {
+    const size = Math.abs(value);
+    const plain = !short || value === 0 || (size > 1e-3 && size < 1e4);
+    return { value, label: plain ? labels[index]! : exponential(value) };
+  });
 }
+
+const exponential = (value: number): string =>
+  value.toExponential().replace("e+", "e").replaceAll("-", "−");

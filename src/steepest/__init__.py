@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from steepest.bench import Run, fit, minimize
+    from steepest.bench.explaining import explain
+    from steepest.bench.jobs import fit, minimize
+    from steepest.bench.run import Run
     from steepest.bench.stored import load, runs
     from steepest.bench.sweep import Sweep, sweep
     from steepest.bench.watching import Watch, watch
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "fit": "steepest.bench",
-    "minimize": "steepest.bench",
-    "Run": "steepest.bench",
+    "fit": "steepest.bench.jobs",
+    "minimize": "steepest.bench.jobs",
+    "Run": "steepest.bench.run",
+    "explain": "steepest.bench.explaining",
     "load": "steepest.bench.stored",
     "runs": "steepest.bench.stored",
     "sweep": "steepest.bench.sweep",
@@ -53,6 +56,7 @@ __all__ = [
     "UsageError",
     "Watch",
     "__version__",
+    "explain",
     "fit",
     "load",
     "minimize",

@@ -1,50 +1,37 @@
 """Where the minimum is, from trusted solvers and never from our own descent.
 
-Squared losses go to scipy.optimize.least_squares with the exact Jacobian, mean absolute error of
-a linear model to linear programming, everything else to scipy.optimize.minimize with the exact
-gradient. Several starts, bounded in time. Whether classes can be told apart without an error, so
-that no minimum exists, is decided by linear programming.
+Several starts, bounded in time; and whether a minimum exists at all.
 """
 
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.optimize
 
 from steepest.formula import is_linear
-from steepest.losses import SQUARED
+from steepest.infimum import endless_fall, nothing_left, separated, without_error
 from steepest.objective import FormulaKernel, LeastSquares, Objective
-from steepest.records import Matrix, Minimum, Vector
+from steepest.records import Minimum, Vector
+from steepest.solvers import (
+    FEW_EVALUATIONS,
+    MOST_EVALUATIONS,
+    least_absolute,
+    least_squares_path,
+    polished,
+    quasi_newton_path,
+    squared,
+)
 
 BOTTOMLESS = 1e12
 """A loss this far below zero, in units of the first loss, is taken to fall for ever."""
-
-
-PERFECT = 1e-6
-"""A cross-entropy this small, in nats, counts as no error at all."""
-
-MOST_SEPARATED = 1_000_000
-"""Rows times weights up to which classes are told apart by linear programming."""
-
-CLEAR = 1e-6
-"""A margin above this, with columns of unit size and no weight above 1, is no rounding."""
 
 SAME = 1e-9
 """Losses closer than this, relative, differ by rounding."""
 
 FINISH_SECONDS = 0.3
-
-MOST_EVALUATIONS = 2000
-"""For one solver, from the start that was given."""
-
-FEW_EVALUATIONS = 200
-"""The same from another start: one that leads anywhere shows it by then."""
 
 ENOUGH_STARTS = 8
 AGREEING = 3
@@ -85,7 +72,7 @@ def find_minimum(
     """
     _compile(objective, start)
     ends = time.monotonic() + seconds
-    apart = _without_minimum(objective, start, ends)
+    apart = separated(objective, start, ends)
     if apart is not None:
         return apart
     found = [c for c in (_candidate(objective, at, how) for at, how in also) if c]
@@ -104,19 +91,39 @@ def find_minimum(
     if not found:
         return None
     best = _finished(objective, _lowest(found), ends)
-    if _grows_for_ever(objective, best.weights, best.loss, start):
+    if without_error(objective, best.weights, best.loss, start):
         return Minimum(
             loss=0.0,
             weights=objective.named(best.weights),
             found_by=f"{best.found_by}, where the weights grow and the loss nears 0",
             separable=True,
         )
-    return Minimum(
+    known = Minimum(
         loss=-np.inf if unbounded else best.loss,
         weights=objective.named(best.weights),
         found_by=best.found_by,
         unbounded=unbounded,
         start=None if best.start is None else objective.named(best.start),
+    )
+    return known if unbounded else _or_endless(objective, known, best, found[0], start)
+
+
+def _or_endless(
+    objective: Objective, known: Minimum, best: Candidate, first: Candidate, start: Vector
+) -> Minimum:
+    """The same minimum, or that there is none because the loss falls for ever."""
+    # One that went on until nothing changed any more no longer shows where it came from.
+    tried = first if nothing_left(objective, best.weights) else best
+    ends = time.monotonic() + FINISH_SECONDS
+    fall = endless_fall(objective, tried.weights, best.loss, start, ends)
+    if fall is None:
+        return known
+    return replace(
+        known,
+        loss=fall.infimum,
+        weights=objective.named(tried.weights),
+        unbounded=fall.infimum == -np.inf,
+        growing=fall.growing,
     )
 
 
@@ -128,88 +135,6 @@ def _compile(objective: Objective, start: Vector) -> None:
         objective.jacobian(start)
     else:
         objective.value_and_gradient(start)
-
-
-def polished(objective: Objective, begin: Vector, ends: float) -> Vector:
-    """Where a trusted solver goes down to from `begin` (p,), by the time `ends` at the latest."""
-    path = least_squares_path if squared(objective) else quasi_newton_path
-    return path(objective, begin, ends)[-1]
-
-
-def _without_minimum(objective: Objective, start: Vector, ends: float) -> Minimum | None:
-    """No minimum, where a logistic model can tell classes apart; None where it cannot.
-
-    If the logit is linear in the weights, there is no minimum exactly if some direction of the
-    weights lowers the cross-entropy of a row and raises that of none (Albert and Anderson 1984).
-    """
-    logit = _linear_logit(objective)
-    target = np.asarray(objective.data["rows"].get("target", ()))
-    if logit is None or not np.all((target == 0) | (target == 1)):
-        return None
-    size = len(objective.names)
-    ways = logit * np.where(target == 1, 1.0, -1.0)[:, None]
-    scale = np.max(np.abs(ways), axis=0)
-    ways = ways / np.where(scale > 0, scale, 1.0)
-    # No way out along a weight that has a bound there.
-    edges = [
-        (0.0 if np.isfinite(low) else -1.0, 0.0 if np.isfinite(high) else 1.0)
-        for low, high in zip(objective.lower, objective.upper, strict=True)
-    ]
-    some = scipy.optimize.linprog(
-        -np.mean(ways, axis=0), A_ub=-ways, b_ub=np.zeros(len(ways)), bounds=edges, method="highs"
-    )
-    if some.x is None or -some.fun <= CLEAR:
-        return None
-    least = scipy.optimize.linprog(
-        np.append(np.zeros(size), -1.0),
-        A_ub=np.column_stack([-ways, np.ones(len(ways))]),
-        b_ub=np.zeros(len(ways)),
-        bounds=[*edges, (None, None)],
-        method="highs",
-    )
-    at = polished(objective, start, ends)
-    if least.x is not None and -least.fun > CLEAR:
-        how = "linear programming: a line tells all rows apart"
-        return Minimum(0.0, objective.named(at), how, separable=True)
-    how = "linear programming: a line tells a part of the rows apart"
-    return Minimum(objective.value(at), objective.named(at), how, separable=True)
-
-
-def _linear_logit(objective: Objective) -> Matrix | None:
-    """The derivative (n, p) of each row's logit by each weight, where that is constant."""
-    kernel = objective.kernel
-    if not isinstance(kernel, FormulaKernel) or kernel.loss_name != "cross-entropy":
-        return None
-    size = len(objective.names)
-    if objective.rows * size > MOST_SEPARATED:
-        return None
-    if kernel.gives == "logit":
-        found = (
-            objective.jacobian(np.zeros(size)) if is_linear(kernel.model, kernel.weights) else None
-        )
-        return found if found is not None and np.all(np.isfinite(found)) else None
-    # However the sigmoid was written: its logit must go as its slope at zero says.
-    with np.errstate(all="ignore"):
-        share = objective.predictions(np.zeros(size))
-        found = objective.jacobian(np.zeros(size)) / (share * (1 - share))[:, None]
-        reach = np.max(np.abs(found), axis=0)
-        draw = np.random.default_rng(0)
-        for _ in range(3):
-            at = draw.uniform(-3, 3, size=size) / np.where(reach > 0, reach, 1.0) / size
-            there = objective.predictions(at)
-            moved = np.log(there / (1 - there)) - np.log(share / (1 - share))
-            if not np.all(np.abs(moved - found @ at) <= 1e-9):
-                return None
-    return found
-
-
-def _grows_for_ever(objective: Objective, weights: Vector, loss: float, start: Vector) -> bool:
-    """Whether a cross-entropy goes to 0 with growing weights, as for classes without an overlap."""
-    kernel = objective.kernel
-    if not isinstance(kernel, FormulaKernel) or kernel.loss_name != "cross-entropy":
-        return False
-    grown = np.linalg.norm(weights) > 3 * max(float(np.linalg.norm(start)), 1.0)
-    return bool(0 <= loss <= PERFECT and grown)
 
 
 def _lowest(found: list[Candidate]) -> Candidate:
@@ -295,198 +220,17 @@ def _solvers(
         and is_linear(kernel.model, kernel.weights)
     ):
         if index == 0:
-            yield _least_absolute(objective)
+            at = least_absolute(objective)
+            how = "linear programming, exact"
+            yield None if at is None else _candidate(objective, at, how)
         return
     path = quasi_newton_path(objective, begin, limit, most)
     yield _end(objective, path, f"scipy.optimize.minimize (BFGS) {where}", begin)
 
 
-def squared(objective: Objective) -> bool:
-    """True where the loss is a mean of squares, so that least-squares solvers apply."""
-    kernel = objective.kernel
-    return isinstance(kernel, FormulaKernel) and kernel.loss_name in SQUARED
-
-
 def _end(objective: Objective, path: list[Vector], how: str, begin: Vector) -> Candidate | None:
     found = _candidate(objective, path[-1], how) if path else None
     return None if found is None else replace(found, start=begin)
-
-
-class EnoughError(Exception):
-    """Raised out of a solver, to end it."""
-
-
-Moved = Callable[[Vector], None]
-"""Told each point (p,) that a solver moves to; it ends the solver by raising EnoughError."""
-
-
-def _watched(function: Callable[[Vector], Vector], ends: float) -> Callable[[Vector], Vector]:
-    def call(point: Vector) -> Vector:
-        if time.monotonic() > ends:
-            raise EnoughError
-        return function(point)
-
-    return call
-
-
-def _noted(walked: list[Vector], moved: Moved | None) -> Moved:
-    def note(point: Vector) -> None:
-        walked.append(np.array(point))
-        if moved is not None:
-            moved(walked[-1])
-
-    return note
-
-
-def least_squares_path(
-    objective: Objective, begin: Vector, ends: float, most: int = MOST_EVALUATIONS, moved: Moved | None = None
-) -> list[Vector]:
-    """Where scipy.optimize.least_squares went from `begin`, the lowest point last.
-
-    Levenberg-Marquardt (MINPACK), or a trust region where there are bounds or fewer rows than
-    weights. It is run a second time from where the first one stopped, with the weights scaled
-    another way: that frees it where it had stopped short. Each evaluates the residuals `most` times
-    at most.
-    """
-    rows = objective.data["rows"]
-    target = np.asarray(rows["target"])
-    root = 1.0 if rows["weight"] is None else np.sqrt(np.asarray(rows["weight"]))
-    walked: list[Vector] = [begin]
-    note = _noted(walked, moved)
-
-    def residuals(point: Vector) -> Vector:
-        return np.asarray(root * (objective.predictions(point) - target))
-
-    def jacobian(point: Vector) -> Vector:
-        # The solver asks for it once at each point that it moves to.
-        note(point)
-        return np.asarray((objective.jacobian(point).T * root).T)
-
-    method = "trf" if objective.bounded or objective.rows < len(begin) else "lm"
-    best: Vector = begin
-    for scaling in ("jac", 1.0):
-        try:
-            with np.errstate(all="ignore"):
-                found = scipy.optimize.least_squares(
-                    _watched(residuals, ends),
-                    best,
-                    jac=_watched(jacobian, ends),
-                    method=method,
-                    x_scale=scaling,
-                    bounds=(objective.lower, objective.upper)
-                    if method == "trf"
-                    else (-np.inf, np.inf),
-                    ftol=1e-15,
-                    xtol=1e-15,
-                    gtol=1e-15,
-                    max_nfev=most,
-                )
-        except EnoughError:
-            best = walked[-1]
-            break
-        except (ValueError, np.linalg.LinAlgError):
-            # ValueError: residuals are not finite at this start. Another start may do.
-            best = walked[-1]
-            continue
-        if np.all(np.isfinite(found.x)):
-            best = found.x
-    with suppress(EnoughError):
-        note(_onto_bounds(objective, best))
-    return walked
-
-
-def _onto_bounds(objective: Objective, point: Vector) -> Vector:
-    """The point with those weights on their bounds that the loss pushes there.
-
-    A trust region comes as close to a bound as rounding allows, and never onto it.
-    """
-    if not objective.bounded:
-        return point
-    value, gradient = objective.value_and_gradient(point)
-    for index, slope in enumerate(gradient):
-        bound = objective.lower[index] if slope > 0 else objective.upper[index]
-        if not np.isfinite(bound) or slope == 0:
-            continue
-        moved = point.copy()
-        moved[index] = bound
-        there = objective.value(moved)
-        if there <= value:
-            point, value = moved, there
-    return point
-
-
-def _least_absolute(objective: Objective) -> Candidate | None:
-    """Min mean|Xw + o - y| as a linear programme: w, and t >= |residual| row by row."""
-    from scipy.sparse import csr_array, eye_array, hstack, vstack
-
-    rows, size = objective.rows, len(objective.names)
-    data = objective.data["rows"]
-    design = csr_array(objective.jacobian(np.zeros(size)))
-    aim = np.asarray(data["target"]) - objective.predictions(np.zeros(size))
-    weight = np.ones(rows) if data["weight"] is None else np.asarray(data["weight"])
-    unit = eye_array(rows, format="csr")
-    above = hstack([design, -unit])
-    below = hstack([-design, -unit])
-    edges = [*zip(objective.lower, objective.upper, strict=True), *[(0, None)] * rows]
-    found = scipy.optimize.linprog(
-        np.concatenate([np.zeros(size), weight / np.sum(weight)]),
-        A_ub=vstack([above, below], format="csr"),
-        b_ub=np.concatenate([aim, -aim]),
-        bounds=edges,
-        method="highs",
-    )
-    if found.x is None:
-        return None
-    return _candidate(objective, np.asarray(found.x[:size]), "linear programming, exact")
-
-
-def quasi_newton_path(
-    objective: Objective, begin: Vector, ends: float, most: int = MOST_EVALUATIONS, moved: Moved | None = None
-) -> list[Vector]:
-    """Where scipy's L-BFGS, then BFGS, went from `begin`, the lowest point last."""
-    lowest = np.inf
-    walked: list[Vector] = [begin]
-    note = _noted(walked, moved)
-
-    def value_and_gradient(point: Vector) -> tuple[float, Vector]:
-        nonlocal lowest
-        if time.monotonic() > ends:
-            raise EnoughError
-        value, gradient = objective.value_and_gradient(np.asarray(point))
-        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-            if value == -np.inf:
-                note(point)
-            return (value if value == -np.inf else 1e300), np.zeros_like(gradient)
-        if value < lowest:
-            lowest = value
-            note(point)
-        return value, gradient
-
-    options = {"maxiter": most, "maxfun": 20 * most, "gtol": 1e-12, "ftol": 1e-16}
-    bounds = scipy.optimize.Bounds(objective.lower, objective.upper)
-    try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            # scipy warns where a line search finds nothing lower; the path says so itself.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            scipy.optimize.minimize(
-                value_and_gradient,
-                begin,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                options=options,
-            )
-            if not objective.bounded:
-                scipy.optimize.minimize(
-                    value_and_gradient,
-                    walked[-1],
-                    jac=True,
-                    method="BFGS",
-                    options={"gtol": 1e-13, "maxiter": 500},
-                )
-    except (EnoughError, ValueError, OverflowError):
-        return walked  # What was reached by then stands last.
-    return walked
 
 
 def lower_of(known: Minimum | None, loss: float, weights: Mapping[str, float], how: str) -> Minimum:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.bench import Run
+from steepest.bench.run import Run
 
 FOUR = {"x": [0.0, 1.0, 2.0, 3.0], "y": [1.0, 3.0, 5.5, 7.0]}
 
@@ -50,3 +50,27 @@ def test_auto_for_no_steps_is_the_quickest_all_the_same() -> None:
     moving = steepest.fit(FOUR, "y ~ a*x + b", steps=100, remedies=False)
     assert still.record.descent.lr == moving.record.descent.lr
     assert still.verdict.learning_rate == "just right"
+
+
+def line(draw: int) -> Run:
+    """A straight line that the quickest learning rate to 1 % may fit slowly from there on.
+
+    Next to the limit one direction of the weights is at its minimum after a few steps, while the
+    other jumps to and fro.
+    """
+    random = np.random.default_rng([draw, 11])
+    x = random.normal(size=20) * 10 ** random.uniform(-0.5, 1)
+    x += random.normal() * 10 ** random.uniform(-1, 1)
+    noise = random.normal(size=20) * 10 ** random.uniform(-6, 1)
+    start = {
+        name: value + random.normal() * 10 ** random.uniform(-3, 1)
+        for name, value in (("a", 3), ("b", 1))
+    }
+    steps = int(10 ** random.uniform(0.5, 3.7))
+    columns = {"x": x, "y": 3 * x + 1 + noise}
+    return steepest.fit(columns, "y ~ a*x + b", start=start, steps=steps, remedies=False)
+
+
+@pytest.mark.parametrize("draw", [62, 148, 244, 265, 384, 436, 520, 687, 762, 841, 963, 1487])
+def test_auto_is_right_for_where_it_ends(draw: int) -> None:
+    assert line(draw).verdict.learning_rate == "just right"

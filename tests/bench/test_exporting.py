@@ -10,7 +10,7 @@ from tests.export.test_paths import run_alone
 from tests.scripts import EXPORTS, check_path, printed
 
 import steepest
-from steepest.bench import Run
+from steepest.bench.run import Run
 from steepest.errors import UsageError
 
 ROWS = 600

@@ -17,7 +17,7 @@ from tests import specimens
 from tests.bench.test_saving import assert_same_path
 
 import steepest
-from steepest.bench import Run
+from steepest.bench.run import Run
 from steepest.records import RunSummary
 from steepest.store import Store
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 
+import jax
 import numpy as np
 import pytest
 
+from steepest.bench.auto import choose_rate
 from steepest.bench.options import Options
 from steepest.bench.prepare import prepare_minimize
-from steepest.bench.rates import choose_rate
-from steepest.records import Goal, Matrix, Vector
-
-SECONDS = 20.0
-"""Far more than the work takes, so that a busy machine changes nothing."""
+from steepest.bench.rates import LANES, sweep_rates
+from steepest.records import Goal, Matrix, Minimum, Vector
 
 Two = tuple[Vector, Vector]
 BOWL = "x**2 + 25*y**2"
@@ -44,7 +43,8 @@ def losses(
 def chosen(expression: str, start: dict[str, float], steps: int, goal: Goal | None) -> float:
     options = Options(start=start, steps=steps)
     setup = prepare_minimize(expression, options)
-    return choose_rate(setup, options.settings(), goal, None, SECONDS).lr
+    minimum = None if goal is None else Minimum(0.0, dict(start), "by hand")
+    return choose_rate(setup, options.settings(), goal, minimum, None).lr
 
 
 def test_of_the_quick_ones_the_smallest_is_taken() -> None:
@@ -68,3 +68,23 @@ def test_where_none_arrives_it_is_as_low_as_any_in_the_steps_at_hand(steps: int)
     lowest = np.min(walked[: steps + 1, np.isfinite(walked[-1])], axis=0)
     first = walked[0, 0]
     assert first - lowest[-1] >= 0.95 * (first - np.min(lowest))
+
+
+def test_a_sweep_compiles_one_program() -> None:
+    # A formula of its own, so that nothing of it was compiled before.
+    options = Options(start={"u": 2.0, "v": -1.0})
+    setup = prepare_minimize("cosh(u - v) + 3*u**2 + 0.731*v**2", options)
+    compiled: list[str] = []
+
+    def note(event: str, seconds: float, **details: str | int) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        trials = sweep_rates(setup, options.settings(), 1.0001, None, None)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
+    assert any(trial.steps is not None for trial in trials)
+    assert len(trials) > LANES
+    assert len(compiled) == 1

@@ -16,7 +16,7 @@ from tests import specimens
 
 import steepest
 from steepest import InputError, StoreError, StoreWarning, UsageError
-from steepest.bench import Run
+from steepest.bench.run import Run
 from steepest.bench.saving import versions
 from steepest.records import Descent, Trace
 from steepest.store import Recording, Store

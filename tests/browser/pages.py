@@ -95,9 +95,7 @@ class Show:
         self.browser = browser
         self.opened: list[Shown] = []
 
-    def __call__(
-        self, board: Any, *, width: int = 1280, head: str = "", **context: Any
-    ) -> Shown:
+    def __call__(self, board: Any, *, width: int = 1280, head: str = "", **context: Any) -> Shown:
         script = (STATIC / "steepest.js").read_text("utf-8")
         style = (STATIC / "steepest.css").read_text("utf-8")
         policy = (

@@ -43,32 +43,50 @@ def test_a_key_moves_every_figure(show: Show) -> None:
     assert by_figure(shown) == before
 
 
-@pytest.mark.parametrize(
-    ("key", "start", "end"),
-    [
-        pytest.param("ArrowRight", 3, 4, id="a-step-on"),
-        pytest.param("ArrowLeft", 3, 2, id="a-step-back"),
-        pytest.param("Shift+ArrowRight", 0, 10, id="ten-on"),
-        pytest.param("Shift+ArrowLeft", 10, 0, id="ten-back"),
-        pytest.param("ArrowLeft", 0, 0, id="not-before-the-start"),
-        pytest.param("ArrowRight", STEPS, STEPS, id="not-past-the-end"),
-        pytest.param("Home", 5, 0, id="home"),
-        pytest.param("End", 5, STEPS, id="end"),
-        pytest.param("Control+ArrowLeft", 5, 5, id="with-control-it-is-the-browsers"),
-    ],
-)
-@pytest.mark.parametrize("focus", ["page", "slider"])
-def test_keys(focus: str, key: str, start: int, end: int, show: Show) -> None:
-    shown = show(only(every_kind(), "loss") | {"at": start})
-    if focus == "slider":
-        if key.startswith("Control"):
-            pytest.skip("a slider has keys of its own")
-        shown.page.focus("input")
-    shown.page.keyboard.press(key)
-    assert shown.frame == end
-    loss = every_kind()["loss"][end]
-    assert shown.said == f"step {end} of {STEPS}, loss {loss:,.4f}".rstrip("0")
-    assert shown.page.get_attribute("input", "aria-valuetext") == shown.said
+KEYS = [
+    # (pressed, from frame, to frame)
+    ("ArrowRight", 3, 4),
+    ("ArrowLeft", 3, 2),
+    ("Shift+ArrowRight", 0, 10),
+    ("Shift+ArrowLeft", 10, 0),
+    ("ArrowLeft", 0, 0),
+    ("ArrowRight", STEPS, STEPS),
+    ("Home", 5, 0),
+    ("End", 5, STEPS),
+]
+
+
+@pytest.mark.parametrize("focus", ["page", "slider", "button"])
+def test_keys(focus: str, show: Show) -> None:
+    board = only(every_kind(), "loss")
+    shown = show(board)
+    place = {"page": "body", "slider": "input", "button": ".timeline button"}[focus]
+    for key, start, end in KEYS:
+        go_to(shown, start)
+        shown.page.locator(place).first.focus()
+        shown.page.keyboard.press(key)
+        assert (key, start, shown.frame) == (key, start, end)
+        loss = f"{board['loss'][end]:,.4f}".rstrip("0")
+        assert shown.said == f"step {end} of {STEPS}, loss {loss}"
+        assert shown.page.get_attribute("input", "aria-valuetext") == shown.said
+
+
+def go_to(shown: Shown, frame: int) -> None:
+    shown.page.evaluate(
+        """(frame) => {
+          const slider = document.querySelector("input");
+          slider.valueAsNumber = frame;
+          slider.dispatchEvent(new Event("input", { bubbles: true }));
+        }""",
+        frame,
+    )
+    assert shown.frame == frame
+
+
+def test_keys_with_control_are_the_browsers(show: Show) -> None:
+    shown = show(only(every_kind(), "loss") | {"at": 5})
+    shown.page.keyboard.press("Control+ArrowRight")
+    assert shown.frame == 5
 
 
 def test_the_readout_is_a_live_region_with_every_weight(show: Show) -> None:

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests import specimens
 
-import steepest.bench
+import steepest.bench.jobs
 from steepest.checks import CHECKS, page
 from steepest.cli import options
 from steepest.cli import steepest as command
@@ -61,8 +61,8 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     stand_in = Bench(specimens.tutorial())
-    monkeypatch.setattr(steepest.bench, "fit", stand_in)
-    monkeypatch.setattr(steepest.bench, "minimize", stand_in)
+    monkeypatch.setattr(steepest.bench.jobs, "fit", stand_in)
+    monkeypatch.setattr(steepest.bench.jobs, "minimize", stand_in)
     return stand_in
 
 

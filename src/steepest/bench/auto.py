@@ -117,28 +117,42 @@ def _by_running(
     seconds: float,
 ) -> Choice:
     ends = time.monotonic() + seconds
-    aim, lr = goal, None
-    trials: list[RateTrial] = []
+    aim = goal
+    trials = sweep_rates(setup, settings, _loss(aim), limit, None, effort, seconds)
+    first = trials
+    found = _lasting(setup, settings, trials, _loss(aim), ends)
+    if found is None:
+        best = _at_hand(setup, settings, trials, effort, ends)
+        if best is None:
+            return Choice(limit / 2 if limit else 1e-3, tuple(trials), aim)
+        found = best, _walked(setup, settings, best.lr, ends)
+    quick = Choice(found[0].lr, tuple(trials), aim)
+    if minimum is not None and minimum.unbounded:
+        return quick
     for _ in range(ROUNDS):
-        left = ends - time.monotonic()
-        wanted = -math.inf if aim is None else aim.loss
-        trials = sweep_rates(setup, settings, wanted, limit, lr, effort, left)
-        if lr is not None and _is_quick(lr, trials, settings.steps):
-            return Choice(lr, tuple(trials), aim)
-        found = _lasting(setup, settings, trials, wanted, ends)
-        if found is None:
-            best = _at_hand(setup, settings, trials, effort, ends)
-            if best is None:
-                return Choice(lr or (limit / 2 if limit else 1e-3), tuple(trials), aim)
-            found = best, _walked(setup, settings, best.lr, ends)
         lr, descent = found[0].lr, found[1]
         deeper = study_goal(goal, minimum, descent.final_loss)
-        endless = minimum is not None and minimum.unbounded
-        if endless or deeper == aim or descent.stopped == "diverged" or time.monotonic() > ends:
+        if deeper == aim or descent.stopped == "diverged":
+            return Choice(lr, tuple(trials), aim)
+        left = ends - time.monotonic()
+        if left <= 0:
             break
         aim = deeper
-    assert lr is not None
-    return Choice(lr, tuple(trials), aim)
+        trials = sweep_rates(setup, settings, _loss(aim), limit, lr, effort, left)
+        if _is_quick(lr, trials, settings.steps):
+            return Choice(lr, tuple(trials), aim)
+        # Quicker to where this one ended; else a calmer one, which ends elsewhere.
+        calmer = [trial for trial in first if trial.lr < lr]
+        found = _lasting(setup, settings, trials, _loss(aim), ends) or _lasting(
+            setup, settings, calmer, _loss(goal), ends
+        )
+        if found is None:
+            break
+    return quick
+
+
+def _loss(goal: Goal | None) -> float:
+    return -math.inf if goal is None else goal.loss
 
 
 def _is_quick(lr: float, trials: list[RateTrial], steps: int) -> bool:

@@ -23,7 +23,7 @@ from steepest.curvature import Place, spectrum, spectrum_of_modes, stability_lim
 from steepest.descent import SOLVERS, Walked
 from steepest.gradient import backward_pass, pull_amounts, row_shares
 from steepest.losses import SQUARED
-from steepest.minimum import find_minimum, lower_of, minimum_of_quadratic, polished
+from steepest.minimum import find_minimum, lower_of, minimum_of_quadratic
 from steepest.records import (
     Breakdown,
     ColumnFacts,
@@ -41,6 +41,7 @@ from steepest.records import (
     Statistics,
     Vector,
 )
+from steepest.solvers import polished
 from steepest.statistics import Tangent, distance, leverages, statistics, tangent
 from steepest.wording import number
 

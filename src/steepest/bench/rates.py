@@ -15,7 +15,7 @@ from steepest.quadratic import Modes, best_rate, modes_of, steps_to
 from steepest.records import Goal, Minimum, RateStudy, RateTrial, Settings, Vector
 
 GRID = 49
-LANES = GRID + 6
+LANES = GRID + 7
 """Learning rates that are run side by side, always as many, so that they are compiled once."""
 
 MOST_STEPS = 20_000_000
@@ -198,7 +198,7 @@ def sweep_rates(
 
 
 def rate_grid(setup: Setup, settings: Settings, limit: float | None, own: float | None) -> Vector:
-    """Learning rates to try: a logarithmic grid, and what theory recommends near the limit."""
+    """Learning rates to try: a logarithmic grid, near the limit some more, and the `own` one."""
     middle = limit or own or 0.1
     low = min(middle * 1e-5, (own or middle) * 1e-2)
     high = max(middle * 10, (own or middle) * 1e2)
@@ -208,7 +208,8 @@ def rate_grid(setup: Setup, settings: Settings, limit: float | None, own: float 
         low, high = min(low, 1e-5), max(high, size)
     near = [] if limit is None else [limit * share for share in (0.25, 0.5, 0.75, 0.9, 0.97, 0.99)]
     grid = np.concatenate([np.geomspace(low, high, GRID), near])
-    return np.unique(np.array([rounded_rate(lr) for lr in grid]))
+    rates = [rounded_rate(lr) for lr in grid]
+    return np.unique(rates if own is None else [*rates, own])
 
 
 def _run_on(

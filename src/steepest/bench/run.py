@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from steepest.bench.explain import explain
 from steepest.bench.options import Options
+from steepest.bench.place import Place
 from steepest.bench.prepare import Setup
 from steepest.descent import Walked
 from steepest.errors import StoreError, UsageError
@@ -30,13 +30,10 @@ from steepest.records import (
     Vector,
     Verdict,
 )
-from steepest.store import Snapshot, Store
+from steepest.store import Snapshot
 from steepest.table import Table
 from steepest.terminal import Report
 from steepest.wire import document
-
-Place = str | os.PathLike[str] | Store | None
-"""A store, or the path of one; None is the default store."""
 
 Span = tuple[float, float] | None
 """The lowest and the highest value of a weight; None contains the path and the minimum."""

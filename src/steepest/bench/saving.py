@@ -13,13 +13,14 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.bench.options import Options
-from steepest.bench.run import Place, Run
+from steepest.bench.place import Place, store_at
+from steepest.bench.run import Run
 from steepest.descent import Descended, Walked
 from steepest.descent.recorder import Recorder, joined
 from steepest.descent.standing import Standing, arrays_of_state, facts_of
 from steepest.errors import SteepestError, StoreError
 from steepest.records import Problem, RunRecord, Settings, Trace
-from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot, Store
+from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot
 from steepest.table import Table, fingerprint, select
 from steepest.wire import thinned
 
@@ -210,11 +211,6 @@ def _at(trace: Trace, places: Any) -> Trace:
         trace.gradient[places],
         None if trace.validation is None else trace.validation[places],
     )
-
-
-def store_at(place: Place) -> Store:
-    """The store that is meant."""
-    return place if isinstance(place, Store) else Store(place)
 
 
 def opening_of(

@@ -12,9 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.bench.options import Options
+from steepest.bench.place import Place, store_at
 from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
-from steepest.bench.run import Place, Run, Walk
-from steepest.bench.saving import COMPUTED_WITH, Saver, fingerprint_of, store_at, versions
+from steepest.bench.run import Run, Walk
+from steepest.bench.saving import COMPUTED_WITH, Saver, fingerprint_of, versions
 from steepest.bench.training_run import TrainingRun
 from steepest.descent import SOLVERS, Descended, Solved, Walked
 from steepest.descent.loop import initial

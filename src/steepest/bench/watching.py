@@ -12,8 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.bench.run import Place
-from steepest.bench.saving import store_at
+from steepest.bench.place import Place, store_at
 from steepest.bench.training_run import TrainingRun
 from steepest.checks.training import judge_training
 from steepest.errors import SteepestError, UsageError

@@ -64,9 +64,7 @@ def _fitted(error: click.UsageError) -> click.UsageError:
     columns, ascii_only = _room(sys.stderr)
     words = (_shortened(word) for word in error.format_message().split())
     lines = _wrapped(" ".join(words), columns, ascii_only)
-    fitted = click.UsageError("\n".join(lines).removeprefix("Error: "), error.ctx)
-    fitted.exit_code = error.exit_code
-    return fitted
+    return click.UsageError("\n".join(lines).removeprefix("Error: "), error.ctx)
 
 
 def _shortened(word: str) -> str:

@@ -21,7 +21,7 @@ from steepest.terminal import SweepReport
 from steepest.wire import sweep_document, to_json
 
 if TYPE_CHECKING:
-    from steepest.bench import Run
+    from steepest.bench.run import Run
 
 DIVERGED = 3
 
@@ -30,7 +30,7 @@ def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) ->
     """Run `steepest fit`."""
     options = _kept_options(given)
     with _noted() as notes, Progress(sys.stderr) as progress:
-        from steepest.bench import fit
+        from steepest.bench.jobs import fit
 
         run = fit(data, _stripped(formula), **options, progress=progress)
     _show(run, given, notes)
@@ -40,7 +40,7 @@ def show_minimize(expression: str | None, given: Mapping[str, Any]) -> None:
     """Run `steepest minimize`."""
     options = _kept_options(given)
     with _noted() as notes, Progress(sys.stderr) as progress:
-        from steepest.bench import minimize
+        from steepest.bench.jobs import minimize
 
         run = minimize(_stripped(expression), **options, progress=progress)
     _show(run, given, notes)

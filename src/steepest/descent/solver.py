@@ -10,9 +10,9 @@ import numpy as np
 
 from steepest.descent.run import last_facts
 from steepest.errors import UsageError
-from steepest.minimum import EnoughError, least_squares_path, quasi_newton_path, squared
 from steepest.objective import Objective
 from steepest.records import Descent, Settings, Stopped, Trace, Vector
+from steepest.solvers import EnoughError, least_squares_path, quasi_newton_path, squared
 from steepest.wording import count
 
 FOREVER = 3600.0

@@ -94,6 +94,11 @@ def _title(rates: Sequence[SweptRate], goal: Goal | None, own: RateTrial | None)
     if best is None:
         run = max((rate.middle.limit or 0 for rate in rates if not rate.diverged), default=0)
         where = "the goal" if goal is None else f"a loss of {number(goal.loss, 4)}"
+        if len(rates) == 1:
+            only = f"The learning rate {number(rates[0].lr, 3)}"
+            if rates[0].diverged:
+                return f"{only} diverges."
+            return f"{only} does not reach {where} in {roughly(run, 'step')}."
         if rates and all(rate.diverged for rate in rates):
             return f"All of {tried} diverge."
         return f"None of {tried} reaches {where} in {roughly(run, 'step')}."

@@ -12,6 +12,8 @@ from steepest.wording import count, names, number, percent, roughly, times
 
 SEVERITY_STYLE: Final = {"error": "bold red", "warning": "bold magenta", "info": "bold cyan"}
 
+ADAPTIVE: Final = ("rmsprop", "adagrad", "adam", "adamw")
+
 WHAT: Final = {"rates": "other learning rates"}
 """What was not measured, where the document's key is no plain word for it."""
 
@@ -55,7 +57,11 @@ def show_facts(page: Page, record: RunRecord) -> None:
 
 def _limit(record: RunRecord, limit: float) -> str:
     lr, optimizer = record.descent.lr, record.descent.optimizer
-    text = f"{number(limit)}: the largest learning rate at which {optimizer} does not grow."
+    text = f"{number(limit)}: the largest learning rate at which {optimizer} does not grow"
+    if optimizer in ADAPTIVE:
+        # P is part of the optimizer's memory and goes on changing.
+        text += ", as long as the scaling of its steps stays as it was at the end"
+    text += "."
     if not limit > 0:
         return text
     ratio = lr / limit

@@ -7,7 +7,8 @@ from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from steepest.records import RunRecord
+from steepest.formula import Column, parse_model, walk
+from steepest.records import Problem, RunRecord
 from steepest.terminal.backward import show_backward
 from steepest.terminal.facts import show_facts, show_findings, show_remedies
 from steepest.terminal.page import INDENT, Page
@@ -67,9 +68,18 @@ def _head(page: Page, record: RunRecord) -> None:
             for name, (subtracted, divided) in problem.standardized.items()
         ]
         scaling = f", scaled to {listed(scaled, most=8)}" if scaled else ""
+        apart = f", and {count(problem.validation_rows)} more held out"
+        held_out = apart if problem.validation_rows else ""
         page.say(
-            f"{count(problem.rows, 'row')}{source}{scaling}",
+            f"{count(problem.rows, 'row')}{source}{held_out}{scaling}",
             label=("Data", "bold"),
+            indent=INDENT,
+        )
+    if _is_constant(problem):
+        page.say(
+            "The model uses no column of the data, so it predicts the same value for every row. "
+            "Every name in it that is no column is a weight.",
+            label=("Mind", "bold magenta"),
             indent=INDENT,
         )
     momentum = "" if descent.momentum is None else f", momentum {number(descent.momentum)}"
@@ -89,3 +99,10 @@ def _head(page: Page, record: RunRecord) -> None:
             label=("Mind", "bold magenta"),
             indent=INDENT,
         )
+
+
+def _is_constant(problem: Problem) -> bool:
+    if problem.rows is None:
+        return False
+    model = parse_model(problem.formula, problem.columns).model
+    return not any(isinstance(node, Column) for node in walk(model))

@@ -178,7 +178,7 @@ def _losses(page: Page, record: RunRecord) -> None:
     figures = max(len(text) for text in shown)
     margin = max(len(note) for note in notes)
     room = page.width - INDENT - names - figures - 4 - (margin + 2 if margin else 0)
-    logarithmic, shares = lengths([loss for _, loss in rows])
+    logarithmic, shares = lengths([loss for _, loss in rows], len(places))
     for place, ((name, loss), text, share) in enumerate(zip(rows, shown, shares, strict=True)):
         line = f"{' ' * INDENT}{name:<{names}}  {text:>{figures}}  "
         note = notes[place] if place < len(notes) else ""
@@ -211,22 +211,30 @@ def chosen(steps: Steps) -> list[int]:
     return places
 
 
-def lengths(losses: Sequence[float]) -> tuple[bool, list[float]]:
+def lengths(losses: Sequence[float], own: int | None = None) -> tuple[bool, list[float]]:
     """Whether bars show logarithms, and each loss's share of the longest bar.
 
-    Logarithms where all losses are positive and more than a factor 1000 apart; the shortest
-    bar then stands for the smallest loss.
+    Logarithms where the descent's `own` losses, the first so many, are not negative and fall by
+    more than a factor 1000. The shortest bar then stands for the lowest of them that is not zero:
+    a minimum of 1e-30 beside them would leave no difference to be seen, so its bar is empty.
     """
     finite = [loss for loss in losses if math.isfinite(loss)]
     if not finite:
         return False, [0.0 for _ in losses]
-    low, high = min(finite), max(finite)
-    if low > 0 and math.log10(high) - math.log10(low) > 3:
-        bottom = math.log10(low) - 0.02 * (math.log10(high) - math.log10(low))
-        width = math.log10(high) - bottom
+    walked = [loss for loss in losses[:own] if math.isfinite(loss)]
+    positive = [loss for loss in walked if loss > 0]
+    if positive and min(finite) >= 0 and max(positive) / min(positive) > 1000:
+        low, high = math.log10(min(positive)), math.log10(max(finite))
+        bottom = low - 0.02 * (high - low)
         return True, [
-            (math.log10(loss) - bottom) / width if math.isfinite(loss) else 1.0 for loss in losses
+            1.0
+            if not math.isfinite(loss)
+            else max((math.log10(loss) - bottom) / (high - bottom), 0.0)
+            if loss > 0
+            else 0.0
+            for loss in losses
         ]
+    low, high = min(finite), max(finite)
     bottom = min(0.0, low)
     width = high - bottom or 1.0
     return False, [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -15,24 +18,34 @@ MOST: Final = 4000
 _SATURATING: Final = (nn.Sigmoid, nn.Tanh, nn.Hardsigmoid, nn.Hardtanh)
 
 
+_MEASURED: Final = 5
+"""Numbers a layer; see `_measured`."""
+
+Guard = Callable[[Callable[..., None]], Callable[..., None]]
+
+
 class Activations:
     """Hooks that stand on the layers for one forward pass only, so that others cost nothing."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, guard: Guard):
         self._layers = [
             (name, module)
             for name, module in model.named_modules()
             if name and not list(module.children())
         ]
+        self._guard = guard
         self._handles: list[Any] = []
-        self._fresh: list[tuple[str, nn.Module, torch.Tensor]] = []
+        self._fresh: list[tuple[str, str, torch.Tensor]] = []
         self.samples: list[Activation] = []
 
     def arm(self) -> None:
         """Look at the forward pass that begins now."""
         self.disarm()
+        self._fresh.clear()
+        catch = self._guard(self._catch)
         for name, module in self._layers:
-            self._handles.append(module.register_forward_hook(_Catch(self._fresh, name)))
+            hook = Catch(partial(catch, name))
+            self._handles.append(module.register_forward_hook(hook))
 
     def disarm(self) -> None:
         """Take the hooks away."""
@@ -40,65 +53,70 @@ class Activations:
             handle.remove()
         self._handles.clear()
 
-    @torch.no_grad()
     def take(self, step: int) -> None:
-        """Measure what the last pass left, and let go of it."""
+        """Read what was measured in the last pass."""
+        if not self._handles:
+            return
         self.disarm()
-        for name, module, output in self._fresh:
-            self.samples.append(_measured(step, name, module, output))
-        self._fresh.clear()
+        fresh, self._fresh = self._fresh, []
+        for name, kind, numbers in fresh:
+            mean, deviation, zeros, dead, saturated = numbers.tolist()
+            self.samples.append(
+                Activation(
+                    step=step,
+                    layer=name,
+                    kind=kind,
+                    mean=mean,
+                    deviation=deviation,
+                    zeros=zeros,
+                    dead=None if math.isnan(dead) else dead,
+                    saturated=None if math.isnan(saturated) else saturated,
+                )
+            )
         if len(self.samples) > MOST:
             steps = sorted({sample.step for sample in self.samples})[::2]
             self.samples = [sample for sample in self.samples if sample.step in steps]
 
+    @torch.no_grad()
+    def _catch(self, name: str, module: nn.Module, output: Any) -> None:
+        found = output[0] if isinstance(output, tuple) and output else output
+        if isinstance(found, torch.Tensor) and found.is_floating_point() and found.numel():
+            # At once: the next layer may write into it, and a copy would take its memory.
+            self._fresh.append((name, type(module).__name__, _measured(module, found.detach())))
 
-class _Catch:
-    """A forward hook that keeps the layer's output. A copy of it does nothing."""
 
-    def __init__(self, into: list[Any] | None = None, name: str = ""):
-        self._into = into
-        self._name = name
+class Catch:
+    """A forward hook that hands a layer's output on. A copy of it does nothing."""
+
+    def __init__(self, take: Callable[[nn.Module, Any], None] | None = None):
+        self._take = take
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
         """Called by PyTorch after the layer's forward pass."""
-        found = output[0] if isinstance(output, tuple) and output else output
-        if (
-            self._into is not None
-            and isinstance(found, torch.Tensor)
-            and found.is_floating_point()
-            and found.numel()
-        ):
-            # A copy: the next layer may write into it.
-            self._into.append((self._name, module, found.detach().clone()))
+        if self._take is not None:
+            self._take(module, output)
 
-    def __deepcopy__(self, memo: Any) -> _Catch:
-        return _Catch()
+    def __deepcopy__(self, memo: Any) -> Catch:
+        return Catch()
 
-    def __reduce__(self) -> tuple[type[_Catch], tuple[()]]:
-        return _Catch, ()
+    def __reduce__(self) -> tuple[type[Catch], tuple[()]]:
+        return Catch, ()
 
 
-def _measured(step: int, name: str, module: nn.Module, output: torch.Tensor) -> Activation:
-    values = output.float()
+def _measured(module: nn.Module, values: torch.Tensor) -> torch.Tensor:
+    """(5,): mean, deviation, shares of zeros, of dead units, of saturated values; NaN: has none."""
+    values = values.float()
     zero = values == 0
+    numbers = values.new_full((_MEASURED,), math.nan)
+    numbers[0] = values.mean()
+    numbers[1] = values.std(correction=0)
+    numbers[2] = zero.float().mean()
     # Units are the channels of images, else the last axis.
-    if values.dim() >= 2:
-        unit = 1 if values.dim() == 4 else values.dim() - 1
-        others = [axis for axis in range(values.dim()) if axis != unit]
-        dead = float(zero.amin(others).float().mean()) if others else None
-    else:
-        dead = None
-    saturated = None
+    unit = 1 if values.dim() == 4 else values.dim() - 1
+    others = [axis for axis in range(values.dim()) if axis != unit]
+    if others:
+        numbers[3] = zero.all(others).float().mean()
     if isinstance(module, _SATURATING):
         low = 0.0 if isinstance(module, nn.Sigmoid | nn.Hardsigmoid) else -1.0
-        saturated = float(((values < low + 0.01) | (values > 0.99)).float().mean())
-    return Activation(
-        step=step,
-        layer=name,
-        kind=type(module).__name__,
-        mean=float(values.mean()),
-        deviation=float(values.std(correction=0)),
-        zeros=float(zero.float().mean()),
-        dead=dead,
-        saturated=saturated,
-    )
+        numbers[4] = ((values < low + 0.01) | (values > 0.99)).float().mean()
+    return numbers

@@ -7,7 +7,8 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -64,7 +65,9 @@ class Attached:
         self._histograms = Histograms()
         self._prober = Prober(self._model, found.tensors, found.groups, optimizers)
         self._activations = (
-            None if self._model is None or _is_compiled(self._model) else Activations(self._model)
+            None
+            if self._model is None or _is_compiled(self._model)
+            else Activations(self._model, partial(self._guarded, "an activation"))
         )
         self._validations: list[Validation] = []
         self._losses: dict[int, torch.Tensor | float] = {}
@@ -79,10 +82,11 @@ class Attached:
         self._rank = _rank()
         self._handles: list[Any] = []
         sample = any(record.sampled for record in found.records)
+        guard = partial(self._guarded, "a gradient")
         self._sides = [
-            Side(optimizer, [found.tensors[p] for p in places], places, sample=sample)
+            Side(optimizer, [found.tensors[p] for p in places], places, sample=sample, guard=guard)
             for optimizer, places in zip(optimizers, found.owned, strict=True)
-        ] or [Side(None, found.tensors, range(len(found.tensors)), sample=sample)]
+        ] or [Side(None, found.tensors, range(len(found.tensors)), sample=sample, guard=guard)]
         self._caught: dict[int, torch.Tensor] = {}
         for side in self._sides:
             self._attach(side)
@@ -134,7 +138,6 @@ class Attached:
         trace = recorder.trace() or _empty(len(self._tensors), len(self._rates))
         turn = recorder.turn
         seconds = time.perf_counter() - self._began
-        resets = next((side.resets for side in self._sides if side.resets is not None), None)
         return TrainingRecord(
             version=version,
             model="" if self._model is None else _class_of(self._model),
@@ -158,7 +161,7 @@ class Attached:
             rank=self._rank,
             versions={"torch": torch.__version__},
             not_measured=self._reasons(),
-            resets=ResetFacts() if resets is None else resets.facts(),
+            resets=self._resets(),
         )
 
     # What others than the loop may be told
@@ -176,36 +179,49 @@ class Attached:
             for place, tensor in enumerate(side.tensors):
                 if tensor.requires_grad and tensor.is_leaf:
                     catch = self._guarded("a gradient", partial(self._catch, place))
-                    handle = tensor.register_post_accumulate_grad_hook(catch)  # type: ignore[no-untyped-call]
-                self._handles.append(handle)
+                    self._handles.append(tensor.register_post_accumulate_grad_hook(catch))  # type: ignore[no-untyped-call]
             return
         before = self._guarded("a step", partial(self._before, side))
         after = self._guarded("a step", partial(self._after, side))
-        self._handles.append(side.optimizer.register_step_pre_hook(lambda *_: before()))
-        self._handles.append(side.optimizer.register_step_post_hook(lambda *_: after()))
+        self._handles.append(
+            side.optimizer.register_step_pre_hook(lambda _, *given: before(_has_closure(*given)))
+        )
+        self._handles.append(
+            side.optimizer.register_step_post_hook(lambda _, *given: after(_has_closure(*given)))
+        )
 
-    def _before(self, side: Side) -> None:
+    def _before(self, side: Side, closure: bool) -> None:
+        """The optimizer is about to move. `closure`: it will compute the gradients itself."""
         began = time.perf_counter()
-        step = side.steps
-        if side.resets is not None:
-            side.resets.moves(step)
-        if step % self._every == 0:
+        if not closure:
+            side.resets.moves(side.steps)
+        if side.steps % self._every == 0:
             if side.full:
                 self._read()
             self._rates_of(side)
-            side.before(side.gradients())
-            self._sample(side, step)
+            side.before()
+            if not closure:
+                self._gradients(side)
         self._spend(began)
 
-    def _after(self, side: Side) -> None:
+    def _gradients(self, side: Side) -> None:
+        side.compare()
+        self._sample(side, side.steps)
+
+    def _after(self, side: Side, closure: bool) -> None:
         began = time.perf_counter()
         step = side.steps
-        if step % self._every == 0 and not side.after(
-            step, list(self._rates), self._last, self._spent
-        ):
-            self._look_closer(side, step)
-        if side.resets is not None:
-            side.resets.moved(step)
+        if closure:
+            side.resets.moves(step)
+        if step % self._every == 0:
+            if closure:
+                self._gradients(side)
+            if not side.after(step, list(self._rates), self._last, self._spent):
+                self._look_closer(side, step)
+        self._ended_step(side, began)
+
+    def _ended_step(self, side: Side, began: float) -> None:
+        side.resets.moved(side.steps)
         side.steps += 1
         if side.steps > self.steps:
             self.steps = side.steps
@@ -222,21 +238,13 @@ class Attached:
             self._take_loss(loss)
         (side,) = self._sides
         gradients = [self._caught.get(place) for place in range(len(side.tensors))]
-        if side.resets is not None:
-            side.resets.moved(side.steps)
+        self._caught.clear()
         if side.steps % self._every == 0:
             if side.full:
                 self._read()
             if not side.moved(side.steps, gradients, self._last, self._spent):
                 self._look_closer(side, side.steps)
-        self._caught.clear()
-        side.steps += 1
-        self.steps = side.steps
-        self._inputs.moved()
-        if self._prober.waits:
-            self._complete_probe()
-        self._spend(began)
-        self._last, self._spent = time.perf_counter(), 0.0
+        self._ended_step(side, began)
 
     def _catch(self, place: int, tensor: torch.Tensor) -> None:
         if tensor.grad is not None:
@@ -264,21 +272,37 @@ class Attached:
 
     def _probe(self, closure: Closure) -> None:
         began = time.perf_counter()
-        self._probing = True
-        try:
+        if self._prober.refused() is not None:
+            return
+        with self._apart():
             self._prober.measure(self.steps, closure)
-        finally:
-            self._probing = False
-            self._spend(began)
+        self._spend(began)
 
     def _complete_probe(self) -> None:
-        self._probing = True
-        try:
+        with self._apart():
             probe = self._prober.complete()
-        finally:
-            self._probing = False
         if probe is not None:
             self.on_probe(probe)
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Passes through the model do not count in here."""
+        self._probing = True
+        for side in self._sides:
+            side.resets.paused = True
+        try:
+            yield
+        finally:
+            self._probing = False
+            for side in self._sides:
+                side.resets.paused = False
+
+    def _resets(self) -> ResetFacts:
+        """Of the optimizer with the most to say."""
+        return max(
+            (side.resets.facts() for side in self._sides),
+            key=lambda facts: (facts.not_reset + facts.emptied, facts.steps),
+        )
 
     def _sample(self, side: Side, step: int) -> None:
         if self._activations is not None and side is self._sides[0]:
@@ -354,7 +378,10 @@ class Attached:
         if not self._recorder.losses().count:
             reasons["loss"] = "it was not given; watch.loss(loss) records it"
         if not self._prober.probes:
-            reasons["probes"] = "no closure was given; watch.probe(closure) measures the curvature"
+            reasons["probes"] = (
+                self._prober.refused()
+                or "no closure was given; watch.probe(closure) measures the curvature"
+            )
         if self._activations is None or not self._activations.samples:
             reasons["activations"] = (
                 "a compiled model shows none" if _is_compiled(self._model) else "no pass was seen"
@@ -392,6 +419,11 @@ class Attached:
                 type(error).__name__,
                 error,
             )
+
+
+def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether an optimizer's step was given one; the first argument is the optimizer."""
+    return callable(args[1] if len(args) > 1 else kwargs.get("closure"))
 
 
 def acted(rates: list[float], measured: Any, row: int) -> list[float]:

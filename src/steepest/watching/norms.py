@@ -17,9 +17,10 @@ import torch
 from steepest.records import Mask, Matrix, Vector
 from steepest.watching.tensors import LEAST, SAMPLE
 
-COLUMNS: Final = 5
+COLUMNS: Final = 6
 """Numbers a tensor: the norms of its weights and its gradient; then, of the entries that stand for
-it, the norm of the gradient, its product with the one before, and the norm of the move."""
+it, the norm of the gradient, its product with the one before, the norm of the move, and that of
+its fourth powers, from which the error of an estimate is known."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Measured:
     absent: Mask
     """Where there was no gradient."""
     update: Matrix
+    error: Matrix
+    """The relative standard error of `update`; 0 where all entries were measured."""
     turn: Matrix
     overall_turn: Vector
     """(k,)"""
@@ -50,16 +53,16 @@ class Norms:
         self._dtype = torch.float64 if wide else torch.float32
         self.device = tensors[0].device
         self._alike = all(_is_plain(t, self._dtype, self.device) for t in tensors)
-        self._shares = np.array(
-            [_part(t, sample).numel() / max(_local(t).numel(), 1) for t in tensors]
-        )
+        self._counts = np.array([_part(t, sample).numel() for t in tensors], dtype=np.float64)
+        self._shares = self._counts / [max(_local(t).numel(), 1) for t in tensors]
         self._nan = torch.tensor(math.nan, dtype=self._dtype, device=self.device)
         self._none = torch.tensor(-1.0, dtype=self._dtype, device=self.device)
         """A length that no gradient has."""
         # As they are now: a loop without an optimizer shows only the end of its steps.
         self._weights = [part.detach().clone() for part in self._parts(self._tensors)]
         self._gradients: list[torch.Tensor | None] = [None] * len(self._tensors)
-        self._row: list[torch.Tensor] = []
+        self._weight_norms: list[torch.Tensor] = []
+        self._compared: list[torch.Tensor] = []
         self._last_norms: Vector | None = None
 
     @property
@@ -70,35 +73,56 @@ class Norms:
     @property
     def width(self) -> int:
         """Numbers in a row."""
-        return COLUMNS * len(self._tensors)
+        return (COLUMNS if self._sample else COLUMNS - 1) * len(self._tensors)
 
     @torch.no_grad()
-    def before(self, gradients: list[torch.Tensor | None]) -> None:
-        """Measure before the tensors move. `gradients`: theirs, as they are used."""
-        self._row = [*self._norms(self._tensors), *self._compared(gradients)]
+    def before(self) -> None:
+        """Measure the weights before they move."""
+        self._weight_norms = self._norms(self._tensors)
         torch._foreach_copy_(self._weights, self._parts(self._tensors))
+
+    @torch.no_grad()
+    def compare(
+        self, gradients: list[torch.Tensor | None], scale: torch.Tensor | None = None
+    ) -> None:
+        """Measure the gradients that a step uses. `scale`: they are so many times too long."""
+        there = [g for g in gradients if g is not None]
+        alike = (
+            self._alike
+            and len(there) == len(gradients)
+            and all(_is_plain(g, self._dtype, self.device) for g in there)
+        )
+        whole, rest = self._at_once(there) if alike else self._one_by_one(gradients)
+        if scale is not None:
+            whole = [w if w is self._none else w / scale.to(w) for w in whole]
+        self._compared = [*whole, *rest]
 
     @torch.no_grad()
     def after(self, into: torch.Tensor) -> None:
         """Measure after they have moved, and put the row into `into`."""
         torch._foreach_sub_(self._weights, self._parts(self._tensors))
-        torch.stack([*self._row, *self._norms(self._weights)], out=into)
+        self._put(into, self._weight_norms)
 
     @torch.no_grad()
-    def moved(self, gradients: list[torch.Tensor | None], into: torch.Tensor) -> None:
-        """Measure all of a step after its end, from the weights as they were after the last one."""
+    def moved(self, into: torch.Tensor) -> None:
+        """Measure a move after its end, from the weights as they were after the one before."""
         weights = self._norms(self._weights)
-        row = [*weights, *self._compared(gradients)]
         parts = self._parts(self._tensors)
         torch._foreach_sub_(self._weights, parts)
-        torch.stack([*row, *self._norms(self._weights)], out=into)
+        self._put(into, weights)
         torch._foreach_copy_(self._weights, parts)
+
+    def _put(self, into: torch.Tensor, weights: list[torch.Tensor]) -> None:
+        moves = self._norms(self._weights)
+        if self._sample:
+            moves += [self._norm(move, 4) for move in self._weights]
+        torch.stack([*weights, *self._compared, *moves], out=into)
 
     def read(self, rows: Matrix) -> Measured:
         """What rows say, in the order in which they were made, each once."""
         count = len(self._tensors)
-        weight, gradient, part, product, move = (
-            rows[:, place * count : (place + 1) * count] for place in range(COLUMNS)
+        weight, gradient, part, product, move, *fourth = (
+            rows[:, place : place + count] for place in range(0, self.width, count)
         )
         first = np.full(count, math.nan) if self._last_norms is None else self._last_norms
         last = np.vstack([first, part])[:-1]
@@ -116,34 +140,41 @@ class Norms:
             gradient=np.where(gradient == -1, math.nan, gradient),
             absent=gradient == -1,
             update=move / np.sqrt(self._shares),
+            error=self._errors(move, fourth[0]) if fourth else np.zeros_like(move),
             turn=np.clip(turn, -1, 1),
             overall_turn=np.clip(overall, -1, 1),
         )
 
-    def _compared(self, gradients: list[torch.Tensor | None]) -> list[torch.Tensor]:
-        """Norms of the gradients, of what stands for them, and its products with the last."""
-        there = [g for g in gradients if g is not None]
-        if (
-            self._alike
-            and len(there) == len(gradients)
-            and all(_is_plain(g, self._dtype, self.device) for g in there)
-        ):
-            return self._compared_at_once(there)
-        return self._compared_one_by_one(gradients)
+    def _errors(self, move: Matrix, fourth: Matrix) -> Matrix:
+        """Of the norms of the moves, where they are estimated from some of the entries.
 
-    def _compared_at_once(self, gradients: list[torch.Tensor]) -> list[torch.Tensor]:
+        With n of them, the variance of their mean square is (mean fourth power - mean square²)/n;
+        the relative error of a root is half that of its square.
+        """
+        n = self._counts
+        with np.errstate(all="ignore"):
+            square, power = move**2 / n, fourth**4 / n
+            error = np.sqrt(np.maximum(power - square**2, 0) / n) / square / 2
+        return np.where(self._shares < 1, error, 0.0)
+
+    def _at_once(
+        self, gradients: list[torch.Tensor]
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Norms of the gradients; then of what stands for them, and its products with the last."""
         whole = self._norms(gradients)
         parts = self._parts(gradients)
         own = self._norms(parts) if self._sample else whole
         last = [g for g in self._gradients if g is not None]
         if len(last) < len(parts):
             self._gradients = [part.clone() for part in parts]
-            return [*whole, *own, *([self._nan] * len(parts))]
+            return whole, [*own, *([self._nan] * len(parts))]
         products = [_product(old, part) for old, part in zip(last, parts, strict=True)]
         torch._foreach_copy_(last, parts)
-        return [*whole, *own, *products]
+        return whole, [*own, *products]
 
-    def _compared_one_by_one(self, gradients: list[torch.Tensor | None]) -> list[torch.Tensor]:
+    def _one_by_one(
+        self, gradients: list[torch.Tensor | None]
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """The same where some have no gradient, or another kind of it."""
         whole, own, products = [], [], []
         for place, gradient in enumerate(gradients):
@@ -160,7 +191,7 @@ class Norms:
             own.append(self._norm(part))
             products.append(self._nan if last is None else _product(last, part).to(self._nan))
             self._gradients[place] = part.clone()
-        return [*whole, *own, *products]
+        return whole, [*own, *products]
 
     def _parts(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         if self._alike and not self._sample:
@@ -172,10 +203,10 @@ class Norms:
             return list(torch._foreach_norm(tensors))
         return [self._norm(_local(tensor)) for tensor in tensors]
 
-    def _norm(self, tensor: torch.Tensor) -> torch.Tensor:
+    def _norm(self, tensor: torch.Tensor, power: int = 2) -> torch.Tensor:
         if tensor.is_complex():
             tensor = torch.view_as_real(tensor)
-        norm: torch.Tensor = torch.linalg.vector_norm(tensor, dtype=self._dtype)
+        norm: torch.Tensor = torch.linalg.vector_norm(tensor, power, dtype=self._dtype)
         return norm.to(self.device)
 
 

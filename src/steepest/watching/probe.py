@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from steepest.stability import stability_factor
 from steepest.training import Group, Probe
+from steepest.watching.extremes import extremes
 from steepest.watching.undisturbed import undisturbed
 
 Closure = Callable[[], torch.Tensor]
 
 FACTORS: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 
-FIRST: Final = 40
-"""Products with the Hessian in the first probe; the later ones begin where the last one ended."""
-
-LATER: Final = 8
+PRODUCTS: Final = (40, 5)
+"""Of the Hessian with vectors: in the first probe, and in those that begin where one has ended."""
 
 GOOD: Final = 0.05
 """Relative residual up to which an eigenvalue is said to be known; it is then at most so far off,
@@ -31,7 +30,11 @@ and mostly by the square of it."""
 
 
 class Prober:
-    """Probes one training, each time beginning from the eigenvectors of the time before."""
+    """Probes one training, each time beginning from the eigenvectors of the time before.
+
+    `products`: how many products with the Hessian the first probe and a later one may take;
+    `good`: the relative residual at which an eigenvalue is good enough to stop.
+    """
 
     def __init__(
         self,
@@ -39,21 +42,52 @@ class Prober:
         tensors: Sequence[torch.Tensor],
         groups: Sequence[Group],
         optimizers: Sequence[torch.optim.Optimizer],
+        *,
+        products: tuple[int, int] = PRODUCTS,
+        good: float = GOOD / 5,
     ):
         self._model = model
-        self._tensors = [tensor for tensor in tensors if tensor.requires_grad]
+        moved = {id(t) for o in optimizers for group in o.param_groups for t in group["params"]}
+        self._tensors = [
+            tensor
+            for tensor in tensors
+            if tensor.requires_grad and tensor.is_leaf and (id(tensor) in moved or not optimizers)
+        ]
         self._groups = groups
         self._optimizers = optimizers
+        self._products = products
+        self._good = good
         self._devices = list({tensor.device for tensor in self._tensors})
-        self._start: torch.Tensor | None = None
+        self._known: list[torch.Tensor] = []
+        """The eigenvectors that were found the last time."""
         self._before: list[torch.Tensor] | None = None
         self._closure: Closure | None = None
         self._waiting: Probe | None = None
         self.probes: list[Probe] = []
 
+    def refused(self) -> str | None:
+        """Why nothing is measured; None where it can be.
+
+        Where processes wait for each other in a pass through the model, one that probes more
+        passes than another would wait for ever.
+        """
+        if not self._tensors:
+            return "no tensor learns"
+        distributed = torch.distributed
+        if not distributed.is_available() or not distributed.is_initialized():
+            return None
+        if distributed.get_world_size() == 1:
+            return None
+        if not hasattr(self._model, "require_forward_param_sync"):
+            return "several processes train: give the watch the model as DistributedDataParallel"
+        assert self._model is not None
+        if any(isinstance(module, nn.SyncBatchNorm) for module in self._model.modules()):
+            return "the processes wait for each other in SyncBatchNorm"
+        return None
+
     def measure(self, step: int, closure: Closure) -> None:
         """Measure the curvature where the weights are; the next move completes the probe."""
-        with undisturbed(self._model, self._devices), sdpa_kernel(SDPBackend.MATH):
+        with self._undisturbed(), sdpa_kernel(SDPBackend.MATH):
             self._waiting = self._curvature(step, closure)
         self._closure = closure
         self._before = [tensor.detach().clone() for tensor in self._tensors]
@@ -74,47 +108,58 @@ class Prober:
         losses = []
         try:
             for factor in FACTORS:
-                for tensor, old, new in zip(self._tensors, before, after, strict=True):
-                    tensor.copy_(torch.lerp(old, new, factor))
-                with undisturbed(self._model, self._devices):
+                _put(
+                    self._tensors,
+                    [torch.lerp(o, n, factor) for o, n in zip(before, after, strict=True)],
+                )
+                with self._undisturbed():
                     losses.append(float(closure().detach().mean()))
         finally:
-            for tensor, new in zip(self._tensors, after, strict=True):
-                tensor.copy_(new)
+            _put(self._tensors, after)
         done = replace(waiting, factors=FACTORS, losses=tuple(losses))
         self.probes.append(done)
         return done
 
+    def _undisturbed(self) -> AbstractContextManager[None]:
+        return undisturbed(self._model, self._tensors, self._devices)
+
     def _curvature(self, step: int, closure: Closure) -> Probe:
         scale = self._preconditioner()
         rows, loss, slopes = _slopes(closure, self._tensors)
-        gradient = _flat(slopes, self._tensors).detach()
+        gradient = _flat(slopes, self._tensors)
         product = self._product(closure, slopes)
-        found = Probe(step=step, loss=float(loss.detach()), noise_scale=_noise(rows, self._tensors))
-        length = float(gradient @ gradient)
-        if length > 0 and math.isfinite(length):
-            sharpness = float(gradient @ product(gradient)) / length
-            found = replace(found, sharpness=sharpness)
+        found = Probe(
+            step=step,
+            loss=float(loss.detach()),
+            noise_scale=_noise(rows, gradient, self._tensors),
+            preconditioned=scale is not None,
+        )
+        if not math.isfinite(float(torch.linalg.vector_norm(gradient))):
+            return found
 
         def scaled(vector: torch.Tensor) -> torch.Tensor:
             return vector if scale is None else vector * scale
 
-        first = self._start is None
-        start = gradient + torch.randn_like(gradient) * _rms(gradient) if first else self._start
-        assert start is not None
-        largest, lowest, self._start = _ends(
+        # In the coordinates in which the optimizer is plain descent, this one leads to H·g.
+        towards = gradient if scale is None else torch.where(scale > 0, gradient / scale, 0)
+        first = not self._known
+        ends = extremes(
             lambda vector: scaled(product(scaled(vector))),
-            start,
-            FIRST if first else LATER,
-            1e-5 if first else GOOD / 4,
+            [towards, *(self._known or [torch.randn_like(gradient)])],
+            most=self._products[0 if first else 1],
+            good=self._good,
         )
+        if ends is None:
+            return found
+        self._known = list(ends.vectors)
+        length = float(gradient @ gradient)
         found = replace(
             found,
-            largest=largest[0],
-            largest_residual=largest[1],
-            most_negative=lowest[0],
-            most_negative_residual=lowest[1],
-            preconditioned=scale is not None,
+            sharpness=ends.along * float(towards @ towards) / length if length else math.nan,
+            largest=ends.values[0],
+            largest_residual=ends.residuals[0],
+            most_negative=ends.values[1],
+            most_negative_residual=ends.residuals[1],
         )
         return replace(found, limit=self._limit(found))
 
@@ -136,15 +181,18 @@ class Prober:
             )
             return _flat(products, self._tensors)
 
-        def by_difference(vector: torch.Tensor) -> torch.Tensor:
+        has_second = bool(reached)
+
+        def product(vector: torch.Tensor) -> torch.Tensor:
+            nonlocal has_second
+            if has_second:
+                try:
+                    return by_backward(vector)
+                except (RuntimeError, NotImplementedError):
+                    has_second = False
             return self._difference(closure, vector)
 
-        probe = torch.zeros(sum(t.numel() for t in self._tensors), device=self._tensors[0].device)
-        try:
-            by_backward(_flat(_split(probe, self._tensors), self._tensors))
-        except (RuntimeError, NotImplementedError):
-            return by_difference
-        return by_backward
+        return product
 
     def _difference(self, closure: Closure, vector: torch.Tensor) -> torch.Tensor:
         """The same by the difference of two gradients."""
@@ -158,22 +206,22 @@ class Prober:
         try:
             for sign in (1, -1):
                 parts = _split(vector, self._tensors)
-                with torch.no_grad():
-                    for tensor, old, part in zip(self._tensors, kept, parts, strict=True):
-                        tensor.copy_(old + sign * by * part)
-                with undisturbed(self._model, self._devices):
+                moved = [o + sign * by * part for o, part in zip(kept, parts, strict=True)]
+                _put(self._tensors, moved)
+                with self._undisturbed(), torch.enable_grad():
                     loss = closure().mean()
                     slopes = torch.autograd.grad(loss, self._tensors, allow_unused=True)
                 found.append(_flat(slopes, self._tensors))
         finally:
-            with torch.no_grad():
-                for tensor, old in zip(self._tensors, kept, strict=True):
-                    tensor.copy_(old)
+            _put(self._tensors, kept)
         product: torch.Tensor = (found[0] - found[1]) / (2 * by)
         return product
 
     def _preconditioner(self) -> torch.Tensor | None:
-        """P to the power -1/2 of an adaptive optimizer, where it has taken steps."""
+        """P to the power -1/2 of an adaptive optimizer, where it has taken steps.
+
+        Zero for what it has not moved.
+        """
         methods = {group.method for group in self._groups}
         if not methods <= {"adam", "adamw", "rmsprop"} or not methods:
             return None
@@ -184,17 +232,17 @@ class Prober:
                     found = _root(optimizer.state.get(tensor, {}), group)
                     if found is not None:
                         parts[id(tensor)] = found
-        if any(id(tensor) not in parts for tensor in self._tensors):
+        if not parts:
             return None
-        whole = torch.cat([parts[id(t)].reshape(-1).to(self._dtype) for t in self._tensors])
-        return torch.rsqrt(whole)
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return _dtype(self._tensors)
+        divisors = [parts.get(id(t), torch.full_like(t, math.inf)) for t in self._tensors]
+        return torch.rsqrt(_flat(divisors, self._tensors))
 
     def _limit(self, probe: Probe) -> float | None:
+        """The largest learning rate; None where groups differ, or the curvature is not known."""
         kinds = {(group.method, group.momentum) for group in self._groups}
+        rates = {float(group["lr"]) for o in self._optimizers for group in o.param_groups}
+        if len(rates) > 1:
+            return None
         if len(kinds) != 1 or not probe.largest_residual <= GOOD or probe.largest <= 0:
             return None
         ((method, momentum),) = kinds
@@ -209,7 +257,8 @@ def _root(state: Any, group: dict[str, Any]) -> torch.Tensor | None:
     epsilon = group.get("eps", 0.0)
     if "exp_avg_sq" in state:
         done = float(state["step"])
-        mean = state["exp_avg_sq"] / (1 - group["betas"][1] ** done)
+        square = state.get("max_exp_avg_sq", state["exp_avg_sq"])
+        mean = square / (1 - group["betas"][1] ** done)
         divisor: torch.Tensor = torch.sqrt(mean) + epsilon
         return divisor
     if "square_avg" in state:
@@ -228,73 +277,26 @@ def _slopes(
         return rows, loss, torch.autograd.grad(loss, tensors, create_graph=True, allow_unused=True)
 
 
-def _noise(rows: torch.Tensor, tensors: Sequence[torch.Tensor]) -> float | None:
-    """The noise scale tr Σ / |G|² from two halves of the batch, where it gives a loss a row.
+def _noise(
+    rows: torch.Tensor, gradient: torch.Tensor, tensors: Sequence[torch.Tensor]
+) -> float | None:
+    """The noise scale tr Σ / |G|² from two parts of the batch, where it gives a loss a row.
 
-    The halves' gradients g₁ and g₂, of n/2 rows each, have E[g₁·g₂] = |G|² and
-    E|g₁ - g₂|² = 4 tr Σ / n (McCandlish et al., arXiv 1812.06162, appendix A).
+    The gradients g₁ and g₂ of k and m rows have E[g₁·g₂] = |G|² and
+    E|g₁ - g₂|² = (1/k + 1/m) tr Σ (McCandlish et al., arXiv 1812.06162, appendix A).
     """
     count = rows.numel()
     if rows.dim() == 0 or count < 2:
         return None
-    flat = rows.reshape(-1)
-    first, second = (
-        _flat(
-            torch.autograd.grad(half.mean(), tensors, retain_graph=True, allow_unused=True), tensors
-        )
-        for half in (flat[: count // 2], flat[count // 2 : 2 * (count // 2)])
-    )
+    k = count // 2
+    m = count - k
+    half = rows.reshape(-1)[:k].mean()
+    slopes = torch.autograd.grad(half, tensors, retain_graph=True, allow_unused=True)
+    first = _flat(slopes, tensors)
+    second = (count * gradient - k * first) / m
     squared = float(first @ second)
-    spread = float((first - second).square().sum()) * (count // 2) / 2
+    spread = float((first - second).square().sum()) / (1 / k + 1 / m)
     return spread / squared if squared > 0 else math.inf
-
-
-def _ends(
-    product: Callable[[torch.Tensor], torch.Tensor], start: torch.Tensor, most: int, good: float
-) -> tuple[tuple[float, float], tuple[float, float], torch.Tensor]:
-    """The largest and the smallest eigenvalue with relative residuals, by Lanczos' method.
-
-    Also a vector to begin with the next time: the two eigenvectors added up. Every new vector is
-    made orthogonal to all before it, twice.
-    """
-    nothing = (math.nan, math.nan)
-    length = torch.linalg.vector_norm(start)
-    if not bool(torch.isfinite(length)) or not bool(length > 0):
-        return nothing, nothing, torch.ones_like(start)
-    basis = [start / length]
-    T = np.zeros((0, 0))
-    off = 0.0
-    for count in range(1, min(most, len(start)) + 1):
-        image = product(basis[-1])
-        T = np.pad(T, (0, 1))
-        T[-1, -1] = float(image @ basis[-1])
-        if count > 1:
-            T[-1, -2] = T[-2, -1] = off
-        if not np.isfinite(T).all():
-            return nothing, nothing, basis[0]
-        for _ in range(2):
-            for vector in basis:
-                image = image - (image @ vector) * vector
-        off = float(torch.linalg.vector_norm(image))
-        values, vectors = np.linalg.eigh(T)
-        size = max(abs(values[0]), abs(values[-1]))
-        residuals = off * np.abs(vectors[-1])
-        done = max(
-            residuals[0] / max(abs(values[0]), 1e-3 * size or 1), residuals[-1] / (size or 1)
-        )
-        if done < good or off <= 1e-7 * size:
-            break
-        if count < most:
-            basis.append(image / off)
-    found = []
-    for place in (-1, 0):
-        value = float(values[place])
-        found.append((value, float(residuals[place]) / abs(value) if value else 0.0))
-    ends = sum(
-        sum(float(part) * vector for part, vector in zip(vectors[:, place], basis, strict=False))
-        for place in (-1, 0)
-    )
-    return found[0], found[1], ends if isinstance(ends, torch.Tensor) else basis[0]
 
 
 def _dtype(tensors: Sequence[torch.Tensor]) -> torch.dtype:
@@ -322,5 +324,7 @@ def _split(vector: torch.Tensor, tensors: Sequence[torch.Tensor]) -> list[torch.
     ]
 
 
-def _rms(vector: torch.Tensor) -> float:
-    return float(vector.square().mean().sqrt())
+def _put(tensors: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
+    """Change the weights, unseen by a graph that waits for its backward pass."""
+    for tensor, value in zip(tensors, values, strict=True):
+        tensor.data.copy_(value)

@@ -49,9 +49,7 @@ class Resets:
         if self._chosen is None or not self._arrived:
             return
         gradient = self._chosen.grad
-        if gradient is None or (
-            self._brought and _is_cheap(gradient) and not bool(gradient.any())
-        ):
+        if gradient is None or (self._brought and _is_cheap(gradient) and not bool(gradient.any())):
             _note(self._emptied, step)
 
     def moved(self, step: int) -> None:
@@ -121,7 +119,7 @@ def _hook(tensor: torch.Tensor, arrives: Callable[..., None]) -> Any:
     def call(arriving: torch.Tensor) -> None:
         arrives(tensor, arriving)
 
-    return tensor.register_hook(call)  # type: ignore[no-untyped-call]
+    return tensor.register_hook(call)
 
 
 def _note(seen: list[int], step: int) -> None:

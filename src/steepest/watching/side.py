@@ -12,7 +12,7 @@ import torch
 
 from steepest.records import Steps, Vector
 from steepest.watching.norms import Measured, Norms
-from steepest.watching.resets import Resets
+from steepest.watching.resets import Guard, Resets
 
 ROWS: Final = 64
 """Steps between two readings. Reading waits for the device, so it is done seldom."""
@@ -31,6 +31,7 @@ class Side:
         places: Sequence[int],
         *,
         sample: bool,
+        guard: Guard,
     ):
         self.optimizer = optimizer
         self.places = np.array(places, dtype=np.int64)
@@ -38,8 +39,7 @@ class Side:
         self.norms = Norms(tensors, sample=sample)
         self.steps = 0
         """Moves that were seen, recorded or not."""
-        learning = [tensor for tensor in tensors if tensor.requires_grad]
-        self.resets = Resets(min(learning, key=torch.numel)) if learning else None
+        self.resets = Resets(self.tensors, guard)
         self._rows = torch.empty(
             (ROWS, self.norms.width), dtype=self.norms.dtype, device=self.norms.device
         )
@@ -55,26 +55,26 @@ class Side:
         """Rows that were not read yet."""
         return len(self._about)
 
-    def gradients(self) -> list[torch.Tensor | None]:
-        """The gradients as the optimizer uses them."""
-        found = [tensor.grad for tensor in self.tensors]
-        # An optimizer that undoes the scaling of mixed precision by itself gets the scale.
-        scale = getattr(self.optimizer, "grad_scale", None)
-        if isinstance(scale, torch.Tensor):
-            return [None if g is None else g / scale.to(g) for g in found]
-        return found
-
     def rates(self) -> list[float]:
         """The learning rate of each group, as it is now."""
         groups: list[dict[str, Any]] = [] if self.optimizer is None else self.optimizer.param_groups
         return [float(group.get("lr", math.nan)) for group in groups]
 
-    def before(self, gradients: list[torch.Tensor | None]) -> None:
-        """Measure before a move."""
-        self.norms.before(gradients)
+    def before(self) -> None:
+        """Measure the weights before a move."""
+        self.norms.before()
+
+    def compare(self) -> None:
+        """Measure the gradients as the optimizer uses them."""
+        # An optimizer that undoes the scaling of mixed precision by itself gets the scale.
+        scale = getattr(self.optimizer, "grad_scale", None)
+        self.norms.compare(
+            [tensor.grad for tensor in self.tensors],
+            scale if isinstance(scale, torch.Tensor) else None,
+        )
 
     def after(self, step: int, rates: list[float], since: float, cost: float) -> bool:
-        """Measure after it; False where a gradient is seen not to be finite.
+        """Measure the move; False where a number is seen not to be finite.
 
         `since`: when the step before ended; `cost`: seconds that were spent here so far. Only on
         the CPU can it be seen at once; elsewhere that would mean to wait for the device.
@@ -90,7 +90,8 @@ class Side:
         """The same where only the end of a step is seen, with the gradients that were caught."""
         began = time.perf_counter()
         row = self._rows[len(self._about)]
-        self.norms.moved(gradients, row)
+        self.norms.compare(gradients)
+        self.norms.moved(row)
         return self._note(row, step, [], since, cost, began)
 
     def _note(
@@ -123,5 +124,4 @@ class Side:
 
     def close(self) -> None:
         """Take the hooks away."""
-        if self.resets is not None:
-            self.resets.close()
+        self.resets.close()

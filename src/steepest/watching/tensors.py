@@ -17,8 +17,8 @@ Watched = nn.Module | Mapping[str, torch.Tensor] | Iterable[Any] | torch.Tensor
 FULL: Final = 10_000_000
 """Up to so many weights in all, the change of each is measured; above, that of a sample."""
 
-SAMPLE: Final = 200
-"""Above FULL, one weight in so many."""
+SAMPLE: Final = 211
+"""Above FULL, one weight in so many. A prime number, so that no column is always left out."""
 
 LEAST: Final = 1000
 """Tensors of up to so many entries are always measured in full."""
@@ -40,7 +40,7 @@ def find(watched: Watched, optimizers: Sequence[torch.optim.Optimizer]) -> Found
 
     Raises UsageError where there is nothing to watch.
     """
-    named = list(_named(watched))
+    named = list(named_tensors(watched))
     known = {id(tensor) for _, _, _, tensor in named}
     number = 0
     places: dict[int, int] = {}
@@ -91,7 +91,7 @@ def _owned(
     return tuple(tuple(dict.fromkeys(places)) for places in owned)
 
 
-def _named(watched: Watched) -> Iterable[tuple[str, str, str, torch.Tensor]]:
+def named_tensors(watched: Watched) -> Iterable[tuple[str, str, str, torch.Tensor]]:
     """Name, layer, the layer's class, tensor; a shared tensor once, under its first name."""
     if isinstance(watched, nn.Module):
         modules = dict(watched.named_modules())

@@ -27,7 +27,7 @@ def undisturbed(
             stack.enter_context(torch.random.fork_rng(devices=chosen, device_type=kind))
         stack.callback(random.setstate, random.getstate())
         stack.callback(np.random.set_state, np.random.get_state())
-        for tensor in tensors:
+        for tensor in tensors:  # leaves
             # The same object comes back, so nothing is copied, and a graph still knows it.
             stack.callback(setattr, tensor, "grad", tensor.grad)
             tensor.grad = None
@@ -35,7 +35,7 @@ def undisturbed(
             _lend(stack, module)
         _alone(stack, model)
         # Casts of the weights are kept by autocast, here of weights that are about to change.
-        torch.clear_autocast_cache()  # type: ignore[no-untyped-call]
+        torch.clear_autocast_cache()
         stack.callback(torch.clear_autocast_cache)
         yield
 

@@ -11,6 +11,9 @@ from steepest.figures.drawing.axes import cross, label, mark, nothing, numbers, 
 from steepest.figures.drawing.theme import Palette
 from steepest.figures.figure import Figure
 
+MESH = 18
+"""Lines of the sheet each way."""
+
 LABELLED = 3
 """One of so many contour lines has its loss written on it."""
 
@@ -103,20 +106,23 @@ def draw_surface(part: Any, figure: Figure, frame: int, palette: Palette) -> Non
         given = np.where(np.isfinite(given), given, np.nan)
         return np.log10(np.maximum(given, found[0])) if log else given
 
-    x, y = np.meshgrid(parts["grid_x"], parts["grid_y"])
+    # A point of the sheet is four numbers in a file: as many as its shape needs.
+    across, along = (np.linspace(0, size - 1, MESH).round().astype(int) for size in heights.shape)
+    sheet = heights[np.ix_(across, along)]
+    x, y = np.meshgrid(np.asarray(parts["grid_x"])[along], np.asarray(parts["grid_y"])[across])
     from matplotlib.colors import LinearSegmentedColormap
 
     tones = LinearSegmentedColormap.from_list("steepest", [palette.muted, palette.hairline])
     ax.plot_surface(
         x,
         y,
-        up(heights),
+        up(sheet),
         cmap=tones,
         linewidth=0.2,
         edgecolor=palette.paper,
         alpha=0.85,
-        rcount=20,
-        ccount=20,
+        rcount=MESH,
+        ccount=MESH,
         antialiased=True,
     )
     walked = np.asarray(parts["path_step"]) <= int(figure.frames.step[frame])

@@ -1,0 +1,82 @@
+"""Draw the pictures of figures.md: every kind, light and dark.
+
+`python -m docs.pictures` writes them, `--check` compares only, and sees that the page shows each
+with its title as the words for who cannot see it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import steepest
+from steepest.figures import Figure, Kind, Theme
+
+DOCS = Path(__file__).parent
+PICTURES = DOCS / "pictures"
+PAGE = "figures.md"
+
+
+def figures() -> Iterator[Figure]:
+    """One figure of every kind: the tutorial's run, and a parabola for the function."""
+    run = steepest.fit(
+        DOCS.parent / "examples" / "speed.csv",
+        "speed ~ a*time**2 + b*time + c",
+        start={"a": 0.0121, "b": -0.6397, "c": 0.6416},
+        lr=1e-5,
+        steps=10,
+        remedies=False,
+    )
+    parabola = steepest.minimize("x**2", start={"x": 3}, lr=0.9, steps=20, remedies=False)
+    for kind in get_args(Kind):
+        yield (parabola if kind == "function" else run).figure(kind)
+
+
+def picture(figure: Figure) -> str:
+    """How the page shows a figure: by what the reader's screen is."""
+    folder, kind = PICTURES.name, figure.kind
+    return (
+        "<picture>\n"
+        f'  <source media="(prefers-color-scheme: dark)" srcset="{folder}/{kind}-dark.svg">\n'
+        f'  <img src="{folder}/{kind}-light.svg" alt="{html.escape(figure.title, quote=False)}">\n'
+        "</picture>\n"
+    )
+
+
+def main() -> int:
+    """Draw the pictures, or with --check say which are out of date; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Draw the pictures of docs/figures.md.")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    check = parser.parse_args().check
+    page = (DOCS / PAGE).read_text("utf-8")
+    stale = []
+    for figure in figures():
+        if picture(figure) not in page:
+            stale.append(f"{PAGE} must have:\n{picture(figure)}")
+        for theme in get_args(Theme):
+            path = PICTURES / f"{figure.kind}-{theme}.svg"
+            drawn = figure.to_svg(theme=theme)
+            if path.exists() and path.read_text("utf-8") == drawn:
+                continue
+            if check:
+                stale.append(path.name)
+            else:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(drawn, "utf-8")
+    if stale:
+        print(
+            "Out of date in docs:",
+            *stale,
+            "Run: python -m docs.pictures",
+            sep="\n",
+            file=sys.stderr,
+        )
+    return int(bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
