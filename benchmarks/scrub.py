@@ -1,4 +1,8 @@
-"""Moving the step cursor: from the move to the painted picture, in one browser, beside Plotly."""
+"""Moving the step cursor: from the move to the painted picture, in one browser, beside Plotly.
+
+Painted: the first task after the frame in which the page was laid out and painted. A move begins at
+any moment between two frames of the screen.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +31,13 @@ STATIC = Path(steepest.__file__).parent / "static"
 PLOTLY = Path(__file__).parent.parent / "frontend/node_modules/plotly.js-dist-min/plotly.min.js"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = (
-    "--disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 # Without it a move waits up to 16.7 ms for the screen, whatever the work: that hides a ratio.
 UNCAPPED = ("--disable-frame-rate-limit", "--disable-gpu-vsync")
 
@@ -99,7 +107,8 @@ async (board) => {
   ]);
   const contourPlot = await add([
     { type: "contour", x: contour.grid_x, y: contour.grid_y, z: contour.grid, showscale: false },
-    line(contour.path_x, contour.path_y, "#fbd3b8"), line(contour.path_x, contour.path_y, "#d55e00"),
+    line(contour.path_x, contour.path_y, "#fbd3b8"),
+    line(contour.path_x, contour.path_y, "#d55e00"),
     dot(...contour.here[at]), dot(...contour.next[at]),
   ]);
   window.frames = board.frames.length;
@@ -247,7 +256,8 @@ def to_paint(effort: Effort) -> Samples:
     with _pages(_board()) as (ours, theirs):
         _moved(ours, 1, 10)
         _moved(theirs, 1, 10)
-        mine, others = [], []
+        mine: list[list[float]] = []
+        others: list[list[float]] = []
         for number in range(effort.rounds):
             mine.append(_moved(ours, number + 1)[0])
             others.append(_moved(theirs, number + 1)[0])
@@ -264,7 +274,8 @@ def against_plotly(effort: Effort) -> Samples:
     with _pages(_board(), *UNCAPPED) as (ours, theirs):
         _moved(ours, 1, 10)
         _moved(theirs, 1, 10)
-        mine, others = [], []
+        mine: list[list[float]] = []
+        others: list[list[float]] = []
         for number in range(effort.rounds):
             # Who begins changes from round to round.
             pages = ((ours, mine), (theirs, others))

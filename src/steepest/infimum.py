@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.optimize
@@ -30,14 +31,22 @@ CLEAR = 1e-6
 MOST_WEIGHTS = 50
 """With more of them it is not tried whether the loss falls for ever."""
 
-OUTWARD = (1.0, 9.0, 99.0, 999.0)
-"""How far out a weight is held, in units of its size."""
+DECADE = 10
+DOUBLE = 3
+"""So many steps are ten times and twice as far."""
+
+OUTWARD = tuple(10 ** (step / DECADE) - 1 for step in range(1, 3 * DECADE + 1))
+"""How much further out a weight is held, in units of its size: up to a thousand times as far, in
+steps that are small enough for the other weights to follow."""
 
 LEVEL = 1e-6
 """A loss that rises by less than this share of itself has not risen."""
 
-Outward = Callable[[Vector, float], Vector]
-"""From a point (p,) on a way to the one that is so far out."""
+LEVELLED = 1e-13
+"""With so little of its fall left, a loss is level to within rounding."""
+
+GRADUAL = 1e-8
+"""With so little left a tenth of the way before, it came there gradually."""
 
 SLOWING = 0.5
 """Where ten times as far takes off less than this share of what the ten times before took, the
@@ -130,13 +139,20 @@ class Fall:
     """What it nears; minus infinity where it falls without end."""
 
 
-def endless_fall(
-    objective: Objective, at: Vector, lowest: float, start: Vector, ends: float
-) -> Fall | None:
-    """Whether the loss goes on falling from where a solver stopped; None where it does not.
+@dataclass(frozen=True)
+class Way:
+    """A way to infinity."""
 
-    `lowest` is the lowest loss known: a fall that ends above it says nothing.
-    """
+    outward: Callable[[Vector, float], Vector]
+    """From a point (p,) on it to the one that is so far out."""
+    before: Callable[[], Vector]
+    """The lowest point (p,) where it may have begun."""
+    behind: Vector
+    """A point (p,) straight back."""
+
+
+def endless_fall(objective: Objective, at: Vector, start: Vector, ends: float) -> Fall | None:
+    """Whether the loss goes on falling from where a solver stopped; None where it does not."""
     if len(at) > MOST_WEIGHTS:
         return None
     loss, slope = objective.value_and_gradient(at)
@@ -145,28 +161,39 @@ def endless_fall(
     size = np.maximum(np.abs(at), np.abs(at - start))
     size = np.where(size > 0, size, 1.0)
     clear = loss + LEVEL * abs(loss) + 1e-9 * fallen
-    for outward, before in _ways(objective, at, start, slope, size, ends):
-        points = list(_falling(objective, at, outward))
+    for way in _ways(objective, at, start, slope, size, ends):
+        points = list(_falling(objective, at, way.outward, 1e-16 * fallen))
         losses = [loss, *map(objective.value, points)]
-        if len(points) < len(OUTWARD) or not min(losses) < loss:
+        if len(points) < len(OUTWARD):
             continue
         # Along a flat combination of weights the loss was as low before.
-        if not objective.value(before()) > clear:
+        if not objective.value(way.before()) > clear:
             continue
-        infimum = _limit(losses, fallen)
-        if infimum > lowest + LEVEL * abs(lowest):
+        if not losses[-1] < loss and not _vanishes(objective, way.behind, at):
             continue
         far = np.abs(points[-1] - at) > 30 * size
         names = tuple(name for name, is_far in zip(objective.names, far, strict=True) if is_far)
-        return Fall(names, infimum)
+        return Fall(names, _limit(losses, fallen))
     return None
 
 
-def nothing_left(objective: Objective, at: Vector) -> bool:
-    """Whether the loss is the same all around, as where an exponential has become zero."""
-    loss, slope = objective.value_and_gradient(at)
-    around = [objective.value(at * factor) for factor in (0.9, 1.1)]
-    return not np.any(slope) and all(value == loss for value in around)
+def _vanishes(objective: Objective, began: Vector, at: Vector) -> bool:
+    """Whether the loss came to a standstill gradually, as an exponential does, and not at an edge.
+
+    Only rounding makes it level then. Of an edge, where a loss such as |x| + x becomes level, a
+    tenth of the way before it a good part of the loss is left.
+    """
+    floor = objective.value(at)
+    whole = objective.value(began) - floor
+
+    def left(share: float) -> float:
+        return (objective.value(began + share * (at - began)) - floor) / whole
+
+    low, high = 1e-18, 1.0
+    for _ in range(60):
+        middle = float(np.sqrt(low * high))
+        low, high = (low, middle) if left(middle) <= LEVELLED else (middle, high)
+    return bool(np.isfinite(whole)) and left(0.9 * high) <= GRADUAL
 
 
 def _flattest(objective: Objective, at: Vector, slope: Vector, size: Vector) -> Iterator[int]:
@@ -192,35 +219,57 @@ def _flattest(objective: Objective, at: Vector, slope: Vector, size: Vector) -> 
 
 def _ways(
     objective: Objective, at: Vector, start: Vector, slope: Vector, size: Vector, ends: float
-) -> Iterator[tuple[Outward, Callable[[], Vector]]]:
-    """Ways to infinity, each with a point where the descent along it may have begun."""
+) -> Iterator[Way]:
+    """Straight on from the start, and with one weight held further and further out."""
     moved = at - start
     came = np.abs(moved) > 1e-6 * size
     if np.any(came):
-        yield lambda point, far: at + far * moved, lambda: start
+        yield Way(lambda point, far: at + far * moved, lambda: start, start)
     for index in _flattest(objective, at, slope, size):
         sign = np.sign(moved[index]) if came[index] else -np.sign(slope[index])
         if sign == 0:
             continue
         step = sign * size[index]
         back = start[index] if came[index] else at[index] - step / 2
-        yield (
-            lambda point, far, i=index, by=step: _held(objective, point, i, at[i] + far * by, ends),
-            lambda i=index, value=back: _held(objective, at, i, value, ends),
+        behind = at.copy()
+        behind[index] = back
+        yield Way(
+            partial(_held_further, objective, at, index, step, ends),
+            partial(_held, objective, at, index, back, ends),
+            behind,
         )
 
 
-def _falling(objective: Objective, at: Vector, outward: Outward) -> Iterator[Vector]:
-    """Points further and further out, as long as the loss falls and the bounds allow it."""
+def _falling(
+    objective: Objective, at: Vector, outward: Callable[[Vector, float], Vector], tiny: float
+) -> Iterator[Vector]:
+    """Points further and further out, as long as the loss falls and the bounds allow it.
+
+    From twice as far to twice as far: on the way, rounding or a solver may miss a little.
+    """
     point, loss = at, objective.value(at)
-    for far in OUTWARD:
+    for place, far in enumerate(OUTWARD):
         point = outward(point, far)
-        there = objective.value(point)
-        inside = np.all((point >= objective.lower) & (point <= objective.upper))
-        if not inside or not there <= loss + LEVEL * abs(loss):
+        if np.any((point < objective.lower) | (point > objective.upper)):
             return
-        loss = there
+        if place % DOUBLE == DOUBLE - 1:
+            there = objective.value(point)
+            if not there <= loss + LEVEL * abs(loss) + tiny:
+                return
+            loss = there
         yield point
+
+
+def _held_further(
+    objective: Objective,
+    at: Vector,
+    index: int,
+    step: float,
+    ends: float,
+    point: Vector,
+    far: float,
+) -> Vector:
+    return _held(objective, point, index, float(at[index]) + far * step, ends)
 
 
 def _held(objective: Objective, at: Vector, index: int, value: float, ends: float) -> Vector:
@@ -232,8 +281,8 @@ def _held(objective: Objective, at: Vector, index: int, value: float, ends: floa
 
 
 def _limit(losses: list[float], fallen: float) -> float:
-    """What the losses near: the last three are each ten times as far out as the one before."""
-    near, middle, far = losses[-3:]
+    """What the losses near, from the last, the one at a tenth of its way and at a hundredth."""
+    near, middle, far = losses[-1 - 2 * DECADE], losses[-1 - DECADE], losses[-1]
     earlier, later = near - middle, middle - far
     if later > SLOWING * earlier and later > LEVEL * abs(far):
         return -np.inf

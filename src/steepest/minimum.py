@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steepest.formula import is_linear
-from steepest.infimum import endless_fall, nothing_left, separated, without_error
+from steepest.infimum import endless_fall, separated, without_error
 from steepest.objective import FormulaKernel, LeastSquares, Objective
 from steepest.records import Minimum, Vector
 from steepest.solvers import (
@@ -32,6 +32,8 @@ SAME = 1e-9
 """Losses closer than this, relative, differ by rounding."""
 
 FINISH_SECONDS = 0.3
+ENDLESS_SECONDS = 1.0
+"""It takes long only where the loss does go on falling."""
 
 ENOUGH_STARTS = 8
 AGREEING = 3
@@ -105,26 +107,13 @@ def find_minimum(
         unbounded=unbounded,
         start=None if best.start is None else objective.named(best.start),
     )
-    return known if unbounded else _or_endless(objective, known, best, found[0], start)
-
-
-def _or_endless(
-    objective: Objective, known: Minimum, best: Candidate, first: Candidate, start: Vector
-) -> Minimum:
-    """The same minimum, or that there is none because the loss falls for ever."""
-    # One that went on until nothing changed any more no longer shows where it came from.
-    tried = first if nothing_left(objective, best.weights) else best
-    ends = time.monotonic() + FINISH_SECONDS
-    fall = endless_fall(objective, tried.weights, best.loss, start, ends)
+    if unbounded:
+        return known
+    fall = endless_fall(objective, best.weights, start, time.monotonic() + ENDLESS_SECONDS)
     if fall is None:
         return known
-    return replace(
-        known,
-        loss=fall.infimum,
-        weights=objective.named(tried.weights),
-        unbounded=fall.infimum == -np.inf,
-        growing=fall.growing,
-    )
+    endless = fall.infimum == -np.inf
+    return replace(known, loss=fall.infimum, unbounded=endless, growing=fall.growing)
 
 
 def _compile(objective: Objective, start: Vector) -> None:

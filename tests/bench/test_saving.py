@@ -448,11 +448,15 @@ def test_ten_million_steps_open_with_less_than_a_megabyte(
     assert run.id is not None
     assert place.stat().st_size > 1_000_000
     store = Store(place)
+    wanted = run.figure("loss")  # so that its code is read before it is counted
     before = read_bytes()
     found = loaded(run.id, place)
+    figure = found.figure("loss")
     curve = store.curve(run.id)
     document = found.to_dict()
     assert read_bytes() - before < 1_000_000
+    assert figure.title == wanted.title
+    assert len(figure.parts["step"]) <= 1001
     assert len(curve) <= 1001
     assert curve.step[-1] == 10_000_000
     assert document == run.to_dict()

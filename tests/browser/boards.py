@@ -1,4 +1,4 @@
-"""Boards by hand: a parabola through twenty points, descended in NumPy, with every kind of figure."""
+"""Boards by hand: a parabola through twenty points, descended in NumPy, in every kind of figure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ HESSIAN = 2.0 * DESIGN.T @ DESIGN / len(TIME)
 
 def loss(weights: Array) -> Array:
     """Of weights (..., 3), one number each."""
-    return np.mean((SPEED - weights @ DESIGN.T) ** 2, axis=-1)
+    return np.asarray(np.mean((SPEED - weights @ DESIGN.T) ** 2, axis=-1))
 
 
 def gradient(weights: Array) -> Array:
-    return -2.0 * (SPEED - weights @ DESIGN.T) @ DESIGN / len(TIME)
+    return np.asarray(-2.0 * (SPEED - weights @ DESIGN.T) @ DESIGN / len(TIME))
 
 
 def descent() -> Array:
@@ -322,7 +322,7 @@ def every_kind() -> Board:
 def _pulls(at: Array) -> Array:
     """What each row adds to each partial: (frames, 3, rows)."""
     residual = SPEED - at @ DESIGN.T
-    return -2.0 * residual[:, None, :] * DESIGN.T[None] / len(TIME)
+    return np.asarray(-2.0 * residual[:, None, :] * DESIGN.T[None] / len(TIME))
 
 
 def only(board: Board, *kinds: str) -> Board:

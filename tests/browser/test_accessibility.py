@@ -16,7 +16,7 @@ def findings(shown: Shown, *but: str) -> list[str]:
     shown.page.evaluate(AXE.read_text("utf-8"))
     found = shown.page.evaluate(
         """async (but) => (await axe.run()).violations.filter(({ id }) => !but.includes(id))
-             .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))""",
+             .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))""",
         but,
     )
     return list(found)

@@ -13,7 +13,6 @@ from tests.browser.pages import Show
 
 from steepest.figures.figure import Kind
 
-
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 KINDS = get_args(Kind)
 FRAME = 3

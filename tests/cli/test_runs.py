@@ -19,6 +19,7 @@ from tests import specimens
 from tests.store.conftest import finish, opening
 
 from steepest.cli import steepest
+from steepest.export import to_tensorboard
 from steepest.records import RunRecord
 from steepest.store import Store
 from steepest.terminal import Report, plain
@@ -252,6 +253,21 @@ def test_exporting(store: Store, tmp_path: Path) -> None:
     refused = run(*arguments)
     assert refused.exit_code == 1
     assert "--force" in refused.stderr
+    assert run(*arguments, "--force").exit_code == 0
+
+
+def test_exporting_for_tensorboard(store: Store, tmp_path: Path) -> None:
+    record = keep(store, specimens.tutorial())
+    arguments = ["runs", "export", str(record.run), "--to", "tensorboard"]
+    refused = run(*arguments)
+    assert refused.exit_code == 2
+    assert "Name the folder with -o." in refused.stderr
+    arguments += ["-o", str(tmp_path / "new" / "events")]
+    assert run(*arguments).exit_code == 0
+    (file,) = (tmp_path / "new" / "events").iterdir()
+    assert file.name == f"events.out.tfevents.{record.run}"
+    assert file.read_bytes() == to_tensorboard(record.trace)
+    assert "--force" in run(*arguments).stderr
     assert run(*arguments, "--force").exit_code == 0
 
 

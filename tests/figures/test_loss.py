@@ -59,9 +59,9 @@ def frames_of(trace: Trace) -> Frames:
     return Frames(trace.names, trace.step, trace.weights, trace.gradient, trace.loss)
 
 
-FALLING = [100 * 0.5**step + 1.01 for step in range(6)]
+FALLING = [100 * 0.5**step + 1.04 for step in range(6)]
 TITLES = [
-    pytest.param(FALLING, {}, "The loss falls from 101 to 4.13 in 5 steps.", id="falls"),
+    pytest.param(FALLING, {}, "The loss falls from 101.04 to 4.17 in 5 steps.", id="falls"),
     pytest.param(
         [100.0, 20.0, 10.0, *[9.5] * 10],
         {},
@@ -147,9 +147,9 @@ def test_the_minimum_and_the_forecast() -> None:
         goal=goal,
         forecast=forecast,
     )
-    assert found.title == "The loss falls from 101 to 4.13 in 5 steps; the minimum is 1."
+    assert found.title == "The loss falls from 101.04 to 4.17 in 5 steps; the minimum is 1."
     assert "To get within 1 % of the minimum takes 14 steps, counted by running on." in found.text
-    assert "The loss on the rows held out ends at 8.27." in found.text
+    assert "The loss on the rows held out ends at 8.33." in found.text
     assert found.parts["minimum"] == 1.0
     assert found.parts["goal"] == 1.01
     wanted = {"step": 14, "low": 13, "high": 15, "basis": "counted by running on"}
@@ -157,7 +157,9 @@ def test_the_minimum_and_the_forecast() -> None:
     arrived = loss_figure(
         frames_of(trace), trace, descent_of(FALLING), minimum=minimum, goal=replace(goal, loss=5.0)
     )
-    assert arrived.title == "The loss falls from 101 to 4.13 in 5 steps, within 1 % of the minimum."
+    assert (
+        arrived.title == "The loss falls from 101.04 to 4.17 in 5 steps, within 1 % of the minimum."
+    )
     unbounded = replace(minimum, loss=-INF, unbounded=True)
     endless = loss_figure(frames_of(trace), trace, descent_of(FALLING), minimum=unbounded)
     assert endless.parts["minimum"] is None

@@ -22,9 +22,14 @@ export const drawContour: Draw<ContourData> = (host, data, stage) => {
   // No label covers the minimum or the path.
   const taken: [number, number][] = minimum ? [[x(minimum[0]), y(minimum[1])]] : [];
   const thin = Math.ceil(path_x.length / 40);
-  path_x.forEach((value, index) => {
-    if (index % thin === 0) taken.push([x(value), y(path_y[index]!)]);
-  });
+  for (let end = thin; end < path_x.length; end += thin) {
+    const start = end - thin;
+    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+      const along = (values: number[]): number =>
+        values[start]! + share * (values[end]! - values[start]!);
+      taken.push([x(along(path_x)), y(along(path_y))]);
+    }
+  }
   let labels = 0;
   for (const { value, rings } of outlines(data, x, y)) {
     frame.path("level-line", rings.map((ring) => `M${ring.map(pair).join("L")}Z`).join(""));

@@ -23,7 +23,10 @@ function along(
   stage: Parameters<Draw<SliceData>>[2],
 ): (frame: number) => void {
   const { values, here, loss_here, slope, next, next_loss, minimum } = data;
-  const heights = extent(data.y.scale, losses.flat(), loss_here);
+  // As high as the first curve: where a descent grows, later ones would press it flat.
+  const all = extent(data.y.scale, losses.flat(), loss_here);
+  const first = extent(data.y.scale, losses[0] ?? []);
+  const heights = all && first ? ([all[0], first[1]] as [number, number]) : all;
   const frame = plot(host, stage, data.text, {
     x: { axis: data.x, domain: roomy(data.x.scale, extent(data.x.scale, values), 0) },
     y: { axis: data.y, domain: roomy(data.y.scale, heights) },

@@ -48,7 +48,7 @@ export const drawSweep: Draw<SweepData> = (host, data, stage) => {
   frame.path("missed", sticks(lr.length, (index) => missed[index]!, () => 1, () => 6));
   frame.path("data small", dots(lr.length, left, (index) => y(steps[index]!)));
   if (here) {
-    const top = here.steps === null || Number.isNaN(here.steps) ? 5 : y(here.steps);
+    const top = here.steps === null || Number.isNaN(here.steps) ? 8 : y(here.steps);
     frame.put(svg("circle", { class: "here", r: 5.5, transform: at(x(here.lr), top) }));
   }
   return () => undefined;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,8 +30,8 @@ from steepest.bench.rates import (
     run_one,
     study_goal,
     sweep_rates,
+    walked,
 )
-from steepest.descent.run import descend
 from steepest.quadratic import Modes, excess, lowest_after
 from steepest.records import Descent, Goal, Minimum, RateTrial, Settings, Vector
 
@@ -121,18 +121,21 @@ def _by_running(
     trials = sweep_rates(setup, settings, _loss(aim), limit, None, effort, seconds)
     first = trials
     found = _lasting(setup, settings, trials, _loss(aim), ends)
+    if found is None and (best := quickest(trials)) is not None:
+        # It may swing out once more, and be away just when the steps are over.
+        found = _alive(setup, settings, best, ends)
     if found is None:
         best = _at_hand(setup, settings, trials, effort, ends)
-        if best is None:
-            return Choice(limit / 2 if limit else 1e-3, tuple(trials), aim)
-        found = best, _walked(setup, settings, best.lr, ends)
+        found = None if best is None else _alive(setup, settings, best, ends)
+    if found is None:
+        return Choice(limit / 2 if limit else 1e-3, tuple(trials), aim)
     quick = Choice(found[0].lr, tuple(trials), aim)
     if minimum is not None and minimum.unbounded:
         return quick
     for _ in range(ROUNDS):
         lr, descent = found[0].lr, found[1]
         deeper = study_goal(goal, minimum, descent.final_loss)
-        if deeper == aim or descent.stopped == "diverged":
+        if deeper == aim:
             return Choice(lr, tuple(trials), aim)
         left = ends - time.monotonic()
         if left <= 0:
@@ -164,11 +167,12 @@ def _is_quick(lr: float, trials: list[RateTrial], steps: int) -> bool:
     return (steps if own is None else own) <= CLEAR * best.steps
 
 
-def _walked(setup: Setup, settings: Settings, lr: float, ends: float) -> Descent:
-    """The descent as it will be, with this learning rate."""
-    left = max(ends - time.monotonic(), 0.0) or 1e-3
-    walk = replace(settings, lr=lr, tolerance=0.0, patience=None, time_limit=left)
-    return descend(setup.moving, walk, setup.start, scale=setup.scale).descent
+def _alive(
+    setup: Setup, settings: Settings, trial: RateTrial, ends: float
+) -> tuple[RateTrial, Descent] | None:
+    """The trial with the descent as it will be; None where that diverges."""
+    done = walked(setup, settings, trial.lr, settings.steps, ends - time.monotonic())
+    return None if done.stopped == "diverged" else (trial, done)
 
 
 def _lasting(
@@ -176,13 +180,20 @@ def _lasting(
 ) -> tuple[RateTrial, Descent] | None:
     """The quickest that is at the goal at its last step too: bold ones bounce off it again."""
     left = [trial for trial in trials if trial.steps is not None]
+    fewest = quickest(left)
     while (best := _quick(left)) is not None and time.monotonic() < ends:
-        done = _walked(setup, settings, best.lr, ends)
+        if fewest is None or _slow(best, fewest):
+            break
+        found = _alive(setup, settings, best, ends)
         arriving = best.steps is not None and best.steps > settings.steps
-        if done.stopped != "diverged" and (done.final_loss <= goal or arriving):
-            return best, done
+        if found is not None and (found[1].final_loss <= goal or arriving):
+            return found
         left = [trial for trial in left if trial.lr < best.lr]
     return None
+
+
+def _slow(trial: RateTrial, best: RateTrial) -> bool:
+    return (trial.steps or 0) > CLEAR * max(best.steps or 0, 1)
 
 
 def _at_hand(

@@ -12,7 +12,7 @@ from steepest.bench.prepare import Setup
 from steepest.descent.run import descend
 from steepest.descent.sweep import try_rates
 from steepest.quadratic import Modes, best_rate, modes_of, steps_to
-from steepest.records import Goal, Minimum, RateStudy, RateTrial, Settings, Vector
+from steepest.records import Descent, Goal, Minimum, RateStudy, RateTrial, Settings, Vector
 
 GRID = 49
 LANES = GRID + 7
@@ -179,7 +179,8 @@ def sweep_rates(
     """Run a logarithmic grid of learning rates, then a finer one around the best.
 
     Where none reached the goal, the most promising are run on before, ten times as long each time.
-    What all of it may cost is counted in steps; `seconds` are a guard.
+    What all of it may cost is counted in steps; `seconds` are a guard. A bold one that comes upon
+    the goal by luck and leaves it again does not count as there.
     """
     ends = time.monotonic() + seconds
     most = affordable(setup, effort)
@@ -194,7 +195,33 @@ def sweep_rates(
     if best is not None and best.steps is not None and best.steps <= steps and left > 0:
         finer = np.unique(around(grid, best.lr))
         trials += run_lanes(setup, settings, finer, goal, steps, left)
-    return sorted(trials, key=lambda trial: trial.lr)
+    return sorted(_staying(setup, settings, goal, trials, ends), key=lambda trial: trial.lr)
+
+
+def _staying(
+    setup: Setup, settings: Settings, goal: float, trials: list[RateTrial], ends: float
+) -> list[RateTrial]:
+    """The trials with their quickest at the goal still when one ten times as slow arrives there."""
+    most = affordable(setup, OWN_EFFORT)
+    while (best := quickest(trials)) is not None and best.steps is not None:
+        left = ends - time.monotonic()
+        if left <= 0:
+            break
+        steps = min(max(settings.steps, SURE_FACTOR * best.steps), max(most, best.steps))
+        done = walked(setup, settings, best.lr, steps, left)
+        if done.stopped != "diverged" and done.final_loss <= goal:
+            break
+        gone = replace(best, steps=None, limit=done.steps, diverged=done.stopped == "diverged")
+        trials = [gone if trial is best else trial for trial in trials]
+    return trials
+
+
+def walked(setup: Setup, settings: Settings, lr: float, steps: int, seconds: float) -> Descent:
+    """A descent with this learning rate that nothing stops but its steps."""
+    walk = replace(
+        settings, lr=lr, steps=steps, tolerance=0.0, patience=None, time_limit=max(seconds, 1e-3)
+    )
+    return descend(setup.moving, walk, setup.start, scale=setup.scale).descent
 
 
 def rate_grid(setup: Setup, settings: Settings, limit: float | None, own: float | None) -> Vector:

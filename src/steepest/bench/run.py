@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -254,6 +255,24 @@ class Run:
 
         return board_of(self)
 
+    def report(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write a page with all figures and the report in words: one file, no network.
+
+        Raises InputError where the file is there (unless `force`) or cannot be written.
+        """
+        from steepest.bench.showing import write_report
+
+        write_report(self, path, force=force)
+
+    def widget(self) -> Any:
+        """The figures as an anywidget; its trait `step` is read and set from either side.
+
+        Raises UsageError where anywidget is not installed (the extra `notebook`).
+        """
+        from steepest.bench.showing import widget
+
+        return widget(self)
+
     def to_pytorch(self) -> str:
         """A short script of PyTorch that walks the same path, step by step.
 
@@ -281,6 +300,11 @@ class Run:
     @property
     def _descended(self) -> Walked:
         return self._walk().descended
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from steepest.bench.showing import bundle_of
+
+        return bundle_of(self)
 
     def __rich__(self) -> Any:
         return Report(self.record)

@@ -218,6 +218,19 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
         click.echo(f"Written: {escaped(output, 200)}", err=True)
 
 
+def report_run(run: str, given: Mapping[str, Any]) -> None:
+    """Run `steepest runs report`."""
+    from steepest.bench.stored import run_of
+
+    store, output = Store(given["store"]), given["output"]
+    record = store.record(run)
+    run_of(store, record).report(output, force=given["force"])
+    if given["as_json"]:
+        _write_json({"run": record.run, "output": output})
+    else:
+        click.echo(f"Written: {escaped(output, 200)}", err=True)
+
+
 def delete_runs(names: Sequence[str], given: Mapping[str, Any]) -> None:
     """Run `steepest runs delete`."""
     store = Store(given["store"])

@@ -86,6 +86,21 @@ def export(run: str, **given: Any) -> None:
     export_run(run, given)
 
 
+@runs.command(short_help="Write a run as a page for a browser.")
+@click.argument("run", metavar="ID")
+@click.option("--output", "-o", metavar="FILE", required=True, help="Write the page to this file.")
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+@options.from_store
+def report(run: str, **given: Any) -> None:
+    """Write the run ID as one page of HTML with all its figures.
+
+    The page needs no network and nothing beside it; open it in any browser, or print it.
+    """
+    from steepest.cli.kept import report_run
+
+    report_run(run, given)
+
+
 @runs.command(short_help="Take runs out of the store.")
 @click.argument("run", nargs=-1, required=True, metavar="ID...")
 @options.from_store

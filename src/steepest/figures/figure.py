@@ -203,6 +203,12 @@ class Board:
 
         save(self.figures, path, step=step, theme=theme, dpi=dpi)
 
+    def to_png(self, *, step: int | None = None, theme: Theme = "light", dpi: int = 150) -> bytes:
+        """All figures as the bytes of a PNG. Needs matplotlib: UsageError without it."""
+        from steepest.figures.drawing import to_png
+
+        return to_png(self.figures, step=step, theme=theme, dpi=dpi)
+
 
 def curve(values: Any) -> Any:
     """The same array with DIGITS significant digits.

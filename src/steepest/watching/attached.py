@@ -268,7 +268,8 @@ class Attached:
                 self._losses[self.steps] = float(loss)
 
     def _take_validation(self, loss: Any) -> None:
-        self._validations.append(Validation(self.steps, float(loss)))
+        value = float(loss.detach()) if isinstance(loss, torch.Tensor) else float(loss)
+        self._validations.append(Validation(self.steps, value))
 
     def _probe(self, closure: Closure) -> None:
         began = time.perf_counter()

@@ -30,7 +30,6 @@ class Extremes:
     values: tuple[float, float]
     residuals: tuple[float, float]
     """|Hv - λv| / |λ|."""
-    vectors: tuple[torch.Tensor, torch.Tensor]
     along: float
     """The curvature along the first of the vectors that were given; NaN where that was zero."""
 
@@ -81,10 +80,6 @@ def extremes(
     return Extremes(
         values=(high, low),
         residuals=(top / abs(high) if high else 0.0, bottom / abs(low) if low else 0.0),
-        vectors=(
-            _mixed(space.basis, mixtures[:, -1]),
-            _mixed(space.basis, mixtures[:, 0]),
-        ),
         along=along,
     )
 

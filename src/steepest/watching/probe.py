@@ -21,16 +21,23 @@ Closure = Callable[[], torch.Tensor]
 
 FACTORS: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 
-PRODUCTS: Final = (40, 5)
-"""Of the Hessian with vectors: in the first probe, and in those that begin where one has ended."""
+PRODUCTS: Final = (40, 6)
+"""Of the Hessian with vectors: in the first probe, and in a later one. From the gradient, in which
+the most curved direction is strong, six lead to the largest eigenvalue."""
 
-GOOD: Final = 0.05
-"""Relative residual up to which an eigenvalue is said to be known; it is then at most so far off,
-and mostly by the square of it."""
+CURVATURE_EVERY: Final = 2
+"""One probe in so many measures the curvature, which costs more than all the rest."""
+
+GOOD: Final = 0.1
+"""Relative residual up to which an eigenvalue gives a limit; it is then at most so far off, and
+mostly by the square of it."""
+
+ROUGH: Final = 0.5
+"""Beyond this one not even its sign is known."""
 
 
 class Prober:
-    """Probes one training, each time beginning from the eigenvectors of the time before.
+    """Probes one training.
 
     `products`: how many products with the Hessian the first probe and a later one may take;
     `good`: the relative residual at which an eigenvalue is good enough to stop.
@@ -44,7 +51,7 @@ class Prober:
         optimizers: Sequence[torch.optim.Optimizer],
         *,
         products: tuple[int, int] = PRODUCTS,
-        good: float = GOOD / 5,
+        good: float = 0.01,
     ):
         self._model = model
         moved = {id(t) for o in optimizers for group in o.param_groups for t in group["params"]}
@@ -58,8 +65,6 @@ class Prober:
         self._products = products
         self._good = good
         self._devices = list({tensor.device for tensor in self._tensors})
-        self._known: list[torch.Tensor] = []
-        """The eigenvectors that were found the last time."""
         self._before: list[torch.Tensor] | None = None
         self._closure: Closure | None = None
         self._waiting: Probe | None = None
@@ -88,7 +93,7 @@ class Prober:
     def measure(self, step: int, closure: Closure) -> None:
         """Measure the curvature where the weights are; the next move completes the probe."""
         with self._undisturbed(), sdpa_kernel(SDPBackend.MATH):
-            self._waiting = self._curvature(step, closure)
+            self._waiting = self._measured(step, closure)
         self._closure = closure
         self._before = [tensor.detach().clone() for tensor in self._tensors]
 
@@ -123,44 +128,56 @@ class Prober:
     def _undisturbed(self) -> AbstractContextManager[None]:
         return undisturbed(self._model, self._tensors, self._devices)
 
-    def _curvature(self, step: int, closure: Closure) -> Probe:
-        scale = self._preconditioner()
+    def _measured(self, step: int, closure: Closure) -> Probe:
         rows, loss, slopes = _slopes(closure, self._tensors)
         gradient = _flat(slopes, self._tensors)
-        product = self._product(closure, slopes)
         found = Probe(
             step=step,
             loss=float(loss.detach()),
             noise_scale=_noise(rows, gradient, self._tensors),
-            preconditioned=scale is not None,
         )
-        if not math.isfinite(float(torch.linalg.vector_norm(gradient))):
+        length = float(torch.linalg.vector_norm(gradient))
+        if len(self.probes) % CURVATURE_EVERY or not math.isfinite(length):
             return found
+        return self._curvature(found, gradient, self._product(closure, slopes))
+
+    def _curvature(
+        self,
+        found: Probe,
+        gradient: torch.Tensor,
+        product: Callable[[torch.Tensor], torch.Tensor],
+    ) -> Probe:
+        scale = self._preconditioner()
 
         def scaled(vector: torch.Tensor) -> torch.Tensor:
             return vector if scale is None else vector * scale
 
         # In the coordinates in which the optimizer is plain descent, this one leads to H·g.
         towards = gradient if scale is None else torch.where(scale > 0, gradient / scale, 0)
-        first = not self._known
+        first = not self.probes
         ends = extremes(
             lambda vector: scaled(product(scaled(vector))),
-            [towards, *(self._known or [torch.randn_like(gradient)])],
+            # Beside the gradient a direction at random, where there is time to follow both.
+            [towards, torch.randn_like(gradient)] if first else [towards],
             most=self._products[0 if first else 1],
             good=self._good,
         )
         if ends is None:
             return found
-        self._known = list(ends.vectors)
-        length = float(gradient @ gradient)
+        square = float(gradient @ gradient)
         found = replace(
             found,
-            sharpness=ends.along * float(towards @ towards) / length if length else math.nan,
+            preconditioned=scale is not None,
+            sharpness=ends.along * float(towards @ towards) / square if square else math.nan,
             largest=ends.values[0],
             largest_residual=ends.residuals[0],
-            most_negative=ends.values[1],
-            most_negative_residual=ends.residuals[1],
         )
+        if ends.residuals[1] <= ROUGH:
+            found = replace(
+                found,
+                most_negative=ends.values[1],
+                most_negative_residual=ends.residuals[1],
+            )
         return replace(found, limit=self._limit(found))
 
     def _product(

@@ -115,11 +115,11 @@ class Resets:
 
 
 def _hook(tensor: torch.Tensor, arrives: Callable[..., None]) -> Any:
-    @unserializable_hook  # type: ignore[no-untyped-call, untyped-decorator]
+    @unserializable_hook  # type: ignore[untyped-decorator]
     def call(arriving: torch.Tensor) -> None:
         arrives(tensor, arriving)
 
-    return tensor.register_hook(call)
+    return tensor.register_hook(call)  # type: ignore[no-untyped-call]
 
 
 def _note(seen: list[int], step: int) -> None:

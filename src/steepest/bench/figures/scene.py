@@ -146,8 +146,8 @@ def scene_of(run: Run, also: int | None = None) -> Scene:
         notes=notes_of(run.record),
     )
     seen = scene.near(frames.loss, frames.step)
-    at = np.flatnonzero(seen if also is None else step == also)[-1]
-    return replace(scene, frames=replace(frames, at=int(at)))
+    at = np.flatnonzero(seen if also is None else step == also)
+    return replace(scene, frames=replace(frames, at=int(at[-1]) if len(at) else 0))
 
 
 def notes_of(record: RunRecord) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from steepest.errors import InputError, UsageError
 from steepest.figures.figure import Figure, Kind, Theme
-from steepest.wording import escaped, listed
+from steepest.wording import escaped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -42,7 +42,7 @@ def save(
     ending = Path(name).suffix.lower()
     if ending not in FORMATS:
         raise UsageError(
-            f"A figure is written as {listed(FORMATS[:-1])} or {FORMATS[-1]}.",
+            "A figure is written as .png, .svg or .pdf.",
             given=escaped(name, 200),
             instead="End the name of the file with one of them.",
         )
@@ -58,6 +58,11 @@ def save(
 def to_svg(figures: Sequence[Figure], *, step: int | None, theme: Theme) -> str:
     """The same as the text of an SVG."""
     return _drawn(figures, ".svg", step, theme, 150).decode("utf-8")
+
+
+def to_png(figures: Sequence[Figure], *, step: int | None, theme: Theme, dpi: int) -> bytes:
+    """The same as the bytes of a PNG."""
+    return _drawn(figures, ".png", step, theme, dpi)
 
 
 def _drawn(

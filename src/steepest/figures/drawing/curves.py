@@ -151,6 +151,16 @@ def draw_curve(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
         tangent = height + slope * (line - here)
         seen = (tangent >= limits[0]) & (tangent <= limits[1])
         ax.plot(line[seen], tangent[seen], color=palette.ink, linewidth=1.0)
+    if figure.kind == "function":
+        ax.plot(
+            parts["here"][:frame],
+            parts["loss_here"][:frame],
+            "o",
+            markersize=4,
+            color=palette.warm,
+            alpha=0.4,
+            linestyle="none",
+        )
     if after != here:
         mark(ax, after, after_height, palette, hollow=True)
     mark(ax, here, height, palette)
