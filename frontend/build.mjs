@@ -45,7 +45,9 @@ for (const [path, contents] of files) {
   }
   const committed = await readFile(path).catch(() => Buffer.alloc(0));
   if (Buffer.compare(committed, contents) !== 0) {
-    console.error(`${path} is not what the sources give. Build it: npm run build --prefix frontend`);
+    console.error(
+      `${path} is not what the sources give. Build it: npm run build --prefix frontend`,
+    );
     stale = 1;
   }
 }

@@ -113,12 +113,7 @@ interface Panel {
 
 function makePanel(board: Board, data: FigureData, cursor: ReturnType<typeof makeCursor>): Panel {
   const host = html("div", { class: "drawing" });
-  const element = html(
-    "figure",
-    { class: data.kind },
-    html("figcaption", {}, data.title),
-    host,
-  );
+  const element = html("figure", { class: data.kind }, html("figcaption", {}, data.title), host);
   const said = [];
   if ("held" in data && data.held) said.push(data.held.text);
   if ("bound_text" in data) said.push(data.bound_text);

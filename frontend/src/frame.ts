@@ -46,6 +46,7 @@ const TICK = 6.4; // pixels a character of a tick's label
 const TOP = 22;
 const BOTTOM = 38;
 const RIGHT = 14;
+const MARK = 7;
 
 export function picture(host: HTMLElement, text: string, width: number, height: number) {
   const root = svg("svg", {
@@ -104,8 +105,14 @@ export function plot(
     ),
   );
 
-  // An inner picture cuts off what leaves it.
-  const inside = svg("svg", { x: left, y: TOP, width, height });
+  // An inner picture cuts off what leaves it; a mark at a side stays whole.
+  const inside = svg("svg", {
+    x: left - MARK,
+    y: TOP,
+    width: width + 2 * MARK,
+    height,
+    viewBox: `${-MARK} 0 ${width + 2 * MARK} ${height}`,
+  });
   const words = svg("g", { transform: `translate(${left},${TOP})` });
   root.append(axes, inside, words);
   const put = <E extends SVGElement>(element: E): E => {

@@ -8,7 +8,9 @@ export type { Handle, Options };
 function mountPage(): void {
   const data = document.getElementById("board");
   if (!(data instanceof HTMLScriptElement) || data.type !== "application/json") return;
-  const place = document.getElementById("steepest") ?? document.body.appendChild(document.createElement("main"));
+  const place =
+    document.getElementById("steepest") ??
+    document.body.appendChild(document.createElement("main"));
   mount(place, JSON.parse(data.textContent ?? "null"));
 }
 

@@ -16,8 +16,20 @@ const LINE = "M-11,0H11";
 const POINT = "loss slice function contour surface";
 const MARKS: Mark[] = [
   { means: "now", name: "here", tag: "circle", attributes: { r: 5 }, kinds: `${POINT} sweep` },
-  { means: "after the next step", name: "next", tag: "circle", attributes: { r: 4.5 }, kinds: "slice function contour" },
-  { means: "the minimum", name: "minimum", tag: "path", attributes: { d: CROSS }, kinds: "slice function contour surface" },
+  {
+    means: "after the next step",
+    name: "next",
+    tag: "circle",
+    attributes: { r: 4.5 },
+    kinds: "slice function contour",
+  },
+  {
+    means: "the minimum",
+    name: "minimum",
+    tag: "path",
+    attributes: { d: CROSS },
+    kinds: "slice function contour surface",
+  },
   { means: "data", name: "data", tag: "path", attributes: { d: "M0,0h0" }, kinds: "fit" },
   { means: "the model now", name: "model", tag: "path", attributes: { d: LINE }, kinds: "fit" },
   { means: "at the minimum", name: "best", tag: "path", attributes: { d: LINE }, kinds: "fit" },

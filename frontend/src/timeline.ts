@@ -118,7 +118,8 @@ export function makeTimeline(home: HTMLElement, board: Board, cursor: Cursor): T
   const press = (event: KeyboardEvent): void => {
     const { target } = event;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!(target instanceof Element) || (target !== document.body && !home.contains(target))) return;
+    if (!(target instanceof Element) || (target !== document.body && !home.contains(target)))
+      return;
     if (target === document.body && !inView(home)) return;
     // A button is pressed by the space bar, and text is written with all keys.
     if (event.key === " " && target.closest("button, a, summary")) return;

@@ -38,7 +38,9 @@ export function makeVerdict(board: Board): HTMLElement {
 }
 
 function commandLine(command: string): HTMLElement {
-  const code = html("code", {}, command);
+  // A line ends between words, not after the dashes of an option.
+  const words = command.split(/( +)/);
+  const code = html("code", {}, ...words.map((word) => html("span", {}, word)));
   const button = html("button", { type: "button", "aria-label": "Copy the command" }, "Copy");
   const done = html("span", { class: "done", role: "status" });
   button.addEventListener("click", async () => {

@@ -1,14 +1,15 @@
 // How numbers stand in a figure: as in the sentences that Python writes, with a true minus sign.
 
-const trimmed = (text: string): string =>
-  text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+const trimmed = (text: string): string => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
 
 /** At most `digits` significant digits; plain from 1e-4 up to 1e7, beyond with an exponent. */
 export function number(value: number, digits = 6): string {
   if (Number.isNaN(value)) return "not a number";
   if (!Number.isFinite(value)) return value > 0 ? "infinity" : "minus infinity";
   if (value === 0) return "0";
-  const [mantissa, power] = Math.abs(value).toExponential(digits - 1).split("e");
+  const [mantissa, power] = Math.abs(value)
+    .toExponential(digits - 1)
+    .split("e");
   const exponent = Number(power);
   const sign = value < 0 ? "−" : "";
   if (exponent < -4 || exponent >= 7) {
@@ -23,7 +24,9 @@ export function number(value: number, digits = 6): string {
 
 export function count(many: number): string {
   return Number.isFinite(many) && Math.abs(many) < 1e15
-    ? Math.round(many).toString().replace(/\B(?=(\d{3})+$)/g, ",")
+    ? Math.round(many)
+        .toString()
+        .replace(/\B(?=(\d{3})+$)/g, ",")
     : number(many, 3);
 }
 

@@ -42,6 +42,9 @@ steps that are small enough for the other weights to follow."""
 LEVEL = 1e-6
 """A loss that rises by less than this share of itself has not risen."""
 
+ROUNDING = 1e-10
+"""Of what the descent took off the loss, this share may be rounding."""
+
 LEVELLED = 1e-13
 """With so little of its fall left, a loss is level to within rounding."""
 
@@ -160,20 +163,20 @@ def endless_fall(objective: Objective, at: Vector, start: Vector, ends: float) -
     fallen = abs(first - loss) if np.isfinite(first) else 0.0
     size = np.maximum(np.abs(at), np.abs(at - start))
     size = np.where(size > 0, size, 1.0)
-    clear = loss + LEVEL * abs(loss) + 1e-9 * fallen
+    tiny = LEVEL * abs(loss) + ROUNDING * fallen
     for way in _ways(objective, at, start, slope, size, ends):
-        points = list(_falling(objective, at, way.outward, 1e-16 * fallen))
+        points = list(_falling(objective, at, way.outward, loss + tiny))
         losses = [loss, *map(objective.value, points)]
         if len(points) < len(OUTWARD):
             continue
         # Along a flat combination of weights the loss was as low before.
-        if not objective.value(way.before()) > clear:
+        if not objective.value(way.before()) > loss + 10 * tiny:
             continue
         if not losses[-1] < loss and not _vanishes(objective, way.behind, at):
             continue
         far = np.abs(points[-1] - at) > 30 * size
         names = tuple(name for name, is_far in zip(objective.names, far, strict=True) if is_far)
-        return Fall(names, _limit(losses, fallen))
+        return Fall(names, _limit(losses, tiny))
     return None
 
 
@@ -241,22 +244,19 @@ def _ways(
 
 
 def _falling(
-    objective: Objective, at: Vector, outward: Callable[[Vector, float], Vector], tiny: float
+    objective: Objective, at: Vector, outward: Callable[[Vector, float], Vector], highest: float
 ) -> Iterator[Vector]:
-    """Points further and further out, as long as the loss falls and the bounds allow it.
+    """Points further and further out, as long as the loss stays below `highest`.
 
-    From twice as far to twice as far: on the way, rounding or a solver may miss a little.
+    It is looked at each time that it is twice as far: on the way, a solver may miss a little.
     """
-    point, loss = at, objective.value(at)
+    point = at
     for place, far in enumerate(OUTWARD):
         point = outward(point, far)
         if np.any((point < objective.lower) | (point > objective.upper)):
             return
-        if place % DOUBLE == DOUBLE - 1:
-            there = objective.value(point)
-            if not there <= loss + LEVEL * abs(loss) + tiny:
-                return
-            loss = there
+        if place % DOUBLE == DOUBLE - 1 and not objective.value(point) <= highest:
+            return
         yield point
 
 
@@ -280,11 +280,11 @@ def _held(objective: Objective, at: Vector, index: int, value: float, ends: floa
     return polished(objective, begin, ends, FEW_EVALUATIONS, free)
 
 
-def _limit(losses: list[float], fallen: float) -> float:
+def _limit(losses: list[float], tiny: float) -> float:
     """What the losses near, from the last, the one at a tenth of its way and at a hundredth."""
     near, middle, far = losses[-1 - 2 * DECADE], losses[-1 - DECADE], losses[-1]
     earlier, later = near - middle, middle - far
-    if later > SLOWING * earlier and later > LEVEL * abs(far):
+    if later > SLOWING * earlier and later > tiny:
         return -np.inf
     limit = far - later**2 / (earlier - later) if earlier > later > 0 else far
-    return 0.0 if abs(limit) <= 1e-9 * fallen else limit
+    return 0.0 if abs(limit) <= tiny else limit

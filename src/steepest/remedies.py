@@ -37,7 +37,7 @@ def ladder(measurements: Measurements) -> tuple[Proposal, ...]:
     """What may help this descent, cheapest first."""
     minimum, problem = measurements.minimum, measurements.problem
     diverged = measurements.descent.stopped == "diverged"
-    if minimum is not None and minimum.separable and not diverged:
+    if minimum is not None and not minimum.exists and not diverged:
         return ()  # There is nowhere to arrive.
     if minimum is not None and minimum.unbounded:
         return ()

@@ -115,7 +115,9 @@ def least_squares_path(
     def jacobian(point: Vector) -> Vector:
         # The solver asks for it once at each point that it moves to.
         note(whole(point))
-        return np.asarray((objective.jacobian(whole(point))[:, chosen].T * root).T)
+        found = (objective.jacobian(whole(point))[:, chosen].T * root).T
+        # An exponential that overflows below a fraction bar leaves a prediction, and no slope.
+        return np.where(np.isfinite(found), found, 0.0)
 
     method = "trf" if objective.bounded or objective.rows < np.sum(chosen) else "lm"
     best: Vector = begin

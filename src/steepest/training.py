@@ -34,6 +34,8 @@ class Tensor:
     """Whether it asks for a gradient."""
     sampled: int | None = None
     """How many of its entries the norm of its update is estimated from; None: all."""
+    part: bool = False
+    """Whether it is spread over processes, and only this one's part was measured."""
 
     @property
     def size(self) -> int:
@@ -76,6 +78,9 @@ class TrainingTrace:
     """(k, t): cosine of the angle between this gradient and the one of the step before."""
     overall_turn: Vector
     """(k,): the same of all tensors' gradients as one vector."""
+    own_gradient: Vector
+    """(k,): of several processes that average their gradients, the squared length of this one's
+    own over that of the average, before clipping; NaN with one, or with several passes a step."""
     seconds: Vector
     """(k,): from the end of the step before to the end of this one."""
     cost: Vector
@@ -95,6 +100,9 @@ class TensorFacts:
     """Steps at which it had one that was all zeros."""
     moved: int
     """Steps at which it changed."""
+    update_error: float | None = None
+    """Where the norm of its update is an estimate: its relative standard error, the root mean
+    square over the steps."""
     lost_at: int | None = None
     """The first step at which its gradient or its weights were not finite."""
     lost: Literal["gradient", "weights"] | None = None

@@ -364,6 +364,7 @@ def _minimum(minimum: Minimum | None, final_loss: float) -> dict[str, Any] | Non
         "gap": final_loss - minimum.loss,
         "unbounded": minimum.unbounded,
         "separable": minimum.separable,
+        "growing": minimum.growing,
         "flat": minimum.flat,
     }
 

@@ -92,6 +92,31 @@ def test_more_steps_than_can_be_counted(digits: int) -> None:
     told(answer.stderr, ["--steps", f"{digits} digits", "--time-limit"])
 
 
+# id: the command line, what the message must name
+COMMANDS: dict[str, tuple[list[str], list[str]]] = {
+    "endless steps": (["minimize", "x**2", "--steps", "9" * 9000], ["--steps", "9,000 digits"]),
+    "endless negative steps": (["minimize", "x", "--steps", "-" + "9" * 200], ["negative", "..."]),
+    "endless word": (["minimize", "x**2", "--lr", "q" * 9000], ["--lr", "nor auto"]),
+    "endless option": (["minimize", "x**2", "--" + "q" * 9000], ["No such option"]),
+    "endless command": (["q" * 9000], ["There is no command"]),
+    "option of the group": (["--nothing"], ["No such option", "--nothing"]),
+    "choices": (["fit", "a", "b", "--optimizer", "sgd"], ["--optimizer", "adamw", "lbfgs"]),
+    "steering a terminal": (["minimize", "x", "--loss[31m"], ["No such option"]),
+    "many arguments": (["fit", *("word " * 60).split()], ["unexpected extra arguments"]),
+    "below runs": (["runs", "show", "a", "--nothing"], ["--nothing"]),
+}
+
+
+@pytest.mark.parametrize(("arguments", "names"), COMMANDS.values(), ids=COMMANDS)
+def test_a_command_line_at_fault(arguments: list[str], names: list[str]) -> None:
+    answer = CliRunner().invoke(steepest, arguments)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    usage, _, error = answer.stderr.partition("Error: ")
+    assert len(answer.stderr) < 800
+    assert all(len(line) <= 80 for line in usage.splitlines())
+    told(f"Error: {error}", names)
+
+
 EXPRESSIONS: dict[str, tuple[list[str], list[str]]] = {
     "no variables": (["2 + 3"], ["weight"]),
     "a power for a caret": (["x^2"], ["**"]),

@@ -79,8 +79,8 @@ def test_a_board_comes_back(board: Board) -> None:
     assert figure["x"] == {"label": wanted_figure.x.label, "scale": "linear"}
     assert figure["title"] == wanted_figure.title
     assert figure["best_y"] is None
-    back = np.array(read(figure["curve_y"]), dtype=np.float64).reshape(len(frames), 2)
-    assert np.array_equal(back, wanted_figure.parts["curve_y"], equal_nan=True)
+    drawn: Any = np.array(read(figure["curve_y"]), dtype=np.float64).reshape(len(frames), 2)
+    assert np.array_equal(drawn, wanted_figure.parts["curve_y"], equal_nan=True)
     alone = json.loads(to_json(wanted_figure.to_dict()))
     assert set(alone) - set(figure) == {"frames", "at", "weights"}
 

@@ -255,3 +255,41 @@ def test_losses_that_span_orders_of_magnitude_are_shown_by_their_logarithm() -> 
     assert logarithmic
     assert shares[0] == 1.0
     assert shares[1] - shares[2] == pytest.approx(shares[0] - shares[1])
+
+
+def test_a_minimum_of_rounding_leaves_the_falls_to_be_seen() -> None:
+    falls = [679.0, 359.0, 284.0]
+    logarithmic, shares = lengths([*falls, 1e-30], len(falls))
+    assert not logarithmic
+    assert shares == pytest.approx([1.0, 359 / 679, 284 / 679, 0.0])
+    for lowest in (1e-30, 0.0):
+        logarithmic, shares = lengths([1e6, 1e3, 1.0, lowest], 3)
+        assert logarithmic
+        assert shares[0] - shares[1] == pytest.approx(shares[1] - shares[2])
+        assert shares[0] - shares[1] > 0.4
+        assert shares[3] == 0.0
+
+
+def test_rows_held_out_are_counted() -> None:
+    record = specimens.tutorial()
+    problem = replace(record.problem, rows=16, validation_rows=4)
+    shown = plain(Report(replace(record, problem=problem)))
+    assert "Data            16 rows of examples/speed.csv, and 4 more held out" in shown
+
+
+def test_a_model_without_a_column_is_called_constant() -> None:
+    record = specimens.tutorial()
+    problem = replace(record.problem, formula="speed ~ a + b + c", columns=("speed",))
+    shown = " ".join(plain(Report(replace(record, problem=problem))).split())
+    said = "The model uses no column of the data, so it predicts the same value for every row."
+    assert said in shown
+    assert said not in " ".join(plain(Report(record)).split())
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "adam"])
+def test_a_limit_of_scaled_steps_is_no_promise(optimizer: str) -> None:
+    record = specimens.tutorial()
+    record = replace(record, descent=replace(record.descent, optimizer=optimizer))
+    shown = " ".join(plain(Report(record)).split())
+    holds = "as long as the scaling of its steps stays as it was at the end" in shown
+    assert holds == (optimizer == "adam")

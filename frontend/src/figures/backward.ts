@@ -57,8 +57,17 @@ export const drawBackward: Draw<BackwardData> = (host, data, stage) => {
     const forward = svg("text", { class: "value", x: 6, y: 27 });
     const back = svg("text", { class: "value back", x: 6, y: 41 });
     plate.append(
-      svg("rect", { class: weight === null ? "plate" : "plate of-weight", width: wide, height: TALL, rx: 3 }),
-      svg("text", { class: "name strong", x: 6, y: 13 }, cut(text, Math.floor((wide - 8) / CHARACTER))),
+      svg("rect", {
+        class: weight === null ? "plate" : "plate of-weight",
+        width: wide,
+        height: TALL,
+        rx: 3,
+      }),
+      svg(
+        "text",
+        { class: "name strong", x: 6, y: 13 },
+        cut(text, Math.floor((wide - 8) / CHARACTER)),
+      ),
       forward,
       back,
     );

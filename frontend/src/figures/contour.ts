@@ -38,7 +38,10 @@ export const drawContour: Draw<ContourData> = (host, data, stage) => {
       .flat()
       .find(
         ([left, top]) =>
-          left > 24 && left < width - 24 && top > 14 && top < height - 14 &&
+          left > 24 &&
+          left < width - 24 &&
+          top > 14 &&
+          top < height - 14 &&
           taken.every(([otherX, otherY]) => Math.hypot(left - otherX, top - otherY) > APART),
       );
     if (spot) {
@@ -47,7 +50,11 @@ export const drawContour: Draw<ContourData> = (host, data, stage) => {
       frame.say("level-label", number(value, 3), spot[0], spot[1] + 4, "middle");
     }
   }
-  const walked = trail(path_x.length, (index) => x(path_x[index]!), (index) => y(path_y[index]!));
+  const walked = trail(
+    path_x.length,
+    (index) => x(path_x[index]!),
+    (index) => y(path_y[index]!),
+  );
   frame.path("path ahead", walked.whole);
   if (minimum) {
     frame.put(
@@ -73,9 +80,19 @@ export const drawContour: Draw<ContourData> = (host, data, stage) => {
   return (index) => {
     const [left, top] = places[index] ?? [NaN, NaN];
     const [aheadX, aheadY] = next[index] ?? [NaN, NaN];
-    const ends = [[left, top], [x(aheadX), y(aheadY)]] as const;
+    const ends = [
+      [left, top],
+      [x(aheadX), y(aheadY)],
+    ] as const;
     behind.setAttribute("d", walked.upTo(upTo[index] ?? -1));
-    step.setAttribute("d", line(2, (end) => ends[end]![0], (end) => ends[end]![1]));
+    step.setAttribute(
+      "d",
+      line(
+        2,
+        (end) => ends[end]![0],
+        (end) => ends[end]![1],
+      ),
+    );
     ghost.setAttribute("transform", at(ends[1][0], ends[1][1]));
     point.setAttribute("transform", at(left, top));
   };
@@ -91,22 +108,31 @@ function* outlines(
 ): Generator<{ value: number; rings: [number, number][][] }> {
   if (grid_x.length < 2 || grid_y.length < 2) return;
   if (![...grid_x, ...grid_y].every(Number.isFinite)) return;
-  const [columns, rows] = [grid_x, grid_y].map((side) => FINE * (side.length - 1) + 1) as [number, number];
+  const [columns, rows] = [grid_x, grid_y].map((side) => FINE * (side.length - 1) + 1) as [
+    number,
+    number,
+  ];
   // A loss that is no number lies above every level: the line goes round the hole.
   const above = 2 * Math.max(1, ...levels.filter(Number.isFinite).map(Math.abs));
-  const heights = transposed(transposed(grid).map(finer)).map(finer)
+  const heights = transposed(transposed(grid).map(finer))
+    .map(finer)
     .flatMap((row) => row.map((loss) => (Number.isFinite(loss) ? loss : above)));
   const outlined = contours().size([columns, rows]);
   // Levels bound what is above them; one below all is the whole picture.
   for (const value of [...levels].filter(Number.isFinite).sort((a, b) => a - b)) {
     const { coordinates } = outlined.contour(heights, value);
     // A cell's middle is at a half: positions are between the grid's values.
-    const rings = coordinates.flat().map((ring) =>
-      ring.map(
-        ([column, row]) =>
-          [x(between(grid_x, (column! - 0.5) / FINE)), y(between(grid_y, (row! - 0.5) / FINE))] as [number, number],
-      ),
-    );
+    const rings = coordinates
+      .flat()
+      .map((ring) =>
+        ring.map(
+          ([column, row]) =>
+            [
+              x(between(grid_x, (column! - 0.5) / FINE)),
+              y(between(grid_y, (row! - 0.5) / FINE)),
+            ] as [number, number],
+        ),
+      );
     yield { value, rings };
   }
 }

@@ -31,18 +31,32 @@ const drawCurve: Draw<FitData> = (host, data, stage) => {
   const { x, y } = frame;
   const along = curve_x.map(x);
   const curve = (heights: number[]): string =>
-    line(along.length, (index) => along[index]!, (index) => y(heights[index]!));
+    line(
+      along.length,
+      (index) => along[index]!,
+      (index) => y(heights[index]!),
+    );
 
   // Where the model has been: a few frames, evenly among them.
   const every = Math.max(1, Math.floor(curve_y.length / GHOSTS));
-  frame.path("ghost", curve_y.filter((_, index) => index % every === 0).map(curve).join(""));
+  frame.path(
+    "ghost",
+    curve_y
+      .filter((_, index) => index % every === 0)
+      .map(curve)
+      .join(""),
+  );
   if (best_y) frame.path("best", curve(best_y));
   const left = data_x.map(x);
   const top = data_y.map(y);
   const residuals = frame.path("stick");
   frame.path(
     left.length > 400 ? "data many" : "data",
-    dots(left.length, (index) => left[index]!, (index) => top[index]!),
+    dots(
+      left.length,
+      (index) => left[index]!,
+      (index) => top[index]!,
+    ),
   );
   const model = frame.path("model");
   const drawn = new Map<number, [string, string]>();
@@ -52,7 +66,12 @@ const drawCurve: Draw<FitData> = (host, data, stage) => {
       const said = predicted[index] ?? [];
       paths = [
         curve(curve_y[index] ?? []),
-        sticks(left.length, (row) => left[row]!, (row) => top[row]!, (row) => y(said[row] ?? NaN)),
+        sticks(
+          left.length,
+          (row) => left[row]!,
+          (row) => top[row]!,
+          (row) => y(said[row] ?? NaN),
+        ),
       ];
       drawn.set(index, paths);
     }
@@ -65,16 +84,33 @@ const drawPredicted: Draw<FitData> = (host, data, stage) => {
   const { data_y, predicted, x: xAxis, y: yAxis } = data;
   const targets = extent(yAxis.scale, data_y);
   const frame = plot(host, stage, data.text, {
-    x: { axis: xAxis, domain: roomy(xAxis.scale, near(targets, extent(xAxis.scale, predicted.flat()))) },
+    x: {
+      axis: xAxis,
+      domain: roomy(xAxis.scale, near(targets, extent(xAxis.scale, predicted.flat()))),
+    },
     y: { axis: yAxis, domain: roomy(yAxis.scale, targets) },
   });
   const { x, y } = frame;
   const equal = extent("linear", x.domain, y.domain)!;
-  frame.path("best", line(2, (index) => x(equal[index]!), (index) => y(equal[index]!)));
+  frame.path(
+    "best",
+    line(
+      2,
+      (index) => x(equal[index]!),
+      (index) => y(equal[index]!),
+    ),
+  );
   const top = data_y.map(y);
   const points = frame.path(top.length > 400 ? "model-dots many" : "model-dots");
   return (index) => {
     const said = predicted[index] ?? [];
-    points.setAttribute("d", dots(top.length, (row) => x(said[row] ?? NaN), (row) => top[row]!));
+    points.setAttribute(
+      "d",
+      dots(
+        top.length,
+        (row) => x(said[row] ?? NaN),
+        (row) => top[row]!,
+      ),
+    );
   };
 };

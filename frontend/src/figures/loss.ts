@@ -33,14 +33,31 @@ export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }
     const end = step.length - 1;
     const ends = [along(end), x(forecast.step)];
     const tops = [y(loss[end]!), goal];
-    frame.path("forecast", line(2, (index) => ends[index]!, (index) => tops[index]!));
+    frame.path(
+      "forecast",
+      line(
+        2,
+        (index) => ends[index]!,
+        (index) => tops[index]!,
+      ),
+    );
     const whisker = [x(forecast.low), x(forecast.high)];
-    frame.path("whisker", line(2, (index) => whisker[index]!, () => goal));
+    frame.path(
+      "whisker",
+      line(
+        2,
+        (index) => whisker[index]!,
+        () => goal,
+      ),
+    );
   } else if (forecast) {
     frame.say("aside", `the goal: step ${number(forecast.step, 3)} →`, width, 12, "end");
   }
   if (validation) {
-    frame.path("validation", line(step.length, along, (index) => y(validation[index]!)));
+    frame.path(
+      "validation",
+      line(step.length, along, (index) => y(validation[index]!)),
+    );
     const end = validation.findLastIndex(Number.isFinite);
     if (end >= 0) frame.say("aside", "validation", along(end), y(validation[end]!) - 5, "end");
   }
@@ -61,7 +78,14 @@ export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }
     const value = board.loss[index] ?? loss[upTo[index]!] ?? NaN;
     behind.setAttribute("d", walked.upTo(upTo[index]!));
     const left = Math.round(places[index]!) + 0.5;
-    now.setAttribute("d", line(2, () => left, (end) => end * frame.height));
+    now.setAttribute(
+      "d",
+      line(
+        2,
+        () => left,
+        (end) => end * frame.height,
+      ),
+    );
     here.setAttribute("transform", at(places[index]!, y(value)));
   };
 };

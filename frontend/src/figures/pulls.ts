@@ -1,4 +1,4 @@
-// Which rows pull on which weight: bars that add up, with those not shown, to the partial derivative.
+// Which rows pull on which weight: with the rows not drawn, the bars add up to the partial.
 
 import type { PullsData } from "../data";
 import { svg } from "../dom";
@@ -30,7 +30,12 @@ export const drawPulls: Draw<PullsData> = (host, data, stage) => {
     const zero = Math.round(band * index + WORDS + half) + 0.5;
     const known = stage.board.weights.indexOf(weight);
     const bars = svg("path", { class: `bar w${(known < 0 ? index : known) % 7}` });
-    const sum = svg("text", { class: "value", x: width, y: band * index + 14, "text-anchor": "end" });
+    const sum = svg("text", {
+      class: "value",
+      x: width,
+      y: band * index + 14,
+      "text-anchor": "end",
+    });
     root.append(
       svg("path", { class: "axis", d: `M0,${zero}H${width}` }),
       bars,
@@ -52,15 +57,24 @@ export const drawPulls: Draw<PullsData> = (host, data, stage) => {
     );
   });
   root.append(
-    svg("text", { class: "name", x: width, y: full - 4, "text-anchor": "end" }, cut(data.x.label, 48)),
+    svg(
+      "text",
+      { class: "name", x: width, y: full - 4, "text-anchor": "end" },
+      cut(data.x.label, 48),
+    ),
   );
 
   return (frame) => {
     bands.forEach(({ bars, sum, zero }, index) => {
-      const pulls = [...(amount[frame]?.[index] ?? []), ...(others ? [rest[frame]?.[index] ?? NaN] : [])];
+      const pulls = [
+        ...(amount[frame]?.[index] ?? []),
+        ...(others ? [rest[frame]?.[index] ?? NaN] : []),
+      ];
       // Every frame has its own scale: the shares stay visible while the gradient fades.
       const most = Math.max(...pulls.map((pull) => (Number.isFinite(pull) ? Math.abs(pull) : 0)));
-      const heights = pulls.map((pull) => (most > 0 ? half * Math.max(-1, Math.min(1, pull / most)) : 0));
+      const heights = pulls.map((pull) =>
+        most > 0 ? half * Math.max(-1, Math.min(1, pull / most)) : 0,
+      );
       bars.setAttribute(
         "d",
         heights

@@ -20,7 +20,18 @@ export const drawResiduals: Draw<ResidualsData> = (host, data, stage) => {
   return (index) => {
     const left_over = residual[index] ?? [];
     const top = (row: number): number => y(left_over[row] ?? NaN);
-    stems.setAttribute("d", sticks(left.length, (row) => left[row]!, () => zero, top));
-    heads.setAttribute("d", dots(left.length, (row) => left[row]!, top));
+    stems.setAttribute(
+      "d",
+      sticks(
+        left.length,
+        (row) => left[row]!,
+        () => zero,
+        top,
+      ),
+    );
+    heads.setAttribute(
+      "d",
+      dots(left.length, (row) => left[row]!, top),
+    );
   };
 };

@@ -7,6 +7,7 @@ import { at, line } from "../path";
 import { extent, roomy } from "../scale";
 
 const TANGENT = 0.18; // of the axis, to either side
+const GROWN = 100; // times the first loss
 const SAMPLES = 24; // a tangent is bent where the axis is logarithmic
 
 export const drawSlice: Draw<SliceData> = (host, data, stage) =>
@@ -23,10 +24,14 @@ function along(
   stage: Parameters<Draw<SliceData>>[2],
 ): (frame: number) => void {
   const { values, here, loss_here, slope, next, next_loss, minimum } = data;
-  // As high as the first curve: where a descent grows, later ones would press it flat.
-  const all = extent(data.y.scale, losses.flat(), loss_here);
-  const first = extent(data.y.scale, losses[0] ?? []);
-  const heights = all && first ? ([all[0], first[1]] as [number, number]) : all;
+  // A descent that grows leaves the picture; its last curves would press the others flat.
+  const most = GROWN * Math.abs(loss_here[0] ?? NaN);
+  const seen = losses.filter((_, index) => losses.length === 1 || loss_here[index]! <= most);
+  const heights = extent(
+    data.y.scale,
+    seen.flat(),
+    loss_here.filter((loss) => loss <= most),
+  );
   const frame = plot(host, stage, data.text, {
     x: { axis: data.x, domain: roomy(data.x.scale, extent(data.x.scale, values), 0) },
     y: { axis: data.y, domain: roomy(data.y.scale, heights) },
@@ -34,7 +39,11 @@ function along(
   const { x, y, width, height } = frame;
   const left = values.map(x);
   const curves = losses.map((row) =>
-    line(values.length, (index) => left[index]!, (index) => y(row[index]!)),
+    line(
+      values.length,
+      (index) => left[index]!,
+      (index) => y(row[index]!),
+    ),
   );
   if (minimum !== null && Number.isFinite(x(minimum))) {
     // Where the weight is at the minimum; the others are elsewhere, so there is no height to it.
@@ -62,7 +71,14 @@ function along(
     ghost.setAttribute("transform", at(x(next[index] ?? NaN), y(next_loss[index] ?? NaN)));
     const places = [value, next[index] ?? NaN, next[index] ?? NaN];
     const tops = [loss, loss, next_loss[index] ?? NaN];
-    step.setAttribute("d", line(3, (corner) => x(places[corner]!), (corner) => y(tops[corner]!)));
+    step.setAttribute(
+      "d",
+      line(
+        3,
+        (corner) => x(places[corner]!),
+        (corner) => y(tops[corner]!),
+      ),
+    );
     const reach = TANGENT * width;
     const pixel = (sample: number): number => middle - reach + (2 * reach * sample) / SAMPLES;
     tangent.setAttribute(

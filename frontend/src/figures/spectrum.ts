@@ -56,7 +56,13 @@ export const drawSpectrum: Draw<SpectrumData> = (host, data, stage) => {
     if (tall < 11) return;
     const turned = known && end > width * 0.7;
     const from = known ? end : 0;
-    frame.say("aside", number(value, 3), from + (turned ? -9 : 9), middle + 4, turned ? "end" : "start");
+    frame.say(
+      "aside",
+      number(value, 3),
+      from + (turned ? -9 : 9),
+      middle + 4,
+      turned ? "end" : "start",
+    );
   });
   return () => undefined;
 };

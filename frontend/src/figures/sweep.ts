@@ -42,11 +42,25 @@ export const drawSweep: Draw<SweepData> = (host, data, stage) => {
     frame.say("aside", number(limit, 3), left + (before ? -5 : 5), 20, before ? "end" : "start");
   }
   const left = (index: number): number => x(lr[index]!);
-  frame.path("trace", line(lr.length, left, (index) => y(steps[index]!)));
+  frame.path(
+    "trace",
+    line(lr.length, left, (index) => y(steps[index]!)),
+  );
   // A rate that did not arrive has no height: a tick at the upper edge.
   const missed = lr.map((rate, index) => (outcome[index] === "arrived" ? NaN : x(rate)));
-  frame.path("missed", sticks(lr.length, (index) => missed[index]!, () => 1, () => 6));
-  frame.path("data small", dots(lr.length, left, (index) => y(steps[index]!)));
+  frame.path(
+    "missed",
+    sticks(
+      lr.length,
+      (index) => missed[index]!,
+      () => 1,
+      () => 6,
+    ),
+  );
+  frame.path(
+    "data small",
+    dots(lr.length, left, (index) => y(steps[index]!)),
+  );
   if (here) {
     const top = here.steps === null || Number.isNaN(here.steps) ? 8 : y(here.steps);
     frame.put(svg("circle", { class: "here", r: 5.5, transform: at(x(here.lr), top) }));

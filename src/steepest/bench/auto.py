@@ -12,7 +12,6 @@ import numpy as np
 from steepest.bench.prepare import Setup
 from steepest.bench.rates import (
     EFFORT,
-    GRID,
     GUARD,
     LANES,
     SURE_FACTOR,
@@ -29,6 +28,7 @@ from steepest.bench.rates import (
     run_lanes,
     run_one,
     study_goal,
+    study_steps,
     sweep_rates,
     walked,
 )
@@ -201,19 +201,27 @@ def _at_hand(
 ) -> RateTrial | None:
     """The one with the lowest loss in the steps that the descent will have."""
     first = setup.objective.value(setup.start)
-    alive = np.unique([trial.lr for trial in trials if not trial.diverged])
     left = ends - time.monotonic()
-    if not len(alive) or left <= 0:
+    if left <= 0 or lowest(trials) is None:
         return _calmest(trials, first)
-    steps = min(settings.steps, max(affordable(setup, effort) // (2 * GRID), 1))
+    share = max(affordable(setup, effort) // (3 * LANES), 1)
 
-    def run(rates: Vector) -> list[RateTrial]:
-        return run_lanes(setup, settings, rates, -math.inf, steps, left / 2)
+    def run(rates: Vector, steps: int) -> list[RateTrial]:
+        chosen = rates[np.linspace(0, len(rates) - 1, min(LANES, len(rates))).round().astype(int)]
+        return run_lanes(setup, settings, chosen, -math.inf, min(steps, share), left / 3)
 
-    alive = alive[np.linspace(0, len(alive) - 1, min(GRID, len(alive))).round().astype(int)]
-    found = run(alive)
+    found = run(_living(trials), settings.steps)
     best = lowest(found)
-    return _calmest(found if best is None else found + run(around(alive, best.lr)), first)
+    if best is not None:
+        # Among those in between, too, some may grow later on.
+        grid = np.unique([trial.lr for trial in trials])
+        living = _living(run(around(grid, best.lr), study_steps(settings)))
+        found += run(living, settings.steps) if len(living) else []
+    return _calmest(found, first)
+
+
+def _living(trials: list[RateTrial]) -> Vector:
+    return np.unique([trial.lr for trial in trials if not trial.diverged])
 
 
 STAGES = ((200, LANES), (2_000, 24), (20_000, 12))

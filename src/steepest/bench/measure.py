@@ -19,6 +19,7 @@ from steepest.bench.rates import (
     study,
     study_goal,
 )
+from steepest.checks.facts import off_to_infinity
 from steepest.curvature import Place, spectrum, spectrum_of_modes, stability_limit
 from steepest.descent import SOLVERS, Walked
 from steepest.gradient import backward_pass, pull_amounts, row_shares
@@ -167,6 +168,10 @@ def measure(
         missing["minimum"] = (
             "The classes can be told apart, so the weights grow for ever and no minimum exists."
         )
+    elif minimum.growing:
+        missing["minimum"] = (
+            f"The loss falls for ever while {off_to_infinity(minimum)}: no minimum exists."
+        )
     rates = None
     goal = study_goal(arrival, minimum, descent.final_loss)
     if descent.optimizer in SOLVERS:
@@ -239,7 +244,7 @@ def _with_run(
             named = setup.objective.named(weights)
             return Minimum(-math.inf, named, "this descent", unbounded=True)
         return minimum
-    if minimum is not None and (minimum.unbounded or minimum.separable):
+    if minimum is not None and not minimum.exists:
         return minimum
     if setup.solved is not None and not setup.objective.bounded:
         return minimum  # exact: a lower loss is rounding
@@ -440,7 +445,9 @@ def tangent_at(setup: Setup, minimum: Minimum | None) -> Tangent | str:
         return "An expression has no rows, so its weights have no standard errors."
     if problem.loss not in SQUARED:
         return f"Standard errors are those of squared errors (mse or rmse); this is {problem.loss}."
-    if minimum is None or minimum.unbounded or not math.isfinite(minimum.loss):
+    if minimum is not None and not minimum.exists:
+        return "No minimum exists."
+    if minimum is None or not math.isfinite(minimum.loss):
         return "No minimum is known."
     if problem.rows * len(setup.objective.names) > MOST_ENTRIES:
         return f"Rows times weights are more than {MOST_ENTRIES:,}."

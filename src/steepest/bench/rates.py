@@ -67,7 +67,7 @@ def has_closed_form(setup: Setup, settings: Settings) -> bool:
 
 def one_percent_goal(setup: Setup, minimum: Minimum | None, first_loss: float) -> Goal | None:
     """Within 1 % of the minimum, as the contract defines it; None if no minimum is known."""
-    if minimum is None or minimum.separable or not math.isfinite(minimum.loss):
+    if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
         return None
     if setup.reference_loss is not None:
         tiny = 1e-10 * setup.reference_loss
@@ -184,8 +184,7 @@ def sweep_rates(
     """
     ends = time.monotonic() + seconds
     most = affordable(setup, effort)
-    steps = study_steps(settings) if np.isfinite(goal) else settings.steps
-    steps = min(steps, max(most // (3 * LANES), 1))
+    steps = min(study_steps(settings), max(most // (3 * LANES), 1))
     grid = rate_grid(setup, settings, limit, own)
     trials = run_lanes(setup, settings, grid, goal, steps, seconds)
     if quickest(trials) is None and np.isfinite(goal):

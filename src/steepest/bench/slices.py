@@ -103,7 +103,7 @@ def _moment(run: Run, step: int | None) -> Moment:
 def minimum_of(run: Run, weight: str) -> float | None:
     """The weight at the known minimum; None where there is none."""
     minimum = run.record.measurements.minimum
-    if minimum is None or minimum.unbounded or minimum.separable:
+    if minimum is None or not minimum.exists:
         return None
     found = minimum.weights.get(weight)
     return found if found is not None and math.isfinite(found) else None

@@ -10,7 +10,7 @@ from typing import TypeGuard
 import numpy as np
 
 from steepest.records import Goal, Measurements, Minimum, Spectrum, Vector
-from steepest.wording import count, escaped, number
+from steepest.wording import count, escaped, listed, number
 
 ADAPTIVE = frozenset({"adam", "adamw", "rmsprop", "adagrad"})
 """Optimizers that scale each weight by itself."""
@@ -73,7 +73,7 @@ def lowest(m: Measurements) -> Minimum | None:
         for found in (m.minimum, m.lower_minimum)
         if found is not None
         and math.isfinite(found.loss)
-        and not (found.unbounded or found.separable)
+        and found.exists
     ]
     return min(known, key=lambda found: found.loss, default=None)
 
@@ -230,6 +230,16 @@ def place_of(weights: Mapping[str, float], most: int = 4) -> str:
     if not weights or len(weights) > most:
         return ""
     return ", ".join(f"{escaped(name)} = {number(value, 4)}" for name, value in weights.items())
+
+
+def off_to_infinity(found: Minimum, most: int = 4) -> str:
+    """Write where weights go while the loss falls for ever: x goes to minus infinity.
+
+    Empty where none is known to.
+    """
+    signs = [(name, found.weights.get(name, 0.0) < 0) for name in found.growing]
+    shown = [f"{escaped(name)} goes to {'minus ' * low}infinity" for name, low in signs]
+    return listed(shown, most) if shown else ""
 
 
 def broken_at_start(m: Measurements) -> bool:

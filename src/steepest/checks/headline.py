@@ -15,6 +15,7 @@ from steepest.checks.facts import (
     getting,
     in_local_minimum,
     lowest,
+    off_to_infinity,
     place_of,
     sentence,
     spectrum_of,
@@ -45,7 +46,7 @@ def headline(m: Measurements, rate: Rate) -> str:
             f"Stopped at a saddle point, not at a minimum: the loss is "
             f"{number(m.descent.final_loss)} and still falls to both sides."
         )
-    if m.minimum is not None and (m.minimum.unbounded or m.minimum.separable):
+    if m.minimum is not None and not m.minimum.exists:
         return _no_minimum(m)
     if arrived(m):
         return _arrived(m, rate)
@@ -76,6 +77,11 @@ def _no_minimum(m: Measurements) -> str:
         # It went down and out of the numbers: whether it would have gone on is not known.
         return sentence(
             f"{first_broken(m)}; until then the loss fell to {final}, and no minimum is known."
+        )
+    if m.minimum is not None and m.minimum.growing and not m.minimum.unbounded:
+        return (
+            f"The loss has no minimum: it falls for ever while {off_to_infinity(m.minimum)}. It is "
+            f"{final} at {at}, and nears {number(m.minimum.loss)} without reaching it."
         )
     if m.minimum is not None and not diverged(m):
         return f"The loss has no minimum: it falls without end. It is {final} at {at}."

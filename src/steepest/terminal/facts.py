@@ -87,6 +87,11 @@ def _curvature(spectrum: Spectrum) -> str:
 def _minimum(minimum: Minimum, final_loss: float) -> str:
     if minimum.unbounded:
         return sentence(f"There is none: the loss falls without end ({minimum.found_by})")
+    if minimum.growing:
+        return (
+            f"There is none: the loss falls for ever while {off_to_infinity(minimum)}, and nears "
+            f"{number(minimum.loss)}."
+        )
     gap = final_loss - minimum.loss
     where = f" at {values_of(minimum.weights)}" if minimum.weights else ""
     text = f"{number(minimum.loss)}{where} ({minimum.found_by})."

@@ -21,10 +21,11 @@ from steepest.training import Ended, Probe, ResetFacts, TrainingRecord, Training
 from steepest.watching.activations import Activations
 from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Hook, Inputs
+from steepest.watching.own_gradient import OwnGradient, is_averaged
 from steepest.watching.probe import Closure, Prober
 from steepest.watching.recorder import Recorder, Rows
 from steepest.watching.side import Side
-from steepest.watching.tensors import Watched, find
+from steepest.watching.tensors import Watched, find, unwrapped
 
 PROBE_EVERY: Final = 64
 """Steps from one probe to the next, unless asked otherwise."""
@@ -67,7 +68,7 @@ class Attached:
         self._activations = (
             None
             if self._model is None or _is_compiled(self._model)
-            else Activations(self._model, partial(self._guarded, "an activation"))
+            else Activations(unwrapped(self._model), partial(self._guarded, "an activation"))
         )
         self._validations: list[Validation] = []
         self._losses: dict[int, torch.Tensor | float] = {}
@@ -87,6 +88,12 @@ class Attached:
             Side(optimizer, [found.tensors[p] for p in places], places, sample=sample, guard=guard)
             for optimizer, places in zip(optimizers, found.owned, strict=True)
         ] or [Side(None, found.tensors, range(len(found.tensors)), sample=sample, guard=guard)]
+        self._own_gradients: dict[int, torch.Tensor | float] = {}
+        self._own = (
+            OwnGradient(found.tensors, partial(self._guarded, "a process's own gradient"))
+            if is_averaged(self._model)
+            else None
+        )
         self._caught: dict[int, torch.Tensor] = {}
         for side in self._sides:
             self._attach(side)
@@ -127,6 +134,8 @@ class Attached:
             handle.remove()
         for side in self._sides:
             side.close()
+        if self._own is not None:
+            self._own.close()
         if self._activations is not None:
             self._activations.disarm()
         self._guarded("the last steps", self._read)()
@@ -140,7 +149,7 @@ class Attached:
         seconds = time.perf_counter() - self._began
         return TrainingRecord(
             version=version,
-            model="" if self._model is None else _class_of(self._model),
+            model="" if self._model is None else type(unwrapped(self._model)).__name__,
             tensors=self._records,
             groups=self._groups,
             trace=trace,
@@ -222,6 +231,10 @@ class Attached:
 
     def _ended_step(self, side: Side, began: float) -> None:
         side.resets.moved(side.steps)
+        if self._own is not None and side is self._sides[-1]:
+            if side.steps % self._every == 0:
+                self._own_gradients[side.steps] = self._own.share()
+            self._own.moved(wanted=(side.steps + 1) % self._every == 0)
         side.steps += 1
         if side.steps > self.steps:
             self.steps = side.steps
@@ -289,14 +302,17 @@ class Attached:
     def _apart(self) -> Iterator[None]:
         """Passes through the model do not count in here."""
         self._probing = True
-        for side in self._sides:
-            side.resets.paused = True
+        hooks = [self._own, *(side.resets for side in self._sides)]
+        for hook in hooks:
+            if hook is not None:
+                hook.paused = True
         try:
             yield
         finally:
             self._probing = False
-            for side in self._sides:
-                side.resets.paused = False
+            for hook in hooks:
+                if hook is not None:
+                    hook.paused = False
 
     def _resets(self) -> ResetFacts:
         """Of the optimizer with the most to say."""
@@ -338,12 +354,13 @@ class Attached:
         if not any(side.waiting for side in self._sides):
             return
         losses, self._losses = self._losses, {}
+        own, self._own_gradients = self._own_gradients, {}
         parts = [(side, *side.read()) for side in self._sides if side.waiting]
         steps = np.unique(np.concatenate([step for _, step, *_ in parts]))
         count, tensors, groups = len(steps), len(self._tensors), len(self._rates)
         found = {
             name: np.full((count, tensors), math.nan)
-            for name in ("weight", "gradient", "update", "turn")
+            for name in ("weight", "gradient", "update", "error", "turn")
         }
         absent = np.zeros((count, tensors), dtype=bool)
         lr = np.full((count, groups), math.nan)
@@ -364,6 +381,7 @@ class Attached:
             lr=lr,
             absent=absent,
             overall_turn=overall,
+            own_gradient=_numbers(own, steps.tolist()),
             seconds=seconds,
             cost=cost,
             **found,
@@ -477,11 +495,6 @@ def _is_compiled(model: nn.Module | None) -> bool:
     )
 
 
-def _class_of(model: nn.Module) -> str:
-    inner = getattr(model, "_orig_mod", None) or getattr(model, "module", None)
-    return type(inner if isinstance(inner, nn.Module) else model).__name__
-
-
 def _rank() -> int | None:
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_initialized():
@@ -500,6 +513,7 @@ def _empty(tensors: int, groups: int) -> TrainingTrace:
         update=wide,
         turn=wide,
         overall_turn=none,
+        own_gradient=none,
         seconds=none,
         cost=none,
     )

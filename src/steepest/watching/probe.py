@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from steepest.stability import stability_factor
 from steepest.training import Group, Probe
 from steepest.watching.extremes import extremes
+from steepest.watching.own_gradient import is_averaged, processes
 from steepest.watching.undisturbed import undisturbed
 
 Closure = Callable[[], torch.Tensor]
@@ -78,15 +79,12 @@ class Prober:
         """
         if not self._tensors:
             return "no tensor learns"
-        distributed = torch.distributed
-        if not distributed.is_available() or not distributed.is_initialized():
+        if processes() == 1:
             return None
-        if distributed.get_world_size() == 1:
-            return None
-        if not hasattr(self._model, "require_forward_param_sync"):
+        if not is_averaged(self._model):
             return "several processes train: give the watch the model as DistributedDataParallel"
-        assert self._model is not None
-        if any(isinstance(module, nn.SyncBatchNorm) for module in self._model.modules()):
+        modules = () if self._model is None else self._model.modules()
+        if any(isinstance(module, nn.SyncBatchNorm) for module in modules):
             return "the processes wait for each other in SyncBatchNorm"
         return None
 
@@ -287,11 +285,22 @@ def _root(state: Any, group: dict[str, Any]) -> torch.Tensor | None:
 def _slopes(
     closure: Closure, tensors: Sequence[torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor | None, ...]]:
-    """The losses of the rows (or the batch's), their mean, and its differentiable slopes."""
+    """The losses of the rows (or the batch's), their mean, and its slopes.
+
+    The slopes can be differentiated, unless the model was compiled for one backward pass only; then
+    the losses of the rows cannot either.
+    """
     with torch.enable_grad():
         rows = closure()
         loss = rows.mean()
-        return rows, loss, torch.autograd.grad(loss, tensors, create_graph=True, allow_unused=True)
+        try:
+            slopes = torch.autograd.grad(loss, tensors, create_graph=True, allow_unused=True)
+        except RuntimeError:
+            rows = closure()
+            loss = rows.mean()
+            slopes = torch.autograd.grad(loss, tensors, allow_unused=True)
+            rows = rows.detach()
+        return rows, loss, slopes
 
 
 def _noise(
@@ -303,7 +312,7 @@ def _noise(
     E|g₁ - g₂|² = (1/k + 1/m) tr Σ (McCandlish et al., arXiv 1812.06162, appendix A).
     """
     count = rows.numel()
-    if rows.dim() == 0 or count < 2:
+    if rows.dim() == 0 or count < 2 or not rows.requires_grad:
         return None
     k = count // 2
     m = count - k
@@ -325,7 +334,7 @@ def _flat(parts: Sequence[torch.Tensor | None], tensors: Sequence[torch.Tensor])
     kind, device = _dtype(tensors), tensors[0].device
     return torch.cat(
         [
-            (torch.zeros_like(tensor) if part is None else part.detach())
+            (torch.zeros_like(tensor) if part is None else part.detach().to_dense())
             .reshape(-1)
             .to(dtype=kind, device=device)
             for part, tensor in zip(parts, tensors, strict=True)

@@ -34,8 +34,11 @@ class Rows:
     absent: Mask
     """(k, t): there was no gradient."""
     update: Matrix
+    error: Matrix
+    """(k, t): relative standard errors of `update`, 0 where all entries were measured."""
     turn: Matrix
     overall_turn: Vector
+    own_gradient: Vector
     seconds: Vector
     cost: Vector
 
@@ -51,6 +54,8 @@ class Recorder:
         self._stride = every
         self._counts = np.zeros((3, tensors), dtype=np.int64)
         self._lost: list[tuple[int, Lost, int | None] | None] = [None] * tensors
+        self._errors = np.zeros((2, tensors))
+        """Of the estimated updates: the sum of the squared errors, and how many."""
         self._losses = LossFacts()
         self._first: list[float] = []
         self._last: deque[float] = deque(maxlen=FEW)
@@ -63,6 +68,8 @@ class Recorder:
             (rows.gradient == 0).sum(0),
             (rows.update != 0).sum(0),
         ]
+        known = np.isfinite(rows.error) & (rows.error > 0)
+        self._errors += [(np.where(known, rows.error, 0) ** 2).sum(0), known.sum(0)]
         turns = rows.overall_turn[np.isfinite(rows.overall_turn)]
         self._products[0] += float(turns.sum())
         self._products[1] += len(turns)
@@ -97,11 +104,14 @@ class Recorder:
                 without_gradient=int(without),
                 zero_gradient=int(zero),
                 moved=int(moved),
+                update_error=math.sqrt(squares / many) if many else None,
                 lost_at=None if lost is None else lost[0],
                 lost=None if lost is None else lost[1],
                 lost_entries=None if lost is None else lost[2],
             )
-            for without, zero, moved, lost in zip(*self._counts, self._lost, strict=True)
+            for without, zero, moved, squares, many, lost in zip(
+                *self._counts, *self._errors, self._lost, strict=True
+            )
         )
 
     def losses(self) -> LossFacts:

@@ -70,6 +70,7 @@ def find(watched: Watched, optimizers: Sequence[torch.optim.Optimizer]) -> Found
                 group=places.get(id(tensor)),
                 learns=bool(tensor.requires_grad),
                 sampled=-(-tensor.numel() // SAMPLE) if large and tensor.numel() > LEAST else None,
+                part=hasattr(tensor, "to_local"),
             )
             for name, layer, kind, tensor in named
         ),
@@ -94,6 +95,7 @@ def _owned(
 def named_tensors(watched: Watched) -> Iterable[tuple[str, str, str, torch.Tensor]]:
     """Name, layer, the layer's class, tensor; a shared tensor once, under its first name."""
     if isinstance(watched, nn.Module):
+        watched = unwrapped(watched)
         modules = dict(watched.named_modules())
         for name, tensor in watched.named_parameters():
             layer = name.rpartition(".")[0]
@@ -127,6 +129,16 @@ def _entries(watched: Any) -> Iterable[Any]:
         given=type(watched).__name__,
         instead="steepest.watch(model, optimizer)",
     )
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The user's own model, inside of what compiles it or spreads it over processes."""
+    spread = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while True:
+        inner = model.module if isinstance(model, spread) else getattr(model, "_orig_mod", None)
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
 
 
 def _plain(name: str) -> str:

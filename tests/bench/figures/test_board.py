@@ -346,10 +346,16 @@ def test_scaled_columns_and_batches_are_said() -> None:
 # Kept runs
 
 
+def loaded(run: str, place: Path) -> steepest.Run:
+    found = steepest.load(run, place)
+    assert isinstance(found, steepest.Run)
+    return found
+
+
 def test_a_kept_run_has_the_same_figures(tmp_path: Path) -> None:
     new = speed(lr=LR, steps=3, store=tmp_path / "runs.db")
     assert new.id is not None
-    kept = steepest.load(new.id, tmp_path / "runs.db")
+    kept = loaded(new.id, tmp_path / "runs.db")
     assert kept.figures().to_dict() == new.figures().to_dict()
     assert kept.figure("loss").title == new.figure("loss").title
 
@@ -365,12 +371,12 @@ def test_without_its_data_a_kept_run_shows_what_it_recorded(
     )
     assert new.id is not None
     path.write_text("time,speed\n1,2\n2,3\n3,5\n", "utf-8")
-    board = steepest.load(new.id, tmp_path / "r.db").figures()
+    board = loaded(new.id, tmp_path / "r.db").figures()
     assert [figure.kind for figure in board.figures] == ["loss", "sweep", "spectrum"]
     assert board.notes[0].startswith("Figures around the path are left out. The data has changed")
     np.testing.assert_allclose(board.frames.loss, losses(PATH[:11]), rtol=1e-9)
     with pytest.raises(steepest.InputError, match="The data has changed"):
-        steepest.load(new.id, tmp_path / "r.db").figure("fit")
+        loaded(new.id, tmp_path / "r.db").figure("fit")
 
 
 # What is asked for wrongly

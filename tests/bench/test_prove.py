@@ -1,0 +1,31 @@
+"""What is said of the remedies that were run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import steepest
+
+X = np.linspace(-1, 2, 12)
+
+
+def test_where_only_the_start_is_wrong_the_tool_is_not() -> None:
+    # At a = 0 the slope of abs(a) is zero, so that nothing moves from there.
+    run = steepest.fit({"x": X, "y": 3 * X}, "y ~ abs(a)*x", start={"a": 0.0})
+    (first, *_) = run.remedies
+    assert first.change == "another start"
+    assert first.reached
+    assert "From this start no descent that was tried gets there" in first.sentence
+    assert "wrong tool" not in " ".join(remedy.sentence for remedy in run.remedies)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_a_remedy_is_offered_with_a_learning_rate_that_was_run(optimizer: str) -> None:
+    # No closed form: the learning rate is searched for.
+    run = steepest.minimize("(1 - x)**2 + 100*(y - x**2)**2", start={"x": -1.5, "y": 2.0})
+    (remedy,) = [remedy for remedy in run.remedies if remedy.change == optimizer]
+    assert remedy.reached
+    again = remedy.run
+    assert again.loss == remedy.measured_loss
+    assert again.record.descent.goal_step == remedy.measured_steps
