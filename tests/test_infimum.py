@@ -86,7 +86,7 @@ DECAY = "y ~ b + c*exp(-k*x)"
 FITS: dict[str, tuple[str, Vector, list[float], set[str]]] = {
     "a sigmoid to a step": (SIGMOID, 2.0 * (X > 0.3) + NOISE, [1, 1, 0], {"r"}),
     "a sigmoid to a sigmoid": (SIGMOID, 2 / (1 + np.exp(0.9 - 3 * X)) + NOISE, [1, 1, 0], set()),
-    "an exponential to a line": (DECAY, 2 * X + 1 + 2 * NOISE, [1, 1, 0.1], {"b", "c"}),
+    "an exponential to a line": (DECAY, 2 * X + 1 + 0.1 * np.sin(9 * X), [1, 1, 0.1], {"b", "c"}),
     "an exponential to one": (DECAY, 2 * np.exp(-0.4 * X) + NOISE, [1, 1, 0.1], set()),
     "two weights for one": ("y ~ a*b*x", 2 * X, [1, 1], set()),
 }

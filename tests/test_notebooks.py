@@ -20,7 +20,7 @@ def test_there_are_some() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the kernel's own parts
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEEPEST_STORE", str(tmp_path / "runs.db"))
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     assert all(not cell.get("outputs") for cell in notebook.cells), "kept without outputs"
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}})
     client.execute()

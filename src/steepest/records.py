@@ -60,6 +60,8 @@ class Problem:
     doubtful_names: tuple[tuple[str, str], ...] = ()
     """(weight, column with nearly the same name)."""
     sigma: str | None = None
+    constant: bool = False
+    """No column is in the model, so that it predicts the same for every row."""
 
 
 @dataclass(frozen=True)

@@ -270,6 +270,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "missing": problem.missing,
         "non_finite": problem.non_finite,
         "excluded_by_where": problem.excluded_by_where,
+        "constant": problem.constant,
         "validation_rows": problem.validation_rows,
         "standardized": {
             name: {"subtracted": subtracted, "divided_by": divided}

@@ -145,3 +145,22 @@ def test_where_every_weight_is_held_there_is_no_curvature() -> None:
     assert run.measurements.spectrum is None
     assert "at its bound" in run.measurements.not_measured["curvature"]
     assert any(finding.code == "SD206" for finding in run.verdict.findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "way"),
+    [
+        ("exp(x)", 0.0, "x goes to minus infinity"),
+        ("1/(1 + x**2)", 1.0, "x goes to infinity"),
+        ("log(1 + exp(-x))", 0.0, "x goes to infinity"),
+    ],
+)
+def test_a_loss_without_a_minimum_is_said_to_have_none(text: str, start: float, way: str) -> None:
+    run = steepest.minimize(text, start={"x": start}, lr=1.0, steps=300)
+    assert run.verdict.headline.startswith("The loss has no minimum")
+    assert way in run.verdict.headline
+    assert all(finding.code not in ("SD205", "SD206") for finding in run.verdict.findings)
+    assert run.measurements.goal is None
+    assert run.measurements.forecast is None
+    assert run.remedies == ()
+    assert way in run.measurements.not_measured["minimum"]

@@ -91,3 +91,9 @@ def test_a_value_that_can_be_read(option: str, value: Any, read: Any) -> None:
 
 def test_nothing_is_the_default() -> None:
     assert read_options(dict.fromkeys(item.name for item in fields(Options))) == Options()
+
+
+@pytest.mark.parametrize(("formula", "constant"), [("y ~ a + b", True), ("y ~ a*x + b", False)])
+def test_a_model_without_a_column_is_constant(formula: str, constant: bool) -> None:
+    run = steepest.fit(FOUR, formula, steps=1, remedies=False)
+    assert run.to_dict()["problem"]["constant"] == constant

@@ -39,15 +39,6 @@ Loop = Callable[[Attach], "State"]
 State = list[Any]
 
 
-@pytest.fixture(autouse=True)
-def _alone() -> Iterator[None]:
-    """One thread, so that sums are always added up in the same order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def state(*holders: Any) -> State:
     """Weights, buffers, gradients, what optimizers hold, and all random numbers to come."""
     found: State = []

@@ -114,6 +114,7 @@ def prepare_fit(data: Any, text: str, options: Options) -> Setup:
         excluded_by_where=selection.excluded_by_where,
         doubtful_names=formula.doubtful,
         sigma=options.sigma,
+        constant=not any(isinstance(node, Column) for node in walk(formula.model)),
     )
     learning, held_out = _split(selection, options)
     columns = {name: column[learning] for name, column in selection.columns.items()}

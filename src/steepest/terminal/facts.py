@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from steepest.checks.facts import off_to_infinity
 from steepest.records import Finding, Minimum, Remedy, RunRecord, Spectrum
 from steepest.terminal.lists import sentence, values_of
 from steepest.terminal.page import INDENT, Page, Span

@@ -7,8 +7,7 @@ from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from steepest.formula import Column, parse_model, walk
-from steepest.records import Problem, RunRecord
+from steepest.records import RunRecord
 from steepest.terminal.backward import show_backward
 from steepest.terminal.facts import show_facts, show_findings, show_remedies
 from steepest.terminal.page import INDENT, Page
@@ -75,7 +74,7 @@ def _head(page: Page, record: RunRecord) -> None:
             label=("Data", "bold"),
             indent=INDENT,
         )
-    if _is_constant(problem):
+    if problem.constant:
         page.say(
             "The model uses no column of the data, so it predicts the same value for every row. "
             "Every name in it that is no column is a weight.",
@@ -99,10 +98,3 @@ def _head(page: Page, record: RunRecord) -> None:
             label=("Mind", "bold magenta"),
             indent=INDENT,
         )
-
-
-def _is_constant(problem: Problem) -> bool:
-    if problem.rows is None:
-        return False
-    model = parse_model(problem.formula, problem.columns).model
-    return not any(isinstance(node, Column) for node in walk(model))

@@ -20,6 +20,14 @@ ENTRIES: Final = 200_000_000
 
 FEW: Final = 6
 
+SYMMETRIC: Final = 0.01
+"""Of the matrix's largest entry so much may two of its entries differ that should be the same."""
+
+
+class NotSymmetricError(ArithmeticError):
+    """The products are not those of a symmetric matrix."""
+
+
 Product = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -43,6 +51,8 @@ def extremes(
     from one start this is Lanczos' method. Where the space gets too large, it begins anew from the
     best of what it has. It stops where both relative residuals are at most `good`. None where a
     product is not finite, or all starts are zero.
+
+    Raises NotSymmetricError where the products show that the matrix is not symmetric.
     """
     space = _Space(product)
     waiting = list(starts)
@@ -112,6 +122,11 @@ class _Space:
         self.basis.append(direction)
         self.images.append(image)
         column = np.array([float(known @ image) for known in self.basis])
+        row = [float(direction @ before) for before in self.images]
+        if np.abs(column - row).max() > SYMMETRIC * max(
+            np.abs(self.T).max(initial=0), np.abs(column).max()
+        ):
+            raise NotSymmetricError
         self.T = np.pad(self.T, (0, 1))
         self.T[-1, :] = self.T[:, -1] = column
         return bool(np.isfinite(column).all())

@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from steepest.stability import stability_factor
 from steepest.training import Group, Probe
-from steepest.watching.extremes import extremes
+from steepest.watching.extremes import NotSymmetricError, extremes
 from steepest.watching.own_gradient import is_averaged, processes
 from steepest.watching.undisturbed import undisturbed
 
@@ -66,6 +66,9 @@ class Prober:
         self._products = products
         self._good = good
         self._devices = list({tensor.device for tensor in self._tensors})
+        self._has_second = True
+        """Whether a second backward pass is known to be missing. Some functions say so, others give
+        a product from which a part is missing, and which is therefore not symmetric."""
         self._before: list[torch.Tensor] | None = None
         self._closure: Closure | None = None
         self._waiting: Probe | None = None
@@ -137,7 +140,12 @@ class Prober:
         length = float(torch.linalg.vector_norm(gradient))
         if len(self.probes) % CURVATURE_EVERY or not math.isfinite(length):
             return found
-        return self._curvature(found, gradient, self._product(closure, slopes))
+        if self._has_second:
+            try:
+                return self._curvature(found, gradient, self._by_backward(slopes))
+            except (RuntimeError, NotImplementedError, NotSymmetricError):
+                self._has_second = False
+        return self._curvature(found, gradient, lambda vector: self._difference(closure, vector))
 
     def _curvature(
         self,
@@ -178,13 +186,13 @@ class Prober:
             )
         return replace(found, limit=self._limit(found))
 
-    def _product(
-        self, closure: Closure, slopes: Sequence[torch.Tensor | None]
+    def _by_backward(
+        self, slopes: Sequence[torch.Tensor | None]
     ) -> Callable[[torch.Tensor], torch.Tensor]:
-        """The Hessian times a vector: by a second backward pass, where there is one."""
+        """The Hessian times a vector, by a second backward pass."""
         reached = [slope for slope in slopes if slope is not None and slope.requires_grad]
 
-        def by_backward(vector: torch.Tensor) -> torch.Tensor:
+        def product(vector: torch.Tensor) -> torch.Tensor:
             parts = _split(vector, self._tensors)
             chosen = [
                 part
@@ -195,17 +203,6 @@ class Prober:
                 reached, self._tensors, chosen, retain_graph=True, allow_unused=True
             )
             return _flat(products, self._tensors)
-
-        has_second = bool(reached)
-
-        def product(vector: torch.Tensor) -> torch.Tensor:
-            nonlocal has_second
-            if has_second:
-                try:
-                    return by_backward(vector)
-                except (RuntimeError, NotImplementedError):
-                    has_second = False
-            return self._difference(closure, vector)
 
         return product
 

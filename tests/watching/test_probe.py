@@ -1,0 +1,379 @@
+"""Probes, against dense Hessians in float64, curvlinops, gradients of single rows, and copies."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call, grad, vmap
+from torch.nn import functional as F
+
+from steepest.training import Probe
+from steepest.watching import Attached
+from steepest.watching.extremes import extremes
+from steepest.watching.probe import FACTORS, Prober
+from steepest.watching.tensors import group_of
+
+SGD, Adam = torch.optim.SGD, torch.optim.Adam
+THOROUGH: dict[str, Any] = {"products": (400, 400), "good": 1e-6}
+
+
+def network(dtype: torch.dtype = torch.float64) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3)).to(dtype)
+
+
+def rows(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
+    source = torch.Generator().manual_seed(1)
+    x = torch.randn(24, 5, generator=source).to(dtype)
+    return x, torch.randint(0, 3, (24,), generator=source)
+
+
+def closure_of(model: nn.Module, reduction: str = "none") -> Callable[[], torch.Tensor]:
+    x, y = rows(next(model.parameters()).dtype)
+    return lambda: F.cross_entropy(model(x), y, reduction=reduction)
+
+
+def dense(model: nn.Module) -> torch.Tensor:
+    """The Hessian of the mean loss, entry by entry."""
+    x, y = rows(next(model.parameters()).dtype)
+    names = [name for name, _ in model.named_parameters()]
+    sizes = [p.numel() for p in model.parameters()]
+    shapes = [p.shape for p in model.parameters()]
+
+    def loss(vector: torch.Tensor) -> torch.Tensor:
+        parts = [p.reshape(s) for p, s in zip(vector.split(sizes), shapes, strict=True)]
+        return F.cross_entropy(
+            functional_call(model, dict(zip(names, parts, strict=True)), (x,)), y
+        )
+
+    at = nn.utils.parameters_to_vector(model.parameters()).detach()
+    found: torch.Tensor = torch.autograd.functional.hessian(loss, at)  # type: ignore[no-untyped-call]
+    return found
+
+
+def stepped(model: nn.Module, optimizer: torch.optim.Optimizer, times: int) -> None:
+    for _ in range(times):
+        optimizer.zero_grad()
+        closure_of(model)().mean().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    optimizer.zero_grad()
+
+
+def measured(
+    model: nn.Module, optimizer: torch.optim.Optimizer, reduction: str = "none", **options: Any
+) -> Probe:
+    """One probe, completed by a step."""
+    groups = [group_of(optimizer, group) for group in optimizer.param_groups]
+    prober = Prober(model, list(model.parameters()), groups, [optimizer], **(options or THOROUGH))
+    prober.measure(0, closure_of(model, reduction))
+    stepped(model, optimizer, 1)
+    probe = prober.complete()
+    assert probe is not None
+    return probe
+
+
+OPTIMIZERS = {
+    "sgd": (lambda p: SGD(p, lr=0.3), 2.0),
+    "momentum": (lambda p: SGD(p, lr=0.1, momentum=0.9), 3.8),
+    "nesterov": (lambda p: SGD(p, lr=0.1, momentum=0.9, nesterov=True), 3.8 / 2.8),
+    "adam": (lambda p: Adam(p, lr=1e-2), 38.0),
+    "rmsprop": (lambda p: torch.optim.RMSprop(p, lr=1e-2), 2.0),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_eigenvalues_of_a_dense_hessian(name: str) -> None:
+    make, factor = OPTIMIZERS[name]
+    model = network()
+    optimizer = make(model.parameters())
+    stepped(model, optimizer, 5)
+    H = dense(model).numpy()
+    if name in ("adam", "rmsprop"):
+        roots = []
+        for p in model.parameters():
+            state = optimizer.state[p]
+            square = (
+                state["exp_avg_sq"] / (1 - 0.999 ** float(state["step"]))
+                if name == "adam"
+                else state["square_avg"]
+            )
+            roots.append((square.sqrt() + 1e-8).reshape(-1))
+        P = torch.cat(roots).numpy()
+        H = H / np.sqrt(P[:, None] * P[None, :])
+    values = np.linalg.eigvalsh(H)
+    x, y = rows()
+    slopes = torch.autograd.grad(F.cross_entropy(model(x), y), list(model.parameters()))
+    g = torch.cat([slope.reshape(-1) for slope in slopes]).numpy()
+    sharpness = g @ dense(model).numpy() @ g / (g @ g)
+    probe = measured(model, optimizer)
+    assert probe.largest == pytest.approx(values[-1], rel=1e-4)
+    assert probe.most_negative == pytest.approx(values[0], rel=1e-4)
+    assert probe.largest_residual < 1e-4
+    assert probe.sharpness == pytest.approx(sharpness, rel=1e-6)
+    assert probe.preconditioned == (name in ("adam", "rmsprop"))
+    assert probe.limit == pytest.approx(factor / values[-1], rel=1e-4)
+
+
+def test_eigenvalues_of_curvlinops() -> None:
+    with warnings.catch_warnings():
+        # It compiles a part of itself in a way that PyTorch has given up.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        curvlinops = pytest.importorskip("curvlinops")
+    from scipy.sparse.linalg import eigsh
+
+    model = network()
+    operator = curvlinops.HessianLinearOperator(
+        model,
+        nn.CrossEntropyLoss(),
+        dict(model.named_parameters()),
+        [rows()],
+        check_deterministic=False,
+    ).to_scipy()
+    largest = float(eigsh(operator, k=1, which="LA", tol=1e-8, return_eigenvectors=False)[0])
+    lowest = float(eigsh(operator, k=1, which="SA", tol=1e-8, return_eigenvectors=False)[0])
+    probe = measured(model, SGD(model.parameters(), lr=0.1))
+    assert probe.largest == pytest.approx(largest, rel=1e-4)
+    assert probe.most_negative == pytest.approx(lowest, rel=1e-4)
+
+
+def test_a_usual_probe_is_as_good_as_it_says() -> None:
+    """Not thorough, in float32, with the weights moving from probe to probe."""
+    model = network(torch.float32)
+    optimizer = SGD(model.parameters(), lr=0.3)
+    groups = [group_of(optimizer, group) for group in optimizer.param_groups]
+    prober = Prober(model, list(model.parameters()), groups, [optimizer])
+    checked = 0
+    for number in range(8):
+        values = np.linalg.eigvalsh(dense(copy.deepcopy(model).double()).numpy())
+        prober.measure(number, closure_of(model))
+        stepped(model, optimizer, 1)
+        probe = prober.complete()
+        assert probe is not None
+        stepped(model, optimizer, 20)
+        if number % 2:
+            assert math.isnan(probe.largest)
+            continue
+        # There is an eigenvalue as near as the residual says, and here it is the largest.
+        assert abs(probe.largest - values[-1]) <= 1.01 * probe.largest_residual * values[-1] + 1e-5
+        checked += probe.limit is not None
+        if not math.isnan(probe.most_negative):
+            near = np.abs(values - probe.most_negative).min()
+            allowed = probe.most_negative_residual * abs(probe.most_negative)
+            assert near <= 1.01 * allowed + 1e-5
+    assert checked >= 2
+
+
+def test_without_a_second_backward_pass() -> None:
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+            ctx.save_for_backward(x)
+            return x.sin()
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx: Any, slope: torch.Tensor) -> torch.Tensor:
+            (x,) = ctx.saved_tensors
+            return slope * x.cos()
+
+    class Sine(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return Once.apply(x) if self.once else x.sin()  # type: ignore[no-any-return, no-untyped-call]
+
+    model = network()
+    model[1] = Sine()
+    model[1].once = False
+    values = np.linalg.eigvalsh(dense(model).numpy())
+    model[1].once = True
+    before = [p.detach().clone() for p in model.parameters()]
+    groups = [group_of(o, g) for o in [SGD(model.parameters(), lr=0.1)] for g in o.param_groups]
+    prober = Prober(model, list(model.parameters()), groups, [], **THOROUGH)
+    loss = closure_of(model)().mean()
+    prober.measure(0, closure_of(model))
+    # The graph that waits does not notice that the weights were elsewhere.
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    probe = prober.complete()
+    assert probe is not None
+    assert probe.largest == pytest.approx(values[-1], rel=1e-4)
+    assert probe.most_negative == pytest.approx(values[0], rel=1e-4)
+
+
+def test_steps_not_taken_by_stepping_copies() -> None:
+    """The losses of the fan, each by an optimizer of its own with so many times the rate."""
+    model = network()
+    optimizer = Adam(model.parameters(), lr=3e-2)
+    stepped(model, optimizer, 4)
+    expected = []
+    for factor in FACTORS:
+        twin = copy.deepcopy(model)
+        steps = Adam(twin.parameters(), lr=3e-2)
+        steps.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+        steps.param_groups[0]["lr"] = 3e-2 * factor
+        stepped(twin, steps, 1)
+        expected.append(float(closure_of(twin, "mean")().detach()))
+    probe = measured(model, optimizer)
+    assert probe.factors == FACTORS
+    np.testing.assert_allclose(probe.losses, expected, rtol=1e-10)
+    assert probe.loss == pytest.approx(expected[0], rel=1e-12)
+
+
+def test_noise_by_gradients_of_single_rows() -> None:
+    """Over large batches tr Σ / |G|² is that of the single rows' gradients."""
+    model = network()
+    x = torch.randn(10_000, 5).double()
+    y = torch.randint(0, 2, (10_000,))
+    x[:, 0] += 3 * y
+    parameters = {name: p.detach() for name, p in model.named_parameters()}
+
+    def loss(weights: Any, row: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(functional_call(model, weights, (row,)), target)
+
+    single = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, x, y)
+    rows = torch.cat([part.reshape(10_000, -1) for part in single.values()], 1)
+    expected = float(rows.var(0).sum() / rows.mean(0).square().sum())
+    scales = []
+    for at in range(0, 9_999, 1111):  # an odd number of rows
+        i = slice(at, at + 1111)
+        prober = Prober(model, list(model.parameters()), [], [], products=(1, 1))
+        prober.measure(
+            0,
+            lambda i=i: F.cross_entropy(model(x[i]), y[i], reduction="none"),  # type: ignore[misc]
+        )
+        probe = prober.complete()
+        assert probe is not None
+        assert probe.noise_scale is not None
+        scales.append(probe.noise_scale)
+    assert float(np.mean(scales)) == pytest.approx(expected, rel=0.05)
+
+
+def test_noise_of_two_rows() -> None:
+    model = network()
+    parameters = list(model.parameters())
+    x, y = rows()
+    one, two = (
+        torch.cat(
+            [
+                g.reshape(-1)
+                for g in torch.autograd.grad(
+                    F.cross_entropy(model(x[i : i + 1]), y[i : i + 1]), parameters
+                )
+            ]
+        )
+        for i in (0, 1)
+    )
+    prober = Prober(model, parameters, [], [], products=(1, 1))
+    prober.measure(0, lambda: F.cross_entropy(model(x[:2]), y[:2], reduction="none"))
+    probe = prober.complete()
+    assert probe is not None
+    product = float(one @ two)
+    spread = float((one - two).square().sum()) / 2
+    assert probe.noise_scale == pytest.approx(spread / product if product > 0 else math.inf)
+
+
+def test_one_loss_for_the_batch_tells_no_noise() -> None:
+    model = network()
+    assert measured(model, SGD(model.parameters(), lr=0.1), "mean").noise_scale is None
+
+
+@pytest.mark.parametrize("lengths", [(3.0, 3.0), (3.0, 1.0)], ids=["same", "different"])
+def test_a_limit_only_where_groups_have_one_rate(lengths: tuple[float, float]) -> None:
+    model = network()
+    optimizer = SGD(
+        [
+            {"params": layer.parameters(), "lr": lr / 10}
+            for layer, lr in zip((model[0], model[2]), lengths, strict=True)
+        ]
+    )
+    assert (measured(model, optimizer).limit is None) == (lengths[0] != lengths[1])
+
+
+def test_only_what_moves_is_probed() -> None:
+    """The curvature of a layer that the optimizer does not have says nothing about its rate."""
+    model = network()
+    optimizer = SGD(model[2].parameters(), lr=0.1)
+    n = sum(p.numel() for p in model[0].parameters())
+    values = np.linalg.eigvalsh(dense(model).numpy()[n:, n:])
+    assert measured(model, optimizer).largest == pytest.approx(values[-1], rel=1e-4)
+
+
+@pytest.mark.parametrize("most", [3, 12, 60])
+@pytest.mark.parametrize("size", [1, 2, 5, 40])
+def test_both_ends_of_a_spectrum(size: int, most: int) -> None:
+    source = np.random.default_rng(size)
+    values = np.sort(source.normal(size=size)) * 3
+    Q, _ = np.linalg.qr(source.normal(size=(size, size)))
+    H = torch.tensor(Q * values @ Q.T)
+    found = extremes(lambda v: H @ v, [torch.ones(size).double()], most=most, good=1e-9)
+    assert found is not None
+    assert values[0] - 1e-9 <= found.values[1] <= found.values[0] <= values[-1] + 1e-9
+    for value, residual in zip(found.values, found.residuals, strict=True):
+        assert np.abs(values - value).min() <= residual * abs(value) * 1.01 + 1e-9
+    if most >= size or most == 60:
+        assert found.values == pytest.approx((values[-1], values[0]), rel=1e-6)
+    one = np.ones(size)
+    assert found.along == pytest.approx(one @ H.numpy() @ one / size)
+
+
+@pytest.mark.parametrize(
+    ("H", "starts"),
+    [
+        pytest.param(torch.zeros(3, 3), [torch.ones(3)], id="flat"),
+        pytest.param(torch.eye(3), [torch.zeros(3), torch.ones(3)], id="a start of zeros"),
+        pytest.param(torch.eye(3), [torch.ones(3), torch.ones(3)], id="twice the same"),
+    ],
+)
+def test_spectra_of_one_value(H: torch.Tensor, starts: list[torch.Tensor]) -> None:
+    found = extremes(lambda v: H @ v, starts, most=10, good=1e-6)
+    assert found is not None
+    assert found.values == pytest.approx((float(H[0, 0]),) * 2, abs=1e-6)
+
+
+def test_no_spectrum_where_there_is_none() -> None:
+    assert extremes(lambda v: v * math.nan, [torch.ones(3)], most=5, good=0.1) is None
+    assert extremes(lambda v: v, [torch.zeros(3)], most=5, good=0.1) is None
+
+
+def test_a_closure_that_fails_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    model = network()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    watch = Attached(model, [optimizer], probe_every=1)
+    before = [p.detach().clone() for p in model.parameters()]
+
+    def closure() -> torch.Tensor:
+        raise ZeroDivisionError("no rows")
+
+    for _ in range(3):
+        watch.probe(closure)
+    watch.detach()
+    assert watch.record("0").dropped == {"a probe": 3}
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert "no rows" in caplog.text
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_a_closure_with_a_backward_pass_leaves_the_gradients() -> None:
+    model = network()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    watch = Attached(model, [optimizer], probe_every=1)
+    closure_of(model)().mean().backward()  # type: ignore[no-untyped-call]
+    before = [(p.grad, p.grad.clone()) for p in model.parameters() if p.grad is not None]
+
+    def closure() -> torch.Tensor:
+        loss = closure_of(model)().mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    watch.probe(closure)
+    for p, (gradient, values) in zip(model.parameters(), before, strict=True):
+        assert p.grad is gradient
+        assert torch.equal(gradient, values)
+    watch.detach()
