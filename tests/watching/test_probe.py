@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -122,18 +121,17 @@ def test_eigenvalues_of_a_dense_hessian(name: str) -> None:
     assert probe.limit == pytest.approx(factor / values[-1], rel=1e-4)
 
 
+# It compiles a part of itself in a way that PyTorch has given up.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 def test_eigenvalues_of_curvlinops() -> None:
-    with warnings.catch_warnings():
-        # It compiles a part of itself in a way that PyTorch has given up.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        curvlinops = pytest.importorskip("curvlinops")
+    import curvlinops
     from scipy.sparse.linalg import eigsh
 
     model = network()
     operator = curvlinops.HessianLinearOperator(
         model,
         nn.CrossEntropyLoss(),
-        dict(model.named_parameters()),
+        list(model.parameters()),
         [rows()],
         check_deterministic=False,
     ).to_scipy()
@@ -227,7 +225,7 @@ def test_steps_not_taken_by_stepping_copies() -> None:
 
 
 def test_noise_by_gradients_of_single_rows() -> None:
-    """Over large batches tr Σ / |G|² is that of the single rows' gradients."""
+    """Over many batches, tr Σ is the variance of the single rows' gradients."""
     model = network()
     x = torch.randn(10_000, 5).double()
     y = torch.randint(0, 2, (10_000,))
@@ -237,12 +235,11 @@ def test_noise_by_gradients_of_single_rows() -> None:
     def loss(weights: Any, row: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(functional_call(model, weights, (row,)), target)
 
-    single = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, x, y)
-    rows = torch.cat([part.reshape(10_000, -1) for part in single.values()], 1)
-    expected = float(rows.var(0).sum() / rows.mean(0).square().sum())
-    scales = []
-    for at in range(0, 9_999, 1111):  # an odd number of rows
-        i = slice(at, at + 1111)
+    parts = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, x, y)
+    single = torch.cat([part.reshape(10_000, -1) for part in parts.values()], 1)
+    traces = []
+    for at in range(0, 9_999, 101):  # an odd number of rows
+        i = slice(at, at + 101)
         prober = Prober(model, list(model.parameters()), [], [], products=(1, 1))
         prober.measure(
             0,
@@ -251,8 +248,11 @@ def test_noise_by_gradients_of_single_rows() -> None:
         probe = prober.complete()
         assert probe is not None
         assert probe.noise_scale is not None
-        scales.append(probe.noise_scale)
-    assert float(np.mean(scales)) == pytest.approx(expected, rel=0.05)
+        square = float(single[at : at + 50].mean(0) @ single[at + 50 : at + 101].mean(0))
+        if square > 0:
+            traces.append(probe.noise_scale * square)
+    assert len(traces) > 90
+    assert float(np.mean(traces)) == pytest.approx(float(single.var(0).sum()), rel=0.15)
 
 
 def test_noise_of_two_rows() -> None:

@@ -1,8 +1,9 @@
-"""How many steps it takes to the goal: counted, computed, or run on and extrapolated with a range."""
+"""How many steps it takes to the goal: counted, computed, or extrapolated with a range."""
 
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -83,7 +84,7 @@ def run_on(setup: Setup, settings: Settings, arrival: Goal) -> Forecast | None:
         return Forecast(arrival.to, done.goal_step, "counted by running on")
     if done.stopped == "diverged" or done.steps < FEWEST_STEPS or settings.batch_size is not None:
         return None
-    at = polished(setup.objective, walked.final_weights, math.inf)
+    at = polished(setup.objective, walked.final_weights, time.monotonic() + POLISH_SECONDS)
     floor = setup.objective.value(at)
     if not floor < arrival.loss:
         return None  # It goes down to somewhere else.
@@ -110,7 +111,7 @@ def run_on(setup: Setup, settings: Settings, arrival: Goal) -> Forecast | None:
 
 
 def _falling(walked: Descended, floor: float) -> float | None:
-    """By how much the logarithm of the loss above `floor` falls in a step, over the last quarter."""
+    """By how much the logarithm of the loss above `floor` falls a step, over the last quarter."""
     trace = walked.trace
     last = int(trace.step[-1])
     before = int(np.searchsorted(trace.step, last - last // 4))

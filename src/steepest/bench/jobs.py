@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import steepest
 from steepest.bench.auto import Choice, choose_rate
-from steepest.bench.measure import at_most, known_minimum, measure, spectrum_at
+from steepest.bench.measure import at_most, known_minimum, measure
 from steepest.bench.options import Options, read_options
 from steepest.bench.place import Place, store_at
 from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
@@ -20,6 +20,7 @@ from steepest.bench.prove import changed_setup, prove
 from steepest.bench.rates import GUARD, one_percent_goal
 from steepest.bench.run import Run, Walk, explanation_at
 from steepest.bench.saving import Saver, kept_data, opening_of
+from steepest.bench.spectra import spectrum_at
 from steepest.checks import judge
 from steepest.curvature import stability_limit
 from steepest.descent import SOLVERS, Walked, solve_by

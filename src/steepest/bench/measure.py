@@ -9,18 +9,17 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.bench.auto import Choice
+from steepest.bench.forecast import forecast_of
 from steepest.bench.prepare import Setup
 from steepest.bench.rates import (
     GUARD,
-    closed_form_steps,
-    has_closed_form,
-    modes,
     one_percent_goal,
     study,
     study_goal,
 )
+from steepest.bench.spectra import held_at, spectrum_at
 from steepest.checks.facts import off_to_infinity
-from steepest.curvature import Place, spectrum, spectrum_of_modes, stability_limit
+from steepest.curvature import spectrum, stability_limit
 from steepest.descent import SOLVERS, Walked
 from steepest.gradient import backward_pass, pull_amounts, row_shares
 from steepest.losses import SQUARED
@@ -32,7 +31,6 @@ from steepest.records import (
     Escape,
     Forecast,
     Goal,
-    Mask,
     Measurements,
     Minimum,
     RateStudy,
@@ -89,43 +87,6 @@ def known_minimum(setup: Setup, seed: int, time_limit: float | None = None) -> M
     return found
 
 
-def spectrum_at(
-    setup: Setup, settings: Settings, descended: Walked | None, weights: Vector, at: Place
-) -> Spectrum | None:
-    """Eigenvalues at weights (p,): preconditioned for an adaptive optimizer that has run.
-
-    Those of the weights that move: not of one that the gradient presses against its bound.
-    """
-    scaling = None
-    if descended is not None:
-        scaling = descended.preconditioner
-    held = _held(setup, weights)
-    known = modes(setup)
-    if known is not None and scaling is None and held is None:
-        return spectrum_of_modes(known, at)
-    preconditioned = None if scaling is None else settings.optimizer
-    if setup.unit is not None:
-        own = 1.0 / setup.unit**2
-        scaling = own if scaling is None else scaling * own
-    return spectrum(
-        setup.objective,
-        weights,
-        at,
-        scaling=scaling,
-        preconditioned=preconditioned,
-        held=held,
-    )
-
-
-def _held(setup: Setup, weights: Vector) -> Mask | None:
-    """The weights (p,) that a bound holds at this point; None where there is no such weight."""
-    if not setup.objective.bounded:
-        return None
-    _, gradient = setup.objective.value_and_gradient(weights)
-    held = setup.objective.pressed(weights, gradient)
-    return held if np.any(held) else None
-
-
 def measure(
     setup: Setup,
     settings: Settings,
@@ -144,7 +105,7 @@ def measure(
     if descended.preconditioner is not None:
         scaled = spectrum_at(setup, settings, descended, weights, "end")
     if plain is None or not plain.measured:
-        held = _held(setup, weights)
+        held = held_at(setup, weights)
         missing["curvature"] = (
             "Every weight is at its bound, and the gradient presses it there."
             if held is not None and np.all(held)
@@ -277,7 +238,7 @@ def _lower_elsewhere(
     at = polished(setup.objective, descended.final_weights, ends)
     if time.monotonic() > ends or not setup.objective.value(at) > arrival.loss:
         return None  # Out of time it may have been on its way down.
-    around = spectrum(setup.objective, at, "minimum", held=_held(setup, at))
+    around = spectrum(setup.objective, at, "minimum", held=held_at(setup, at))
     if around is None or not around.measured:
         return None
     # A direction whose curvature cannot be told from zero may lead down.
@@ -351,42 +312,6 @@ def _first_at_goal(descended: Walked, goal: Goal) -> int | None:
         return upper
     walked = descended.replay(lower, upper)
     return int(walked.step[int(np.argmax(walked.loss <= goal.loss))])
-
-
-def forecast_of(
-    setup: Setup,
-    settings: Settings,
-    descent: Descent,
-    arrival: Goal | None,
-    rates: RateStudy | None,
-) -> Forecast | None:
-    """Steps to within 1 % of the minimum: counted, from the spectrum, or by running."""
-    if arrival is None:
-        return None
-    if descent.goal_step is not None:
-        return Forecast(arrival.to, descent.goal_step, "counted in this run")
-    if has_closed_form(setup, settings):
-        steps = closed_form_steps(setup, descent.lr, arrival.loss)
-        if steps is None:
-            return Forecast(arrival.to, None, "With this learning rate the loss never gets there.")
-        return Forecast(arrival.to, steps, "computed from the eigenvalues of the Hessian")
-    if descent.non_finite_step == 0:
-        what = "number" if not math.isfinite(descent.first_loss) else "gradient"
-        return Forecast(arrival.to, None, f"The start itself gives no finite {what}.")
-    if descent.stopped == "diverged":
-        return Forecast(arrival.to, None, "With this learning rate the descent diverges.")
-    if rates is not None and rates.goal.loss == arrival.loss:
-        own = rates.own
-        if own.steps is not None:
-            return Forecast(arrival.to, own.steps, "counted by running on")
-        if own.diverged:
-            return Forecast(arrival.to, None, "Run on, the descent diverges.")
-        if own.limit is None:
-            return Forecast(arrival.to, None, "Run on, the descent comes to a standstill.")
-        return Forecast(
-            arrival.to, None, f"Run on to step {own.limit:,}, the descent is not there."
-        )
-    return Forecast(arrival.to, None, "It was not run on.")
 
 
 def column_facts(setup: Setup) -> tuple[ColumnFacts, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from steepest.bench.auto import good_rate
 from steepest.bench.command import command_line, python_line
-from steepest.bench.measure import INTERRUPTED, at_most, spectrum_at
+from steepest.bench.measure import INTERRUPTED, at_most
 from steepest.bench.options import Options
 from steepest.bench.prepare import Setup, standardized, with_own_units
 from steepest.bench.rates import (
@@ -21,6 +21,7 @@ from steepest.bench.rates import (
     rounded_rate,
     run_one,
 )
+from steepest.bench.spectra import spectrum_at
 from steepest.curvature import stability_limit
 from steepest.descent import SOLVERS, Walked, solve_by
 from steepest.descent.run import descend

@@ -13,7 +13,7 @@ import numpy as np
 
 import steepest
 from steepest.bench.jobs import Progress
-from steepest.bench.measure import known_minimum, spectrum_at
+from steepest.bench.measure import known_minimum
 from steepest.bench.options import Options, read_options
 from steepest.bench.prepare import Setup, draw_start, prepare_fit
 from steepest.bench.rates import (
@@ -25,6 +25,7 @@ from steepest.bench.rates import (
     rate_grid,
     rounded_rate,
 )
+from steepest.bench.spectra import spectrum_at
 from steepest.bench.zones import edge, headline_of, judged, lowest, quickest, why_no_word
 from steepest.curvature import stability_limit
 from steepest.descent import SOLVERS
@@ -427,7 +428,7 @@ def _race(
             on_chunk=between,
         )
         if closed and goal is not None:
-            trials = _beyond(setup, begins, rates, trials, goal.loss)
+            trials = beyond(setup, begins, rates, trials, goal.loss)
         found = [
             SweptRate(float(lr), "not measured", tuple(trials[place :: len(rates)]))
             for place, lr in enumerate(rates)
@@ -455,7 +456,7 @@ def _enough(rates: list[SweptRate], steps: int) -> int:
     return max(wanted, steps)
 
 
-def _beyond(
+def beyond(
     setup: Setup, begins: Matrix, rates: Vector, trials: list[RateTrial], goal: float
 ) -> list[RateTrial]:
     """The closed form's answer where a run of gradient descent on a quadratic had none."""

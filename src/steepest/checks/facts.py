@@ -9,8 +9,8 @@ from typing import TypeGuard
 
 import numpy as np
 
-from steepest.records import Goal, Measurements, Minimum, Spectrum, Vector
-from steepest.wording import count, escaped, listed, number
+from steepest.records import Forecast, Goal, Measurements, Minimum, Spectrum, Vector
+from steepest.wording import count, escaped, listed, number, roughly
 
 ADAPTIVE = frozenset({"adam", "adamw", "rmsprop", "adagrad"})
 """Optimizers that scale each weight by itself."""
@@ -270,6 +270,12 @@ def first_broken(m: Measurements) -> str:
     if broken.row is not None:
         text += f", at row {count(broken.row)}"
     return text
+
+
+def taken(forecast: Forecast) -> str:
+    """Write how many steps it takes; about, where that was extrapolated."""
+    steps = roughly(forecast.steps or 0, "step")
+    return steps if forecast.low is None else f"about {steps}"
 
 
 def getting(to: str) -> str:

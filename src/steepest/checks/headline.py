@@ -19,6 +19,7 @@ from steepest.checks.facts import (
     place_of,
     sentence,
     spectrum_of,
+    taken,
 )
 from steepest.checks.learning_rate import (
     Rate,
@@ -32,7 +33,7 @@ from steepest.checks.learning_rate import (
 )
 from steepest.checks.shape import directions
 from steepest.records import Measurements
-from steepest.wording import count, names, number, roughly, times, together
+from steepest.wording import count, names, number, times, together
 
 
 def headline(m: Measurements, rate: Rate) -> str:
@@ -155,7 +156,7 @@ def _why(m: Measurements) -> str:
     """Write why it is not there yet, as far as that was measured."""
     takes = ""
     if m.forecast is not None and m.forecast.steps is not None:
-        takes = f"{getting(m.forecast.to)} takes {roughly(m.forecast.steps, 'step')}"
+        takes = f"{getting(m.forecast.to)} takes {taken(m.forecast)}"
         if m.forecast.steps <= m.descent.final_step:
             takes += ", but the descent did not stay there"
     curved, found = conditioning(m), spectrum_of(m)

@@ -27,6 +27,9 @@ DEAD = 0.5
 LARGE_UPDATE, SMALL_UPDATE = 0.1, 1e-6
 """Length of a step over that of the weights: outside of these it is said."""
 
+LEAST_ROWS = 16
+"""In fewer rows a unit may well be zero for all of them, and yet alive."""
+
 LEAST_STEPS = 5
 """After fewer steps nothing is said about what never happened."""
 
@@ -93,6 +96,8 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
 
 def dead_units(record: TrainingRecord) -> Iterator[Finding]:
     """SD403: units give zero for every row, so no gradient reaches what is before them."""
+    if record.inputs.rows is not None and record.inputs.rows < LEAST_ROWS:
+        return
     latest: dict[str, list[tuple[int, float]]] = {}
     for sample in record.activations:
         if sample.dead is not None and "ReLU" in sample.kind:

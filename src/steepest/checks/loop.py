@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from steepest.checks.layers import dead_units, vanishing
+from steepest.checks.training_rate import diverges
 from steepest.records import Finding
 from steepest.training import TrainingRecord
 from steepest.wording import count, number, percent, times, together
@@ -93,6 +95,8 @@ def noise(record: TrainingRecord) -> Iterator[Finding]:
         return
     if record.losses.last < LEARNED * record.losses.start:
         return
+    if diverges(record) or any(vanishing(record)) or any(dead_units(record)):
+        return  # then the gradient is what is wrong
     fall = falling(record)
     stuck = fall is not None and fall < FALLING
     if record.noise < VERY_NOISY and not stuck:
@@ -145,12 +149,18 @@ def overfitting(record: TrainingRecord) -> Iterator[Finding]:
     losses = np.array([v.loss for v in found])
     low = int(np.argmin(losses))
     fallen, risen = losses[0] - losses[low], float(np.mean(losses[-2:])) - losses[low]
-    if low >= len(losses) - 2 or fallen <= BETTER * abs(losses[0]) or risen <= OVERFIT * fallen:
+    if (
+        diverges(record)
+        or low >= len(losses) - 2
+        or fallen <= BETTER * abs(losses[0])
+        or risen <= OVERFIT * fallen
+    ):
         return
     trace = record.trace
     later = trace.loss[trace.step >= found[low].step]
     later = later[np.isfinite(later)]
-    if len(later) >= 4 and np.mean(later[len(later) // 2 :]) > np.mean(later[: len(later) // 2]):
+    halves = later[: len(later) // 2], later[len(later) // 2 :]
+    if len(later) >= 4 and np.mean(halves[1]) > (1 - FALLING) * np.mean(halves[0]):
         return
     first, last = together(losses[low], losses[-1])
     yield Finding(
@@ -189,10 +199,17 @@ def by_chance(record: TrainingRecord) -> Iterator[Finding]:
 
 
 def falling(record: TrainingRecord) -> float | None:
-    """By what share the loss fell in the second half; None where that was not measured."""
+    """By what share the loss fell in the second half; None where that was not measured.
+
+    Zero where the losses of single batches differ so much that it may be chance.
+    """
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
     if len(losses) < 20:
         return None
-    middle, end = losses[len(losses) // 2 :], losses[-max(5, len(losses) // 10) :]
-    before = float(np.mean(middle[: len(end)]))
-    return (before - float(np.mean(end))) / abs(before) if before else None
+    size = max(5, len(losses) // 6)
+    middle, end = losses[len(losses) // 2 :][:size], losses[-size:]
+    before, after = float(np.mean(middle)), float(np.mean(end))
+    chance = math.sqrt((np.var(middle) + np.var(end)) / size)
+    if before == 0:
+        return None
+    return (before - after) / abs(before) if abs(before - after) > 2 * chance else 0.0

@@ -25,6 +25,7 @@ from steepest.checks.facts import (
     place_of,
     plain,
     spectrum_of,
+    taken,
 )
 from steepest.checks.learning_rate import bounces
 from steepest.records import Finding, Measurements, Severity
@@ -34,7 +35,6 @@ from steepest.wording import (
     listed,
     number,
     percent,
-    roughly,
     times,
     together,
 )
@@ -248,8 +248,7 @@ def looks_flat(m: Measurements) -> Iterator[Finding]:
     took = f"took only {percent(fall)} off the loss" if fall > 0 else "took nothing off the loss"
     sentence = f"The last step {took}, so it looks settled at {here}, but the minimum is {there}."
     if m.forecast is not None and m.forecast.steps is not None:
-        steps = roughly(m.forecast.steps, "step")
-        sentence = f"{sentence[:-1]}, and {getting(m.forecast.to)} takes {steps}."
+        sentence = f"{sentence[:-1]}, and {getting(m.forecast.to)} takes {taken(m.forecast)}."
     evidence = {
         "recent_fall": plain(fall),
         "loss": plain(m.descent.final_loss),

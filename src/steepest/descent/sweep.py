@@ -43,16 +43,17 @@ class Field(NamedTuple):
     latest: Any
 
 
-def _spread(optimizer: str, positions: Vector, count: int) -> State:
+def spread(optimizer: str, positions: Vector, count: int) -> State:
     """The same state `count` times, but for the positions."""
     size = positions.shape[-1]
     one = initial(optimizer, np.zeros(size))
     many = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf))), one)
-    spread: State = many._replace(position=np.broadcast_to(positions, (count, size)))
-    return spread
+    found: State = many._replace(position=np.broadcast_to(positions, (count, size)))
+    return found
 
 
-def _setting(objective: Objective) -> Setting:
+def setting_of(objective: Objective) -> Setting:
+    """The objective as the compiled loop takes it."""
     unit = objective.unit
     return Setting(
         objective.data,
@@ -63,7 +64,8 @@ def _setting(objective: Objective) -> Setting:
     )
 
 
-_AXES = (State(*[0] * len(State._fields)), Hyper(0, None))
+AXES = (State(*[0] * len(State._fields)), Hyper(0, None))
+"""Of a state and the optimizer's numbers: descents side by side differ in learning rate."""
 
 
 @partial(jax.jit, static_argnames=("kernel", "optimizer", "length"))
@@ -81,7 +83,7 @@ def _quiet_chunk(
         def move(state: State, hyper: Hyper) -> tuple[State, Record]:
             return advance(kernel, optimizer, False, 1, state, setting, hyper, limits, batch)
 
-        state, record = jax.vmap(move, in_axes=_AXES)(field.state, hyper)
+        state, record = jax.vmap(move, in_axes=AXES)(field.state, hyper)
         finite = jnp.where(jnp.isfinite(record.loss), record.loss, jnp.inf)
         return Field(state, jnp.minimum(field.lowest, finite), record.loss), None
 
@@ -141,12 +143,12 @@ def _race(
         batches = Batches(objective.rows, settings.batch_size, settings.seed)
     length = _length(objective, count)
     field = Field(
-        _spread(settings.optimizer, objective.position(starts), count),
+        spread(settings.optimizer, objective.position(starts), count),
         np.full(count, np.inf),
         np.full(count, np.nan),
     )
     limits = limits_of(last=steps, ceiling=CEILING, scale=scale, goal=goal)
-    setting = _setting(objective)
+    setting = setting_of(objective)
     hyper = hyper_of(rates, momentum)
     done = 0
     began: float | None = None
@@ -221,7 +223,7 @@ def _recorded(
         )
         return walked
 
-    return jax.vmap(one, in_axes=_AXES)(state, hyper)
+    return jax.vmap(one, in_axes=AXES)(state, hyper)
 
 
 @in_float64
@@ -235,13 +237,13 @@ def paths(
     momentum = momentum_of(settings.optimizer, settings.momentum)
     # A power of two, so that few lengths are ever compiled.
     length = 2 ** math.ceil(math.log2(steps + 1))
-    state = _spread(settings.optimizer, objective.position(start), len(rates))
+    state = spread(settings.optimizer, objective.position(start), len(rates))
     _, record = _recorded(
         objective.kernel,
         settings.optimizer,
         length,
         state,
-        _setting(objective),
+        setting_of(objective),
         hyper_of(rates, momentum),
         limits_of(last=steps),
     )

@@ -43,7 +43,12 @@ class Extremes:
 
 
 def extremes(
-    product: Product, starts: Sequence[torch.Tensor], *, most: int, good: float
+    product: Product,
+    starts: Sequence[torch.Tensor],
+    *,
+    most: int,
+    good: float,
+    exact: bool = True,
 ) -> Extremes | None:
     """Find both ends by Rayleigh's and Ritz's method, with at most `most` products.
 
@@ -52,9 +57,9 @@ def extremes(
     best of what it has. It stops where both relative residuals are at most `good`. None where a
     product is not finite, or all starts are zero.
 
-    Raises NotSymmetricError where the products show that the matrix is not symmetric.
+    Raises NotSymmetricError where `exact` products show that the matrix is not symmetric.
     """
-    space = _Space(product)
+    space = _Space(product, exact=exact)
     waiting = list(starts)
     along = math.nan
     for place in range(most):
@@ -97,8 +102,9 @@ def extremes(
 class _Space:
     """An orthonormal basis, the products with its vectors, and the matrix as it is seen in it."""
 
-    def __init__(self, product: Product):
+    def __init__(self, product: Product, *, exact: bool):
         self._product = product
+        self._exact = exact
         self.basis: list[torch.Tensor] = []
         self.images: list[torch.Tensor] = []
         self.T: Matrix = np.zeros((0, 0))
@@ -123,9 +129,8 @@ class _Space:
         self.images.append(image)
         column = np.array([float(known @ image) for known in self.basis])
         row = [float(direction @ before) for before in self.images]
-        if np.abs(column - row).max() > SYMMETRIC * max(
-            np.abs(self.T).max(initial=0), np.abs(column).max()
-        ):
+        size = max(np.abs(self.T).max(initial=0), np.abs(column).max())
+        if self._exact and np.abs(column - row).max() > SYMMETRIC * size:
             raise NotSymmetricError
         self.T = np.pad(self.T, (0, 1))
         self.T[-1, :] = self.T[:, -1] = column

@@ -29,7 +29,7 @@ the most curved direction is strong, six lead to the largest eigenvalue."""
 CURVATURE_EVERY: Final = 2
 """One probe in so many measures the curvature, which costs more than all the rest."""
 
-GOOD: Final = 0.1
+GOOD: Final = 0.2
 """Relative residual up to which an eigenvalue gives a limit; it is then at most so far off, and
 mostly by the square of it."""
 
@@ -67,8 +67,8 @@ class Prober:
         self._good = good
         self._devices = list({tensor.device for tensor in self._tensors})
         self._has_second = True
-        """Whether a second backward pass is known to be missing. Some functions say so, others give
-        a product from which a part is missing, and which is therefore not symmetric."""
+        """Whether a second backward pass is there. Where it is not, some functions say so; others
+        give products from which a part is missing, and which are therefore not symmetric."""
         self._before: list[torch.Tensor] | None = None
         self._closure: Closure | None = None
         self._waiting: Probe | None = None
@@ -143,38 +143,46 @@ class Prober:
         if self._has_second:
             try:
                 return self._curvature(found, gradient, self._by_backward(slopes))
-            except (RuntimeError, NotImplementedError, NotSymmetricError):
+            except NotSymmetricError:
+                pass
+            except (RuntimeError, NotImplementedError):
                 self._has_second = False
-        return self._curvature(found, gradient, lambda vector: self._difference(closure, vector))
+        return self._curvature(
+            found, gradient, lambda vector: self._difference(closure, vector), exact=False
+        )
 
     def _curvature(
         self,
         found: Probe,
         gradient: torch.Tensor,
         product: Callable[[torch.Tensor], torch.Tensor],
+        *,
+        exact: bool = True,
     ) -> Probe:
         scale = self._preconditioner()
 
         def scaled(vector: torch.Tensor) -> torch.Tensor:
             return vector if scale is None else vector * scale
 
-        # In the coordinates in which the optimizer is plain descent, this one leads to H·g.
-        towards = gradient if scale is None else torch.where(scale > 0, gradient / scale, 0)
         first = not self.probes
+        # Beside the gradient a direction at random, where there is time to follow both.
+        other = [torch.randn_like(gradient)] if first else []
         ends = extremes(
             lambda vector: scaled(product(scaled(vector))),
-            # Beside the gradient a direction at random, where there is time to follow both.
-            [towards, torch.randn_like(gradient)] if first else [towards],
+            [scaled(gradient), *other],
             most=self._products[0 if first else 1],
             good=self._good,
+            exact=exact,
         )
         if ends is None:
             return found
-        square = float(gradient @ gradient)
+        sharpness = ends.along
+        if scale is not None:
+            sharpness = float(gradient @ product(gradient)) / float(gradient @ gradient)
         found = replace(
             found,
             preconditioned=scale is not None,
-            sharpness=ends.along * float(towards @ towards) / square if square else math.nan,
+            sharpness=sharpness,
             largest=ends.values[0],
             largest_residual=ends.residuals[0],
         )

@@ -225,25 +225,31 @@ def _walked(walked: Walked, trace: Trace, steps: Steps) -> tuple[Trace, Matrix]:
 
 
 def telling_weights(record: RunRecord) -> list[int]:
-    """Places of all weights, the most telling first.
-
-    By the principal directions of the curvature, the steepest, the flattest, the second steepest
-    and so on: from each the weight that it moves most and that is not there yet.
-    """
+    """Places of all weights of a run, the most telling first."""
     names = record.problem.weights
     spectrum = record.measurements.spectrum
+    first = record.measurements.first_gradient
+    slopes = [abs(first.get(name, 0.0)) for name in names]
+    return telling(len(names), None if spectrum is None else spectrum.vectors, slopes)
+
+
+def telling(weights: int, vectors: Matrix | None, slopes: Sequence[float] | Vector) -> list[int]:
+    """Places of so many weights, the most telling first.
+
+    By the principal directions of the curvature, the steepest, the flattest, the second steepest
+    and so on: from each the weight that it moves most and that is not there yet. Where they are
+    not known, by the size of the `slopes` at the start.
+    """
     order: list[int] = []
-    if spectrum is not None and len(spectrum.vectors) == len(names):
-        ways = list(np.abs(spectrum.vectors).T)
+    if vectors is not None and len(vectors) == weights:
+        ways = list(np.abs(vectors).T)
         ends = [way for pair in zip(ways, reversed(ways), strict=True) for way in pair]
         for way in ends[: len(ways)]:
-            left = [place for place in range(len(names)) if place not in order]
+            left = [place for place in range(weights) if place not in order]
             order.append(max(left, key=lambda place: way[place]))
     else:
-        first = record.measurements.first_gradient
-        slopes = [abs(first.get(name, 0.0)) for name in names]
-        order = sorted(range(len(names)), key=lambda place: -slopes[place])
-    return [*order, *(place for place in range(len(names)) if place not in order)]
+        order = sorted(range(weights), key=lambda place: -abs(slopes[place]))
+    return [*order, *(place for place in range(weights) if place not in order)]
 
 
 def pairs_of(telling: Sequence[int], most: int) -> list[tuple[int, int]]:

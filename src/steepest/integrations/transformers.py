@@ -1,0 +1,48 @@
+"""A callback for Hugging Face's Trainer: `Trainer(…, callbacks=[WatchCallback()])`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import TrainerCallback
+
+from steepest.bench.watching import Watch, watch
+
+
+class WatchCallback(TrainerCallback):
+    """Watches a training. The options are those of `steepest.watch`.
+
+    The loss of each batch is taken from what the model gives (`.loss`), the one on held-out rows
+    from the metrics of an evaluation. After the training `.watch` has the run and its verdict.
+    """
+
+    def __init__(self, **options: Any):
+        self.watch: Watch | None = None
+        self._options = options
+        self._handle: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **about: Any) -> None:
+        """Attach to the model and its optimizer."""
+        model, optimizer = about["model"], about["optimizer"]
+        # Accelerate wraps it, and its own step may leave the real one out.
+        optimizer = getattr(optimizer, "optimizer", optimizer)
+        self.watch = watch(model, optimizer, **self._options)
+        self._handle = model.register_forward_hook(self._passed)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **about: Any) -> None:
+        """Record the validation loss."""
+        found = (about.get("metrics") or {}).get("eval_loss")
+        if self.watch is not None and found is not None:
+            self.watch.validation(found)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **about: Any) -> None:
+        """Close the watch."""
+        if self._handle is not None:
+            self._handle.remove()
+        if self.watch is not None:
+            self.watch.close()
+
+    def _passed(self, model: Any, arguments: Any, output: Any) -> None:
+        loss = getattr(output, "loss", None)
+        if self.watch is not None and loss is not None and model.training:
+            self.watch.loss(loss)

@@ -1,0 +1,305 @@
+"""Trainings made sick on purpose, each beside its healthy twin: the right finding, and none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from steepest.checks.training import judge_training
+from steepest.records import Finding, Verdict
+from steepest.training import TrainingRecord
+from steepest.watching import Attached
+
+SEED = 0
+ROWS = 1500
+"""Rows to learn from; the rest is held out."""
+
+SGD, Adam = torch.optim.SGD, torch.optim.Adam
+
+
+@cache
+def digits() -> tuple[torch.Tensor, torch.Tensor]:
+    """Images of 64 pixels from -1 to 1, and what they show."""
+    found = load_digits()
+    order = torch.randperm(len(found.data), generator=torch.Generator().manual_seed(1))
+    x = torch.tensor(found.data, dtype=torch.float32)[order] / 8 - 1
+    return x, torch.tensor(found.target)[order]
+
+
+def mlp(act: type[nn.Module] = nn.ReLU, hidden: int = 1, width: int = 32) -> nn.Sequential:
+    layers = [nn.Linear(64, width), act()]
+    for _ in range(hidden - 1):
+        layers += [nn.Linear(width, width), act()]
+    return nn.Sequential(*layers, nn.Linear(width, 10))
+
+
+class Cut(nn.Module):
+    """The way back to the first layer is cut."""
+
+    def __init__(self, *, cut: bool) -> None:
+        super().__init__()
+        self.first, self.second, self.cut = nn.Linear(64, 32), nn.Linear(32, 10), cut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = torch.relu(self.first(x))
+        return self.second(hidden.detach() if self.cut else hidden)  # type: ignore[no-any-return]
+
+
+def frozen() -> nn.Module:
+    model = mlp()
+    model[0].requires_grad_(False)
+    return model
+
+
+def exploding() -> nn.Module:
+    model = mlp(hidden=6)
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, 0, 3.0)
+    return model
+
+
+def dead() -> nn.Module:
+    model = mlp()
+    nn.init.constant_(model[0].bias, -30.0)
+    return model
+
+
+@dataclass(frozen=True)
+class Training:
+    """A loop over the digits. The defaults are healthy."""
+
+    model: Callable[[], nn.Module] = mlp
+    optimizer: Callable[..., torch.optim.Optimizer] = SGD
+    options: Mapping[str, Any] = field(default_factory=dict)
+    lr: float = 0.1
+    epochs: int = 8
+    batch: int = 64
+    rows: int = ROWS
+    shuffle: bool = True
+    sorted: bool = False
+    strange_labels: bool = False
+    zero: str = "before"
+    """When the gradients are reset: before backward, after it, never."""
+    factor: float = 1.0
+    """By which the inputs are multiplied, once they are all above zero."""
+    planted: bool = False
+    """A NaN in row 7 of batch 3."""
+    chosen: Callable[[nn.Module], Any] = nn.Module.parameters
+
+    def run(self, seed: int = SEED) -> TrainingRecord:
+        """Train, watched."""
+        torch.manual_seed(seed)
+        x, y = digits()
+        if self.factor != 1:
+            x = (x + 1) * self.factor
+        if self.strange_labels:
+            y = y[torch.randperm(len(y))]
+        held_out = x[ROWS:], y[ROWS:]
+        x, y = x[: self.rows], y[: self.rows]
+        if self.sorted:
+            order = torch.argsort(y)
+            x, y = x[order], y[order]
+        model = self.model()
+        optimizer = self.optimizer(self.chosen(model), self.lr, **self.options)
+        watch = Attached(model, [optimizer], probe_every=32)
+        for epoch in range(self.epochs):
+            order = torch.randperm(self.rows) if self.shuffle else torch.arange(self.rows)
+            for number, rows in enumerate(order.split(self.batch)):
+                inputs, targets = x[rows], y[rows]
+                if self.planted and epoch == 0 and number == 3:
+                    inputs[7, 3] = float("nan")
+                loss: Any = cross_entropy(model(inputs), targets)
+                watch.loss(loss)
+                if self.zero == "before":
+                    optimizer.zero_grad()
+                loss.backward()
+                if self.zero == "after":
+                    optimizer.zero_grad()
+                watch.probe(lambda x=inputs, y=targets: cross_entropy(model(x), y))
+                optimizer.step()
+            with torch.no_grad():
+                watch.validation(cross_entropy(model(held_out[0]), held_out[1]))
+        watch.detach()
+        return watch.record("0")
+
+
+SGD_1 = Training()
+MOMENTUM = Training(optimizer=SGD, options={"momentum": 0.9}, lr=0.02)
+ADAM = Training(optimizer=Adam, lr=1e-3, epochs=12)
+DEEP = Training(model=lambda: mlp(hidden=4), optimizer=Adam, lr=1e-3)
+
+CASES: dict[str, tuple[Training, Mapping[str, Any], str]] = {
+    # name: the healthy twin, what makes it sick, the code of the finding
+    "too large, sgd": (SGD_1, {"lr": 20.0}, "SD101"),
+    "too large, momentum": (MOMENTUM, {"lr": 5.0}, "SD101"),
+    "too large, adam": (ADAM, {"lr": 1.0}, "SD101"),
+    "too small, sgd": (SGD_1, {"lr": 1e-5}, "SD102"),
+    "too small, momentum": (MOMENTUM, {"lr": 1e-6}, "SD102"),
+    "too small, adam": (ADAM, {"lr": 1e-7}, "SD102"),
+    "inputs not scaled": (
+        replace(SGD_1, model=lambda: mlp(nn.Tanh)),
+        {"factor": 1000.0, "lr": 1e-3},
+        "SD304",
+    ),
+    "sigmoids that vanish": (DEEP, {"model": lambda: mlp(nn.Sigmoid, 8)}, "SD401"),
+    "a start that explodes": (
+        replace(DEEP, model=lambda: mlp(hidden=6), optimizer=SGD, lr=0.1, epochs=16),
+        {"model": exploding, "lr": 1e-3},
+        "SD402",
+    ),
+    "dead units": (SGD_1, {"model": dead}, "SD403"),
+    "steps too long for the weights": (ADAM, {"lr": 0.3}, "SD404"),
+    "a detached layer": (
+        replace(SGD_1, model=lambda: Cut(cut=False)),
+        {"model": lambda: Cut(cut=True)},
+        "SD405",
+    ),
+    "not a number in the data": (SGD_1, {"planted": True}, "SD406"),
+    "gradients never reset": (replace(SGD_1, lr=0.05), {"zero": "never"}, "SD407"),
+    "gradients reset too soon": (SGD_1, {"zero": "after"}, "SD407"),
+    "a frozen layer": (SGD_1, {"model": frozen}, "SD408"),
+    "a forgotten layer": (SGD_1, {"chosen": lambda m: m[2].parameters()}, "SD408"),
+    "batches of one row": (SGD_1, {"batch": 1, "epochs": 1}, "SD501"),
+    "not shuffled": (SGD_1, {"shuffle": False, "sorted": True}, "SD502"),
+    "overfitting": (
+        replace(ADAM, lr=3e-3, model=lambda: mlp(width=128), epochs=10),
+        {"rows": 80, "batch": 16, "epochs": 150, "lr": 1e-2},
+        "SD601",
+    ),
+    "labels that do not belong": (
+        replace(ADAM, lr=5e-3),
+        {"strange_labels": True, "epochs": 30},
+        "SD602",
+    ),
+}
+SICK = {name: replace(twin, **changes) for name, (twin, changes, _) in CASES.items()}
+HEALTHY = {name: twin for name, (twin, _, _) in CASES.items()}
+
+
+def grave(verdict: Verdict) -> list[str]:
+    return [finding.code for finding in verdict.findings if finding.severity != "info"]
+
+
+def finding(verdict: Verdict, code: str) -> Finding:
+    return next(found for found in verdict.findings if found.code == code)
+
+
+@cache
+def record_of(name: str) -> TrainingRecord:
+    return SICK[name].run()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_right_finding(name: str) -> None:
+    record = record_of(name)
+    verdict = judge_training(record)
+    assert CASES[name][2] in grave(verdict)
+    assert not record.dropped
+    word = name.partition(",")[0]
+    if word in ("too large", "too small"):
+        assert verdict.learning_rate == word
+    else:
+        assert verdict.learning_rate != "too small"
+
+
+TWINS = {repr(twin): (name, twin) for name, twin in HEALTHY.items()}
+
+
+@pytest.mark.parametrize("twin", [pytest.param(t, id=name) for name, t in TWINS.values()])
+def test_none_on_the_healthy_twin(twin: Training) -> None:
+    record = twin.run()
+    verdict = judge_training(record)
+    assert grave(verdict) == []
+    assert verdict.learning_rate == "just right"
+    assert not record.dropped
+
+
+def test_where_it_began() -> None:
+    found = finding(judge_training(record_of("not a number in the data")), "SD406")
+    assert found.evidence["step"] == 3
+    assert found.evidence["rows"] == [7]
+    assert "step 3" in found.sentence
+    assert "row 7" in found.sentence
+    found = finding(judge_training(record_of("a start that explodes")), "SD402")
+    assert found.severity in ("error", "warning")
+    found = finding(judge_training(record_of("overfitting")), "SD601")
+    assert 0 < found.evidence["step"] < 400
+
+
+def test_the_loop_of_the_course() -> None:
+    """Without an optimizer, as it is written there; and with the reset forgotten."""
+
+    def run(*, reset: bool) -> TrainingRecord:
+        torch.manual_seed(0)
+        time = torch.arange(20.0)
+        speed = torch.randn(20) * 3 + 0.75 * (time - 9.5) ** 2 + 1
+        params = torch.randn(3).requires_grad_()
+        watch = Attached([params], [])
+        for _ in range(30):
+            a, b, c = params
+            loss: Any = ((a * time**2 + b * time + c - speed) ** 2).mean()
+            loss.backward()
+            assert params.grad is not None
+            params.data -= 1e-5 * params.grad.data
+            if reset:
+                params.grad = None
+            watch.step(loss)
+        watch.detach()
+        return watch.record("0")
+
+    healthy = run(reset=True)
+    verdict = judge_training(healthy)
+    assert grave(verdict) == []
+    assert verdict.learning_rate == "just right"
+    assert healthy.trace.lr[:, 0] == pytest.approx(1e-5, rel=1e-3)
+    forgotten = judge_training(run(reset=False))
+    assert grave(forgotten)[0] == "SD407"
+    assert finding(forgotten, "SD407").evidence["first"] == 1
+
+
+def test_one_number_of_the_course() -> None:
+    x = torch.tensor(3.0).requires_grad_()
+    watch = Attached([x], [])
+    for _ in range(20):
+        loss: Any = x**2
+        loss.backward()
+        assert x.grad is not None
+        x.data -= 1.1 * x.grad
+        x.grad.data.zero_()  # A reset that leaves no mark on the tensor.
+        watch.step(loss)
+    watch.detach()
+    record = watch.record("0")
+    verdict = judge_training(record)
+    assert verdict.learning_rate == "too large"
+    assert record.resets.not_reset == 0
+    assert record.tensors[0].shape == ()
+
+
+def test_two_networks_that_share_a_loss_need_no_reset() -> None:
+    """The second network's loss leaves gradients in the first, which are reset before they count."""
+    maker, judge = nn.Linear(4, 4), nn.Linear(4, 1)
+    first, second = SGD(judge.parameters(), 0.01), SGD(maker.parameters(), 0.01)
+    watch = Attached(nn.ModuleList([maker, judge]), [first, second])
+    for _ in range(20):
+        first.zero_grad()
+        made = maker(torch.randn(8, 4))
+        one: Any = judge(made.detach()).square().mean()
+        one.backward()
+        first.step()
+        second.zero_grad()
+        two: Any = judge(made).mean()
+        two.backward()
+        second.step()
+    watch.detach()
+    resets = watch.record("0").resets
+    assert (resets.not_reset, resets.emptied) == (0, 0)
+    assert resets.steps == 19

@@ -1,0 +1,140 @@
+"""The callbacks watch the real libraries' loops, and change nothing in them."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+ROWS, STEPS = 64, 8
+
+
+def rows() -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    inputs = torch.randn(ROWS, 4)
+    return inputs, inputs.sum(1, keepdim=True)
+
+
+def train_with_lightning(folder: Path, callbacks: list[Any]) -> nn.Module:
+    lightning = pytest.importorskip("lightning.pytorch")
+
+    class Model(lightning.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 1)
+
+        def forward(self, inputs: torch.Tensor) -> Any:
+            return self.layer(inputs)
+
+        def training_step(self, batch: Any, index: int) -> Any:
+            return (self(batch[0]) - batch[1]).square().mean()
+
+        def validation_step(self, batch: Any, index: int) -> None:
+            self.log("val_loss", (self(batch[0]) - batch[1]).square().mean())
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), 0.05)
+
+    torch.manual_seed(0)
+    model = Model()
+    data = TensorDataset(*rows())
+    trainer = lightning.Trainer(
+        max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, callbacks=callbacks,
+        default_root_dir=folder, num_sanity_val_steps=1,
+    )  # fmt: skip
+    trainer.fit(model, DataLoader(data, batch_size=16), DataLoader(data, batch_size=64))
+    return model
+
+
+def train_with_transformers(folder: Path, callbacks: list[Any]) -> nn.Module:
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("accelerate")
+
+    class Rows(Dataset[Any]):
+        def __init__(self) -> None:
+            self.inputs, self.targets = rows()
+
+        def __len__(self) -> int:
+            return ROWS
+
+        def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+            return {"inputs": self.inputs[index], "labels": self.targets[index]}
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 1)
+
+        def forward(self, inputs: torch.Tensor, labels: torch.Tensor) -> Any:
+            out = self.layer(inputs)
+            loss = (out - labels).square().mean()
+            return transformers.modeling_outputs.SequenceClassifierOutput(loss=loss, logits=out)
+
+    torch.manual_seed(0)
+    model = Model()
+    arguments = transformers.TrainingArguments(
+        output_dir=str(folder), num_train_epochs=2, per_device_train_batch_size=16,
+        eval_strategy="epoch", report_to=[], save_strategy="no", use_cpu=True,
+        learning_rate=0.05, disable_tqdm=True, logging_strategy="no", dataloader_pin_memory=False,
+    )  # fmt: skip
+    trainer = transformers.Trainer(
+        model=model, args=arguments, train_dataset=Rows(), eval_dataset=Rows(), callbacks=callbacks
+    )
+    trainer.train()
+    return model
+
+
+def train_with_fastai(folder: Path, callbacks: list[Any]) -> nn.Module:
+    learner = pytest.importorskip("fastai.learner")
+    data = pytest.importorskip("fastai.data.load")
+    progress = pytest.importorskip("fastai.callback.progress")
+    optimizer = pytest.importorskip("fastai.optimizer")
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    loaders = [data.DataLoader(TensorDataset(*rows()), bs=size) for size in (16, 64)]
+    learn = learner.Learner(
+        pytest.importorskip("fastai.data.core").DataLoaders(*loaders), model, lr=0.05,
+        loss_func=lambda out, y: (out - y).square().mean(), opt_func=optimizer.SGD, cbs=callbacks,
+    )  # fmt: skip
+    learn.remove_cb(progress.ProgressCallback)
+    with learn.no_logging():
+        learn.fit(2)
+    return model
+
+
+LIBRARIES = {
+    "lightning": train_with_lightning,
+    "transformers": train_with_transformers,
+    "fastai": train_with_fastai,  # where its torchvision is there: no test environment has it
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.filterwarnings("ignore")  # of the libraries' own
+def test_the_callback_watches_and_changes_nothing(library: str, tmp_path: Path) -> None:
+    pytest.importorskip(library)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = __import__(f"steepest.integrations.{library}", fromlist=["WatchCallback"])
+        train = LIBRARIES[library]
+        plain = train(tmp_path / "plain", [])
+        callback = module.WatchCallback(store=tmp_path / "runs.db", name="toy")
+        watched = train(tmp_path / "watched", [callback])
+    for one, other in zip(plain.parameters(), watched.parameters(), strict=True):
+        assert torch.equal(one, other)
+    record = callback.watch.run.record
+    assert record.steps == STEPS
+    assert not record.dropped
+    assert record.losses.count == STEPS
+    assert record.losses.lowest < record.losses.start
+    assert len(record.validations) == 2
+    assert record.ended == "closed"
+    assert callback.watch.run.id is not None
+    assert not watched._forward_hooks
+    assert not watched._forward_pre_hooks
