@@ -103,7 +103,7 @@ export function mount(element: HTMLElement, raw: unknown, options: Options = {})
   };
 }
 
-interface Panel {
+export interface Panel {
   element: HTMLElement;
   /** Draws for the width there is; nothing where that has not changed. */
   draw: () => void;
@@ -111,7 +111,7 @@ interface Panel {
   repaint: () => void;
 }
 
-function makePanel(board: Board, data: FigureData, cursor: ReturnType<typeof makeCursor>): Panel {
+export function makePanel(board: Board, data: FigureData, cursor: ReturnType<typeof makeCursor>): Panel {
   const host = html("div", { class: "drawing" });
   const element = html("figure", { class: data.kind }, html("figcaption", {}, data.title), host);
   const said = [];
@@ -137,7 +137,7 @@ function makePanel(board: Board, data: FigureData, cursor: ReturnType<typeof mak
   };
 }
 
-const sentences = (said: string[]): string =>
+export const sentences = (said: string[]): string =>
   said
     .filter(Boolean)
     .map((text) => (/[.:;]$/.test(text) ? text : `${text}.`))

@@ -160,32 +160,36 @@ export interface Board {
 }
 
 // Under these keys "NaN" and "Infinity" are numbers; elsewhere they are words, say a column's name.
-const NUMERIC = new Set(
-  (
-    "frames values gradient loss step minimum goal low high validation data_x data_y curve_x " +
-    "curve_y best_y predicted residual losses here loss_here slope next next_loss grid_x grid_y " +
-    "grid levels path_x path_y path_step path_height height minimum_height lr steps limit amount " +
-    "rest eigenvalues vectors bound value adjoint"
-  ).split(" "),
-);
+const NUMERIC = (
+  "frames values gradient loss step minimum goal low high validation data_x data_y curve_x " +
+  "curve_y best_y predicted residual losses here loss_here slope next next_loss grid_x grid_y " +
+  "grid levels path_x path_y path_step path_height height minimum_height lr steps limit amount " +
+  "rest eigenvalues vectors bound value adjoint"
+).split(" ");
 const SPOKEN = new Map([
   ["NaN", NaN],
   ["Infinity", Infinity],
   ["-Infinity", -Infinity],
 ]);
 
-function revived(value: unknown, numeric: boolean): unknown {
-  if (typeof value === "string") return numeric ? (SPOKEN.get(value) ?? value) : value;
-  if (Array.isArray(value)) return value.map((entry) => revived(entry, numeric));
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, entry]) => [key, revived(entry, NUMERIC.has(key))]),
-  );
+/** Revives the numbers under the keys in `names`. */
+export function numeric(names: Iterable<string>): (raw: unknown) => unknown {
+  const known = new Set(names);
+  const revived = (value: unknown, spoken: boolean): unknown => {
+    if (typeof value === "string") return spoken ? (SPOKEN.get(value) ?? value) : value;
+    if (Array.isArray(value)) return value.map((entry) => revived(entry, spoken));
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, entry]) => [key, revived(entry, known.has(key))]),
+    );
+  };
+  return (raw) => revived(raw, false);
 }
+const revive = numeric(NUMERIC);
 
 /** A board from parsed JSON; a figure alone becomes a board of one. */
 export function read(raw: unknown): Board {
-  const given = revived(raw, false) as Partial<Board> & Partial<FigureData>;
+  const given = revive(raw) as Partial<Board> & Partial<FigureData>;
   const alone = typeof given.kind === "string" ? [given as FigureData] : [];
   const frames = given.frames?.length ? given.frames : [0];
   return {

@@ -62,7 +62,7 @@ export function picture(host: HTMLElement, text: string, width: number, height: 
 /** The axes, and an empty plotting area between them. */
 export function plot(
   host: HTMLElement,
-  stage: Stage,
+  stage: Pick<Stage, "width" | "height">,
   text: string,
   sides: { x: Side; y: Side },
 ): Plot {

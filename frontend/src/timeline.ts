@@ -22,14 +22,15 @@ export interface Timeline {
   destroy: () => void;
 }
 
+/** What is read at every move: in the lab it changes with the descent that is shown. */
+export type Readings = Pick<Board, "frames" | "loss" | "weights" | "values" | "gradient">;
+
 /** Keys are heard in `home`, and anywhere on the page while nothing has the focus. */
-export function makeTimeline(home: HTMLElement, board: Board, cursor: Cursor): Timeline {
-  const { frames, loss } = board;
+export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor): Timeline {
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   const slider = html("input", {
     type: "range",
     min: 0,
-    max: cursor.last,
     step: 1,
     "aria-label": "Step",
   });
@@ -90,9 +91,11 @@ export function makeTimeline(home: HTMLElement, board: Board, cursor: Cursor): T
   const on = iconButton("A step on (→)", ICONS.on, () => go(cursor.frame + 1));
   slider.addEventListener("input", () => go(slider.valueAsNumber));
 
-  const last = frames.at(-1) ?? 0;
   const show = (frame: number): void => {
-    const step = `step ${count(frames[frame]!)} of ${count(last)}`;
+    const { frames, loss } = board;
+    const last = frames.at(-1) ?? 0;
+    slider.max = String(cursor.last);
+    const step = `step ${count(frames[frame] ?? 0)} of ${count(last)}`;
     const value = loss[frame];
     const text = value === undefined ? step : `${step}, loss ${number(value, 7)}`;
     slider.valueAsNumber = frame;
@@ -134,7 +137,7 @@ export function makeTimeline(home: HTMLElement, board: Board, cursor: Cursor): T
   const bar = html("div", { class: "bar-of-controls" }, back, play, on, slider, said);
   const element = html("div", { class: "timeline", role: "group", "aria-label": "Timeline" });
   if (readings.length) element.append(weights);
-  if (frames.length > 1) element.append(bar);
+  if (board.frames.length > 1) element.append(bar);
   return {
     element,
     weights,

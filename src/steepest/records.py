@@ -472,6 +472,10 @@ class Measurements:
     statistics: Statistics | None = None
     escape: Escape | None = None
     """The way down, where the descent ended with a negative curvature."""
+    rounding: float = 0.0
+    """A loss of this size is zero to within rounding, at the size of the numbers in it."""
+    minimum_spectrum: Spectrum | None = None
+    """At the known minimum, measured where the descent ended with a negative curvature."""
 
 
 @dataclass(frozen=True)

@@ -164,3 +164,70 @@ def test_a_loss_without_a_minimum_is_said_to_have_none(text: str, start: float, 
     assert run.measurements.forecast is None
     assert run.remedies == ()
     assert way in run.measurements.not_measured["minimum"]
+
+
+def test_a_curved_valley_is_ill_conditioned_although_its_curvature_is_negative() -> None:
+    """Rosenbrock's: 1,001.6 and 0.39936 at the minimum, by its Hessian [[802, -400], [-400, 200]].
+
+    One learning rate for both does take long: the best of all that were run needs thousands of
+    steps, where L-BFGS needs a few dozen.
+    """
+    start = {"x": -1.0, "y": 1.2}
+    run = steepest.minimize(
+        "(1 - x)**2 + 100*(y - x**2)**2", start=start, lr=1e-5, steps=20, remedies=False
+    )
+    m = run.measurements
+    assert m.spectrum is not None
+    assert m.spectrum.most_negative is not None, "this is no specimen"
+    (one,) = [finding for finding in run.verdict.findings if finding.code == "SD201"]
+    low, high = np.linalg.eigvalsh([[802.0, -400.0], [-400.0, 200.0]])
+    assert one.evidence["condition"] == pytest.approx(high / low, rel=1e-4)
+    assert m.rates is not None
+    assert m.rates.best is not None
+    assert (m.rates.best.steps or 0) > 1000
+    solved = steepest.minimize(
+        "(1 - x)**2 + 100*(y - x**2)**2", start=start, optimizer="lbfgs", remedies=False
+    )
+    assert solved.record.descent.steps < 100
+
+
+def test_a_negative_curvature_far_from_a_round_minimum_is_no_valley() -> None:
+    run = steepest.minimize(
+        "1 - exp(-(x**2 + y**2)/2)", start={"x": 1.5, "y": 0.5}, lr=0.1, steps=2, remedies=False
+    )
+    m = run.measurements
+    assert m.spectrum is not None
+    assert m.spectrum.most_negative is not None, "this is no specimen"
+    assert all(finding.code != "SD201" for finding in run.verdict.findings)
+
+
+LINE = {"x": [1.0, 2.0, 3.0, 4.0, 5.5], "y": [1.0, 4.0, 7.0, 10.0, 14.5]}
+
+
+@pytest.mark.parametrize(("off", "is_zero"), [(0.0, True), (1e-9, False)])
+def test_a_minimum_of_rounding_is_called_zero(off: float, is_zero: bool) -> None:
+    """y = 3*x - 2 exactly, and with a row off by a billionth: a loss of 1e-19 is no rounding."""
+    columns = {"x": LINE["x"], "y": [*LINE["y"][:-1], LINE["y"][-1] + off]}
+    run = steepest.fit(columns, "y ~ a*x + b", lr=0.05, steps=3000, remedies=False)
+    m = run.measurements
+    (one,) = [finding for finding in run.verdict.findings if finding.code == "SD206"]
+    assert m.minimum is not None
+    assert 0 < m.minimum.loss < 1e-18, "this is no specimen"
+    for said in (one.sentence, run.verdict.headline):
+        assert ("zero to within rounding" in said) == is_zero
+    assert one.evidence["loss"] == run.loss, "evidence is exact"
+
+
+def test_a_small_loss_of_small_numbers_is_no_rounding() -> None:
+    columns = {"x": LINE["x"], "y": [1e-15 * y for y in (1.0, 4.5, 6.5, 10.5, 14.0)]}
+    run = steepest.fit(columns, "y ~ a*x + b", lr=0.05, steps=3000, remedies=False)
+    assert run.loss < 1e-30
+    assert "rounding" not in run.verdict.headline
+
+
+def test_terms_that_cancel_leave_their_rounding() -> None:
+    """(x - 1)**2 written out: terms of size 1 leave 1e-16, which is no loss."""
+    run = steepest.minimize("x**2 - 2*x + 1", start={"x": 3.0}, lr=0.3, steps=9, remedies=False)
+    assert run.measurements.rounding == pytest.approx(16 * 2.2e-16 * 8, rel=0.5)
+    assert run.loss > run.measurements.rounding
+    assert "rounding" not in run.verdict.headline

@@ -76,7 +76,7 @@ def test_a_sweep_compiles_two_programs() -> None:
     setup = prepare_minimize("cosh(u - v) + 3*u**2 + 0.731*v**2", options)
     compiled: list[str] = []
 
-    def note(event: str, seconds: float, **details: str | int) -> None:
+    def note(event: str, duration_secs: float, **details: str | int) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
             compiled.append(event)
 

@@ -17,7 +17,9 @@ from steepest.errors import UsageError
 
 BUILT = (
     "SD101", "SD102", "SD103", "SD201", "SD202", "SD203", "SD204", "SD205", "SD206",
-    "SD301", "SD302", "SD303", "SD304", "SD406",
+    "SD301", "SD302", "SD303", "SD304",
+    "SD401", "SD402", "SD403", "SD404", "SD405", "SD406", "SD407", "SD408",
+    "SD501", "SD502", "SD601", "SD602",
 )  # fmt: skip
 SECTIONS = [
     "What it found",
@@ -33,6 +35,8 @@ def test_the_checks_that_are_built() -> None:
     assert tuple(CHECKS) == BUILT
     assert {file.stem for file in PAGES.iterdir()} == set(BUILT)
     assert len({check.name for check in CHECKS.values()}) == len(CHECKS)
+    for check in CHECKS.values():
+        assert check.function is not None or check.of_training is not None
 
 
 @pytest.mark.parametrize("code", CHECKS)
@@ -57,7 +61,7 @@ def test_a_code_is_read_as_people_type_it() -> None:
     assert page(" sd201 ") == page("SD201")
 
 
-@pytest.mark.parametrize("code", ["SD999", "", "../SD101", "SD201\x1b[2J", "SD401"])
+@pytest.mark.parametrize("code", ["SD999", "", "../SD101", "SD201\x1b[2J", "SD409"])
 def test_an_unknown_code(code: str) -> None:
     with pytest.raises(UsageError) as raised:
         page(code)
@@ -202,3 +206,37 @@ def test_sd406_example() -> None:
     with np.errstate(over="ignore"):
         assert np.isinf(np.exp(710.0))
     says("SD406", f"exp(709) is {np.exp(709.0):.1e}", f"{np.finfo(float).max:.1e}")
+
+
+def test_examples_of_layers() -> None:
+    says("SD401", f"arrives: {0.25**8:.6f}.")
+    grows = 3 * math.sqrt(32)
+    says(
+        "SD402",
+        f"about {grows:.0f} times as large",
+        f"Six of them make {grows**6 / 1e6:.0f} million",
+    )
+    says("SD402", "1,000 times as long as the weights, learning rate 0.01 makes a step ten times")
+    says("SD403", f"{64 * 0.1:.1f} - 30 = {64 * 0.1 - 30:.1f}")
+    assert np.float32(1) + np.float32(0.00000003) == 1
+    says("SD404", "1 + 0.00000003 is 1")
+    says("SD408", f"about {np.finfo(np.float32).eps:.7f} apart", f"about {2.0**-7:.3f}")
+
+
+def test_sd407_example() -> None:
+    reset, never, total = [3.0], [3.0], 0.0
+    for _ in range(4):
+        reset.append(reset[-1] - 0.1 * 2 * reset[-1])
+        total += 2 * never[-1]
+        never.append(never[-1] - 0.1 * total)
+    for step, (one, other) in enumerate(zip(reset, never, strict=True)):
+        says("SD407", f"| {step} | {one:.5g} | {other:.5g} |")
+
+
+def test_examples_of_batches_and_held_out_rows() -> None:
+    says("SD601", f"= {64 * 128 + 128 + 128 * 10 + 10:,} weights")
+    says("SD602", f"log(10) = {math.log(10):.3f}")
+    # 1,500 rows of ten classes: a batch of 64 touches two at most, as a class has 150.
+    assert 1500 / 10 > 64
+    # The noise of a batch shrinks with its rows.
+    says("SD501", "noise 400 times as long", "a batch of 400 has as much noise as gradient")

@@ -103,6 +103,36 @@ def test_sd201_near_misses(make: Any, changes: dict[str, Any]) -> None:
     assert not found(curved(make, values, changes=given), "SD201")
 
 
+def in_a_valley(make: Any, at_minimum: list[float], ended: float = -3.0) -> Measurements:
+    return make.build(  # type: ignore[no-any-return]
+        spectrum=make.spectrum([200.0, ended]),
+        minimum=Minimum(0.0, {"x": 1.0, "y": 1.0}, "BFGS"),
+        goal=Goal(0.01, "within 1 % of the minimum"),
+        minimum_spectrum=make.spectrum(at_minimum, at="minimum"),
+        descent={"final_loss": 5.0},
+    )
+
+
+def test_sd201_in_a_curved_valley_speaks_of_the_minimum(make: Any) -> None:
+    (one,) = found(in_a_valley(make, [1000.0, 0.4]), "SD201")
+    assert one.severity == "warning"
+    assert one.sentence.startswith("At the minimum the curvature is 1,000 along one direction")
+    assert "2,500 times apart" in one.sentence
+    assert one.sentence.endswith(
+        "where the descent ended, the curvature is -3 along one direction."
+    )
+    assert (one.evidence["at"], one.evidence["most_negative"]) == ("minimum", -3.0)
+
+
+@pytest.mark.parametrize(
+    ("at_minimum", "ended"),
+    [([1000.0, 20.0], -3.0), ([1000.0, 0.4], 100.0)],
+    ids=["the minimum is round", "nothing is negative where it ended"],
+)
+def test_sd201_near_misses_in_a_valley(make: Any, at_minimum: list[float], ended: float) -> None:
+    assert not found(in_a_valley(make, at_minimum, ended), "SD201")
+
+
 def test_sd201_leaves_directions_without_any_curvature_to_sd202(make: Any) -> None:
     flat = Minimum(1.0, {}, "solver", flat=({"x": 0.6, "y": 0.8},))
     assert not found(curved(make, [50.0, 1e-9], minimum=flat), "SD201")

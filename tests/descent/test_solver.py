@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.autograd import formula_of
 
+from steepest.descent.run import check_settings
 from steepest.descent.solver import solve_by
 from steepest.errors import UsageError
 from steepest.formula import parse_expression
@@ -98,3 +99,12 @@ def test_a_solver_stops_within_its_time(optimizer: str, monkeypatch: pytest.Monk
     assert "0.45 s" in done.descent.stopped_why
     assert 1 <= done.descent.steps <= 5
     assert done.descent.final_loss < done.descent.first_loss
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
+def test_a_solver_takes_no_learning_rate(optimizer: str) -> None:
+    with pytest.raises(UsageError, match="chooses the length of its steps") as caught:
+        check_settings(Settings(optimizer=optimizer, lr=0.1), CURVE)
+    assert "--lr 0.1" in str(caught.value)
+    check_settings(Settings(optimizer=optimizer), CURVE)
+    check_settings(Settings(optimizer="gd", lr=0.1), CURVE)

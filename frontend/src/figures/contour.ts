@@ -98,11 +98,11 @@ export const drawContour: Draw<ContourData> = (host, data, stage) => {
   };
 };
 
-const pair = ([left, top]: [number, number]): string => `${px(left)},${px(top)}`;
+export const pair = ([left, top]: [number, number]): string => `${px(left)},${px(top)}`;
 
 /** The closed lines of equal loss, in pixels, from the lowest level up. */
-function* outlines(
-  { grid_x, grid_y, grid, levels }: ContourData,
+export function* outlines(
+  { grid_x, grid_y, grid, levels }: Pick<ContourData, "grid_x" | "grid_y" | "grid" | "levels">,
   x: Scale,
   y: Scale,
 ): Generator<{ value: number; rings: [number, number][][] }> {

@@ -16,7 +16,7 @@ export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }
   // On a straight axis a forecast far away would press the trace into a corner.
   const fits = data.x.scale !== "linear" || far <= 3 * last;
   const heights = extent(data.y.scale, loss, validation ?? [], [minimum]);
-  const frame = plot(host, { ...stage, board, cursor }, data.text, {
+  const frame = plot(host, stage, data.text, {
     x: { axis: data.x, domain: [steps[0], Math.max(fits ? far : last, steps[0] + 1)] },
     y: { axis: data.y, domain: roomy(data.y.scale, heights) },
   });

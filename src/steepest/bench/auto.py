@@ -1,4 +1,4 @@
-"""The learning rate for --lr auto: the quickest, and one that no other fixed one puts to shame."""
+"""The learning rate for --lr auto: the quickest that is just right by its own verdict too."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ ROUNDS = 4
 
 CLEAR = 0.8 * SURE_FACTOR
 """At most so many times the steps of the quickest: not near another word."""
+
+NEAR = 1.1
+"""Within this factor of the fewest steps a learning rate is about as quick as the quickest."""
+
+STAGES = ((200, LANES), (2_000, 24), (20_000, 12))
+"""Steps, and how many learning rates get them: those with the lowest loss of the stage before."""
+
+FINER = 16
 
 
 @dataclass(frozen=True)
@@ -170,8 +178,9 @@ def _is_quick(lr: float, trials: list[RateTrial], steps: int) -> bool:
 def _alive(
     setup: Setup, settings: Settings, trial: RateTrial, ends: float
 ) -> tuple[RateTrial, Descent] | None:
-    """The trial with the descent as it will be; None where that diverges."""
-    done = walked(setup, settings, trial.lr, settings.steps, ends - time.monotonic())
+    """The trial with the descent as it will be, or its beginning; None where that diverges."""
+    steps = min(settings.steps, affordable(setup, EFFORT))
+    done = walked(setup, settings, trial.lr, steps, ends - time.monotonic())
     return None if done.stopped == "diverged" else (trial, done)
 
 
@@ -224,12 +233,6 @@ def _living(trials: list[RateTrial]) -> Vector:
     return np.unique([trial.lr for trial in trials if not trial.diverged])
 
 
-STAGES = ((200, LANES), (2_000, 24), (20_000, 12))
-"""Steps, and how many learning rates get them: those with the lowest loss of the stage before."""
-
-FINER = 16
-
-
 def good_rate(
     setup: Setup,
     settings: Settings,
@@ -275,10 +278,6 @@ def good_rate(
         run(around(grid, best.lr, FINER), best.steps)
     found = list(trials.values())
     return _quick(found) or _calmest(found, setup.objective.value(setup.start))
-
-
-NEAR = 1.1
-"""Within this factor of the fewest steps a learning rate is about as quick as the quickest."""
 
 
 def _quick(trials: list[RateTrial]) -> RateTrial | None:

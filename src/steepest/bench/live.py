@@ -45,21 +45,32 @@ RATES: Final = 121
 FEWER: Final = (RATES, 41, 13)
 """Learning rates, fewer where a step costs much."""
 
-MOST_STEPS: Final = 2000
+STEPS: Final = 2000
+MOST_STEPS: Final = 20_000
+"""Where a step costs little and there is no closed form to count further."""
+
 FEW_STEPS: Final = 100
 """Where not even so many steps can be afforded, there are fewer learning rates."""
 
-EFFORT: Final = 5e8
-"""What one view may cost, in elementary operations: about half a second."""
+QUICK: Final = 8e7
+"""What one view should cost, in elementary operations: about 25 ms."""
 
-MOST_AT_ONCE: Final = 4_000_000
-"""Rows times descents."""
+EFFORT: Final = 5e8
+"""What it may cost at most where data is large: about half a second."""
+
+MOST_AT_ONCE: Final = 16_000_000
+"""Elementary operations of all descents together in one step, and row numbers of all batches:
+they are held in memory."""
 
 STEP_WORK: Final = 20
+ADAPTIVE_WORK: Final = 150
 """What a step of one of many descents costs besides its rows, in elementary operations."""
 
 NUMBERS: Final = 32_000
 """Numbers in a view: they are less than 400 kB of JSON."""
+
+LEAST_RATE: Final = 1e-290
+MOST_RATE: Final = 1e290
 
 MOST_WEIGHTS: Final = 24
 SIDE: Final = 48
@@ -117,9 +128,12 @@ class Live:
     minimum: Minimum | None
     limit: float | None
     """The predicted stability limit at the minimum; None where there is no prediction."""
-    rates: Vector
+    lanes: int
+    """How many learning rates are run side by side; none where the optimizer has no such thing."""
     steps: int
-    """How many steps each descent has."""
+    """How many steps each of them has."""
+    slopes: Vector
+    """The gradient (p,) where the problem was prepared."""
     order: tuple[int, ...]
     """Places of the weights, the most telling first."""
     notes: tuple[str, ...]
@@ -138,8 +152,22 @@ class Live:
         _known("drag", drag or {}, names)
         return setup.objective.vector({**setup.objective.named(start), **(drag or {})})
 
-    def view(self, start: Vector, steps: int, plane: Window | None = None) -> View:
-        """Descend from `start` (p,) with every learning rate; seen are the first `steps` steps.
+    def rates(self, own: float | None = None) -> Vector:
+        """The learning rates, ascending, `own` among them."""
+        if not self.lanes:
+            return np.zeros(0)
+        return _rates(self.setup, self.settings, self.limit, own, self.slopes, self.lanes)
+
+    def view(
+        self,
+        start: Vector,
+        rates: Vector,
+        steps: int,
+        *,
+        plane: Window | None = None,
+        contour: bool = True,
+    ) -> View:
+        """Descend from `start` (p,) with `rates`, as many as `lanes`; seen are the first `steps`.
 
         `plane` is that of the contour, None for the most telling one around path and minimum.
         """
@@ -155,21 +183,21 @@ class Live:
             np.zeros((0, len(frames), len(start))),
             *(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float64, np.bool_)),
         )
-        if len(self.rates):
+        if len(rates):
             found = sampled(
                 setup.moving,
                 self.settings,
                 start,
-                self.rates,
+                rates,
                 seen=frames,
                 steps=self.steps,
                 goal=-math.inf if goal is None else goal.loss,
                 scale=setup.scale,
             )
-            swept = self._judged(start, found, goal)
+            swept = self._judged(start, rates, found, goal)
         best = quickest(swept) or lowest(swept)
         place = None if best is None else next(i for i, r in enumerate(swept) if r.lr == best.lr)
-        path = found.weights[place or 0] if len(self.rates) else start[None, :]
+        path = found.weights[place or 0] if len(rates) else start[None, :]
         return View(
             start=setup.in_user_units(start),
             goal=goal,
@@ -180,13 +208,13 @@ class Live:
             loss=found.loss,
             values=found.weights[:, :, shown],
             walked=found.walked,
-            contour=self._contour(start, path, plane),
+            contour=self._contour(start, path, plane) if contour else None,
         )
 
     def _frames(self, steps: int) -> Steps:
         """Steps that are seen: all of a few, else evenly by their logarithm."""
         shown = min(len(self.order), MOST_WEIGHTS)
-        most = int(np.clip(NUMBERS // (max(len(self.rates), 1) * (shown + 1)), 8, MOST_SEEN))
+        most = int(np.clip(NUMBERS // (max(self.lanes, 1) * (shown + 1)), 8, MOST_SEEN))
         if steps < most:
             return np.arange(steps + 1, dtype=np.int64)
         spread = np.expm1(np.linspace(0.0, math.log1p(steps), most))
@@ -194,7 +222,9 @@ class Live:
         least = np.arange(most, dtype=np.int64)
         return np.maximum(np.round(spread).astype(np.int64), least)
 
-    def _judged(self, start: Vector, found: Sampled, goal: Goal | None) -> tuple[SweptRate, ...]:
+    def _judged(
+        self, start: Vector, rates: Vector, found: Sampled, goal: Goal | None
+    ) -> tuple[SweptRate, ...]:
         trials = [
             RateTrial(
                 lr=float(lr),
@@ -205,11 +235,11 @@ class Live:
                 measured=True,
             )
             for lr, arrived, walked, low, diverged in zip(
-                self.rates, found.arrived, found.walked, found.lowest, found.diverged, strict=True
+                rates, found.arrived, found.walked, found.lowest, found.diverged, strict=True
             )
         ]
         if goal is not None and has_closed_form(self.setup, self.settings):
-            trials = beyond(self.setup, start[None, :], self.rates, trials, goal.loss)
+            trials = beyond(self.setup, start[None, :], rates, trials, goal.loss)
         return judged([SweptRate(trial.lr, "not measured", (trial,)) for trial in trials])
 
     def _contour(self, start: Vector, path: Matrix, plane: Window | None) -> Contour | None:
@@ -246,21 +276,21 @@ def live(command: Command, data: Any, formula: str, options: Options) -> Live:
     if settings.optimizer not in (*ADAPTIVE, *SOLVERS):
         momentum = momentum_of(settings.optimizer, settings.momentum)
         limit = stability_limit(settings.optimizer, momentum, spectrum)
+        limit = limit if limit is not None and math.isfinite(limit) else None
     vectors = None if spectrum is None else spectrum.vectors
     slopes = setup.objective.value_and_gradient(setup.start)[1]
     notes: list[str] = []
-    rates, steps = np.zeros(0), MOST_STEPS
+    lanes, steps = 0, STEPS
     if settings.optimizer in SOLVERS:
         notes.append(
             f"{settings.optimizer} chooses the length of its steps by itself, so there is no "
             "learning rate to choose."
         )
     else:
-        number, steps = _affordable(setup)
-        rates = _rates(setup, settings, limit, options.rate, slopes, number)
-        if steps < MOST_STEPS:
+        lanes, steps = _affordable(setup, settings)
+        if steps < STEPS:
             notes.append(
-                f"The data is large: while dragging, each of {count(len(rates))} learning rates "
+                f"The data is large: while dragging, each of {count(lanes)} learning rates "
                 f"has {count(steps, 'step')}."
             )
     if setup.scaling is not None:
@@ -269,21 +299,27 @@ def live(command: Command, data: Any, formula: str, options: Options) -> Live:
         setup=setup,
         settings=settings,
         minimum=minimum,
-        limit=limit if limit is None or math.isfinite(limit) else None,
-        rates=rates,
+        limit=limit,
+        lanes=lanes,
         steps=steps,
+        slopes=slopes,
         order=tuple(telling(len(setup.objective.names), vectors, slopes)),
         notes=tuple(notes),
     )
 
 
-def _affordable(setup: Setup) -> tuple[int, int]:
+def _affordable(setup: Setup, settings: Settings) -> tuple[int, int]:
     """How many learning rates, and how many steps of each."""
-    work = setup.moving.work + STEP_WORK
+    batch = settings.batch_size
+    wanted = MOST_STEPS
+    if batch is not None or has_closed_form(setup, settings):
+        wanted = STEPS
+    most = wanted if batch is None else min(wanted, MOST_AT_ONCE // max(batch, 1))
+    work = setup.moving.work + (ADAPTIVE_WORK if settings.optimizer in ADAPTIVE else STEP_WORK)
     number, steps = FEWER[-1], 1
     for number in FEWER:
-        steps = int(min(MOST_STEPS, EFFORT // (work * number)))
-        if steps >= FEW_STEPS and setup.moving.work * number <= 4 * MOST_AT_ONCE:
+        steps = int(min(most, max(QUICK // (work * number), min(STEPS, EFFORT // (work * number)))))
+        if steps >= FEW_STEPS and setup.moving.work * number <= MOST_AT_ONCE:
             break
     return number, max(steps, 1)
 
@@ -303,16 +339,14 @@ def _rates(
         # Without a limit, a step that is as long as the weights are large is a bold one.
         slope = float(np.linalg.norm(slopes))
         bold = size / slope if math.isfinite(slope) and slope > 0 else 0.1
-        middle = limit if limit is not None and math.isfinite(limit) else bold
+        middle = bold if limit is None else limit
         low, high = middle * 1e-4, middle * 10.0
-    low, high = (float(np.clip(edge, 1e-290, 1e290)) for edge in (low, high))
-    extra = [] if limit is None or number < RATES else [limit * share for share in NEAR_LIMIT]
     if own is not None:
-        own = float(np.clip(own, 1e-290, 1e290))
         low, high = min(low, own / 10), max(high, own * 10)
-        extra.append(own)
-    grid = np.geomspace(low, high, number - len(extra))
-    rates = sorted({*(rounded_rate(float(lr)) for lr in (*grid, *extra[:-1])), *extra[-1:]})
+    low, high = (float(np.clip(edge, LEAST_RATE, MOST_RATE)) for edge in (low, high))
+    near = [] if limit is None or number < RATES else [limit * share for share in NEAR_LIMIT]
+    exact = [*np.geomspace(low, high, number - len(near) - (own is not None)), *near]
+    rates = sorted({*map(rounded_rate, map(float, exact)), *([] if own is None else [own])})
     # As many as there are lanes, so that no other number is compiled.
     while len(rates) < number:
         widest = int(np.argmax(np.diff(np.log(rates))))

@@ -65,6 +65,9 @@ STANDSTILL = 1e-7
 ESCAPES = tuple(0.1 * 0.25**power for power in range(12))
 """Steps off a saddle to try, in units of the weights' size, the longest first."""
 
+EPSILON = 16 * float(np.finfo(float).eps)
+"""Rounding of a number that took a few operations, relative to its size."""
+
 FAR_OFF = 0.1
 """A point whose weights are off by so many standard errors is no minimum to take them at."""
 
@@ -188,7 +191,47 @@ def measure(
         not_measured=missing,
         statistics=stated,
         escape=_escape(setup, plain, weights),
+        rounding=rounding_at(setup, minimum, descent.first_loss),
+        minimum_spectrum=_at_minimum(setup, settings, plain, minimum),
     )
+
+
+def rounding_at(setup: Setup, minimum: Minimum | None, first_loss: float) -> float:
+    """The size of a loss that is zero to within rounding; 0 where no loss is.
+
+    With rows: the loss of residuals that are rounding of predictions and targets. Of an expression:
+    what rounding of its parts makes of the loss at the minimum, and at the least the square of
+    rounding, in units of the first loss.
+    """
+    objective, problem = setup.objective, setup.problem
+    if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
+        return 0.0
+    at = objective.vector(minimum.weights)
+    if problem.command == "minimize":
+        nodes = backward_pass(objective, at)
+        with np.errstate(all="ignore"):
+            parts = EPSILON * sum(float(np.sum(np.abs(n.value * n.adjoint))) for n in nodes[:-1])
+        least = EPSILON**2 * abs(first_loss)
+        return max(part if math.isfinite(part) else 0.0 for part in (parts, least))
+    if problem.loss == "cross-entropy":
+        return 0.0
+    target = np.asarray(objective.data["rows"]["target"])
+    residual = EPSILON * (np.abs(objective.predictions(at)) + np.abs(target))
+    weight = objective.data["rows"]["weight"]
+    power = 1 if problem.loss == "mae" else 2
+    mean = float(
+        np.average(residual**power, weights=None if weight is None else np.asarray(weight))
+    )
+    return math.sqrt(mean) if problem.loss == "rmse" else mean
+
+
+def _at_minimum(
+    setup: Setup, settings: Settings, ended: Spectrum | None, minimum: Minimum | None
+) -> Spectrum | None:
+    if ended is None or ended.most_negative is None or minimum is None or not minimum.exists:
+        return None
+    at = setup.objective.vector(minimum.weights)
+    return spectrum_at(setup, settings, None, at, "minimum")
 
 
 def _same(one: Goal | None, other: Goal | None) -> bool:

@@ -14,8 +14,10 @@ from steepest.bench.measure import INTERRUPTED, at_most
 from steepest.bench.options import Options
 from steepest.bench.prepare import Setup, standardized, with_own_units
 from steepest.bench.rates import (
+    EFFORT,
     GUARD,
     MOST_STEPS,
+    affordable,
     best_in_closed_form,
     has_closed_form,
     rounded_rate,
@@ -231,7 +233,10 @@ def _attempt(
     typed, predicted = found
     if not changes and typed.rate == measurements.descent.lr:
         return None
-    steps = _steps(predicted) if predicted is not None else max(options.steps, TRIED_STEPS)
+    if predicted is not None:
+        steps = _steps(predicted)
+    else:
+        steps = min(max(options.steps, TRIED_STEPS), affordable(changed, EFFORT))
     return Attempt(proposal, changed, typed.changed(steps=steps), predicted)
 
 
@@ -301,7 +306,7 @@ def _tuned_momentum(
         beta, lr = (q - 1) / (q + 1), 1.0 / top
     beta = min(max(float(f"{beta:.4g}"), 0.0), 0.9999)
     best: tuple[Options, int | None] | None = None
-    fewest = TRIED_STEPS
+    fewest = min(TRIED_STEPS, affordable(setup, CHOOSE_EFFORT))
     for share in (1.0, 0.25, 0.06, 0.015):
         tried = typed.changed(momentum=beta, lr=rounded_rate(lr * share))
         trial = run_one(setup, tried.settings(), float(tried.rate or 0), goal, fewest, GUARD)

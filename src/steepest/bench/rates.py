@@ -21,6 +21,9 @@ LANES = GRID + 7
 MOST_STEPS = 20_000_000
 """A closed-form answer beyond this is not run to be confirmed."""
 
+LONG = 20_000
+"""Steps in which most descents show what they do."""
+
 PROMISING = 6
 
 VANISHED = 1e-14
@@ -134,7 +137,7 @@ def around(grid: Vector, lr: float, count: int = GRID) -> Vector:
 
 def study_steps(settings: Settings) -> int:
     """Steps after which a learning rate that did not arrive is slow: ten times those at hand."""
-    return max(20_000, SURE_FACTOR * settings.steps)
+    return max(LONG, SURE_FACTOR * settings.steps)
 
 
 def quickest(trials: list[RateTrial]) -> RateTrial | None:
@@ -206,7 +209,8 @@ def _staying(
         left = ends - time.monotonic()
         if left <= 0:
             break
-        steps = min(max(settings.steps, SURE_FACTOR * best.steps), max(most, best.steps))
+        steps = max(min(settings.steps, LONG), SURE_FACTOR * best.steps)
+        steps = min(steps, max(most, best.steps))
         done = walked(setup, settings, best.lr, steps, left)
         if done.stopped != "diverged" and done.final_loss <= goal:
             break

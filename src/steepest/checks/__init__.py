@@ -18,6 +18,11 @@ def judge(measurements: Measurements) -> Verdict:
     Nothing is measured here, so the verdict is the same live and from a stored run.
     """
     rate = judge_rate(measurements)
-    findings = [finding for check in CHECKS.values() for finding in check.function(measurements)]
+    findings = [
+        finding
+        for check in CHECKS.values()
+        if check.function is not None
+        for finding in check.function(measurements)
+    ]
     findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.code))
     return Verdict(rate.word, headline(measurements, rate), tuple(findings))

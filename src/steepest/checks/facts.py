@@ -10,7 +10,7 @@ from typing import TypeGuard
 import numpy as np
 
 from steepest.records import Forecast, Goal, Measurements, Minimum, Spectrum, Vector
-from steepest.wording import count, escaped, listed, number, roughly
+from steepest.wording import count, escaped, listed, number, roughly, together
 
 ADAPTIVE = frozenset({"adam", "adamw", "rmsprop", "adagrad"})
 """Optimizers that scale each weight by itself."""
@@ -33,6 +33,8 @@ FAR = 10
 DOMINANT = 0.8
 """A direction is called after a weight that has this much of its unit vector."""
 
+
+NOTHING = "zero to within rounding"
 
 GRADIENT = "the gradient"
 """Where a value was not finite, though the loss was."""
@@ -71,9 +73,7 @@ def lowest(m: Measurements) -> Minimum | None:
     known = [
         found
         for found in (m.minimum, m.lower_minimum)
-        if found is not None
-        and math.isfinite(found.loss)
-        and found.exists
+        if found is not None and math.isfinite(found.loss) and found.exists
     ]
     return min(known, key=lambda found: found.loss, default=None)
 
@@ -178,12 +178,24 @@ def at_saddle(m: Measurements) -> bool:
     return reach <= SMALL_GRADIENT * at_stake
 
 
+def shape_of(m: Measurements) -> Spectrum | None:
+    """Return the spectrum that says how uneven the curvature is.
+
+    That is the one where the descent ended. In a curved valley it has a negative curvature there,
+    which says nothing of how long the way is; then it is the one at the minimum.
+    """
+    found, there = spectrum_of(m), m.minimum_spectrum
+    if found is None or found.most_negative is None:
+        return found
+    return there if there is not None and there.measured and not at_saddle(m) else found
+
+
 def conditioning(m: Measurements) -> tuple[float, float, int] | None:
     """Return the largest and the smallest positive curvature, and the column of the latter.
 
     Directions along which the loss does not change at all are left out: they are SD202's.
     """
-    found = spectrum_of(m)
+    found = shape_of(m)
     if found is None or found.largest <= 0:
         return None
     flat = len(m.minimum.flat) if m.minimum is not None else 0
@@ -270,6 +282,20 @@ def first_broken(m: Measurements) -> str:
     if broken.row is not None:
         text += f", at row {count(broken.row)}"
     return text
+
+
+def loss_in_words(m: Measurements, loss: float) -> str:
+    """Write a loss; one of the size of rounding says nothing but that it is zero."""
+    return NOTHING if 0 < abs(loss) <= m.rounding else number(loss)
+
+
+def compared(m: Measurements, first: float, second: float) -> tuple[str, str]:
+    """Write two losses that are compared, each as zero where it is no more than rounding."""
+    shown = together(first, second)
+    return (
+        NOTHING if 0 < abs(first) <= m.rounding else shown[0],
+        NOTHING if 0 < abs(second) <= m.rounding else shown[1],
+    )
 
 
 def taken(forecast: Forecast) -> str:

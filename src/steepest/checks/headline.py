@@ -8,12 +8,14 @@ from steepest.checks.facts import (
     arrived,
     at_saddle,
     broken_at_start,
+    compared,
     conditioning,
     diverged,
     endless,
     first_broken,
     getting,
     in_local_minimum,
+    loss_in_words,
     lowest,
     off_to_infinity,
     place_of,
@@ -104,7 +106,7 @@ def _too_large(m: Measurements, rate: Rate) -> str:
 
 def _arrived(m: Measurements, rate: Rate) -> str:
     steps = count(m.descent.final_step, "step")
-    text = f"At the minimum: loss {number(m.descent.final_loss)} after {steps}"
+    text = f"At the minimum: loss {loss_in_words(m, m.descent.final_loss)} after {steps}"
     if rate.word == "too small" and rate.better is not None and m.rates is not None:
         return f"{text}, but the learning rate is too small: {needs(m.rates, rate.better)}."
     if m.minimum is not None and m.minimum.flat:
@@ -122,7 +124,7 @@ def _local(m: Measurements) -> str:
     lower = lowest(m)
     if lower is None:
         return "In a local minimum."
-    here, there = together(m.descent.final_loss, lower.loss)
+    here, there = compared(m, m.descent.final_loss, lower.loss)
     place_there = place_of(lower.weights)
     where = f" at {place_there}" if place_there else " elsewhere"
     return f"In a local minimum: the loss is {here} here, and {there}{where}."
@@ -144,7 +146,7 @@ def _on_the_way(m: Measurements, rate: Rate) -> str:
             return f"{start}; no minimum is known."
         steps = count(m.descent.final_step, "step")
         return f"{start}. The loss went from {first} to {last} in {steps}; no minimum is known."
-    here, there = together(m.descent.final_loss, found.loss)
+    here, there = compared(m, m.descent.final_loss, found.loss)
     if found.loss >= m.descent.final_loss:
         return f"{start}. The loss is {number(m.descent.final_loss)}, the lowest one known."
     if rate.word == "not measured" and m.rates is not None and not anyone_arrives(m.rates):

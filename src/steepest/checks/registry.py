@@ -1,4 +1,4 @@
-"""Every check that is built: its code, its name, its function."""
+"""Every check that is built: its code, its name, its functions."""
 
 from __future__ import annotations
 
@@ -6,54 +6,82 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
 
-from steepest.checks import data, learning_rate, numbers, shape
+from steepest.checks import data, layers, learning_rate, loop, numbers, shape, training_rate
 from steepest.errors import UsageError
 from steepest.records import Finding, Measurements
+from steepest.training import TrainingRecord
 from steepest.wording import escaped
 
 
 @dataclass(frozen=True)
 class Check:
-    """One rule with a code. `function` yields its findings, and may yield none."""
+    """One rule with a code. Its functions yield its findings, and may yield none."""
 
     code: str
     name: str
     family: str
-    function: Callable[[Measurements], Iterable[Finding]]
+    function: Callable[[Measurements], Iterable[Finding]] | None
+    """Of a descent; None: the rule is about trainings only."""
+    of_training: Callable[[TrainingRecord], Iterable[Finding]] | None
+    """Of a training; None: the rule is about descents only."""
     summary: str
 
 
-_RATE, _SHAPE, _DATA, _NUMBERS = "learning rate", "shape of the loss", "data", "numbers"
+_RATE, _SHAPE, _DATA = "learning rate", "shape of the loss", "data"
+_LAYERS, _BATCHES, _HELD_OUT = "layers and numbers", "batches", "held-out rows"
 
 _ALL = (
-    Check("SD101", "too-large", _RATE, learning_rate.too_large,
+    Check("SD101", "too-large", _RATE, learning_rate.too_large, training_rate.too_large,
           "The learning rate is too large: the descent diverges."),
-    Check("SD102", "too-small", _RATE, learning_rate.too_small,
+    Check("SD102", "too-small", _RATE, learning_rate.too_small, training_rate.too_small,
           "The learning rate is too small: a larger one needs a tenth of the steps."),
     Check("SD103", "edge-of-stability", _RATE, learning_rate.at_the_edge,
+          training_rate.at_the_edge,
           "The learning rate is at the edge of stability: the weights jump to and fro."),
-    Check("SD201", "ill-conditioned", _SHAPE, shape.ill_conditioned,
+    Check("SD201", "ill-conditioned", _SHAPE, shape.ill_conditioned, None,
           "The weights need different learning rates."),
-    Check("SD202", "not-identifiable", _SHAPE, shape.not_identifiable,
+    Check("SD202", "not-identifiable", _SHAPE, shape.not_identifiable, None,
           "A combination of weights does not change the loss."),
-    Check("SD203", "saddle-point", _SHAPE, shape.saddle,
+    Check("SD203", "saddle-point", _SHAPE, shape.saddle, None,
           "The descent stopped at a saddle point."),
-    Check("SD204", "local-minimum", _SHAPE, shape.local_minimum,
+    Check("SD204", "local-minimum", _SHAPE, shape.local_minimum, None,
           "The descent is in a local minimum, and a lower one is known."),
-    Check("SD205", "false-plateau", _SHAPE, shape.looks_flat,
+    Check("SD205", "false-plateau", _SHAPE, shape.looks_flat, None,
           "The loss looks flat, but the minimum is far."),
-    Check("SD206", "at-the-minimum", _SHAPE, shape.at_minimum,
+    Check("SD206", "at-the-minimum", _SHAPE, shape.at_minimum, None,
           "The descent is at the minimum."),
-    Check("SD301", "rows-left-out", _DATA, data.left_out,
+    Check("SD301", "rows-left-out", _DATA, data.left_out, None,
           "Rows with missing or non-finite values were left out."),
-    Check("SD302", "column-without-information", _DATA, data.says_nothing,
+    Check("SD302", "column-without-information", _DATA, data.says_nothing, None,
           "A column is constant, or the same as another."),
-    Check("SD303", "few-rows-dominate", _DATA, data.few_rows,
+    Check("SD303", "few-rows-dominate", _DATA, data.few_rows, None,
           "A few rows make most of the gradient."),
-    Check("SD304", "inputs-not-scaled", _DATA, data.not_scaled,
+    Check("SD304", "inputs-not-scaled", _DATA, data.not_scaled, loop.not_scaled,
           "The inputs are not scaled."),
-    Check("SD406", "not-finite", _NUMBERS, numbers.not_finite,
+    Check("SD401", "vanishing-gradient", _LAYERS, None, layers.vanishing,
+          "The gradient gets so small on its way back that the first layers do not learn."),
+    Check("SD402", "exploding-gradient", _LAYERS, None, layers.exploding,
+          "The gradient is far longer than the weights, or grows on its way back."),
+    Check("SD403", "dead-units", _LAYERS, None, layers.dead_units,
+          "Most units of a layer give zero for every row."),
+    Check("SD404", "step-size", _LAYERS, None, layers.step_sizes,
+          "A step is too long or too short for the weights that it changes."),
+    Check("SD405", "no-gradient", _LAYERS, None, layers.no_gradient,
+          "A parameter that should learn never got a gradient."),
+    Check("SD406", "not-finite", _LAYERS, numbers.not_finite, layers.not_finite,
           "A loss, gradient or weight is not a finite number, and where that began."),
+    Check("SD407", "gradients-not-reset", _LAYERS, None, loop.resets,
+          "The gradients are not reset between steps, or reset before they are used."),
+    Check("SD408", "never-moves", _LAYERS, None, layers.never_moves,
+          "A parameter never moves."),
+    Check("SD501", "noisy-batches", _BATCHES, None, loop.noise,
+          "The noise of the batches is far longer than the gradient."),
+    Check("SD502", "not-shuffled", _BATCHES, None, loop.not_shuffled,
+          "The batches come in the same order in every epoch."),
+    Check("SD601", "overfitting", _HELD_OUT, None, loop.overfitting,
+          "The loss on held-out rows rises while the training loss falls."),
+    Check("SD602", "nothing-carries-over", _HELD_OUT, None, loop.by_chance,
+          "The loss on held-out rows never falls, though the training loss does."),
 )  # fmt: skip
 
 CHECKS = {check.code: check for check in _ALL}

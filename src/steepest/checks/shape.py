@@ -14,6 +14,7 @@ from steepest.checks.facts import (
     arrived,
     at_saddle,
     combination,
+    compared,
     conditioning,
     diverged,
     gap,
@@ -21,9 +22,11 @@ from steepest.checks.facts import (
     in_local_minimum,
     leading_weight,
     length,
+    loss_in_words,
     lowest,
     place_of,
     plain,
+    shape_of,
     spectrum_of,
     taken,
 )
@@ -36,7 +39,6 @@ from steepest.wording import (
     number,
     percent,
     times,
-    together,
 )
 
 UNEVEN = 100
@@ -50,7 +52,7 @@ MOST_FLAT = 3
 
 def ill_conditioned(m: Measurements) -> Iterator[Finding]:
     """SD201: the curvature differs so much between directions that no learning rate suits all."""
-    found, curved = spectrum_of(m), conditioning(m)
+    found, curved = shape_of(m), conditioning(m)
     if found is None or curved is None:
         return
     largest, smallest, last = curved
@@ -74,8 +76,9 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
         "least_curved_weight": last_weight,
     }
     apart = f"{times(condition)} apart"
+    start = "At the minimum the curvature" if found.at == "minimum" else "The curvature"
     here = (
-        f"The curvature is {number(largest, 5)} along one direction of the weights and "
+        f"{start} is {number(largest, 5)} along one direction of the weights and "
         f"{number(smallest, 3)} along another"
     )
     if found.preconditioned is not None:
@@ -91,13 +94,20 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
                 f"{here}, so {fast} and {slowly} need learning rates {apart}: with one for both, "
                 f"{fast} is learned fast and {slowly} slowly."
             )
+    ended = spectrum_of(m)
+    if found.at == "minimum" and ended is not None:
+        sentence += (
+            f" The way there is a curved valley: where the descent ended, the curvature is "
+            f"{number(ended.smallest, 3)} along one direction."
+        )
+        evidence["most_negative"] = float(ended.smallest)
     severity: Severity = "warning" if condition >= ILL and (slow or not there) else "info"
     yield Finding("SD201", severity, sentence, evidence)
 
 
 def directions(m: Measurements) -> tuple[str, str] | tuple[None, None]:
     """Return the weights along which the loss is most and least curved, where they differ."""
-    found, curved = spectrum_of(m), conditioning(m)
+    found, curved = shape_of(m), conditioning(m)
     if found is None or curved is None:
         return None, None
     first = leading_weight(found.vectors[:, 0], m.problem.weights)
@@ -204,7 +214,7 @@ def local_minimum(m: Measurements) -> Iterator[Finding]:
     lower = lowest(m)
     if lower is None or not in_local_minimum(m):
         return
-    here, there = together(m.descent.final_loss, lower.loss)
+    here, there = compared(m, m.descent.final_loss, lower.loss)
     place = place_of(lower.weights)
     sentence = (
         f"This is a local minimum: the loss is {here} here, and {there} at another one"
@@ -244,7 +254,7 @@ def looks_flat(m: Measurements) -> Iterator[Finding]:
     # There the loss is flat for a reason of its own.
     if not is_far(m) or at_saddle(m) or in_local_minimum(m) or bounces(m) is not None:
         return
-    here, there = together(m.descent.final_loss, found.loss)
+    here, there = compared(m, m.descent.final_loss, found.loss)
     took = f"took only {percent(fall)} off the loss" if fall > 0 else "took nothing off the loss"
     sentence = f"The last step {took}, so it looks settled at {here}, but the minimum is {there}."
     if m.forecast is not None and m.forecast.steps is not None:
@@ -265,15 +275,12 @@ def at_minimum(m: Measurements) -> Iterator[Finding]:
     found = lowest(m)
     if found is None or m.goal is None or not arrived(m):
         return
-    loss = number(m.descent.final_loss)
+    loss, low = loss_in_words(m, m.descent.final_loss), loss_in_words(m, found.loss)
     when = f"after {count(m.descent.final_step, 'step')}"
     reached = m.descent.goal_step
     if reached is not None and reached < m.descent.final_step:
         when += f" and {m.goal.to} since step {count(reached)}"
-    sentence = (
-        f"This is the minimum: the loss is {loss} {when}, and the lowest one known is "
-        f"{number(found.loss)}."
-    )
+    sentence = f"This is the minimum: the loss is {loss} {when}, and the lowest one known is {low}."
     evidence = {
         "loss": plain(m.descent.final_loss),
         "minimum": plain(found.loss),

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-
-from steepest.checks import layers, loop, training_rate
+from steepest.checks.registry import CHECKS
 from steepest.checks.training_rate import TrainingRate, judge_training_rate
 from steepest.records import Finding, Verdict
 from steepest.training import TrainingRecord
 from steepest.wording import count, together
-
-TRAINING_CHECKS: Mapping[str, Callable[[TrainingRecord], Iterable[Finding]]] = {
-    "SD101": training_rate.too_large,
-    "SD102": training_rate.too_small,
-    "SD103": training_rate.at_the_edge,
-    "SD304": loop.not_scaled,
-    "SD401": layers.vanishing,
-    "SD402": layers.exploding,
-    "SD403": layers.dead_units,
-    "SD404": layers.step_sizes,
-    "SD405": layers.no_gradient,
-    "SD406": layers.not_finite,
-    "SD407": loop.resets,
-    "SD408": layers.never_moves,
-    "SD501": loop.noise,
-    "SD502": loop.not_shuffled,
-    "SD601": loop.overfitting,
-    "SD602": loop.by_chance,
-}
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
@@ -35,7 +14,12 @@ _ORDER = {"error": 0, "warning": 1, "info": 2}
 def judge_training(record: TrainingRecord) -> Verdict:
     """Return the word about the learning rate, the headline, and the findings, gravest first."""
     rate = judge_training_rate(record)
-    findings = [finding for check in TRAINING_CHECKS.values() for finding in check(record)]
+    findings = [
+        finding
+        for check in CHECKS.values()
+        if check.of_training is not None
+        for finding in check.of_training(record)
+    ]
     findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.code))
     return Verdict(rate.word, _headline(record, rate, findings), tuple(findings))
 

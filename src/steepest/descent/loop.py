@@ -96,8 +96,7 @@ def initial(optimizer: str, position: Any) -> State:
 @in_float64
 def _slots_of(optimizer: str, shape: tuple[int, ...]) -> Any:
     """Shapes of the optimizer's memory. Kept, because tracing them costs more than a short run."""
-    start = jax.ShapeDtypeStruct(shape, np.float64)
-    return jax.eval_shape(transformation(optimizer, 0.0, 0.0).init, start)
+    return jax.eval_shape(transformation(optimizer, 0.0, 0.0).init, np.zeros(shape))
 
 
 def limits_of(

@@ -202,6 +202,13 @@ def check_settings(settings: Settings, objective: Objective) -> None:
             given=f"{lr:g}",
             instead="Write a number such as 0.01, or leave it out to have one chosen.",
         )
+    if lr is not None and settings.optimizer in SOLVERS:
+        raise UsageError(
+            f"{settings.optimizer} chooses the length of its steps by itself, so it has no "
+            "learning rate.",
+            given=f"--lr {lr:g}",
+            instead="Leave out --lr, or choose an optimizer such as momentum or adam.",
+        )
     if not (math.isfinite(settings.tolerance) and settings.tolerance >= 0):
         raise UsageError(
             "The tolerance must be zero or a positive number.",

@@ -6,7 +6,16 @@ Nothing here imports Polars, narwhals or pandas until data is read.
 from __future__ import annotations
 
 from steepest.table.columns import Table
+from steepest.table.delimited import first_rows, read_delimited
 from steepest.table.selection import Selection, fingerprint, select
 from steepest.table.source import read_table
 
-__all__ = ["Selection", "Table", "fingerprint", "read_table", "select"]
+__all__ = [
+    "Selection",
+    "Table",
+    "fingerprint",
+    "first_rows",
+    "read_delimited",
+    "read_table",
+    "select",
+]

@@ -115,6 +115,16 @@ def read_delimited(data: bytes, source: str, separator: str | None = None) -> Ta
     return Table(source, names, len(layout.lines), read)
 
 
+def first_rows(data: bytes, source: str, rows: int) -> list[list[str]]:
+    """The cells of the first rows below the header, as they stand there. Errors as above."""
+    text = _as_utf8(data, source)
+    with _long_cells():
+        separator = _find_separator(text)
+        records = (r for r in _records(text, separator, source) if not r.blank)
+        chosen = itertools.islice(records, 1, rows + 1)
+        return [[cell.strip() for cell in record.cells] for record in chosen]
+
+
 def _as_utf8(data: bytes, source: str) -> bytes:
     for signature, kind, instead in _SIGNATURES:
         if data.startswith(signature):

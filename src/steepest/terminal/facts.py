@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from steepest.checks.facts import off_to_infinity
-from steepest.records import Finding, Minimum, Remedy, RunRecord, Spectrum
+from steepest.checks.facts import loss_in_words, off_to_infinity
+from steepest.records import Finding, Measurements, Minimum, Remedy, RunRecord, Spectrum
 from steepest.terminal.lists import sentence, values_of
 from steepest.terminal.page import INDENT, Page, Span
 from steepest.wording import count, names, number, percent, roughly, times
@@ -29,7 +29,7 @@ def show_facts(page: Page, record: RunRecord) -> None:
     if measured.spectrum is not None and measured.spectrum.measured:
         facts.append(("Curvature", _curvature(measured.spectrum)))
     if measured.minimum is not None:
-        facts.append(("Minimum", _minimum(measured.minimum, record.descent.final_loss)))
+        facts.append(("Minimum", _minimum(measured, measured.minimum)))
     if measured.forecast is not None:
         forecast = measured.forecast
         text = forecast.basis
@@ -85,7 +85,7 @@ def _curvature(spectrum: Spectrum) -> str:
     return text
 
 
-def _minimum(minimum: Minimum, final_loss: float) -> str:
+def _minimum(measured: Measurements, minimum: Minimum) -> str:
     if minimum.unbounded:
         return sentence(f"There is none: the loss falls without end ({minimum.found_by})")
     if minimum.growing:
@@ -93,10 +93,11 @@ def _minimum(minimum: Minimum, final_loss: float) -> str:
             f"There is none: the loss falls for ever while {off_to_infinity(minimum)}, and nears "
             f"{number(minimum.loss)}."
         )
-    gap = final_loss - minimum.loss
+    gap = measured.descent.final_loss - minimum.loss
     where = f" at {values_of(minimum.weights)}" if minimum.weights else ""
-    text = f"{number(minimum.loss)}{where} ({minimum.found_by})."
-    return f"{text} This descent ended {number(gap)} above it." if gap > 0 else text
+    text = sentence(f"{loss_in_words(measured, minimum.loss)}{where} ({minimum.found_by})")
+    above = gap > measured.rounding
+    return f"{text} This descent ended {number(gap)} above it." if above else text
 
 
 def show_findings(page: Page, findings: Sequence[Finding]) -> None:

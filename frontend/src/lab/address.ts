@@ -1,0 +1,75 @@
+// The page's state as the fragment of its address: base64url of JSON. An address comes from anywhere.
+
+import type { Problem } from "./contract";
+
+export interface Place {
+  problem: Problem;
+  /** The step at which the cursor stays; null is the last. */
+  step: number | null;
+  /** The open part of a step. */
+  part: string | null;
+  /** The descent that the present one is compared with. */
+  before: Problem | null;
+}
+
+export function written({ problem, step, part, before }: Place): string {
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...problem, step, part, before }));
+  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** The state that a fragment holds, or null where it holds none. */
+export function understood(fragment: string): Place | null {
+  const text = fragment.replace(/^#/, "");
+  if (!text) return null;
+  try {
+    const bytes = Uint8Array.from(
+      atob(text.replaceAll("-", "+").replaceAll("_", "/")),
+      (character) => character.charCodeAt(0),
+    );
+    const given = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    const problem = problemOf(given);
+    return (
+      problem && {
+        problem,
+        step: typeof given["step"] === "number" ? given["step"] : null,
+        part: typeof given["part"] === "string" ? given["part"] : null,
+        before: problemOf(given["before"]),
+      }
+    );
+  } catch {
+    // Not base64, or not JSON: an address that was cut off.
+    return null;
+  }
+}
+
+function problemOf(raw: unknown): Problem | null {
+  if (raw === null || typeof raw !== "object") return null;
+  const given = raw as Record<string, unknown>;
+  const { formula, lr, steps, start, plane } = given;
+  if (typeof formula !== "string") return null;
+  const text = (name: string): string | null =>
+    typeof given[name] === "string" ? (given[name] as string) : null;
+  const count = (name: string): number | null =>
+    typeof given[name] === "number" ? (given[name] as number) : null;
+  const begins = start !== null && typeof start === "object" ? Object.entries(start) : [];
+  const pair = Array.isArray(plane) && plane.length === 2 && plane.every((n) => typeof n === "string");
+  return {
+    example: text("example"),
+    upload: text("upload"),
+    command: given["command"] === "minimize" ? "minimize" : "fit",
+    formula,
+    loss: text("loss"),
+    optimizer: text("optimizer") ?? "gd",
+    momentum: count("momentum"),
+    lr: typeof lr === "number" && lr > 0 ? lr : "auto",
+    steps: typeof steps === "number" ? steps : 10,
+    start: Object.fromEntries(
+      begins.filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+    ),
+    standardize: given["standardize"] === true,
+    seed: count("seed") ?? 0,
+    batch_size: count("batch_size"),
+    ...(pair && { plane: plane as [string, string] }),
+  };
+}

@@ -1,0 +1,108 @@
+// Asking the server. What it refuses it explains in a sentence, which is shown as it is.
+
+export class Refused extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly field: string | null = null,
+  ) {
+    super(message);
+  }
+}
+
+const UNREACHED = "The lab's server does not answer. Start it again with: steepest lab";
+
+const tab = Array.from(crypto.getRandomValues(new Uint32Array(2)), (part) => part.toString(36)).join(
+  "",
+);
+const turns = new Map<string, number>();
+
+async function answered(path: string, request: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", ...request });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Refused(UNREACHED, 0);
+  }
+  if (response.ok) return response;
+  const said: unknown = await response.json().catch(() => null);
+  const { error, field } = (said ?? {}) as { error?: unknown; field?: unknown };
+  throw new Refused(
+    typeof error === "string" ? error : `The server answered ${response.status}.`,
+    response.status,
+    typeof field === "string" ? field : null,
+  );
+}
+
+export const get = async (path: string): Promise<unknown> =>
+  (await answered(path, { headers: { accept: "application/json" } })).json();
+
+export const remove = async (path: string): Promise<void> => {
+  await answered(path, { method: "DELETE", headers: { "content-type": "application/json" } });
+};
+
+/** A later turn of this tab cancels the earlier ones on the server. */
+function request(path: string, body: object, signal?: AbortSignal): Promise<Response> {
+  const turn = (turns.get(path) ?? 0) + 1;
+  turns.set(path, turn);
+  return answered(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ ...body, tab, turn }),
+    ...(signal && { signal }),
+  });
+}
+
+export const post = async (path: string, body: object, signal?: AbortSignal): Promise<unknown> =>
+  (await request(path, body, signal)).json();
+
+export const fetched = async (path: string, body: object): Promise<Blob> =>
+  (await request(path, body)).blob();
+
+export async function upload(file: File): Promise<unknown> {
+  const response = await answered("/api/upload", {
+    method: "POST",
+    // A header holds ASCII only.
+    headers: { "content-type": "text/csv", "x-name": encodeURIComponent(file.name) },
+    body: file,
+  });
+  return response.json();
+}
+
+export const isAborted = (error: unknown): boolean =>
+  (error instanceof DOMException && error.name === "AbortError") ||
+  (error instanceof Refused && error.status === 409);
+
+/** Work of which only the newest counts: starting it again ends what is under way. */
+export function newest<A extends unknown[]>(
+  work: (signal: AbortSignal, ...given: A) => Promise<void>,
+): { (...given: A): Promise<void>; stop: () => void } {
+  let current: AbortController | null = null;
+  const stop = (): void => current?.abort();
+  const start = async (...given: A): Promise<void> => {
+    stop();
+    const mine = new AbortController();
+    current = mine;
+    await work(mine.signal, ...given);
+  };
+  return Object.assign(start, { stop });
+}
+
+/** At most one at a time: what is wanted meanwhile waits, and of that only the last. */
+export function oneAtATime<A>(work: (given: A) => Promise<void>): (given: A) => void {
+  let busy = false;
+  let waiting: { given: A } | null = null;
+  const run = async (given: A): Promise<void> => {
+    busy = true;
+    await work(given);
+    busy = false;
+    const next = waiting;
+    waiting = null;
+    if (next) void run(next.given);
+  };
+  return (given) => {
+    if (busy) waiting = { given };
+    else void run(given);
+  };
+}

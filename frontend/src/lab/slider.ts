@@ -1,0 +1,234 @@
+// The learning rate: a slider that is the curve of steps to the goal, with today's descent as its ball.
+
+import { html, svg } from "../dom";
+import { nearest, plot, type Plot } from "../frame";
+import { at, line, sticks } from "../path";
+import { extent, roomy } from "../scale";
+import { count, number } from "../words";
+import type { Live } from "./contract";
+import type { Scene } from "./scene";
+
+export interface RateSlider {
+  element: HTMLElement;
+  draw: (scene: Scene) => void;
+  /** Where the ball is, among the learning rates. */
+  go: (index: number) => void;
+  resize: () => void;
+}
+
+const FAR = 10;
+const TALL = 176;
+const CHARACTER = 6.8;
+const CLASSES: Record<string, string> = {
+  "too small": "zone small",
+  "just right": "zone right",
+  "too large": "zone beyond",
+};
+
+export function makeRateSlider(moved: (index: number) => void): RateSlider {
+  const title = html("p", { class: "rate-title", id: "rate-title" });
+  const best = html("button", { type: "button" }, "Go to the quickest");
+  const host = html("div", { class: "drawing" });
+  const track = html(
+    "div",
+    { class: "rate-slider", role: "slider", tabindex: 0, "aria-label": "Learning rate" },
+    host,
+  );
+  track.setAttribute("aria-orientation", "horizontal");
+  const element = html(
+    "section",
+    { class: "rates", "aria-label": "Learning rate" },
+    html("div", { class: "rate-head" }, title, best),
+    track,
+  );
+  let live: Live | null = null;
+  let scene: Scene | null = null;
+  let frame: Plot | null = null;
+  let ball: SVGElement | null = null;
+  let stem: SVGElement | null = null;
+  let index = 0;
+  let drawn = 0;
+
+  const show = (): void => {
+    if (!live || !frame) return;
+    const rate = live.rates[index]!;
+    const words = rateWords(live, index);
+    title.textContent = words;
+    track.setAttribute("aria-valuenow", String(index));
+    track.setAttribute("aria-valuetext", words);
+    const left = frame.x(rate);
+    const steps = live.steps[index];
+    const top = steps === null || steps === undefined ? 9 : frame.y(Math.max(1, steps));
+    ball!.setAttribute("transform", at(left, top));
+    stem!.setAttribute("d", `M${Math.round(left) + 0.5},0V${frame.height}`);
+    best.hidden = quickest(live) === null || quickest(live) === index;
+  };
+  const go = (to: number): void => {
+    if (!live) return;
+    const inside = Math.min(live.rates.length - 1, Math.max(0, to));
+    if (inside === index) return;
+    index = inside;
+    show();
+    moved(index);
+  };
+  best.addEventListener("click", () => {
+    const found = live && quickest(live);
+    if (found !== null) go(found);
+    track.focus();
+  });
+
+  const keys: Record<string, (far: number) => number> = {
+    ArrowLeft: (far) => index - far,
+    ArrowDown: (far) => index - far,
+    ArrowRight: (far) => index + far,
+    ArrowUp: (far) => index + far,
+    PageDown: () => index - FAR,
+    PageUp: () => index + FAR,
+    Home: () => 0,
+    End: () => (live?.rates.length ?? 1) - 1,
+  };
+  track.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || !Object.hasOwn(keys, event.key)) return;
+    event.preventDefault();
+    go(keys[event.key]!(event.shiftKey ? FAR : 1));
+  });
+  const point = (event: PointerEvent): void => {
+    const inner = host.querySelector("svg svg");
+    if (!live || !frame || !inner) return;
+    const { x, width } = frame;
+    // The area in which the curve is drawn, and 7 pixels on either side of it.
+    const box = inner.getBoundingClientRect();
+    const left = ((event.clientX - box.left) / box.width) * (width + 14) - 7;
+    const found = nearest(live.rates.length, (place) => Math.abs(x(live!.rates[place]!) - left));
+    if (found !== null) go(found);
+  };
+  let held = false;
+  track.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    held = true;
+    track.setPointerCapture(event.pointerId);
+    point(event);
+  });
+  track.addEventListener("pointermove", (event) => {
+    if (held) point(event);
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    track.addEventListener(end, () => (held = false));
+  }
+
+  const redraw = (): void => {
+    if (!scene || !live) return;
+    drawn = host.clientWidth;
+    host.replaceChildren();
+    frame = drawCurve(host, scene, { width: Math.max(260, drawn), height: TALL });
+    stem = frame.path("now");
+    ball = frame.put(svg("circle", { class: "here ball", r: 8 }));
+    track.setAttribute("aria-valuemin", "0");
+    track.setAttribute("aria-valuemax", String(live.rates.length - 1));
+    show();
+  };
+  return {
+    element,
+    draw(given) {
+      scene = given;
+      live = given.live;
+      index = Math.min(index, live.rates.length - 1);
+      redraw();
+    },
+    go(to) {
+      index = to;
+      show();
+    },
+    resize() {
+      if (host.clientWidth !== drawn) redraw();
+    },
+  };
+}
+
+const known = (steps: (number | null)[]): number[] =>
+  steps.map((value) => (value === null || !Number.isFinite(value) ? NaN : Math.max(1, value)));
+
+function drawCurve(
+  host: HTMLElement,
+  { live, ghost }: Scene,
+  size: { width: number; height: number },
+): Plot {
+  const { rates, zones, limit } = live;
+  const steps = known(live.steps);
+  const former = ghost?.live ?? null;
+  const before = known(former?.steps ?? []);
+  const frame = plot(host, size, "Steps to the goal by learning rate", {
+    x: {
+      axis: { label: "learning rate", scale: "log" },
+      domain: roomy("log", extent("log", rates), 0.01),
+    },
+    y: {
+      axis: { label: "steps to the goal", scale: "log" },
+      domain: roomy("log", extent("log", steps, before), 0.14),
+    },
+  });
+  frame.picture.setAttribute("aria-hidden", "true");
+  const { x, y, width, height } = frame;
+  const inside = (value: number): number => Math.min(width, Math.max(0, x(value)));
+  for (const { word, low, high } of zones) {
+    const [from, to] = [inside(low), inside(high)];
+    if (!(to > from)) continue;
+    const box = { x: Math.round(from), width: Math.round(to - from), height };
+    frame.put(svg("rect", { class: CLASSES[word] ?? "zone", ...box }));
+    if (to - from > word.length * CHARACTER) {
+      frame.say("zone-name", word, (from + to) / 2, height - 8, "middle");
+    }
+  }
+  if (limit !== null && Number.isFinite(x(limit)) && x(limit) >= 0 && x(limit) <= width) {
+    const left = Math.round(x(limit)) + 0.5;
+    frame.path("level", `M${left},0V${height}`);
+    const early = left > width / 2;
+    const words = `stable up to ${number(limit, 3)}`;
+    frame.say("aside", words, left + (early ? -6 : 6), 14, early ? "end" : "start");
+  }
+  const through = (across: number[], up: number[]): string =>
+    line(
+      across.length,
+      (place) => x(across[place]!),
+      (place) => y(up[place]!),
+    );
+  if (former) frame.path("before", through(former.rates, before));
+  frame.path("trace", through(rates, steps));
+  // A learning rate that does not arrive has no height: a tick at the upper edge.
+  frame.path(
+    "missed",
+    sticks(
+      rates.length,
+      (place) => (Number.isNaN(steps[place]) ? x(rates[place]!) : NaN),
+      () => 1,
+      () => 6,
+    ),
+  );
+  return frame;
+}
+
+export const zoneAt = ({ zones }: Live, rate: number): string | null =>
+  zones.find(({ low, high }) => rate >= low && rate <= high)?.word ?? null;
+
+export function quickest({ steps }: Live): number | null {
+  let found: number | null = null;
+  known(steps).forEach((value, index) => {
+    if (Number.isNaN(value)) return;
+    if (found === null || value < steps[found]!) found = index;
+  });
+  return found;
+}
+
+/** What stands over the slider, and what it says aloud. */
+export function rateWords(live: Live, index: number): string {
+  const rate = live.rates[index]!;
+  const zone = zoneAt(live, rate);
+  const steps = live.steps[index] ?? null;
+  const does =
+    steps !== null && Number.isFinite(steps)
+      ? `${count(steps)} ${steps === 1 ? "step" : "steps"} to the goal`
+      : live.outcome[index] === "diverged"
+        ? "the descent diverges"
+        : "it does not reach the goal";
+  return `Learning rate ${number(rate, 4)}${zone ? `, ${zone}` : ""}: ${does}`;
+}

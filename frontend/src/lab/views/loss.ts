@@ -1,0 +1,75 @@
+// The loss by step of the learning rate under the ball.
+
+import { svg } from "../../dom";
+import { choosable, nearest, plot } from "../../frame";
+import type { Cursor } from "../../cursor";
+import { at, line } from "../../path";
+import { extent, roomy } from "../../scale";
+import { count, number } from "../../words";
+import type { Descent } from "../scene";
+import type { Paint } from "./view";
+
+const GROWN = 30; // times the first loss: what diverges leaves the picture there
+const LONG = 100; // steps, beyond which the axis is logarithmic
+
+export const paintLoss =
+  (cursor: Cursor): Paint =>
+  (host, { live, ghost }, size) => {
+    const steps = [...live.frames, ...(ghost?.descent.frames ?? [])];
+    const last = Math.max(1, ...steps);
+    const first = Math.max(live.loss[live.here]?.[0] ?? NaN, ghost?.descent.loss[0] ?? 0);
+    const seen = [...live.loss.flat(), ...(ghost?.descent.loss ?? [])].filter(
+      (loss) => !(Math.abs(loss) > GROWN * Math.abs(first)),
+    );
+    const all = extent("linear", seen, [live.minimum?.loss]) ?? [0, 1];
+    const kind = all[0] > 0 && all[1] > 10 * all[0] ? "log" : "linear";
+    const frame = plot(host, size, "The loss by step", {
+      x: {
+        axis: { label: "step", scale: last > LONG ? "symlog" : "linear" },
+        domain: [0, last],
+      },
+      y: { axis: { label: "loss", scale: kind }, domain: roomy(kind, extent(kind, all)) },
+    });
+    const { x, y, width } = frame;
+    if (live.minimum && Number.isFinite(y(live.minimum.loss))) {
+      const top = y(live.minimum.loss);
+      frame.path("level", `M0,${Math.round(top) + 0.5}H${width}`);
+      frame.say("aside", `minimum ${number(live.minimum.loss, 4)}`, width, top - 5, "end");
+    }
+    const trace = (descent: Descent, upTo = descent.frames.length - 1): string =>
+      line(
+        upTo + 1,
+        (index) => x(descent.frames[index]!),
+        (index) => y(descent.loss[index]!),
+      );
+    if (ghost) frame.path("before", trace(ghost.descent));
+    const ahead = frame.path("path ahead");
+    const behind = frame.path("path");
+    const now = frame.path("now");
+    const here = frame.put(svg("circle", { class: "here", r: 5 }));
+    let frames = live.frames;
+    choosable(frame, cursor, (pointer) =>
+      nearest(frames.length, (index) => Math.abs(x(frames[index]!) - pointer)),
+    );
+    return (descent, index) => {
+      frames = descent.frames;
+      ahead.setAttribute("d", trace(descent));
+      behind.setAttribute("d", trace(descent, index));
+      const left = x(frames[index] ?? NaN);
+      now.setAttribute("d", `M${Math.round(left) + 0.5},0V${frame.height}`);
+      here.setAttribute("transform", at(left, y(descent.loss[index] ?? NaN)));
+      return lossTitle(descent);
+    };
+  };
+
+export function lossTitle({ frames, loss }: Descent): string {
+  const [from, steps] = [loss[0] ?? NaN, frames.at(-1) ?? 0];
+  const end = loss.at(-1) ?? NaN;
+  if (!Number.isFinite(end)) {
+    const broken = frames[loss.findIndex((value) => !Number.isFinite(value))] ?? 0;
+    return `The loss grows beyond every number within ${count(broken)} steps.`;
+  }
+  const moves = end > from ? "grows" : end < from ? "falls" : "stays";
+  if (moves === "stays") return `The loss stays at ${number(from, 3)} for ${count(steps)} steps.`;
+  return `The loss ${moves} from ${number(from, 3)} to ${number(end, 3)} in ${count(steps)} steps.`;
+}

@@ -1,0 +1,77 @@
+// A live figure: what stands still is drawn once a problem, a move only sets attributes.
+
+import { html } from "../../dom";
+import type { Descent, Scene } from "../scene";
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** Moves the picture to a frame of a descent; what it returns is the title. */
+export type Show = (descent: Descent, frame: number) => string;
+
+/** Draws a scene into `host`; null where the problem has no such figure. */
+export type Paint = (host: HTMLElement, scene: Scene, size: Size) => Show | null;
+
+export interface View {
+  kind: string;
+  element: HTMLElement;
+  draw: (scene: Scene) => void;
+  show: (descent: Descent, frame: number) => void;
+  /** A sentence that was judged takes the place of the one made here, until the next move. */
+  entitle: (title: string) => void;
+  resize: () => void;
+}
+
+const [NARROWEST, LOW, HIGH] = [220, 210, 300];
+
+export function makeView(kind: string, name: string, paint: Paint): View {
+  const caption = html("figcaption", {}, name);
+  const host = html("div", { class: "drawing" });
+  const element = html("figure", { class: kind }, caption, host);
+  let scene: Scene | null = null;
+  let last: [Descent, number] | null = null;
+  let show: Show | null = null;
+  let drawn = 0;
+  const size = (): Size => {
+    const width = Math.max(NARROWEST, Math.floor(host.clientWidth));
+    return { width, height: Math.round(Math.min(HIGH, Math.max(LOW, width * 0.8))) };
+  };
+  const entitle = (title: string): void => {
+    if (caption.textContent === title) return;
+    caption.textContent = title;
+    host.querySelector("[role=img]")?.setAttribute("aria-label", title);
+  };
+  const move = (descent: Descent, frame: number): void => {
+    last = [descent, frame];
+    if (show) entitle(show(descent, frame));
+  };
+  const redraw = (): void => {
+    if (!scene) return;
+    const { width, height } = size();
+    drawn = width;
+    const focused = host.contains(document.activeElement);
+    host.replaceChildren();
+    caption.textContent = "";
+    show = paint(host, scene, { width, height });
+    element.hidden = show === null;
+    if (last) move(...last);
+    if (focused) host.querySelector<SVGElement>("[tabindex]")?.focus();
+  };
+  return {
+    kind,
+    element,
+    draw(given) {
+      scene = given;
+      last = null;
+      element.hidden = false;
+      redraw();
+    },
+    show: move,
+    entitle,
+    resize() {
+      if (!element.hidden && size().width !== drawn) redraw();
+    },
+  };
+}

@@ -1,0 +1,291 @@
+"""What the lab knows and answers. Computing, and so never called on the event loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from steepest.bench.command import command_line, python_line
+from steepest.bench.jobs import fit, minimize
+from steepest.bench.live import Contour, Live, View, Window, live
+from steepest.bench.options import Options
+from steepest.bench.prove import prove
+from steepest.bench.rates import around
+from steepest.bench.run import Run
+from steepest.bench.showing import page_of
+from steepest.descent.optimizers import OPTIMIZERS, SOLVERS
+from steepest.errors import SteepestError, UsageError
+from steepest.figures.contour import levels_of
+from steepest.lab.kept import Kept
+from steepest.lab.model import model_of
+from steepest.lab.problem import OPTIONS, Asked, examples, shown
+from steepest.lab.uploads import Uploads
+from steepest.records import Remedy, SweptRate
+from steepest.table import Table, read_delimited
+from steepest.wire import plain, to_json
+
+MOST_LIVES: Final = 40
+MOST_RUNS: Final = 24
+MOST_BOARDS: Final = 60
+MOST_RACERS: Final = len(OPTIMIZERS)
+
+_NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
+
+
+class Answers:
+    """Answers about problems, with what was prepared for the latest of them. For many threads."""
+
+    def __init__(self, uploads: Uploads) -> None:
+        self._uploads = uploads
+        self._lives: Kept[bytes, Live] = Kept(MOST_LIVES)
+        self._runs: Kept[bytes, Run] = Kept(MOST_RUNS)
+        self._boards: Kept[bytes, bytes] = Kept(MOST_BOARDS)
+
+    def live(
+        self,
+        asked: Asked,
+        drag: Mapping[str, float] | None = None,
+        plane: Window | None = None,
+        again: bool = False,
+    ) -> bytes:
+        """The quick view: all learning rates from one start. Raises SteepestError.
+
+        `again` leaves out what does not depend on the start: the model, and the contour unless
+        there is a `plane`.
+        """
+        prepared = self._live(asked)
+        start = prepared.start_of(asked.options, drag)
+        rates = prepared.rates(asked.options.rate)
+        view = prepared.view(
+            start, rates, asked.options.steps, plane=plane, contour=plane is not None or not again
+        )
+        found = _view(prepared, view)
+        if not again:
+            found["model"] = model_of(prepared)
+        return orjson.dumps(found, option=_NUMPY)
+
+    def board(self, asked: Asked) -> bytes:
+        """The whole judged run with its figures, without remedies. Raises SteepestError."""
+        return self._boards.get(asked.key(), lambda: self._board(asked))
+
+    def remedies(self, asked: Asked) -> bytes:
+        """What helps, each run before it is offered. Raises SteepestError."""
+        run = self._run(asked)
+        found = prove(
+            run._setup,
+            asked.options,
+            self._name(asked),
+            run.record.measurements,
+        )
+        return _json({"remedies": [_remedy(asked, remedy) for remedy in found]})
+
+    def race(self, asked: Asked, optimizers: Sequence[str]) -> bytes:
+        """Several optimizers from one start, each at its own best learning rate.
+
+        Raises SteepestError.
+        """
+        if not 1 <= len(optimizers) <= MOST_RACERS or len(set(optimizers)) != len(optimizers):
+            raise UsageError(
+                f"A race needs 1 to {MOST_RACERS} different optimizers.",
+                given=shown(list(optimizers)),
+            )
+        racers = [self._racer(asked, name) for name in optimizers]
+        return orjson.dumps({"racers": racers}, option=_NUMPY)
+
+    def report(self, asked: Asked) -> bytes:
+        """The report page. Raises SteepestError."""
+        return page_of(self._run(asked)).encode("utf-8", "replace")
+
+    def _table(self, asked: Asked) -> Table | None:
+        if asked.command == "minimize":
+            return None
+        if asked.upload is not None:
+            return self._uploads.get(asked.upload).table
+        return _example_table(asked.example or "")
+
+    def _name(self, asked: Asked) -> str | None:
+        """What the file with the data is called in a command."""
+        if asked.command == "minimize":
+            return None
+        if asked.upload is not None:
+            return self._uploads.get(asked.upload).name
+        return examples()[asked.example or ""].name
+
+    def _live(self, asked: Asked) -> Live:
+        # Which weights are given matters: such a name is none of a column.
+        named = repr(sorted(asked.options.start)).encode()
+        key = asked.key("lr", "steps", "start") + named
+        table = self._table(asked)
+        return self._lives.get(
+            key, lambda: live(asked.command, table, asked.formula, asked.options)
+        )
+
+    def _run(self, asked: Asked) -> Run:
+        table = self._table(asked)
+        options = asked.options.changed(remedies=False).given()
+
+        def make() -> Run:
+            if table is None:
+                return minimize(asked.formula, save=False, **options)
+            return fit(table, asked.formula, save=False, **options)
+
+        return self._runs.get(asked.key(), make)
+
+    def _board(self, asked: Asked) -> bytes:
+        run = self._run(asked)
+        name = self._name(asked)
+        command = run.record.command
+        try:
+            pytorch: str | None = run.to_pytorch()
+        except SteepestError:
+            pytorch = None
+        line = python_line(command, name, asked.formula, asked.options)
+        return _json(
+            {
+                "board": run.figures().to_dict(),
+                "document": run.to_dict(),
+                "command": command_line(command, name, asked.formula, asked.options),
+                "python": f"import steepest\n\nrun = {line}\nprint(run.verdict.headline)\n",
+                "pytorch": pytorch,
+            }
+        )
+
+    def _racer(self, asked: Asked, optimizer: str) -> dict[str, Any]:
+        if optimizer in SOLVERS:
+            raise UsageError(
+                f"{optimizer} chooses the length of its steps by itself, so it is in no race.",
+                instead=f"Choose among {', '.join(OPTIMIZERS)}.",
+            )
+        own = asked.options.optimizer == optimizer
+        options = asked.options.changed(
+            optimizer=optimizer, momentum=asked.options.momentum if own else None
+        )
+        changed = replace(asked, options=options)
+        prepared = self._live(changed)
+        start = prepared.start_of(options)
+        rates = prepared.rates()
+        view = prepared.view(start, rates, options.steps, contour=False)
+        if view.best is not None:
+            finer = around(rates, view.swept[view.best].lr, prepared.lanes)
+            again = prepared.view(start, finer, options.steps, contour=False)
+            view = again if _is_quicker(again, view) else view
+        best = view.best
+        return {
+            "optimizer": optimizer,
+            "lr": None if best is None else view.swept[best].lr,
+            "steps": None if best is None else view.swept[best].steps,
+            "outcome": "diverged" if best is None else _outcome(view.swept[best]),
+            "weights": view.weights,
+            "frames": view.frames,
+            "values": None if best is None else _single(view.values[best]),
+            "loss": None if best is None else _single(view.loss[best]),
+        }
+
+
+def _json(found: Any) -> bytes:
+    return to_json(plain(found)).encode()
+
+
+@cache
+def _example_table(name: str) -> Table:
+    example = examples()[name]
+    assert example.data is not None
+    table = read_delimited(example.data, example.name or name)
+    table.load(table.names)
+    return table
+
+
+def _view(prepared: Live, view: View) -> dict[str, Any]:
+    minimum = prepared.minimum
+    shown_minimum = None
+    if minimum is not None and minimum.exists and math.isfinite(minimum.loss):
+        shown_minimum = {"loss": minimum.loss, "weights": dict(minimum.weights)}
+    return {
+        "weights": view.weights,
+        "start": dict(view.start),
+        "rates": [rate.lr for rate in view.swept],
+        "steps": [rate.steps for rate in view.swept],
+        "outcome": [_outcome(rate) for rate in view.swept],
+        "walked": view.walked,
+        "best": view.best,
+        "zones": _zones(view.swept),
+        "limit": prepared.limit,
+        "goal": None if view.goal is None else view.goal.loss,
+        "minimum": shown_minimum,
+        "measured_steps": prepared.steps,
+        "frames": view.frames,
+        "values": _single(view.values),
+        "loss": _single(view.loss),
+        "contour": None if view.contour is None else _contour(view.contour),
+        "notes": prepared.notes,
+    }
+
+
+def _single(values: Any) -> Any:
+    """As float32; JSON has null for what is not finite there."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _contour(contour: Contour) -> dict[str, Any]:
+    return {
+        "weights": contour.weights,
+        "grid_x": _single(contour.x),
+        "grid_y": _single(contour.y),
+        "grid": _single(contour.loss),
+        "levels": levels_of(contour.loss),
+    }
+
+
+def _outcome(rate: SweptRate) -> str:
+    if rate.diverged:
+        return "diverged"
+    if rate.steps is None:
+        return "not there"
+    return "arrived" if rate.measured else "computed"
+
+
+def _zones(swept: Sequence[SweptRate]) -> list[dict[str, Any]]:
+    """Neighbours with one word together; they meet in the middle, by the logarithm."""
+    groups = [(word, [r.lr for r in group]) for word, group in groupby(swept, lambda r: r.zone)]
+    edges = [
+        math.sqrt(one[-1]) * math.sqrt(other[0])
+        for (_, one), (_, other) in zip(groups, groups[1:], strict=False)
+    ]
+    ends = [*(rates[0] for _, rates in groups[:1]), *edges, *(r[-1] for _, r in groups[-1:])]
+    return [
+        {"word": word, "low": ends[place], "high": ends[place + 1]}
+        for place, (word, _) in enumerate(groups)
+    ]
+
+
+def _is_quicker(one: View, other: View) -> bool:
+    if one.best is None or other.best is None:
+        return one.best is not None
+    first, second = one.swept[one.best], other.swept[other.best]
+    if first.steps is None and second.steps is None:
+        return first.middle.lowest_loss < second.middle.lowest_loss
+    return first.needed < second.needed
+
+
+def _remedy(asked: Asked, remedy: Remedy) -> dict[str, Any]:
+    options: Mapping[str, Any] = dict(remedy.options or {})
+    chosen = {name: value for name, value in options.items() if name in OPTIONS}
+    problem = replace(asked, options=Options(**chosen))
+    return {
+        "change": remedy.change,
+        "sentence": remedy.sentence,
+        "command": remedy.command,
+        "predicted_steps": remedy.predicted_steps,
+        "measured_steps": remedy.measured_steps,
+        "measured_loss": remedy.measured_loss,
+        "reached": remedy.reached,
+        "problem": problem.to_dict(),
+    }

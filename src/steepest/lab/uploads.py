@@ -1,0 +1,148 @@
+"""Data that the page was given: kept in memory while the lab runs, the latest so many."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote
+
+import numpy as np
+
+from steepest.errors import InputError
+from steepest.table import Table, first_rows, read_delimited
+from steepest.wording import count, escaped, names
+
+MOST: Final = 20
+MOST_BYTES: Final = 100_000_000
+"""Of all uploads together; the latest one stays in any case."""
+
+MOST_COLUMNS: Final = 2000
+LONGEST_LINE: Final = 100_000
+MOST_NOTES: Final = 10
+PREVIEW_ROWS: Final = 5
+LONGEST_CELL: Final = 80
+LONGEST_NAME: Final = 100
+UNNAMED: Final = "data.csv"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A table, what it is called, and what the page shows of it."""
+
+    id: str
+    name: str
+    table: Table
+    size: int
+    """Bytes that it takes."""
+    preview: Sequence[Sequence[str]]
+    notes: Sequence[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the page shows of it, in terms of JSON."""
+        return {
+            "upload": self.id,
+            "name": self.name,
+            "rows": self.table.rows,
+            "columns": self.table.names,
+            "preview": self.preview,
+            "notes": self.notes,
+        }
+
+
+class Uploads:
+    """Uploads by their ids. For any number of threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # One at a time: the csv module's limit on a cell is a setting of the whole process.
+        self._reading = threading.Lock()
+        self._kept: OrderedDict[str, Upload] = OrderedDict()
+
+    def add(self, content: bytes, name: str) -> Upload:
+        """Read delimited text and keep it. Raises InputError."""
+        with self._reading:
+            upload = _read(content, name)
+        with self._lock:
+            self._kept[upload.id] = upload
+            while len(self._kept) > MOST or (
+                len(self._kept) > 1 and sum(one.size for one in self._kept.values()) > MOST_BYTES
+            ):
+                self._kept.popitem(last=False)
+        return upload
+
+    def get(self, name: str) -> Upload:
+        """An upload by its id. Raises InputError where it is not kept any more."""
+        with self._lock:
+            if name not in self._kept:
+                raise InputError(
+                    "This data is no longer kept here.",
+                    instead="Choose the file once more.",
+                )
+            self._kept.move_to_end(name)
+            return self._kept[name]
+
+
+def file_name(given: str) -> str:
+    r"""What an upload is called: the last part of a name, without what no name should have.
+
+    >>> file_name("C:\\Users\\me\\my%20data.csv"), file_name("../../etc/passwd"), file_name("-x.csv")
+    ('my data.csv', 'passwd', 'x.csv')
+    """
+    text = unicodedata.normalize("NFC", unquote(given, errors="replace"))
+    text = text.replace("\\", "/").rsplit("/", 1)[-1]
+    text = "".join(c for c in text if c.isprintable() and c != "\N{REPLACEMENT CHARACTER}")
+    # A name that begins with a minus sign would be an option of a command.
+    return text.strip().lstrip("-.").strip()[-LONGEST_NAME:] or UNNAMED
+
+
+def _read(content: bytes, name: str) -> Upload:
+    longest = max(map(len, content.splitlines()), default=0)
+    if longest > LONGEST_LINE:
+        raise InputError(
+            f"A line of {escaped(name, 60)} is too long for the lab.",
+            given=count(longest, "byte"),
+            instead=f"A line may have {LONGEST_LINE:,}; steepest fit has no such limit.",
+        )
+    table = read_delimited(content, name)
+    if len(table.names) > MOST_COLUMNS:
+        raise InputError(
+            f"{escaped(name, 60)} has too many columns for the lab.",
+            given=count(len(table.names)),
+            instead=f"It takes {MOST_COLUMNS:,}; steepest fit has no such limit.",
+        )
+    rows = [
+        [cell if len(cell) <= LONGEST_CELL else f"{cell[:LONGEST_CELL]}..." for cell in cells]
+        for cells in first_rows(content, name, PREVIEW_ROWS)
+    ]
+    notes = _notes(table)
+    size = len(content) + 8 * table.rows * len(table.loaded)
+    return Upload(secrets.token_urlsafe(9), name, table, size, rows, notes)
+
+
+def _notes(table: Table) -> list[str]:
+    """What should be known of the columns. Reads those that hold numbers."""
+    if table.rows == 0:
+        return ["There are no rows below the header."]
+    notes: list[str] = []
+    text: list[str] = []
+    for name in table.names:
+        try:
+            values = table.numbers(name)
+        except InputError:
+            text.append(name)
+            continue
+        gaps = int(np.sum(~np.isfinite(values)))
+        if gaps:
+            notes.append(f"{escaped(name)} has no finite number in {count(gaps, 'row')}.")
+        elif table.rows > 1 and float(np.min(values)) == float(np.max(values)):
+            notes.append(f"{escaped(name)} has the same value in every row.")
+    if len(text) == 1:
+        notes.insert(0, f"{names(text)} holds text, so no formula can use it.")
+    elif text:
+        notes.insert(0, f"{names(text, 5)} hold text, so no formula can use them.")
+    return notes[:MOST_NOTES]
