@@ -10,21 +10,7 @@ export function makeVerdict(board: Board): HTMLElement {
     const tag = document.querySelector("h1") ? "h2" : "h1";
     element.append(html(tag, { class: "headline" }, board.headline));
   }
-  if (board.findings.length) {
-    const list = html("ul", { class: "findings", "aria-label": "Findings" });
-    for (const { code, severity, sentence } of board.findings) {
-      list.append(
-        html(
-          "li",
-          { class: ["error", "warning", "info"].includes(severity) ? severity : "info" },
-          html("span", { class: "severity" }, severity),
-          html("span", { class: "sentence" }, sentence),
-          html("span", { class: "code" }, code),
-        ),
-      );
-    }
-    element.append(list);
-  }
+  if (board.findings.length) element.append(makeFindings(board.findings));
   if (board.remedies.length) {
     const list = html("ul", { class: "remedies", "aria-label": "Remedies" });
     for (const { sentence, command } of board.remedies) {
@@ -35,6 +21,22 @@ export function makeVerdict(board: Board): HTMLElement {
     element.append(list);
   }
   return element;
+}
+
+export function makeFindings(findings: Board["findings"]): HTMLElement {
+  const list = html("ul", { class: "findings", "aria-label": "Findings" });
+  for (const { code, severity, sentence } of findings) {
+    list.append(
+      html(
+        "li",
+        { class: ["error", "warning", "info"].includes(severity) ? severity : "info" },
+        html("span", { class: "severity" }, severity),
+        html("span", { class: "sentence" }, sentence),
+        html("span", { class: "code" }, code),
+      ),
+    );
+  }
+  return list;
 }
 
 function commandLine(command: string): HTMLElement {
@@ -51,7 +53,7 @@ function commandLine(command: string): HTMLElement {
 }
 
 /** Copies, or at least selects: a page without permission may not write the clipboard. */
-async function copied(code: HTMLElement, command: string): Promise<boolean> {
+export async function copied(code: HTMLElement, command: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(command);
     return true;

@@ -1,0 +1,289 @@
+// What is descended on, and how: the example or file, the formula, and the descent's settings.
+
+import { html } from "../dom";
+import { copied } from "../verdict";
+import { number } from "../words";
+import type { Example, Problem, Upload } from "./contract";
+
+export interface Header {
+  element: HTMLElement;
+  offer: (examples: Example[]) => void;
+  show: (problem: Problem, start: Record<string, number> | null) => void;
+  /** The server's sentence, at the field it is about; null takes it away. */
+  refuse: (sentence: string | null, field?: string | null) => void;
+  preview: (upload: Upload | null) => void;
+  texts: (command: string, python: string, pytorch: string | null) => void;
+  busy: (yes: boolean) => void;
+}
+
+export interface Wishes {
+  example: (example: Example) => void;
+  file: (file: File) => void;
+  change: (part: Partial<Problem>) => void;
+  report: () => Promise<void>;
+  theme: () => void;
+}
+
+const LOSSES = ["mse", "mae", "rmse", "huber", "cross-entropy"];
+const OPTIMIZERS = ["gd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"];
+const WITH_MOMENTUM = ["momentum", "nesterov"];
+
+export function makeHeader(wishes: Wishes): Header {
+  const problemOf = html("select", { id: "example" });
+  const formula = html("input", {
+    id: "formula",
+    type: "text",
+    spellcheck: "false",
+    autocomplete: "off",
+    autocapitalize: "off",
+    "aria-describedby": "refused",
+  });
+  const loss = select("loss", LOSSES);
+  const optimizer = select("optimizer", OPTIMIZERS);
+  const momentum = html("input", { id: "momentum", type: "text", inputmode: "decimal" });
+  const steps = html("input", { id: "steps", type: "text", inputmode: "numeric" });
+  const start = html("input", { id: "start", type: "text", spellcheck: "false" });
+  const standardize = html("input", { id: "standardize", type: "checkbox" });
+  const file = html("input", {
+    type: "file",
+    accept: ".csv,.tsv,.txt,text/csv",
+    "aria-label": "A CSV file",
+    class: "quiet-file",
+    tabindex: -1,
+  });
+  const open = html("button", { type: "button" }, "Open a CSV…");
+  const refused = html("pre", { class: "refused", id: "refused", role: "alert" });
+  const says = html("p", { class: "says" });
+  const seen = html("div", { class: "preview" });
+  const report = html("button", { type: "button" }, "Save report");
+  const theme = html("button", { type: "button", "aria-label": "Light or dark" }, "◐");
+  const menu = makeCopyMenu();
+  const lossField = field("Loss", loss);
+  const momentumField = field("Momentum", momentum);
+
+  const bar = html(
+    "div",
+    { class: "bench-bar" },
+    html("p", { class: "brand" }, "Steepest"),
+    field("Example or data", problemOf),
+    open,
+    file,
+    field("Formula", formula, "formula-field"),
+    html("div", { class: "actions" }, menu.element, report, theme),
+  );
+  const settings = html(
+    "details",
+    { class: "settings", open: !window.matchMedia("(max-width: 640px)").matches },
+    html("summary", {}, "Settings"),
+    html(
+      "div",
+      { class: "settings-row" },
+      lossField,
+      field("Optimizer", optimizer),
+      momentumField,
+      field("Steps", steps, "short"),
+      field("Start", start, "start-field"),
+      html("label", { class: "check" }, standardize, "Standardize columns"),
+    ),
+  );
+  const element = html(
+    "header",
+    { class: "bench" },
+    bar,
+    settings,
+    refused,
+    says,
+    seen,
+  );
+
+  let examples: Example[] = [];
+  let shown: Problem | null = null;
+  let dropped: Upload | null = null;
+  const refuse = (sentence: string | null, at: string | null = null): void => {
+    refused.textContent = sentence ?? "";
+    for (const input of [formula, steps, start, momentum]) {
+      if (sentence && at === input.id) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+    }
+  };
+  const list = (): void => {
+    problemOf.replaceChildren(
+      ...examples.map(({ id, title }) => html("option", { value: id }, title)),
+    );
+    if (dropped) problemOf.append(html("option", { value: "" }, dropped.name));
+    problemOf.value = shown?.example ?? "";
+  };
+
+  problemOf.addEventListener("change", () => {
+    const found = examples.find(({ id }) => id === problemOf.value);
+    if (found) wishes.example(found);
+    else if (dropped && shown?.example !== null) wishes.change({ example: null, upload: dropped.upload });
+  });
+  open.addEventListener("click", () => file.click());
+  file.addEventListener("change", () => {
+    const [chosen] = file.files ?? [];
+    if (chosen) wishes.file(chosen);
+    file.value = "";
+  });
+  formula.addEventListener("change", () => wishes.change({ formula: formula.value }));
+  loss.addEventListener("change", () => wishes.change({ loss: loss.value }));
+  optimizer.addEventListener("change", () => {
+    const keeps = WITH_MOMENTUM.includes(optimizer.value);
+    wishes.change({ optimizer: optimizer.value, ...(keeps ? {} : { momentum: null }) });
+  });
+  standardize.addEventListener("change", () =>
+    wishes.change({ standardize: standardize.checked }),
+  );
+  steps.addEventListener("change", () => {
+    const given = Number(steps.value.replaceAll(",", ""));
+    if (Number.isInteger(given) && given > 0) wishes.change({ steps: given });
+    else refuse(`Steps must be a whole number above 0. Given: ${steps.value}.`, "steps");
+  });
+  momentum.addEventListener("change", () => {
+    const given = momentum.value.trim() === "" ? null : Number(momentum.value);
+    if (given === null || (given >= 0 && given < 1)) wishes.change({ momentum: given });
+    else refuse(`Momentum is a number from 0 to below 1. Given: ${momentum.value}.`, "momentum");
+  });
+  start.addEventListener("change", () => {
+    const given = readStart(start.value);
+    if (typeof given === "string") refuse(given, "start");
+    else wishes.change({ start: given });
+  });
+  report.addEventListener("click", async () => {
+    report.disabled = true;
+    report.textContent = "Saving…";
+    await wishes.report();
+    report.disabled = false;
+    report.textContent = "Save report";
+  });
+  theme.addEventListener("click", wishes.theme);
+
+  return {
+    element,
+    offer(given) {
+      examples = given;
+      list();
+    },
+    show(problem, begins) {
+      shown = problem;
+      list();
+      formula.value = problem.formula;
+      loss.value = problem.loss ?? "mse";
+      lossField.hidden = problem.command === "minimize";
+      optimizer.value = problem.optimizer;
+      momentum.value = problem.momentum === null ? "" : String(problem.momentum);
+      momentum.placeholder = "0.9";
+      momentumField.hidden = !WITH_MOMENTUM.includes(problem.optimizer);
+      steps.value = String(problem.steps);
+      standardize.checked = problem.standardize;
+      standardize.parentElement!.hidden = problem.command === "minimize";
+      const from = Object.entries(begins ?? problem.start);
+      start.value = from.map(([name, value]) => `${name}=${plain(value)}`).join(", ");
+      says.textContent = examples.find(({ id }) => id === problem.example)?.says ?? "";
+      if (problem.upload === null) seen.replaceChildren();
+    },
+    refuse,
+    preview(upload) {
+      dropped = upload ?? dropped;
+      seen.replaceChildren(...(upload ? [previewOf(upload)] : []));
+      list();
+    },
+    texts: menu.texts,
+    busy: (yes) => element.setAttribute("aria-busy", String(yes)),
+  };
+}
+
+/** Digits as they are written in a formula, without the marks of a sentence. */
+const plain = (value: number): string => String(Number(value.toPrecision(7)));
+
+function readStart(text: string): Record<string, number> | string {
+  const found: Record<string, number> = {};
+  for (const part of text.split(",").filter((piece) => piece.trim())) {
+    const [name, value, more] = part.split("=").map((piece) => piece.trim());
+    if (!name || !value || more !== undefined || !Number.isFinite(Number(value))) {
+      return `A start is a name, = and a number. Given: ${part.trim()}. Write a=0.1, b=2.`;
+    }
+    found[name] = Number(value);
+  }
+  return found;
+}
+
+function select(id: string, options: string[]): HTMLSelectElement {
+  const element = html("select", { id });
+  element.append(...options.map((value) => html("option", { value }, value)));
+  return element;
+}
+
+const field = (label: string, input: HTMLElement, name = ""): HTMLElement =>
+  html(
+    "div",
+    { class: `field ${name}`.trim() },
+    html("label", { for: input.id }, label),
+    input,
+  );
+
+function previewOf({ name, rows, columns, preview, notes }: Upload): HTMLElement {
+  const head = html("tr", {}, ...columns.map((column) => html("th", { scope: "col" }, column)));
+  const body = preview.map((row) =>
+    html("tr", {}, ...row.map((cell) => html("td", {}, String(cell)))),
+  );
+  const table = html("table", {}, html("thead", {}, head), html("tbody", {}, ...body));
+  const found = html("div", {
+    class: "table",
+    tabindex: 0,
+    role: "group",
+    "aria-label": "The first rows",
+  });
+  found.append(table);
+  const told = `${name}: ${number(rows)} rows. Write a formula over its columns, such as "y ~ a*x + b".`;
+  const block = html("div", {}, html("p", {}, told), found);
+  if (notes.length) {
+    const list = html("ul", { class: "faults", "aria-label": "About this data" });
+    list.append(...notes.map((note) => html("li", {}, note)));
+    block.append(list);
+  }
+  return block;
+}
+
+function makeCopyMenu() {
+  const said = html("span", { class: "done", role: "status" });
+  const menu = html("div", { class: "menu" });
+  const element = html("details", { class: "copy" }, html("summary", {}, "Copy as"), menu);
+  const given = new Map<string, string | null>();
+  const items = ["command", "Python", "PyTorch"].map((name) => {
+    const button = html("button", { type: "button", disabled: true }, name);
+    button.addEventListener("click", async () => {
+      const text = given.get(name) ?? "";
+      // Where the clipboard is closed, the text itself is selected.
+      const shown = html("code", { class: "to-copy" }, text);
+      menu.append(shown);
+      const done = await copied(shown, text);
+      if (done) shown.remove();
+      said.textContent = done ? `${name} copied` : "Press Ctrl+C";
+      window.setTimeout(() => {
+        said.textContent = "";
+        shown.remove();
+        if (done) element.open = false;
+      }, 1500);
+    });
+    return button;
+  });
+  menu.append(...items, said);
+  document.addEventListener("click", (event) => {
+    if (event.target instanceof Node && !element.contains(event.target)) element.open = false;
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !element.open) return;
+    element.open = false;
+    element.querySelector("summary")?.focus();
+  });
+  return {
+    element,
+    texts(command: string, python: string, pytorch: string | null) {
+      for (const [index, text] of [command, python, pytorch].entries()) {
+        given.set(items[index]!.textContent ?? "", text);
+        items[index]!.disabled = !text;
+      }
+    },
+  };
+}
