@@ -33,7 +33,7 @@ def test_a_report_opens_from_a_folder(browser: Browser, tmp_path: Path) -> None:
     assert page.locator("figure").count() == len(run.figures().figures)
     page.keyboard.press("Home")
     assert "step 0" in page.inner_text("output")
-    assert f"{run.at(0).loss:.1f}" in page.inner_text("output")
+    assert f"{run.at(0).loss:.4f}" in page.inner_text("output")
     page.click("summary")
     assert "Remedies" not in page.inner_text("pre")
     assert "Learning rate" in page.inner_text("pre")

@@ -27,7 +27,9 @@ from steepest.descent.optimizers import ADAPTIVE, momentum_of
 from steepest.descent.run import check_settings
 from steepest.descent.sampled import MOST_SEEN, Sampled, sampled
 from steepest.errors import UsageError
+from steepest.formula import Call, walk
 from steepest.landscape import over, span_around
+from steepest.objective import QuadraticKernel
 from steepest.records import (
     Command,
     Goal,
@@ -46,6 +48,7 @@ FEWER: Final = (RATES, 41, 13)
 """Learning rates, fewer where a step costs much."""
 
 STEPS: Final = 2000
+LEAST_STEPS: Final = 1000
 MOST_STEPS: Final = 20_000
 """Where a step costs little and there is no closed form to count further."""
 
@@ -65,6 +68,9 @@ they are held in memory."""
 STEP_WORK: Final = 20
 ADAPTIVE_WORK: Final = 150
 """What a step of one of many descents costs besides its rows, in elementary operations."""
+
+CALL_WORK: Final = 12
+"""What a function such as exp costs more than a product does."""
 
 NUMBERS: Final = 32_000
 """Numbers in a view: they are less than 400 kB of JSON."""
@@ -288,7 +294,7 @@ def live(command: Command, data: Any, formula: str, options: Options) -> Live:
         )
     else:
         lanes, steps = _affordable(setup, settings)
-        if steps < STEPS:
+        if steps < LEAST_STEPS:
             notes.append(
                 f"The data is large: while dragging, each of {count(lanes)} learning rates "
                 f"has {count(steps, 'step')}."
@@ -315,13 +321,23 @@ def _affordable(setup: Setup, settings: Settings) -> tuple[int, int]:
     if batch is not None or has_closed_form(setup, settings):
         wanted = STEPS
     most = wanted if batch is None else min(wanted, MOST_AT_ONCE // max(batch, 1))
-    work = setup.moving.work + (ADAPTIVE_WORK if settings.optimizer in ADAPTIVE else STEP_WORK)
+    work = _work(setup) + (ADAPTIVE_WORK if settings.optimizer in ADAPTIVE else STEP_WORK)
     number, steps = FEWER[-1], 1
     for number in FEWER:
-        steps = int(min(most, max(QUICK // (work * number), min(STEPS, EFFORT // (work * number)))))
+        quick = min(max(QUICK // (work * number), LEAST_STEPS), EFFORT // (work * number))
+        steps = int(min(most, quick))
         if steps >= FEW_STEPS and setup.moving.work * number <= MOST_AT_ONCE:
             break
     return number, max(steps, 1)
+
+
+def _work(setup: Setup) -> int:
+    """Elementary operations of one evaluation."""
+    if isinstance(setup.moving.kernel, QuadraticKernel):
+        return setup.moving.work
+    calls = sum(isinstance(node, Call) for node in walk(setup.formula.model))
+    calls += 2 * (setup.problem.loss == "cross-entropy")
+    return setup.moving.work + CALL_WORK * calls * max(setup.objective.rows, 1)
 
 
 def _rates(

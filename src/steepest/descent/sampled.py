@@ -36,7 +36,10 @@ class Sampled(NamedTuple):
     loss: Vector
     weights: Vector
     arrived: Steps
-    """The first step at or below the goal, -1 where there was none."""
+    """The first step at or below the goal, -1 where there was none.
+
+    Nor is there one for a descent that comes upon the goal and has left it again at the end.
+    """
     walked: Steps
     """How many steps it really had: all, unless it diverged."""
     lowest: Vector
@@ -145,7 +148,7 @@ def sampled(
         seen=seen,
         loss=np.asarray(loss)[: len(seen)].T,
         weights=np.swapaxes(weights, 0, 1),
-        arrived=np.asarray(last.arrived),
+        arrived=np.where(latest <= goal, np.asarray(last.arrived), -1),
         walked=walked,
         lowest=np.asarray(last.lowest),
         # One that ended early with a finite loss has a gradient that is not finite.
