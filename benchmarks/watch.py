@@ -69,13 +69,13 @@ class Transformer(nn.Module):
 
 def _images(source: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     return (
-        torch.randn(128, 3, 16, 16, generator=source),
+        torch.randn(128, 3, 32, 32, generator=source),
         torch.randint(0, 10, (128,), generator=source),
     )
 
 
 def _symbols(source: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    text = torch.randint(0, 256, (8, 65), generator=source)
+    text = torch.randint(0, 256, (16, 65), generator=source)
     return text[:, :-1], text[:, 1:]
 
 
@@ -102,7 +102,7 @@ def _perceptron() -> nn.Module:
 
 
 WORKS = (
-    Work("conv", "a convolutional network at batch 128", _convolutions, _images, 2),
+    Work("conv", "a convolutional network at batch 128", _convolutions, _images, 1),
     Work("transformer", "a small transformer", Transformer, _symbols, 2),
     Work("mlp", "a network of the size of MNIST at batch 128", _perceptron, _pixels, 8),
 )

@@ -6,8 +6,7 @@ import { build } from "esbuild";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const into = here("../src/steepest/static/");
 
-const { outputFiles, metafile } = await build({
-  entryPoints: { steepest: here("src/index.ts"), style: here("src/steepest.css") },
+const shared = {
   absWorkingDir: here("."),
   outdir: into,
   write: false,
@@ -15,16 +14,27 @@ const { outputFiles, metafile } = await build({
   bundle: true,
   minify: true,
   format: "iife",
-  globalName: "Steepest",
   target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   charset: "utf8",
   legalComments: "none",
   banner: { js: "/* Steepest, MIT. With modules of D3, Copyright Mike Bostock, ISC. */" },
+};
+// The figure kit is called by the pages it stands in; the lab is a page of its own.
+const kit = await build({
+  ...shared,
+  entryPoints: { steepest: here("src/index.ts"), style: here("src/steepest.css") },
+  globalName: "Steepest",
 });
+const lab = await build({
+  ...shared,
+  entryPoints: { lab: here("src/lab/index.ts"), "lab-style": here("src/lab/lab.css") },
+});
+const outputFiles = [...kit.outputFiles, ...lab.outputFiles];
+const inputs = { ...kit.metafile.inputs, ...lab.metafile.inputs };
 
 // Whose code is in the bundle, and on what terms.
 const packages = new Set(
-  Object.keys(metafile.inputs).flatMap((path) => path.match(/node_modules\/([^/]+)/)?.[1] ?? []),
+  Object.keys(inputs).flatMap((path) => path.match(/node_modules\/([^/]+)/)?.[1] ?? []),
 );
 const terms = await Promise.all(
   [...packages].sort().map(async (name) => {
@@ -33,7 +43,10 @@ const terms = await Promise.all(
   }),
 );
 const files = [
-  ...outputFiles.map(({ path, contents }) => [path.replace("style.css", "steepest.css"), contents]),
+  ...outputFiles.map(({ path, contents }) => [
+    path.replace("lab-style.css", "lab.css").replace("style.css", "steepest.css"),
+    contents,
+  ]),
   [`${into}licenses.txt`, Buffer.from(terms.join("\n\n"))],
 ];
 

@@ -111,7 +111,11 @@ export interface Panel {
   repaint: () => void;
 }
 
-export function makePanel(board: Board, data: FigureData, cursor: ReturnType<typeof makeCursor>): Panel {
+export function makePanel(
+  board: Board,
+  data: FigureData,
+  cursor: ReturnType<typeof makeCursor>,
+): Panel {
   const host = html("div", { class: "drawing" });
   const element = html("figure", { class: data.kind }, html("figcaption", {}, data.title), host);
   const said = [];

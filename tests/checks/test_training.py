@@ -208,7 +208,9 @@ def record_of(name: str) -> TrainingRecord:
 def test_the_right_finding(name: str) -> None:
     record = record_of(name)
     verdict = judge_training(record)
-    assert CASES[name][2] in grave(verdict)
+    assert CASES[name][2] in [found.code for found in verdict.findings]
+    # Noise alone is no fault as long as the loss falls.
+    assert grave(verdict) or name == "batches of one row"
     assert not record.dropped
     word = name.partition(",")[0]
     if word in ("too large", "too small"):

@@ -6,14 +6,16 @@ export interface Place {
   problem: Problem;
   /** The step at which the cursor stays; null is the last. */
   step: number | null;
+  /** The weights of the contour, where they were chosen. */
+  plane: [string, string] | null;
   /** The open part of a step. */
   part: string | null;
   /** The descent that the present one is compared with. */
   before: Problem | null;
 }
 
-export function written({ problem, step, part, before }: Place): string {
-  const bytes = new TextEncoder().encode(JSON.stringify({ ...problem, step, part, before }));
+export function written({ problem, step, plane, part, before }: Place): string {
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...problem, step, plane, part, before }));
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
@@ -33,6 +35,7 @@ export function understood(fragment: string): Place | null {
       problem && {
         problem,
         step: typeof given["step"] === "number" ? given["step"] : null,
+        plane: pairOf(given["plane"]),
         part: typeof given["part"] === "string" ? given["part"] : null,
         before: problemOf(given["before"]),
       }
@@ -43,17 +46,21 @@ export function understood(fragment: string): Place | null {
   }
 }
 
+const pairOf = (raw: unknown): [string, string] | null =>
+  Array.isArray(raw) && raw.length === 2 && raw.every((name) => typeof name === "string")
+    ? (raw as [string, string])
+    : null;
+
 function problemOf(raw: unknown): Problem | null {
   if (raw === null || typeof raw !== "object") return null;
   const given = raw as Record<string, unknown>;
-  const { formula, lr, steps, start, plane } = given;
+  const { formula, lr, steps, start } = given;
   if (typeof formula !== "string") return null;
   const text = (name: string): string | null =>
     typeof given[name] === "string" ? (given[name] as string) : null;
   const count = (name: string): number | null =>
     typeof given[name] === "number" ? (given[name] as number) : null;
   const begins = start !== null && typeof start === "object" ? Object.entries(start) : [];
-  const pair = Array.isArray(plane) && plane.length === 2 && plane.every((n) => typeof n === "string");
   return {
     example: text("example"),
     upload: text("upload"),
@@ -68,8 +75,8 @@ function problemOf(raw: unknown): Problem | null {
       begins.filter((entry): entry is [string, number] => typeof entry[1] === "number"),
     ),
     standardize: given["standardize"] === true,
+    rescale: given["rescale"] === true,
     seed: count("seed") ?? 0,
     batch_size: count("batch_size"),
-    ...(pair && { plane: plane as [string, string] }),
   };
 }

@@ -14,10 +14,9 @@ export interface Problem {
   steps: number;
   start: Record<string, number>;
   standardize: boolean;
+  rescale: boolean;
   seed: number;
   batch_size: number | null;
-  /** The two weights of the contour; the server chooses them where they are not given. */
-  plane?: [string, string];
 }
 
 export interface Example {
@@ -67,21 +66,32 @@ export interface Plane {
 /** Every learning rate's descent, thinned: what the slider needs to move without asking. */
 export interface Live {
   weights: string[];
+  /** In the user's units; `values` are in those of the descent. */
+  start: Record<string, number>;
   rates: number[];
-  here: number;
+  /** To the goal; null where it was not reached. */
   steps: (number | null)[];
   outcome: string[];
+  /** Steps before it diverged, else all. */
+  walked: number[];
+  best: number | null;
   zones: { word: string; low: number; high: number }[];
   limit: number | null;
   goal: number | null;
   minimum: { loss: number; weights: Record<string, number> } | null;
-  start: Record<string, number>;
   frames: number[];
   values: number[][][];
   loss: number[][];
   model: ModelData | null;
-  notes: string[];
   contour: Plane | null;
+  notes: string[];
+}
+
+/** What is seen of a plane: two weights, of each the lowest and the highest. */
+export interface Window {
+  weights: [string, string];
+  x: [number, number];
+  y: [number, number];
 }
 
 export interface Judged {
@@ -131,27 +141,44 @@ export interface Remedy {
 
 export interface Racer {
   optimizer: string;
-  lr: number;
-  frames: number[];
-  values: number[][];
-  loss: number[];
+  lr: number | null;
   steps: number | null;
+  outcome: string;
+  weights: string[];
+  frames: number[];
+  /** Null where no learning rate stays finite. */
+  values: number[][] | null;
+  loss: number[] | null;
 }
 
-export interface StoredRun {
+/** A run in the store, as the list has it. */
+export interface KeptRun {
   id: string;
-  name?: string | null;
-  formula?: string | null;
-  when?: string | null;
-  headline?: string | null;
-  state?: string | null;
+  status: string;
+  name: string | null;
+  formula: string | null;
+  headline: string | null;
+  optimizer?: string | null;
+  lr?: number | null;
   steps?: number | null;
-  loss?: number | null;
+  loss?: number | string | null;
+  started?: string | null;
 }
 
-const LISTS = "rates frames values loss data_x data_y x y at_rows along grid_x grid_y grid levels";
-const SINGLE = "limit goal weights start lr value measured_loss";
-const spoken = numeric(`${LISTS} ${SINGLE}`.split(" "));
+export interface RunList {
+  now: number;
+  /** Of all runs, in their order; `runs` are those that have changed. */
+  ids: string[];
+  runs: KeptRun[];
+}
+
+export interface OpenedRun {
+  summary: KeptRun;
+  board: unknown;
+  document: { trace?: { step: number[]; loss: number[] } } | null;
+  curve?: { step: number[]; loss: number[] };
+  why?: string;
+}
 
 /** A hole in a list of numbers is not a number: pictures are broken there. */
 const holes = <T>(value: T): T =>
@@ -159,34 +186,43 @@ const holes = <T>(value: T): T =>
     ? value.map((entry: unknown) => (entry === null ? NaN : holes(entry)))
     : value) as T;
 
-export function readLive(raw: unknown): Live {
-  const live = spoken(raw) as Live;
-  const middle = Math.floor(live.rates.length / 2);
+/** A view; one that was asked `again` leaves out what the one before it said. */
+export function readLive(raw: unknown, before: Live | null = null): Live {
+  const live = raw as Live;
+  const contour = live.contour ?? before?.contour ?? null;
   return {
     ...live,
-    here: Math.min(live.rates.length - 1, Math.max(0, live.here ?? middle)),
-    start: live.start ?? {},
     values: holes(live.values),
     loss: holes(live.loss),
-    contour: live.contour && { ...live.contour, grid: holes(live.contour.grid) },
+    model: live.model ?? before?.model ?? null,
+    contour: contour && { ...contour, grid: holes(contour.grid) },
   };
+}
+
+/** The place of a learning rate; of `auto` that of the best. */
+export function placeOf({ rates, best }: Live, lr: number | "auto"): number {
+  if (lr === "auto") return best ?? Math.floor(rates.length / 2);
+  const away = (rate: number): number => Math.abs(Math.log(rate / lr));
+  return rates.reduce(
+    (found, rate, index) => (away(rate) < away(rates[found]!) ? index : found),
+    0,
+  );
 }
 
 export function readJudged(raw: unknown): Judged {
   const given = raw as Judged & { board: { equations?: Equations } };
-  const board = read(given.board);
-  const document = numeric(["final_loss", "gradient", "value", "start"])(given.document);
+  const spoken = numeric(["final_loss", "gradient", "value", "start"]);
   return {
     ...given,
-    board,
-    document: document as RunDocument,
+    board: read(given.board),
+    document: spoken(given.document) as RunDocument,
     equations: given.equations ?? given.board.equations ?? null,
   };
 }
 
 export const readRacers = (raw: unknown): Racer[] =>
-  (spoken(raw) as { racers: Racer[] }).racers.map((racer) => ({
+  (raw as { racers: Racer[] }).racers.map((racer) => ({
     ...racer,
-    values: holes(racer.values),
-    loss: holes(racer.loss),
+    values: racer.values && holes(racer.values),
+    loss: racer.loss && holes(racer.loss),
   }));

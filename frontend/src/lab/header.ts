@@ -86,15 +86,7 @@ export function makeHeader(wishes: Wishes): Header {
       html("label", { class: "check" }, standardize, "Standardize columns"),
     ),
   );
-  const element = html(
-    "header",
-    { class: "bench" },
-    bar,
-    settings,
-    refused,
-    says,
-    seen,
-  );
+  const element = html("header", { class: "bench" }, bar, settings, refused, says, seen);
 
   let examples: Example[] = [];
   let shown: Problem | null = null;
@@ -117,7 +109,8 @@ export function makeHeader(wishes: Wishes): Header {
   problemOf.addEventListener("change", () => {
     const found = examples.find(({ id }) => id === problemOf.value);
     if (found) wishes.example(found);
-    else if (dropped && shown?.example !== null) wishes.change({ example: null, upload: dropped.upload });
+    else if (dropped && shown?.example !== null)
+      wishes.change({ example: null, upload: dropped.upload });
   });
   open.addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
@@ -131,9 +124,7 @@ export function makeHeader(wishes: Wishes): Header {
     const keeps = WITH_MOMENTUM.includes(optimizer.value);
     wishes.change({ optimizer: optimizer.value, ...(keeps ? {} : { momentum: null }) });
   });
-  standardize.addEventListener("change", () =>
-    wishes.change({ standardize: standardize.checked }),
-  );
+  standardize.addEventListener("change", () => wishes.change({ standardize: standardize.checked }));
   steps.addEventListener("change", () => {
     const given = Number(steps.value.replaceAll(",", ""));
     if (Number.isInteger(given) && given > 0) wishes.change({ steps: given });
@@ -215,12 +206,7 @@ function select(id: string, options: string[]): HTMLSelectElement {
 }
 
 const field = (label: string, input: HTMLElement, name = ""): HTMLElement =>
-  html(
-    "div",
-    { class: `field ${name}`.trim() },
-    html("label", { for: input.id }, label),
-    input,
-  );
+  html("div", { class: `field ${name}`.trim() }, html("label", { for: input.id }, label), input);
 
 function previewOf({ name, rows, columns, preview, notes }: Upload): HTMLElement {
   const head = html("tr", {}, ...columns.map((column) => html("th", { scope: "col" }, column)));

@@ -1,76 +1,86 @@
-// Words first: the headline, what was found, and what would help, each to try.
+// Words first: the headline with what would help, each to try; further down what was found.
 
 import { html } from "../dom";
 import { makeFindings } from "../verdict";
+import { count } from "../words";
 import type { Judged, Remedy } from "./contract";
 
 export interface Opinion {
+  /** The headline and the remedies as buttons. */
   element: HTMLElement;
+  /** All sentences, for below the figures. */
+  details: HTMLElement;
   /** What is known at once while a slider moves: a sentence of the sweep's. */
   say: (sentence: string) => void;
   judge: (judged: Judged) => void;
-  wait: () => void;
   fail: (sentence: string) => void;
   remedies: (remedies: Remedy[]) => void;
   remediesWait: (sentence: string) => void;
+  /** The descent before a remedy is in sight, or not any more. */
   compare: (sentence: string | null) => void;
 }
 
 export function makeOpinion(tryIt: (remedy: Remedy) => void, back: () => void): Opinion {
   const headline = html("h1", { class: "headline", "aria-live": "polite" });
-  const findings = html("div", { class: "found" });
   const helps = html("div", { class: "helps" });
   const compared = html("div", { class: "compared" });
   const element = html("section", { class: "verdict", "aria-label": "Verdict" });
-  element.append(headline, compared, html("div", { class: "columns" }, findings, helps));
-  const headed = (title: string, ...rest: (Node | string)[]): void =>
-    helps.replaceChildren(html("h2", {}, title), ...rest);
-  const waiting = (sentence: string): void =>
-    headed("What would help", html("p", { class: "waiting", role: "status" }, sentence));
+  element.append(headline, html("div", { class: "help-row" }, helps, compared));
+  const findings = html("div", { class: "found" });
+  const sentences = html("div", { class: "sentences" });
+  const details = html("section", { class: "columns", "aria-label": "Findings and remedies" });
+  details.append(findings, sentences);
+  const forget = (): void => {
+    helps.replaceChildren();
+    sentences.replaceChildren();
+  };
 
   return {
     element,
+    details,
     say(sentence) {
       if (headline.textContent !== sentence) headline.textContent = sentence;
-      element.classList.add("unjudged");
-      if (helps.firstChild) helps.replaceChildren();
-    },
-    wait() {
-      element.classList.add("unjudged");
+      details.classList.add("stale");
+      if (helps.firstChild) forget();
     },
     judge({ board }) {
-      element.classList.remove("unjudged");
+      details.classList.remove("stale");
       headline.textContent = board.headline;
       findings.replaceChildren();
-      if (board.findings.length) {
-        findings.append(html("h2", {}, "What was found"), makeFindings(board.findings));
-      }
+      if (!board.findings.length) return;
+      findings.append(html("h2", {}, "What was found"), makeFindings(board.findings));
     },
     fail(sentence) {
-      element.classList.remove("unjudged");
+      details.classList.remove("stale");
       findings.replaceChildren(html("p", { class: "failed", role: "alert" }, sentence));
-      helps.replaceChildren();
+      forget();
     },
-    remediesWait: waiting,
+    remediesWait(sentence) {
+      helps.replaceChildren(html("p", { class: "waiting", role: "status" }, sentence));
+    },
     remedies(found) {
+      forget();
+      if (!found.length) {
+        helps.append(html("p", { class: "waiting" }, "No change that was tried arrives sooner."));
+        return;
+      }
       const list = html("ul", { class: "remedies", "aria-label": "Remedies" });
       for (const remedy of found) {
-        const item = html("li", {}, html("span", { class: "sentence" }, remedy.sentence));
-        if (remedy.problem) {
-          const button = html("button", { type: "button", class: "try" }, "Try it");
-          button.setAttribute("aria-label", `Try it: ${remedy.change}`);
-          button.addEventListener("click", () => tryIt(remedy));
-          item.append(button);
-        }
-        list.append(item);
+        list.append(html("li", {}, remedy.sentence));
+        const { change, measured_steps: steps } = remedy;
+        if (!remedy.problem) continue;
+        const goal = steps === null ? "" : `: ${count(steps)} steps`;
+        const button = html("button", { type: "button", class: "try" }, `Try ${change}${goal}`);
+        button.title = remedy.sentence;
+        button.addEventListener("click", () => tryIt(remedy));
+        helps.append(button);
       }
-      if (found.length) headed("What would help", list);
-      else headed("What would help", html("p", {}, "No change that was tried arrives sooner."));
+      sentences.append(html("h2", {}, "What would help"), list);
     },
     compare(sentence) {
       compared.replaceChildren();
       if (sentence === null) return;
-      const button = html("button", { type: "button" }, "Back to it");
+      const button = html("button", { type: "button" }, "Go back");
       button.addEventListener("click", back);
       const swatch = html("span", { class: "before-swatch", "aria-hidden": "true" });
       compared.append(html("p", {}, swatch, sentence), button);

@@ -9,6 +9,8 @@ export interface Descent {
   /** A row a frame, a column a weight, in the order of the problem's weights. */
   values: number[][];
   loss: number[];
+  /** The step at which it was given up, because it diverged; null where it was not. */
+  broke: number | null;
   /** Known once the run was judged. */
   gradient: number[][] | null;
 }
@@ -16,23 +18,32 @@ export interface Descent {
 export interface Scene {
   live: Live;
   model: Model | null;
+  /** Whether the weights are those of standardized columns. */
+  scaled: boolean;
   /** The descent before a remedy was tried. */
-  ghost: { live: Live; model: Model | null; descent: Descent; says: string } | null;
+  ghost: { live: Live; model: Model | null; descent: Descent; scaled: boolean } | null;
 }
 
-export const sceneOf = (live: Live): Scene => ({
+export const sceneOf = (live: Live, scaled: boolean): Scene => ({
   live,
+  scaled,
   model: live.model && modelOf(live.model, live.weights),
   ghost: null,
 });
 
-export const descentAt = (live: Live, index: number): Descent => ({
-  lr: live.rates[index]!,
-  frames: live.frames,
-  values: live.values[index]!,
-  loss: live.loss[index]!,
-  gradient: null,
-});
+/** A descent as far as it went: one that diverges ends where its loss was no use any more. */
+export function descentAt(live: Live, index: number): Descent {
+  const broke = live.outcome[index] === "diverged" ? (live.walked[index] ?? null) : null;
+  const n = broke === null ? live.frames.length : frameAt(live.frames, broke) + 1;
+  return {
+    lr: live.rates[index]!,
+    frames: live.frames.slice(0, n),
+    values: live.values[index]!.slice(0, n),
+    loss: live.loss[index]!.slice(0, n),
+    broke: broke !== null && broke < (live.frames.at(-1) ?? 0) ? broke : null,
+    gradient: null,
+  };
+}
 
 /** The judged run: the same descent, with its gradients. */
 export function descentOf({ board, document }: Judged, live: Live, lr: number): Descent {
@@ -44,6 +55,7 @@ export function descentOf({ board, document }: Judged, live: Live, lr: number): 
     frames: board.frames,
     values: ordered(board.values),
     loss: board.loss,
+    broke: document.descent.stopped === "diverged" ? (board.frames.at(-1) ?? null) : null,
     gradient: ordered(board.gradient),
   };
 }

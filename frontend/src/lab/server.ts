@@ -12,9 +12,9 @@ export class Refused extends Error {
 
 const UNREACHED = "The lab's server does not answer. Start it again with: steepest lab";
 
-const tab = Array.from(crypto.getRandomValues(new Uint32Array(2)), (part) => part.toString(36)).join(
-  "",
-);
+const tab = Array.from(crypto.getRandomValues(new Uint32Array(2)), (part) =>
+  part.toString(36),
+).join("");
 const turns = new Map<string, number>();
 
 async function answered(path: string, request: RequestInit): Promise<Response> {
@@ -27,12 +27,24 @@ async function answered(path: string, request: RequestInit): Promise<Response> {
   }
   if (response.ok) return response;
   const said: unknown = await response.json().catch(() => null);
-  const { error, field } = (said ?? {}) as { error?: unknown; field?: unknown };
+  const { error, formula, column, length } = (said ?? {}) as Record<string, unknown>;
+  const sentence = typeof error === "string" ? error : `The server answered ${response.status}.`;
+  const isFormula = typeof formula === "string" && typeof column === "number";
   throw new Refused(
-    typeof error === "string" ? error : `The server answered ${response.status}.`,
+    isFormula ? `${sentence}\n${pointed(formula, column, Number(length) || 1)}` : sentence,
     response.status,
-    typeof field === "string" ? field : null,
+    isFormula ? "formula" : null,
   );
+}
+
+const AROUND = 50; // characters of a formula on either side of the caret
+
+/** A formula, with carets under the place at fault. */
+function pointed(formula: string, column: number, length: number): string {
+  const from = Math.max(0, column - AROUND);
+  const shown = formula.slice(from, column + AROUND).replace(/[\p{Cc}\p{Cf}]/gu, "\ufffd");
+  const carets = "^".repeat(Math.max(1, Math.min(length, AROUND)));
+  return `  ${shown}\n  ${" ".repeat(column - from)}${carets}`;
 }
 
 export const get = async (path: string): Promise<unknown> =>

@@ -17,7 +17,7 @@ export interface RateSlider {
 }
 
 const FAR = 10;
-const TALL = 176;
+const TALL = 164;
 const CHARACTER = 6.8;
 const CLASSES: Record<string, string> = {
   "too small": "zone small",
@@ -160,7 +160,7 @@ function drawCurve(
   const frame = plot(host, size, "Steps to the goal by learning rate", {
     x: {
       axis: { label: "learning rate", scale: "log" },
-      domain: roomy("log", extent("log", rates), 0.01),
+      domain: roomy("log", extent("log", rates, former?.rates ?? []), 0.01),
     },
     y: {
       axis: { label: "steps to the goal", scale: "log" },

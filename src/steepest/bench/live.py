@@ -48,7 +48,6 @@ FEWER: Final = (RATES, 41, 13)
 """Learning rates, fewer where a step costs much."""
 
 STEPS: Final = 2000
-LEAST_STEPS: Final = 1000
 MOST_STEPS: Final = 20_000
 """Where a step costs little and there is no closed form to count further."""
 
@@ -183,12 +182,7 @@ class Live:
         frames = self._frames(min(steps, self.steps))
         shown = sorted(self.order[:MOST_WEIGHTS])
         swept: tuple[SweptRate, ...] = ()
-        found = Sampled(
-            frames,
-            np.zeros((0, len(frames))),
-            np.zeros((0, len(frames), len(start))),
-            *(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float64, np.bool_)),
-        )
+        found = _none_of(start, frames)
         if len(rates):
             found = sampled(
                 setup.moving,
@@ -256,7 +250,8 @@ class Live:
         if plane is None:
             pair = sorted(self.order[:2])
             near = [start, *([] if best is None else [best])]
-            spans = [span_around([float(p[i]) for p in [*near, *_inside(path, near)]]) for i in pair]
+            seen = np.stack([*near, *_inside(path, near)])
+            spans = [span_around(seen[:, place]) for place in pair]
             plane = Window((names[pair[0]], names[pair[1]]), spans[0], spans[1])
         _known("plane", dict.fromkeys(plane.weights, 0.0), names)
         one, two = (names.index(weight) for weight in plane.weights)
@@ -294,7 +289,7 @@ def live(command: Command, data: Any, formula: str, options: Options) -> Live:
         )
     else:
         lanes, steps = _affordable(setup, settings)
-        if steps < LEAST_STEPS:
+        if steps < STEPS:
             notes.append(
                 f"The data is large: while dragging, each of {count(lanes)} learning rates "
                 f"has {count(steps, 'step')}."
@@ -314,6 +309,20 @@ def live(command: Command, data: Any, formula: str, options: Options) -> Live:
     )
 
 
+def _none_of(start: Vector, frames: Steps) -> Sampled:
+    """No descents, for an optimizer without a learning rate."""
+    nobody = np.zeros(0, dtype=np.int64)
+    return Sampled(
+        seen=frames,
+        loss=np.zeros((0, len(frames))),
+        weights=np.zeros((0, len(frames), len(start))),
+        arrived=nobody,
+        walked=nobody,
+        lowest=np.zeros(0),
+        diverged=np.zeros(0, dtype=np.bool_),
+    )
+
+
 def _affordable(setup: Setup, settings: Settings) -> tuple[int, int]:
     """How many learning rates, and how many steps of each."""
     batch = settings.batch_size
@@ -324,7 +333,7 @@ def _affordable(setup: Setup, settings: Settings) -> tuple[int, int]:
     work = _work(setup) + (ADAPTIVE_WORK if settings.optimizer in ADAPTIVE else STEP_WORK)
     number, steps = FEWER[-1], 1
     for number in FEWER:
-        quick = min(max(QUICK // (work * number), LEAST_STEPS), EFFORT // (work * number))
+        quick = min(max(QUICK // (work * number), STEPS), EFFORT // (work * number))
         steps = int(min(most, quick))
         if steps >= FEW_STEPS and setup.moving.work * number <= MOST_AT_ONCE:
             break

@@ -93,7 +93,7 @@ def noise(record: TrainingRecord) -> Iterator[Finding]:
         return
     if record.losses.lost_at is not None or record.inputs.period == 1:
         return
-    if record.losses.last < LEARNED * record.losses.start:
+    if end_of(record) < LEARNED * record.losses.start:
         return
     if diverges(record) or any(vanishing(record)) or any(dead_units(record)):
         return  # then the gradient is what is wrong
@@ -196,6 +196,12 @@ def by_chance(record: TrainingRecord) -> Iterator[Finding]:
         "and targets may not belong together.",
         {"first": float(start), "lowest": float(losses.min()), "validations": len(found)},
     )
+
+
+def end_of(record: TrainingRecord) -> float:
+    """The mean of the last sixth of the losses; NaN without any."""
+    losses = record.trace.loss[np.isfinite(record.trace.loss)]
+    return float(np.mean(losses[-max(5, len(losses) // 6) :])) if len(losses) else math.nan
 
 
 def falling(record: TrainingRecord) -> float | None:

@@ -38,6 +38,9 @@ LEAST_PROBES = 2
 
 LEAST_LOSSES = 10
 
+FEW = 5
+"""So many losses are averaged, because single batches differ."""
+
 
 @dataclass(frozen=True)
 class TrainingRate:
@@ -60,6 +63,8 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         return TrainingRate("not measured", "a batch had values that are not finite")
     if diverges(record):
         return TrainingRate("too large", "the loss grew beyond ten times its start")
+    if rose(record):
+        return TrainingRate("too large", "the loss rose far above its start and stayed there")
     seen = record.losses
     if not seen.count:
         return TrainingRate("not measured", "the loss was not given (watch.loss(loss) records it)")
@@ -83,6 +88,16 @@ def diverges(record: TrainingRecord) -> bool:
     if seen.lost_at is not None and record.inputs.lost_at is None:
         return seen.tenfold_at is not None or _grew(record)
     return seen.tenfold_at is not None and not seen.last < FELL * seen.start
+
+
+def rose(record: TrainingRecord) -> bool:
+    """Whether the loss rose to twice its start, over several batches, and ended no lower."""
+    losses = record.trace.loss[np.isfinite(record.trace.loss)]
+    if len(losses) < LEAST_LOSSES:
+        return False
+    highest = float(np.convolve(losses, np.full(FEW, 1 / FEW), "valid").max())
+    start = record.losses.start
+    return highest > start + abs(start) and not record.losses.last < FALLS * start
 
 
 def _grew(record: TrainingRecord) -> bool:
@@ -139,7 +154,7 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
     if judge_training_rate(record).word != "too large":
         return
     seen, share = record.losses, share_of_limit(record)
-    if diverges(record):
+    if diverges(record) or rose(record):
         low = f"{number(seen.lowest, 4)}, its lowest, at step {count(seen.lowest_at or 0)}"
         if seen.lost_at is not None:
             sentence = f"The loss went from {low} to no finite number at step {count(seen.lost_at)}"

@@ -9,6 +9,7 @@ import click
 from steepest import __version__
 from steepest.cli import options
 from steepest.cli.failures import Commands
+from steepest.cli.lab import lab
 from steepest.cli.runs import runs
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -20,7 +21,8 @@ Examples:
   steepest fit data.csv "speed ~ a*time**2 + b*time + c" --lr 1e-5
   steepest minimize "x**2" --start x=3
   steepest sweep data.csv "speed ~ a*time**2 + b*time + c" --lr 1e-6:1e-4:41
-  steepest explain SD201"""
+  steepest explain SD201
+  steepest lab"""
 
 
 @click.group(cls=Commands, context_settings=_CONTEXT, epilog=_EXAMPLES)
@@ -110,4 +112,5 @@ def explain(code: str | None) -> None:
         show_page(code)
 
 
+steepest.add_command(lab)
 steepest.add_command(runs)

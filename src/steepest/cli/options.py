@@ -284,7 +284,7 @@ showing = _stacked(
 )
 """Options about what is tried and shown."""
 
-_store = click.option(
+store = click.option(
     "--store",
     metavar="PATH",
     help="Where runs are kept.  [default: a file in your data directory, or STEEPEST_STORE]",
@@ -292,11 +292,11 @@ _store = click.option(
 
 keeping = _stacked(
     click.option("--resume", metavar="ID", help="Go on with this kept run."),
-    _store,
+    store,
     click.option("--no-save", is_flag=True, help="Do not keep this run."),
     click.option("--name", metavar="TEXT", help="A name for this run, shown in the list of runs."),
 )
 """Options about keeping runs."""
 
-from_store = _stacked(_store, as_json)
+from_store = _stacked(store, as_json)
 """Options of what reads the store."""

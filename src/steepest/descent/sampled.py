@@ -14,7 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.batches import Batches
-from steepest.descent.loop import Hyper, Limits, Record, Setting, State, advance, hyper_of, limits_of
+from steepest.descent.loop import (
+    Hyper,
+    Limits,
+    Record,
+    Setting,
+    State,
+    advance,
+    hyper_of,
+    limits_of,
+)
 from steepest.descent.optimizers import momentum_of
 from steepest.descent.run import CEILING
 from steepest.descent.sweep import AXES, setting_of, spread

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from steepest.bench.showing import page_of
 from steepest.descent.optimizers import OPTIMIZERS, SOLVERS
 from steepest.errors import SteepestError, UsageError
 from steepest.figures.contour import levels_of
+from steepest.formula import partial_mathml, to_mathml
 from steepest.lab.kept import Kept
 from steepest.lab.model import model_of
 from steepest.lab.problem import OPTIONS, Asked, examples, shown
@@ -71,6 +72,10 @@ class Answers:
             found["model"] = model_of(prepared)
         return orjson.dumps(found, option=_NUMPY)
 
+    def is_prepared(self, asked: Asked) -> bool:
+        """Whether the quick view of this problem is prepared already."""
+        return self._live_key(asked) in self._lives
+
     def board(self, asked: Asked) -> bytes:
         """The whole judged run with its figures, without remedies. Raises SteepestError."""
         return self._boards.get(asked.key(), lambda: self._board(asked))
@@ -118,13 +123,15 @@ class Answers:
             return self._uploads.get(asked.upload).name
         return examples()[asked.example or ""].name
 
-    def _live(self, asked: Asked) -> Live:
+    def _live_key(self, asked: Asked) -> bytes:
         # Which weights are given matters: such a name is none of a column.
-        named = repr(sorted(asked.options.start)).encode()
-        key = asked.key("lr", "steps", "start") + named
+        return asked.key("lr", "steps", "start") + repr(sorted(asked.options.start)).encode()
+
+    def _live(self, asked: Asked) -> Live:
         table = self._table(asked)
         return self._lives.get(
-            key, lambda: live(asked.command, table, asked.formula, asked.options)
+            self._live_key(asked),
+            lambda: live(asked.command, table, asked.formula, asked.options),
         )
 
     def _run(self, asked: Asked) -> Run:
@@ -151,6 +158,7 @@ class Answers:
             {
                 "board": run.figures().to_dict(),
                 "document": run.to_dict(),
+                "equations": _equations(run),
                 "command": command_line(command, name, asked.formula, asked.options),
                 "python": f"import steepest\n\nrun = {line}\nprint(run.verdict.headline)\n",
                 "pytorch": pytorch,
@@ -187,6 +195,19 @@ class Answers:
             "values": None if best is None else _single(view.values[best]),
             "loss": None if best is None else _single(view.loss[best]),
         }
+
+
+def _equations(run: Run) -> dict[str, Any]:
+    """The model and each partial derivative as MathML; null where one would be too long."""
+    formula, problem = run._setup.formula, run.record.problem
+    gives = None if problem.gives == "value" else problem.gives
+    return {
+        "model": to_mathml(formula.model),
+        "partials": {
+            weight: partial_mathml(formula, weight, problem.loss, gives)
+            for weight in problem.weights
+        },
+    }
 
 
 def _json(found: Any) -> bytes:
@@ -255,10 +276,7 @@ def _outcome(rate: SweptRate) -> str:
 def _zones(swept: Sequence[SweptRate]) -> list[dict[str, Any]]:
     """Neighbours with one word together; they meet in the middle, by the logarithm."""
     groups = [(word, [r.lr for r in group]) for word, group in groupby(swept, lambda r: r.zone)]
-    edges = [
-        math.sqrt(one[-1]) * math.sqrt(other[0])
-        for (_, one), (_, other) in zip(groups, groups[1:], strict=False)
-    ]
+    edges = [math.sqrt(one[-1]) * math.sqrt(other[0]) for (_, one), (_, other) in pairwise(groups)]
     ends = [*(rates[0] for _, rates in groups[:1]), *edges, *(r[-1] for _, r in groups[-1:])]
     return [
         {"word": word, "low": ends[place], "high": ends[place + 1]}

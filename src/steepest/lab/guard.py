@@ -11,6 +11,8 @@ import asyncio
 import ipaddress
 import secrets
 import socket
+import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -109,19 +111,21 @@ class Guard:
             return
         try:
             await self._app(scope, receive, guarded)
-        except asyncio.TimeoutError:
-            raise
-        except Exception:
+        except Exception as error:
+            # A client that does not read its answer is no fault. Whatever else comes here is one
+            # of the lab itself: it is told on the terminal, and never to the page.
+            if not isinstance(error, TimeoutError):
+                traceback.print_exception(error, file=sys.stderr)
             if guarded.begun:
                 raise
-            # A fault of the lab itself; what was wrong stays in the server's own log.
-            await refusal(500, "The lab could not answer this. Please report it.")(
+            await refusal(500, "The lab could not answer this; its terminal says why.")(
                 scope, receive, guarded
             )
-            raise
 
     def _refusal(self, scope: Scope) -> Response | None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
         method, path = scope["method"], scope["path"]
         if not self._address.is_called(headers.get("host", "")):
             return refusal(403, "This lab has another address than the one that was asked.")
@@ -134,8 +138,8 @@ class Guard:
             given = _tokens(scope["query_string"])
             if given:
                 return self._welcome(given, headers)
-        bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        by_bearer = self._is_token(bearer)
+        kind, _, bearer = headers.get("authorization", "").partition(" ")
+        by_bearer = kind.lower() == "bearer" and self._is_token(bearer)
         if not by_bearer and not self._is_token(self._cookie_of(headers)):
             if path == "/":
                 return PlainTextResponse(f"{NO_TOKEN}\n", 401)

@@ -36,6 +36,11 @@ class Kept(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def __contains__(self, key: K) -> bool:
+        """Whether the value is there."""
+        with self._lock:
+            return key in self._places and bool(self._places[key].made)
+
     def get(self, key: K, make: Callable[[], V]) -> V:
         """The value, made if it is not there."""
         with self._lock:

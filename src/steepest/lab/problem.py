@@ -111,9 +111,7 @@ def read_problem(given: Mapping[str, Any]) -> Asked:
                 instead=f"The examples are {', '.join(examples())}.",
             )
         fields = {**examples()[example].problem.to_dict(), **given}
-    command = fields.get("command") or ("fit" if upload is not None else "minimize")
-    if command not in ("fit", "minimize"):
-        raise UsageError("command must be fit or minimize.", given=shown(command))
+    command = _command(fields.get("command") or ("fit" if upload is not None else "minimize"))
     formula = fields.get("formula")
     if not isinstance(formula, str) or not formula.strip():
         raise InputError("formula must be text that is not empty.", given=shown(formula))
@@ -139,6 +137,14 @@ def read_problem(given: Mapping[str, Any]) -> Asked:
         example=example,
         upload=upload,
     )
+
+
+def _command(given: Any) -> Command:
+    if given == "fit":
+        return "fit"
+    if given == "minimize":
+        return "minimize"
+    raise UsageError("command must be fit or minimize.", given=shown(given))
 
 
 def _named(given: Mapping[str, Any], field: str) -> str | None:

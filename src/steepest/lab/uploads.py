@@ -90,8 +90,10 @@ class Uploads:
 def file_name(given: str) -> str:
     r"""What an upload is called: the last part of a name, without what no name should have.
 
-    >>> file_name("C:\\Users\\me\\my%20data.csv"), file_name("../../etc/passwd"), file_name("-x.csv")
-    ('my data.csv', 'passwd', 'x.csv')
+    >>> file_name("C:\\Users\\me\\my%20data.csv"), file_name("../../etc/passwd")
+    ('my data.csv', 'passwd')
+    >>> file_name("-x.csv"), file_name("..")
+    ('x.csv', 'data.csv')
     """
     text = unicodedata.normalize("NFC", unquote(given, errors="replace"))
     text = text.replace("\\", "/").rsplit("/", 1)[-1]

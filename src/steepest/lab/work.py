@@ -22,19 +22,19 @@ class Stopped(BaseException):
     """Raised inside of a job whose answer nobody waits for any more."""
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """Too many jobs wait already, or one waited too long."""
 
 
-class TooLong(Exception):
+class TooLongError(Exception):
     """A job took longer than it may."""
 
 
-class Superseded(Exception):
+class SupersededError(Exception):
     """The same tab has asked something newer."""
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """Whoever asked has left."""
 
 
@@ -116,12 +116,10 @@ class Workers:
         self._waiting = 0
         self._jobs: set[Job[Any]] = set()
 
-    async def run(
-        self, work: Callable[[], T], seconds: float, *others: asyncio.Future[Any]
-    ) -> T:
+    async def run(self, work: Callable[[], T], seconds: float, *others: asyncio.Future[Any]) -> T:
         """The answer of `work`, unless one of `others` is done before: then its error is raised.
 
-        Raises Busy, TooLong after so many `seconds` of computing, and what `work` raises.
+        Raises BusyError, TooLongError after so many `seconds` of computing, and what `work` raises.
         """
         await self._slot(others)
         job: Job[T] | None = None
@@ -146,11 +144,11 @@ class Workers:
             return job.answer.result()
         job.stop()
         _raise_of(done)
-        raise TooLong
+        raise TooLongError
 
     async def _slot(self, others: tuple[asyncio.Future[Any], ...]) -> None:
         if self._waiting >= MOST_WAITING:
-            raise Busy
+            raise BusyError
         self._waiting += 1
         turn = asyncio.ensure_future(self._slots.acquire())
         try:
@@ -164,7 +162,7 @@ class Workers:
             return
         self._give_up(turn)
         _raise_of(done - {turn})
-        raise Busy
+        raise BusyError
 
     def _give_up(self, turn: asyncio.Future[Any]) -> None:
         if turn.done() and not turn.cancelled():
@@ -181,12 +179,8 @@ class Workers:
             await asyncio.sleep(0.01)
 
 
-async def _first(
-    futures: set[asyncio.Future[Any]], seconds: float
-) -> set[asyncio.Future[Any]]:
-    done, _ = await asyncio.wait(
-        futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-    )
+async def _first(futures: set[asyncio.Future[Any]], seconds: float) -> set[asyncio.Future[Any]]:
+    done, _ = await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     return done
 
 
@@ -204,18 +198,18 @@ class Turns:
         self._last: dict[tuple[str, str], tuple[int, asyncio.Future[None]]] = {}
 
     def take(self, tab: str, path: str, turn: int) -> asyncio.Future[None]:
-        """A future that fails with Superseded once a later turn is taken.
+        """A future that fails with SupersededError once a later turn is taken.
 
-        Raises Superseded where one has been already.
+        Raises SupersededError where one has been already.
         """
         key = (tab, path)
         last = self._last.pop(key, None)
         if last is not None:
             if last[0] >= turn:
                 self._last[key] = last
-                raise Superseded
+                raise SupersededError
             if not last[1].done():
-                last[1].set_exception(Superseded())
+                last[1].set_exception(SupersededError())
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         mine.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._last[key] = (turn, mine)

@@ -18,6 +18,9 @@ MOST: Final = 4000
 _SATURATING: Final = (nn.Sigmoid, nn.Tanh, nn.Hardsigmoid, nn.Hardtanh)
 
 
+ENTRIES: Final = 500_000
+"""Of a larger output so many entries are looked at, but never less than 64 rows."""
+
 _MEASURED: Final = 5
 """Numbers a layer; see `_measured`."""
 
@@ -105,7 +108,8 @@ class Catch:
 
 def _measured(module: nn.Module, values: torch.Tensor) -> torch.Tensor:
     """(5,): mean, deviation, shares of zeros, of dead units, of saturated values; NaN: has none."""
-    values = values.float()
+    rows = max(64, ENTRIES * len(values) // values.numel()) if values.dim() else 1
+    values = values[:rows].float() if values.dim() else values.float()
     zero = values == 0
     numbers = values.new_full((_MEASURED,), math.nan)
     numbers[0] = values.mean()

@@ -106,7 +106,8 @@ class Attached:
 
     def loss(self, loss: Any) -> None:
         """Record the loss of the step that comes next. Takes a tensor or a number."""
-        self._guarded("a loss", self._take_loss)(loss)
+        if self.steps % self._every == 0:
+            self._guarded("a loss", self._take_loss)(loss)
 
     def step(self, loss: Any = None) -> None:
         """Mark the end of a step, in a loop that moves its tensors without an optimizer."""
@@ -202,8 +203,6 @@ class Attached:
     def _before(self, side: Side, closure: bool) -> None:
         """The optimizer is about to move. `closure`: it will compute the gradients itself."""
         began = time.perf_counter()
-        if not closure:
-            side.resets.moves(side.steps)
         if side.steps % self._every == 0:
             if side.full:
                 self._read()
@@ -211,34 +210,39 @@ class Attached:
             side.before()
             if not closure:
                 self._gradients(side)
+            side.measured = True
         self._spend(began)
 
     def _gradients(self, side: Side) -> None:
+        """The gradients are those that a move uses."""
+        side.resets.moves(side.steps)
         side.compare()
         self._sample(side, side.steps)
 
     def _after(self, side: Side, closure: bool) -> None:
         began = time.perf_counter()
-        step = side.steps
-        if closure:
-            side.resets.moves(step)
-        if step % self._every == 0:
-            if closure:
-                self._gradients(side)
-            if not side.after(step, list(self._rates), self._last, self._spent):
-                self._look_closer(side, step)
-        self._ended_step(side, began)
+        # What failed before the move says nothing after it.
+        measured, side.measured = side.measured, False
+        try:
+            if measured:
+                if closure:
+                    self._gradients(side)
+                if not side.after(side.steps, list(self._rates), self._last, self._spent):
+                    self._look_closer(side, side.steps)
+        finally:
+            self._end_step(side, began)
 
-    def _ended_step(self, side: Side, began: float) -> None:
-        side.resets.moved(side.steps)
-        if self._own is not None and side is self._sides[-1]:
-            if side.steps % self._every == 0:
-                self._own_gradients[side.steps] = self._own.share()
-            self._own.moved(wanted=(side.steps + 1) % self._every == 0)
+    def _end_step(self, side: Side, began: float) -> None:
+        step, wanted = side.steps, (side.steps + 1) % self._every == 0
         side.steps += 1
         if side.steps > self.steps:
             self.steps = side.steps
             self._inputs.moved()
+        side.resets.moved(step, wanted=wanted)
+        if self._own is not None and side is self._sides[-1]:
+            if step % self._every == 0:
+                self._own_gradients[step] = self._own.share()
+            self._own.moved(wanted=wanted)
         if self._prober.waits and side is self._sides[-1]:
             self._complete_probe()
         self._spend(began)
@@ -247,17 +251,19 @@ class Attached:
     def _mark(self, loss: Any) -> None:
         """A step of a loop without an optimizer has ended."""
         began = time.perf_counter()
-        if loss is not None:
+        if loss is not None and self.steps % self._every == 0:
             self._take_loss(loss)
         (side,) = self._sides
         gradients = [self._caught.get(place) for place in range(len(side.tensors))]
         self._caught.clear()
-        if side.steps % self._every == 0:
-            if side.full:
-                self._read()
-            if not side.moved(side.steps, gradients, self._last, self._spent):
-                self._look_closer(side, side.steps)
-        self._ended_step(side, began)
+        try:
+            if side.steps % self._every == 0:
+                if side.full:
+                    self._read()
+                if not side.moved(side.steps, gradients, self._last, self._spent):
+                    self._look_closer(side, side.steps)
+        finally:
+            self._end_step(side, began)
 
     def _catch(self, place: int, tensor: torch.Tensor) -> None:
         if tensor.grad is not None:
@@ -273,12 +279,11 @@ class Attached:
         self._spend(began)
 
     def _take_loss(self, loss: Any) -> None:
-        if self.steps % self._every == 0:
-            if isinstance(loss, torch.Tensor):
-                loss = loss.detach()
-                self._losses[self.steps] = loss if loss.dim() == 0 else loss.float().mean()
-            else:
-                self._losses[self.steps] = float(loss)
+        if isinstance(loss, torch.Tensor):
+            loss = loss.detach()
+            self._losses[self.steps] = loss if loss.dim() == 0 else loss.float().mean()
+        else:
+            self._losses[self.steps] = float(loss)
 
     def _take_validation(self, loss: Any) -> None:
         value = float(loss.detach()) if isinstance(loss, torch.Tensor) else float(loss)

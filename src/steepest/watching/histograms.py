@@ -15,7 +15,7 @@ BINS: Final = 40
 MOST_STEPS: Final = 32
 """Steps kept. When there are more, every second one is dropped."""
 
-ENTRIES: Final = 100_000
+ENTRIES: Final = 20_000
 """Of a larger tensor so many entries, evenly spread, are counted."""
 
 

@@ -26,6 +26,7 @@ class Resets:
 
     def __init__(self, tensors: Sequence[torch.Tensor], guard: Guard):
         self.paused = False
+        self._wanted = True
         self._seen: dict[int, torch.Tensor] = {}
         """The tensors at which a backward pass arrived; the smallest of them is chosen."""
         self._chosen: torch.Tensor | None = None
@@ -52,15 +53,16 @@ class Resets:
         if gradient is None or (self._brought and _is_cheap(gradient) and not bool(gradient.any())):
             _note(self._emptied, step)
 
-    def moved(self, step: int) -> None:
-        """It has moved."""
+    def moved(self, step: int, *, wanted: bool) -> None:
+        """It has moved. `wanted`: the next step is to be looked at, too."""
+        self._wanted = wanted
         if self._chosen is None and self._seen:
             self._choose()
         if self._arrived:
             self._steps += 1
             if self._carried:
                 _note(self._not_reset, step)
-        gradient = None if self._chosen is None else self._chosen.grad
+        gradient = None if self._chosen is None or not wanted else self._chosen.grad
         self._arrived = self._carried = self._brought = False
         self._left = None if gradient is None else (gradient, gradient._version)
 
@@ -91,7 +93,7 @@ class Resets:
 
     def _arrives(self, tensor: torch.Tensor, arriving: torch.Tensor) -> None:
         """A backward pass brings a gradient, which will be added to what is there."""
-        if self.paused:
+        if self.paused or not self._wanted:
             return
         if self._chosen is None:
             self._seen[id(tensor)] = tensor

@@ -39,6 +39,8 @@ class Side:
         self.norms = Norms(tensors, sample=sample)
         self.steps = 0
         """Moves that were seen, recorded or not."""
+        self.measured = False
+        """Whether what is before the move that comes is known."""
         self.resets = Resets(self.tensors, guard)
         self._rows = torch.empty(
             (ROWS, self.norms.width), dtype=self.norms.dtype, device=self.norms.device

@@ -18,11 +18,14 @@ const REST = 350; // milliseconds after which a key has let go
 
 export const paintContour =
   (drag: Drag): Paint =>
-  (host, { live, ghost }, size) => {
+  (host, { live, ghost, scaled }, size) => {
     const plane = live.contour;
     if (!plane) return null;
     const [first, second] = plane.weights;
-    const [across, up] = plane.weights.map((name) => live.weights.indexOf(name)) as [number, number];
+    const [across, up] = plane.weights.map((name) => live.weights.indexOf(name)) as [
+      number,
+      number,
+    ];
     const stack = html("div", { class: "stack" });
     host.append(stack);
     const side = (values: number[]) => roomy("linear", extent("linear", values), 0);
@@ -55,7 +58,7 @@ export const paintContour =
         (index) => y(values[index]![b]!),
       );
     const former = ghost?.live.weights ?? [];
-    if (ghost && !ghost.says && former.includes(first) && former.includes(second)) {
+    if (ghost && ghost.scaled === scaled && former.includes(first) && former.includes(second)) {
       frame.path("before", through(ghost.descent, former.indexOf(first), former.indexOf(second)));
     }
     const ahead = frame.path("path ahead");
@@ -66,7 +69,7 @@ export const paintContour =
     const behind = frame.path("path");
     const point = frame.put(svg("circle", { class: "here", r: 5 }));
 
-    const handle = makeHandle(frame, size, live.start, [first, second], drag);
+    const handle = makeHandle(frame, size, [first, second], drag);
     stack.append(handle.element);
     return (descent, index) => {
       ahead.setAttribute("d", through(descent, across, up));
@@ -92,7 +95,6 @@ function planeTitle(weights: string[], plane: readonly string[], known: boolean)
 function makeHandle(
   { x, y, width, height, picture }: ReturnType<typeof plot>,
   size: { width: number; height: number },
-  start: Record<string, number>,
   [first, second]: [string, string],
   drag: Drag,
 ): { element: SVGSVGElement; place: (a: number, b: number) => void } {
@@ -109,7 +111,7 @@ function makeHandle(
     { class: "overlay", viewBox: `0 0 ${size.width} ${size.height}` },
     svg("g", { transform: `translate(${shift[0]},${shift[1]})` }, knob),
   );
-  let now: [number, number] = [start[first] ?? NaN, start[second] ?? NaN];
+  let now: [number, number] = [NaN, NaN];
   let held = false;
   let resting = 0;
   const put = (a: number, b: number): void => {

@@ -43,7 +43,10 @@ const paintModel = (
       axis: { label: over ? data.columns[0]! : "what the model says", scale: "linear" },
       domain: roomy("linear", extent("linear", across), over ? 0.03 : 0.2),
     },
-    y: { axis: { label: data.target ?? "target", scale: "linear" }, domain: roomy("linear", told, room) },
+    y: {
+      axis: { label: data.target ?? "target", scale: "linear" },
+      domain: roomy("linear", told, room),
+    },
   });
   const { x, y } = frame;
   const best = atMinimum(live);
@@ -111,12 +114,13 @@ const fitTitle = (step: number, by: number): string =>
     : `After ${count(step)} steps the model gives no number.`;
 
 function paintFunction(...[host, { live, model, ghost }, size]: Parameters<Paint>): Show {
-  const begin = Object.values(live.start)[0] ?? live.values[live.here]?.[0]?.[0] ?? 1;
+  const begin = live.values[0]?.[0]?.[0] ?? 1;
   const lowest = atMinimum(live)?.[0] ?? 0;
   // As far to the other side of the minimum as the start is on this one.
   const reach = 1.3 * Math.max(Math.abs(begin - lowest), 1e-9);
-  const values = Array.from({ length: SAMPLES }, (_, index) =>
-    lowest + reach * ((2 * index) / (SAMPLES - 1) - 1),
+  const values = Array.from(
+    { length: SAMPLES },
+    (_, index) => lowest + reach * ((2 * index) / (SAMPLES - 1) - 1),
   );
   const losses = values.map((value) => model!.alone([value]));
   const frame = plot(host, size, "The function", {

@@ -17,7 +17,7 @@ export const paintLoss =
   (host, { live, ghost }, size) => {
     const steps = [...live.frames, ...(ghost?.descent.frames ?? [])];
     const last = Math.max(1, ...steps);
-    const first = Math.max(live.loss[live.here]?.[0] ?? NaN, ghost?.descent.loss[0] ?? 0);
+    const first = Math.max(live.loss[0]?.[0] ?? NaN, ghost?.descent.loss[0] ?? 0);
     const seen = [...live.loss.flat(), ...(ghost?.descent.loss ?? [])].filter(
       (loss) => !(Math.abs(loss) > GROWN * Math.abs(first)),
     );
@@ -62,14 +62,13 @@ export const paintLoss =
     };
   };
 
-export function lossTitle({ frames, loss }: Descent): string {
+export function lossTitle({ frames, loss, broke }: Descent): string {
   const [from, steps] = [loss[0] ?? NaN, frames.at(-1) ?? 0];
-  const end = loss.at(-1) ?? NaN;
-  if (!Number.isFinite(end)) {
-    const broken = frames[loss.findIndex((value) => !Number.isFinite(value))] ?? 0;
-    return `The loss grows beyond every number within ${count(broken)} steps.`;
-  }
+  const end = loss.findLast(Number.isFinite) ?? NaN;
   const moves = end > from ? "grows" : end < from ? "falls" : "stays";
   if (moves === "stays") return `The loss stays at ${number(from, 3)} for ${count(steps)} steps.`;
-  return `The loss ${moves} from ${number(from, 3)} to ${number(end, 3)} in ${count(steps)} steps.`;
+  const words = `The loss ${moves} from ${number(from, 3)} to ${number(end, 3)}`;
+  return broke === null
+    ? `${words} in ${count(steps)} steps.`
+    : `${words} in ${count(broke)} steps: it diverges.`;
 }

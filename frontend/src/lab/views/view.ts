@@ -21,14 +21,19 @@ export interface View {
   show: (descent: Descent, frame: number) => void;
   /** A sentence that was judged takes the place of the one made here, until the next move. */
   entitle: (title: string) => void;
+  /** The codes of the findings that speak of this figure. */
+  mark: (codes: string) => void;
   resize: () => void;
 }
 
 const [NARROWEST, LOW, HIGH] = [220, 210, 300];
 
 export function makeView(kind: string, name: string, paint: Paint): View {
-  const caption = html("figcaption", {}, name);
+  const caption = html("figcaption");
   const host = html("div", { class: "drawing" });
+  const said = html("span", {}, name);
+  const marks = html("span", { class: "codes" });
+  caption.replaceChildren(said, marks);
   const element = html("figure", { class: kind }, caption, host);
   let scene: Scene | null = null;
   let last: [Descent, number] | null = null;
@@ -39,13 +44,14 @@ export function makeView(kind: string, name: string, paint: Paint): View {
     return { width, height: Math.round(Math.min(HIGH, Math.max(LOW, width * 0.8))) };
   };
   const entitle = (title: string): void => {
-    if (caption.textContent === title) return;
-    caption.textContent = title;
+    if (said.textContent === title) return;
+    said.textContent = title;
     host.querySelector("[role=img]")?.setAttribute("aria-label", title);
   };
   const move = (descent: Descent, frame: number): void => {
     last = [descent, frame];
     if (show) entitle(show(descent, frame));
+    if (marks.textContent) marks.textContent = "";
   };
   const redraw = (): void => {
     if (!scene) return;
@@ -53,7 +59,7 @@ export function makeView(kind: string, name: string, paint: Paint): View {
     drawn = width;
     const focused = host.contains(document.activeElement);
     host.replaceChildren();
-    caption.textContent = "";
+    said.textContent = "";
     show = paint(host, scene, { width, height });
     element.hidden = show === null;
     if (last) move(...last);
@@ -70,6 +76,9 @@ export function makeView(kind: string, name: string, paint: Paint): View {
     },
     show: move,
     entitle,
+    mark(codes) {
+      marks.textContent = codes;
+    },
     resize() {
       if (!element.hidden && size().width !== drawn) redraw();
     },

@@ -8,11 +8,12 @@ import { atMinimum, type Descent } from "../scene";
 import type { Paint } from "./view";
 
 const [TALL, MOST, EDGE] = [34, 8, 6];
+const [NEAR, AWAY] = [0.01, 10]; // of a weight's way to the minimum
 const REACH = 2; // times from the start to the minimum: farther out lies what diverges
 
 export const paintWeights: Paint = (host, { live }, { width }) => {
   const best = atMinimum(live);
-  const list = html("ul", { class: "courses" });
+  const list = html("ul", { class: "course-list" });
   host.append(list);
   const shown = live.weights.slice(0, MOST);
   const moves = shown.map((name, weight) => {
@@ -97,16 +98,23 @@ function furthest(
     return { name, share: way === 0 ? 1 : (last[index]! - first[index]!) / way };
   });
   if (!gone.every(({ share }) => Number.isFinite(share))) return null;
-  const [least, most] = [...gone].sort((a, b) => a.share - b.share).filter(
-    (_, index, all) => index === 0 || index === all.length - 1,
-  );
-  const percent = (share: number): string => `${number(100 * share, 2)} %`;
   const steps = count(frames.at(-1) ?? 0);
-  if (!most || least!.share === most.share) {
-    return `In ${steps} steps ${cut(least!.name, 16)} goes ${percent(least!.share)} of its way.`;
+  const ordered = [...gone].sort((a, b) => a.share - b.share);
+  const [least, most] = [ordered[0]!, ordered.at(-1)!];
+  const away = gone.findIndex(({ share }) => Math.abs(share) > AWAY);
+  if (away >= 0) {
+    const [end, goal] = [number(last[away]!, 4), number(best[away]!, 4)];
+    return `In ${steps} steps ${cut(names[away]!, 16)} runs away to ${end}; at the minimum it is ${goal}.`;
+  }
+  if (gone.every(({ share }) => Math.abs(share - 1) < NEAR)) {
+    return `In ${steps} steps all weights go 99 % of their way to the minimum, or all of it.`;
+  }
+  const percent = (share: number): string => `${number(100 * share, 2)} %`;
+  if (least.share === most.share) {
+    return `In ${steps} steps ${cut(least.name, 16)} goes ${percent(least.share)} of its way.`;
   }
   return (
     `In ${steps} steps ${cut(most.name, 16)} goes ${percent(most.share)} of its way to the ` +
-    `minimum, ${cut(least!.name, 16)} ${percent(least!.share)}.`
+    `minimum, ${cut(least.name, 16)} ${percent(least.share)}.`
   );
 }

@@ -1,0 +1,221 @@
+// The runs in the store: those that go on move; any can be opened, two compared, one deleted.
+
+import { mount, type Handle } from "../../board";
+import { html, svg } from "../../dom";
+import { plot } from "../../frame";
+import { line } from "../../path";
+import { extent, roomy } from "../../scale";
+import { count, cut, number } from "../../words";
+import type { KeptRun, OpenedRun, RunList } from "../contract";
+import { get, remove, Refused } from "../server";
+import type { Room } from "./rooms";
+
+const BEAT = 500; // milliseconds between two looks at what moves
+
+export function makeRuns(): Room {
+  const said = html("p", { role: "status" });
+  const list = html("ul", { class: "runs", "aria-label": "Runs" });
+  const opened = html("div", { class: "opened" });
+  const element = html("div", {}, said, list, opened);
+  const known = new Map<string, KeptRun>();
+  const rows = new Map<string, ReturnType<typeof makeRow>>();
+  let since: number | null = null;
+  let timer = 0;
+  let isOpen = false;
+  let board: Handle | null = null;
+  const chosen: string[] = [];
+
+  const tell = (error: unknown): void => {
+    said.textContent = error instanceof Refused ? error.message : String(error);
+  };
+  const look = async (): Promise<void> => {
+    try {
+      const query = since === null ? "" : `?since=${encodeURIComponent(since)}`;
+      const found = (await get(`/api/runs${query}`)) as RunList;
+      since = found.now;
+      for (const run of found.runs) known.set(run.id, run);
+      arrange(found.ids);
+    } catch (error) {
+      tell(error);
+      return;
+    }
+    if (isOpen) timer = window.setTimeout(() => void look(), BEAT);
+  };
+  const arrange = (ids: string[]): void => {
+    said.textContent = ids.length
+      ? ""
+      : "No runs are kept yet. Every steepest fit and every steepest.watch adds one.";
+    for (const [id, row] of rows) {
+      if (ids.includes(id)) continue;
+      row.element.remove();
+      rows.delete(id);
+    }
+    ids.forEach((id, place) => {
+      const run = known.get(id);
+      if (!run) return;
+      let row = rows.get(id);
+      if (!row) {
+        row = makeRow(run, act);
+        rows.set(id, row);
+      }
+      row.show(run);
+      if (list.children[place] !== row.element)
+        list.insertBefore(row.element, list.children[place] ?? null);
+    });
+  };
+  const act = {
+    open: async (id: string): Promise<void> => {
+      try {
+        const found = (await get(`/api/runs/${encodeURIComponent(id)}`)) as OpenedRun;
+        board?.destroy();
+        board = null;
+        const place = html("div", {});
+        const close = html("button", { type: "button" }, "Close");
+        close.addEventListener("click", () => {
+          board?.destroy();
+          opened.replaceChildren();
+          rows.get(id)?.element.querySelector("button")?.focus();
+        });
+        opened.replaceChildren(
+          html("div", { class: "opened-head" }, title(found.summary), close),
+          place,
+        );
+        if (found.board) board = mount(place, found.board);
+        else place.append(html("p", {}, found.why ?? "This run has no figures here."));
+        opened.scrollIntoView({ block: "nearest" });
+      } catch (error) {
+        tell(error);
+      }
+    },
+    compare: async (id: string, wanted: boolean): Promise<void> => {
+      if (wanted) chosen.push(id);
+      else chosen.splice(chosen.indexOf(id), 1);
+      if (chosen.length > 2) rows.get(chosen.shift()!)?.unchoose();
+      if (chosen.length < 2) return;
+      try {
+        const both = await Promise.all(
+          chosen.map((one) => get(`/api/runs/${encodeURIComponent(one)}`) as Promise<OpenedRun>),
+        );
+        opened.replaceChildren();
+        compare(opened, both);
+      } catch (error) {
+        tell(error);
+      }
+    },
+    delete: async (id: string): Promise<void> => {
+      try {
+        await remove(`/api/runs/${encodeURIComponent(id)}`);
+        rows.get(id)?.element.remove();
+        rows.delete(id);
+      } catch (error) {
+        tell(error);
+      }
+    },
+  };
+  return {
+    title: "Kept runs",
+    element,
+    draw() {
+      isOpen = true;
+      void look();
+    },
+    close() {
+      isOpen = false;
+      window.clearTimeout(timer);
+    },
+  };
+}
+
+interface Acts {
+  open: (id: string) => Promise<void>;
+  compare: (id: string, wanted: boolean) => Promise<void>;
+  delete: (id: string) => Promise<void>;
+}
+
+const title = ({ name, formula, id }: KeptRun): HTMLElement =>
+  html("p", { class: "formula" }, cut(name || formula || id, 120));
+
+function makeRow({ id, formula, name }: KeptRun, act: Acts) {
+  const words = html("p", {});
+  const aside = html("p", { class: "notes" });
+  const called = cut(name || formula || id, 60);
+  const press = (text: string, does: () => void): HTMLButtonElement => {
+    const button = html("button", { type: "button", "aria-label": `${text} ${called}` }, text);
+    button.addEventListener("click", does);
+    return button;
+  };
+  const both = press("Compare", () => {
+    const wanted = both.getAttribute("aria-pressed") !== "true";
+    both.setAttribute("aria-pressed", String(wanted));
+    void act.compare(id, wanted);
+  });
+  both.setAttribute("aria-pressed", "false");
+  const report = html(
+    "a",
+    { href: `/api/runs/${encodeURIComponent(id)}/report`, download: true },
+    "Report",
+  );
+  const buttons = html("div", { class: "row-buttons" });
+  const ask = press("Delete", () => {
+    const sure = press("Delete for good", () => void act.delete(id));
+    const keep = press("Keep", () => {
+      buttons.replaceChildren(...usual);
+      ask.focus();
+    });
+    buttons.replaceChildren(sure, keep);
+    keep.focus();
+  });
+  const usual = [press("Open", () => void act.open(id)), both, report, ask];
+  buttons.append(...usual);
+  const element = html("li", {}, html("div", {}, words, aside), buttons);
+  return {
+    element,
+    unchoose: () => both.setAttribute("aria-pressed", "false"),
+    show({ headline, status, loss, steps, optimizer, lr, started }: KeptRun): void {
+      words.textContent = headline || called;
+      const facts = [
+        called,
+        status === "running" ? "running" : null,
+        optimizer,
+        lr === null || lr === undefined ? null : `learning rate ${number(lr, 4)}`,
+        steps === null || steps === undefined ? null : `${count(steps)} steps`,
+        typeof loss === "number" ? `loss ${number(loss, 5)}` : null,
+        started ? new Date(started).toLocaleString() : null,
+      ];
+      aside.textContent = facts.filter(Boolean).join(" · ");
+    },
+  };
+}
+
+function compare(host: HTMLElement, runs: OpenedRun[]): void {
+  const curves = runs.map(
+    ({ document, curve }) => document?.trace ?? curve ?? { step: [], loss: [] },
+  );
+  const place = html("div", { class: "drawing" });
+  const list = html("ul", { class: "legend", "aria-label": "The two runs" });
+  runs.forEach(({ summary }, index) => {
+    const picture = svg("svg", { viewBox: "-11 -7 22 14", "aria-hidden": "true" });
+    picture.append(svg("path", { class: `weight w${index ? 3 : 0}`, d: "M-11,0H11" }));
+    const words = cut(summary.headline || summary.name || summary.formula || summary.id, 240);
+    list.append(html("li", {}, picture, words));
+  });
+  host.append(html("h3", {}, "The loss of both, by step"), place, list);
+  const losses = curves.flatMap(({ loss }) => loss).filter((loss) => typeof loss === "number");
+  const all = extent("linear", losses) ?? [0, 1];
+  const kind = all[0] > 0 && all[1] > 10 * all[0] ? "log" : "linear";
+  const most = Math.max(1, ...curves.map(({ step }) => step.at(-1) ?? 0));
+  const width = Math.max(260, Math.min(900, host.clientWidth));
+  const frame = plot(place, { width, height: 280 }, "The loss of both runs by step", {
+    x: { axis: { label: "step", scale: most > 100 ? "symlog" : "linear" }, domain: [0, most] },
+    y: { axis: { label: "loss", scale: kind }, domain: roomy(kind, extent(kind, all)) },
+  });
+  curves.forEach(({ step, loss }, index) => {
+    const path = line(
+      step.length,
+      (at) => frame.x(step[at]!),
+      (at) => frame.y(typeof loss[at] === "number" ? loss[at] : NaN),
+    );
+    frame.path(`weight w${index ? 3 : 0}`, path);
+  });
+  host.scrollIntoView({ block: "nearest" });
+}

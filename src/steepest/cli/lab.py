@@ -1,0 +1,66 @@
+"""`steepest lab`: starts the server, says where it is, and opens the page."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import click
+
+from steepest.cli import options
+
+
+@click.command(short_help="Open the lab: gradient descent in a browser, live.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Where the lab listens; 0 takes any that is free.  [default: 8765, or the next free one]",
+)
+@click.option("--no-open", is_flag=True, help="Do not open a browser.")
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    help="Let other machines in, at this address of this one. Only together with --token.",
+)
+@click.option(
+    "--token",
+    metavar="TEXT",
+    help="What whoever opens the lab must know; 16 characters or more.  [default: a new one]",
+)
+@options.store
+def lab(**given: Any) -> None:
+    """Open the lab in a browser: examples or your own data, every figure live.
+
+    It runs on this machine and answers nobody else, until Ctrl-C ends it. Standard output has one
+    line, once the lab answers: its address.
+    """
+    from steepest.lab import serve
+    from steepest.store import Store
+
+    def ready(address: str) -> None:
+        click.echo(f"Lab: {address}")
+        if sys.stderr.isatty():
+            click.echo("Ctrl-C ends it.", err=True)
+        if not given["no_open"]:
+            threading.Thread(target=_open, args=(address,), daemon=True).start()
+
+    serve(
+        ready,
+        port=given["port"],
+        host=given["host"],
+        token=given["token"],
+        store=Store(given["store"]),
+    )
+
+
+def _open(address: str) -> None:
+    import webbrowser
+
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return
+    # One that runs in the terminal would take it over.
+    if type(browser) is not webbrowser.GenericBrowser:
+        browser.open(address)

@@ -1,0 +1,156 @@
+"""The runs of a store as the page shows them: those that go on move."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from typing import Any, Final
+
+import numpy as np
+
+from steepest.bench.showing import page_of
+from steepest.bench.stored import changed_data, run_of
+from steepest.errors import SteepestError, UsageError
+from steepest.export import to_csv
+from steepest.records import RunRecord, RunSummary, Trace
+from steepest.store import Store
+from steepest.training import TrainingRecord
+from steepest.training_document import training_document
+from steepest.wire import document, plain, summary_document, to_json
+
+KINDS: Final = ("json", "csv", "pytorch", "jax")
+"""What a run can be exported to from the page; the command line knows more."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_POINTS: Final = 301
+"""Of the loss of a run that goes on."""
+
+
+class NoSuchRunError(UsageError):
+    """The store has no run of this id."""
+
+
+class Runs:
+    """What the page asks of a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def changed(self, since: str | None) -> bytes:
+        """The runs, newest first; with `since` only those that run or have begun or ended then.
+
+        `since` is what an earlier answer called `now`. Raises SteepestError.
+        """
+        now = time.time()
+        after = -math.inf
+        if since is not None:
+            try:
+                after = float(since)
+            except ValueError:
+                after = math.nan
+            if math.isnan(after):
+                raise UsageError("since must be a number of seconds.", given=ascii(since)[:40])
+        every = self._every()
+        shown = [one for one in every if _latest(one) >= after]
+        return _json(
+            {
+                "now": now,
+                "ids": [one.id for one in every],
+                "runs": [_summary(self._store, one) for one in shown],
+            }
+        )
+
+    def one(self, run: str) -> bytes:
+        """A run: its summary, its document and figures; while it goes on its loss so far."""
+        summary = self._summary(run)
+        found: dict[str, Any] = {"summary": summary_document(summary)}
+        if summary.status == "running" and summary.command != "watch":
+            return _json({**found, "document": None, "board": None, **self._curve(run)})
+        try:
+            record = self._store.any_record(run)
+        except SteepestError as error:
+            # Killed or not judged yet: the reason, and the loss as far as it was kept.
+            why = {"why": error.message}
+            return _json({**found, "document": None, "board": None, **why, **self._curve(run)})
+        if isinstance(record, TrainingRecord):
+            return _json({**found, "document": training_document(record), "board": None})
+        return _json(
+            {
+                **found,
+                "document": document(record),
+                "board": run_of(self._store, record).figures().to_dict(),
+                "note": changed_data(self._store, run),
+            }
+        )
+
+    def delete(self, run: str) -> bytes:
+        """Take a run out; its whole id is needed."""
+        return _json({"deleted": self._store.delete(self._summary(run).id)})
+
+    def report(self, run: str) -> bytes:
+        """The report of a run as a page."""
+        return page_of(run_of(self._store, self._record(run))).encode("utf-8", "replace")
+
+    def export(self, run: str, kind: str) -> tuple[bytes, str, str]:
+        """A run as (content, type, name of the file)."""
+        if kind not in KINDS:
+            raise UsageError(
+                "The lab cannot export to this.",
+                given=ascii(kind)[:40],
+                instead=f"It can to {', '.join(KINDS)}; steepest runs export to more.",
+            )
+        summary = self._summary(run)
+        if kind == "json":
+            record = self._store.any_record(run)
+            told = (
+                training_document(record)
+                if isinstance(record, TrainingRecord)
+                else document(record)
+            )
+            return _json(told), "application/json", f"{summary.id}.json"
+        if kind == "csv":
+            content = to_csv(self._store.trace(run)).encode("utf-8", "replace")
+            return content, "text/csv", f"{summary.id}.csv"
+        found = run_of(self._store, self._record(run))
+        script = found.to_pytorch() if kind == "pytorch" else found.to_jax()
+        return script.encode("utf-8", "replace"), "text/x-python", f"{summary.id}.py"
+
+    def _every(self) -> list[RunSummary]:
+        # A store is made with its first run.
+        return self._store.summaries() if self._store.path.exists() else []
+
+    def _summary(self, run: str) -> RunSummary:
+        """By its whole id: what is shortened could be another one by now."""
+        if _ID.fullmatch(run):
+            for one in self._every():
+                if one.id == run:
+                    return one
+        raise NoSuchRunError("There is no such run in the store.", given=ascii(run)[:40])
+
+    def _record(self, run: str) -> RunRecord:
+        return self._store.record(self._summary(run).id)
+
+    def _curve(self, run: str) -> dict[str, Any]:
+        return {"curve": _thin(self._store.curve(run))}
+
+
+def _latest(one: RunSummary) -> float:
+    return math.inf if one.status == "running" else max(one.started, one.ended or 0.0)
+
+
+def _summary(store: Store, one: RunSummary) -> dict[str, Any]:
+    found = summary_document(one)
+    if one.status == "running":
+        found["curve"] = _thin(store.curve(one.id))
+    return found
+
+
+def _thin(trace: Trace) -> dict[str, Any]:
+    places = np.unique(np.linspace(0, max(len(trace) - 1, 0), _POINTS).round().astype(np.int64))
+    places = places[: len(trace)]
+    return {"step": trace.step[places], "loss": trace.loss[places]}
+
+
+def _json(found: Any) -> bytes:
+    return to_json(plain(found)).encode()
