@@ -18,7 +18,7 @@ NODE := $(if $(shell command -v npm),frontend/node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test bench check clean browser
+.PHONY: help run lab test bench check clean browser
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -27,6 +27,10 @@ help: ## list the targets
 run: $(VENV)/.core ## fit the bundled example and explain the result
 	$(BIN)/steepest fit examples/speed.csv "speed ~ a*time**2 + b*time + c" \
 		--start a=0.0121,b=-0.6397,c=0.6416 --lr 1e-5 --steps 10 $(ARGS)
+	@echo "The same live, in a browser: $(BIN)/steepest lab"
+
+lab: $(VENV)/.core ## open the lab: gradient descent in a browser, live
+	@$(BIN)/steepest lab $(ARGS)
 
 test: $(VENV)/.dev $(NODE) browser ## run every test
 	@$(BIN)/python -m pytest -n 2 $(ARGS)

@@ -97,14 +97,20 @@ def _convolutions() -> nn.Module:
 
 def _perceptron() -> nn.Module:
     return nn.Sequential(
-        nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10)
+        nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
     )
 
 
 WORKS = (
     Work("conv", "a convolutional network at batch 128", _convolutions, _images, 1),
     Work("transformer", "a small transformer", Transformer, _symbols, 2),
-    Work("mlp", "a network of the size of MNIST at batch 128", _perceptron, _pixels, 8),
+    Work(
+        "mlp",
+        "the network of PyTorch's first lesson, for MNIST, at batch 128",
+        _perceptron,
+        _pixels,
+        4,
+    ),
 )
 
 

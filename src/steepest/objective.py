@@ -144,8 +144,8 @@ class Objective:
             found = positions * self.unit + self.centre
         if self.bounded:
             low, high = self.limits
-            found = np.where(positions <= low, self.lower, found)
-            found = np.where(positions >= high, self.upper, found)
+            found = np.where(positions == low, self.lower, found)
+            found = np.where(positions == high, self.upper, found)
         return found
 
     @property

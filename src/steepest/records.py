@@ -275,13 +275,13 @@ class Minimum:
     separable: bool = False
     """True where classes can be told apart without an error, so that the weights grow for ever and
     no minimum exists; `loss` is the infimum."""
-    growing: tuple[str, ...] = ()
-    """Weights that go to infinity while the loss nears `loss` and never reaches it, so that no
-    minimum exists."""
     flat: tuple[Mapping[str, float], ...] = ()
     """Combinations of weights along which the loss does not change, one unit vector each."""
     start: Mapping[str, float] | None = None
     """From where it was found."""
+    growing: tuple[str, ...] = ()
+    """Weights that go to infinity while the loss nears `loss` and never reaches it, so that no
+    minimum exists."""
 
     @property
     def exists(self) -> bool:

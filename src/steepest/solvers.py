@@ -139,8 +139,7 @@ def least_squares_path(
                     max_nfev=most,
                 )
         except EnoughError:
-            best = walked[-1]
-            break
+            return walked
         except (ValueError, np.linalg.LinAlgError):
             # ValueError: residuals are not finite at this start. Another start may do.
             best = walked[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -29,3 +31,16 @@ def test_a_remedy_is_offered_with_a_learning_rate_that_was_run(optimizer: str) -
     again = remedy.run
     assert again.loss == remedy.measured_loss
     assert again.record.descent.goal_step == remedy.measured_steps
+
+
+def test_rows_can_be_held_out_of_a_rescaled_descent() -> None:
+    options: dict[str, Any] = {"start": {"a": 1.0, "b": 0.1}, "validation": 0.25, "lr": 0.1}
+    columns = {"x": X, "y": 2 * np.exp(0.5 * X)}
+    run = steepest.fit(columns, "y ~ a*exp(b*x)", rescale=True, steps=20, remedies=False, **options)
+    held_out = run.trace.validation
+    assert held_out is not None
+    # Until the first move the weights are the same, in whatever unit they are counted.
+    plain = steepest.fit(columns, "y ~ a*exp(b*x)", steps=20, remedies=False, **options)
+    assert plain.trace.validation is not None
+    assert held_out[0] == pytest.approx(plain.trace.validation[0], rel=1e-12)
+    assert held_out[-1] < held_out[0]

@@ -53,9 +53,7 @@ def test_along_a_link_from_another_site_the_page_is_asked_for_once_more(lab: Ask
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/api/examples", "/api/runs", "/api/nothing", "/nothing"])
-def test_without_the_token_nothing_is_said(
-    lab: Asking, headers: dict[str, str], path: str
-) -> None:
+def test_without_the_token_nothing_is_said(lab: Asking, headers: dict[str, str], path: str) -> None:
     coded = {name: value.encode("latin-1") for name, value in headers.items()}
     answer = lab("GET", path, headers={"authorization": "", **coded})
     assert answer.status_code == 401
@@ -70,7 +68,15 @@ def test_a_wrong_token_in_the_address(lab: Asking) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8765", "127.0.0.1", "127.0.0.1:1", "127.0.0.1:8765.evil", "", ":"],
+    [
+        "evil.example",
+        "evil.example:8765",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "127.0.0.1:8765.evil",
+        "",
+        ":",
+    ],
 )
 def test_another_host_is_refused(lab: Asking, host: str) -> None:
     answer = lab("GET", "/api/examples", headers={"host": host})

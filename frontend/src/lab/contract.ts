@@ -103,10 +103,10 @@ export interface Judged {
   pytorch: string | null;
 }
 
+/** As MathML; null where one would be too long. */
 export interface Equations {
-  model?: string;
-  loss?: string;
-  partials?: Record<string, string>;
+  model: string | null;
+  partials: Record<string, string | null>;
 }
 
 /** The parts of the JSON document that the page reads. */
@@ -210,13 +210,13 @@ export function placeOf({ rates, best }: Live, lr: number | "auto"): number {
 }
 
 export function readJudged(raw: unknown): Judged {
-  const given = raw as Judged & { board: { equations?: Equations } };
+  const given = raw as Judged;
   const spoken = numeric(["final_loss", "gradient", "value", "start"]);
   return {
     ...given,
     board: read(given.board),
     document: spoken(given.document) as RunDocument,
-    equations: given.equations ?? given.board.equations ?? null,
+    equations: given.equations ?? null,
   };
 }
 

@@ -11,6 +11,7 @@ export interface Header {
   show: (problem: Problem, start: Record<string, number> | null) => void;
   /** The server's sentence, at the field it is about; null takes it away. */
   refuse: (sentence: string | null, field?: string | null) => void;
+  refusal: () => string;
   preview: (upload: Upload | null) => void;
   texts: (command: string, python: string, pytorch: string | null) => void;
   busy: (yes: boolean) => void;
@@ -25,7 +26,17 @@ export interface Wishes {
 }
 
 const LOSSES = ["mse", "mae", "rmse", "huber", "cross-entropy"];
-const OPTIMIZERS = ["gd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"];
+const OPTIMIZERS = [
+  "gd",
+  "momentum",
+  "nesterov",
+  "rmsprop",
+  "adagrad",
+  "adam",
+  "adamw",
+  "lbfgs",
+  "lm",
+];
 const WITH_MOMENTUM = ["momentum", "nesterov"];
 
 export function makeHeader(wishes: Wishes): Header {
@@ -174,6 +185,7 @@ export function makeHeader(wishes: Wishes): Header {
       if (problem.upload === null) seen.replaceChildren();
     },
     refuse,
+    refusal: () => refused.textContent ?? "",
     preview(upload) {
       dropped = upload ?? dropped;
       seen.replaceChildren(...(upload ? [previewOf(upload)] : []));

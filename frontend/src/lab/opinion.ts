@@ -69,7 +69,7 @@ export function makeOpinion(tryIt: (remedy: Remedy) => void, back: () => void): 
         list.append(html("li", {}, remedy.sentence));
         const { change, measured_steps: steps } = remedy;
         if (!remedy.problem) continue;
-        const goal = steps === null ? "" : `: ${count(steps)} steps`;
+        const goal = steps === null ? "" : `: ${count(steps)} ${steps === 1 ? "step" : "steps"}`;
         const button = html("button", { type: "button", class: "try" }, `Try ${change}${goal}`);
         button.title = remedy.sentence;
         button.addEventListener("click", () => tryIt(remedy));

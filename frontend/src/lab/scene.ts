@@ -46,12 +46,12 @@ export function descentAt(live: Live, index: number): Descent {
 }
 
 /** The judged run: the same descent, with its gradients. */
-export function descentOf({ board, document }: Judged, live: Live, lr: number): Descent {
+export function descentOf({ board, document }: Judged, live: Live): Descent {
   const places = live.weights.map((name) => board.weights.indexOf(name));
   const ordered = (rows: number[][]): number[][] =>
     rows.map((row) => places.map((place) => row[place] ?? NaN));
   return {
-    lr: document.descent.lr ?? lr,
+    lr: document.descent.lr ?? NaN,
     frames: board.frames,
     values: ordered(board.values),
     loss: board.loss,
@@ -59,6 +59,14 @@ export function descentOf({ board, document }: Judged, live: Live, lr: number): 
     gradient: ordered(board.gradient),
   };
 }
+
+/** A problem of which one descent is known, as if it had been swept: for an optimizer without rates. */
+export const asLive = (live: Live, { frames, values, loss }: Descent): Live => ({
+  ...live,
+  frames,
+  values: [values],
+  loss: [loss],
+});
 
 /** The frame at a step, or the last one before it. */
 export const frameAt = (frames: number[], step: number): number =>

@@ -4,8 +4,9 @@ import { html, svg } from "../dom";
 import { nearest, plot, type Plot } from "../frame";
 import { at, line, sticks } from "../path";
 import { extent, roomy } from "../scale";
-import { count, number } from "../words";
+import { number } from "../words";
 import type { Live } from "./contract";
+import { quickest, rateWords } from "./rates";
 import type { Scene } from "./scene";
 
 export interface RateSlider {
@@ -205,30 +206,4 @@ function drawCurve(
     ),
   );
   return frame;
-}
-
-export const zoneAt = ({ zones }: Live, rate: number): string | null =>
-  zones.find(({ low, high }) => rate >= low && rate <= high)?.word ?? null;
-
-export function quickest({ steps }: Live): number | null {
-  let found: number | null = null;
-  known(steps).forEach((value, index) => {
-    if (Number.isNaN(value)) return;
-    if (found === null || value < steps[found]!) found = index;
-  });
-  return found;
-}
-
-/** What stands over the slider, and what it says aloud. */
-export function rateWords(live: Live, index: number): string {
-  const rate = live.rates[index]!;
-  const zone = zoneAt(live, rate);
-  const steps = live.steps[index] ?? null;
-  const does =
-    steps !== null && Number.isFinite(steps)
-      ? `${count(steps)} ${steps === 1 ? "step" : "steps"} to the goal`
-      : live.outcome[index] === "diverged"
-        ? "the descent diverges"
-        : "it does not reach the goal";
-  return `Learning rate ${number(rate, 4)}${zone ? `, ${zone}` : ""}: ${does}`;
 }

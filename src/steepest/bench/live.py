@@ -362,7 +362,7 @@ def _rates(
     low, high = 1e-5, 10.0 * size
     if settings.optimizer not in ADAPTIVE:
         # Without a limit, a step that is as long as the weights are large is a bold one.
-        slope = float(np.linalg.norm(slopes))
+        slope = float(np.max(np.abs(slopes), initial=0.0))
         bold = size / slope if math.isfinite(slope) and slope > 0 else 0.1
         middle = bold if limit is None else limit
         low, high = middle * 1e-4, middle * 10.0

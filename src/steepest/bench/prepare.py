@@ -427,6 +427,7 @@ def with_own_units(setup: Setup) -> Setup:
         setup,
         problem=replace(setup.problem, rescaled=setup.objective.named(unit)),
         moving=rescaled(setup.moving, unit),
+        held_out=None if setup.held_out is None else rescaled(setup.held_out, unit),
         unit=unit,
     )
 

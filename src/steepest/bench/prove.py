@@ -31,7 +31,7 @@ from steepest.records import Measurements, Remedy, Vector
 from steepest.remedies import QUICK, Proposal, finishes, helps, ladder, to_last_digit
 from steepest.wording import listed, number
 
-CHOOSE_EFFORT = 1e9
+CHOOSE_EFFORT = 6e8
 """What the search for a learning rate of a remedy may cost, in elementary operations."""
 
 SOLVER_STEPS = 1000

@@ -29,7 +29,7 @@ PROMISING = 6
 VANISHED = 1e-14
 """Of its first length, the gradient is rounding, and the descent stands still."""
 
-EFFORT = 3e9
+EFFORT = 2e9
 """What a search may cost, in elementary operations: about a second. Counted and not timed, so that
 a busy machine finds the same."""
 

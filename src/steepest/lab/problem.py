@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from steepest.bench.options import Options, read_options
+from steepest.bench.options import Options, check, read_options
 from steepest.errors import InputError, UsageError
 from steepest.records import Command
 
@@ -124,6 +124,7 @@ def read_problem(given: Mapping[str, Any]) -> Asked:
     if command == "minimize":
         given_options.pop("loss", None)
     options = read_options(given_options)
+    check(options)
     if options.steps > MOST_STEPS:
         raise UsageError(
             f"The lab takes at most {MOST_STEPS:,} steps.",

@@ -275,9 +275,11 @@ def static_files() -> Mapping[str, tuple[bytes, str]]:
 
 async def _body(request: Request, most: int) -> bytes:
     """The body, at most so many bytes of it. Raises HTTPException."""
-    length = request.headers.get("content-length", "0")
-    # A length that is no number does not come through the HTTP parser.
-    if length.isdecimal() and int(length[:20]) > most:
+    # Told before it is sent: what is too large or without an end is not even read.
+    length = request.headers.get("content-length")
+    if length is None or not length.isdecimal():
+        raise HTTPException(411, "The lab needs to know how long a request is (Content-Length).")
+    if int(length[:20]) > most:
         raise HTTPException(413, _too_large(most))
     parts, size = [], 0
     try:
@@ -411,7 +413,11 @@ def _told(handler: Handler) -> Handler:
         except MemoryError:
             return refusal(503, "This needs more memory than there is.")
         except HTTPException as error:
-            return refusal(error.status_code, error.detail)
+            answer = refusal(error.status_code, error.detail)
+            if error.status_code in (408, 411, 413):
+                # The rest of the body may still be on its way, and nobody wants it.
+                answer.headers["connection"] = "close"
+            return answer
 
     return told
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Final
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
 from steepest.errors import InputError, UsageError
 from steepest.lab.guard import Address, Guard
-from steepest.lab.routes import Lab
-from steepest.lab.runs import Runs
+from steepest.lab.work import Stopped
 from steepest.store import Store
+
+if TYPE_CHECKING:
+    from steepest.lab.routes import Lab
 
 HERE: Final = "127.0.0.1"
 PORT: Final = 8765
@@ -51,6 +54,10 @@ def serve(
     if token is not None:
         _check_token(token)
     listening = _listen(host or HERE, port)
+    # Only now what takes a second or two to import: what is wrong was said at once.
+    from steepest.lab.routes import Lab
+    from steepest.lab.runs import Runs
+
     bound = listening.getsockname()[1]
     key = token or secrets.token_urlsafe(24)
     address = Address(host or HERE, bound, is_shared=host is not None)
@@ -58,6 +65,7 @@ def serve(
     config = uvicorn.Config(
         Guard(lab.app(), address, key),
         log_config=None,
+        log_level="critical",
         access_log=False,
         lifespan="off",
         http="h11",
@@ -69,8 +77,27 @@ def serve(
     )
     server = _Server(config, lab, lambda: ready(f"http://{_shown(address)}:{bound}/?token={key}"))
     # It ends itself at Ctrl-C, and then says so once more.
-    with listening, suppress(KeyboardInterrupt):
+    with listening, _stopping_quietly(), suppress(KeyboardInterrupt):
         server.run([listening])
+
+
+@contextmanager
+def _stopping_quietly() -> Iterator[None]:
+    """Say nothing of work that is stopped where exceptions are ignored, as in collecting garbage.
+
+    It is stopped again a second later.
+    """
+    before = sys.unraisablehook
+
+    def hook(ignored: sys.UnraisableHookArgs) -> None:
+        if not issubclass(ignored.exc_type, Stopped):
+            before(ignored)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 class _Server(uvicorn.Server):

@@ -97,9 +97,11 @@ class Attached:
         self._caught: dict[int, torch.Tensor] = {}
         for side in self._sides:
             self._attach(side)
+        self._hook = Hook(self._guarded("a batch", self._take_input))
         if self._model is not None:
-            hook = Hook(self._guarded("a batch", self._take_input))
-            self._handles.append(self._model.register_forward_pre_hook(hook, with_kwargs=True))
+            self._handles.append(
+                self._model.register_forward_pre_hook(self._hook, with_kwargs=True)
+            )
         self._rates = [math.nan] * max(len(found.groups), 1)
 
     # What the loop calls
@@ -193,24 +195,33 @@ class Attached:
             return
         before = self._guarded("a step", partial(self._before, side))
         after = self._guarded("a step", partial(self._after, side))
-        self._handles.append(
-            side.optimizer.register_step_pre_hook(lambda _, *given: before(_has_closure(*given)))
-        )
-        self._handles.append(
-            side.optimizer.register_step_post_hook(lambda _, *given: after(_has_closure(*given)))
-        )
+
+        def moves(_: Any, args: Any, kwargs: Any) -> None:
+            if side.steps % self._every == 0:
+                before(_has_closure(args, kwargs))
+
+        def moved(_: Any, args: Any, kwargs: Any) -> None:
+            # Between two recorded steps there is nothing to do but to count.
+            rests = side.steps % self._every and (side.steps + 1) % self._every
+            if rests and not self._prober.waits:
+                side.steps += 1
+                self.steps = max(self.steps, side.steps)
+            else:
+                after(_has_closure(args, kwargs))
+
+        self._handles.append(side.optimizer.register_step_pre_hook(moves))
+        self._handles.append(side.optimizer.register_step_post_hook(moved))
 
     def _before(self, side: Side, closure: bool) -> None:
         """The optimizer is about to move. `closure`: it will compute the gradients itself."""
         began = time.perf_counter()
-        if side.steps % self._every == 0:
-            if side.full:
-                self._read()
-            self._rates_of(side)
-            side.before()
-            if not closure:
-                self._gradients(side)
-            side.measured = True
+        if side.full:
+            self._read()
+        self._rates_of(side)
+        side.before()
+        if not closure:
+            self._gradients(side)
+        side.measured = True
         self._spend(began)
 
     def _gradients(self, side: Side) -> None:
@@ -237,8 +248,11 @@ class Attached:
         side.steps += 1
         if side.steps > self.steps:
             self.steps = side.steps
-            self._inputs.moved()
-        side.resets.moved(step, wanted=wanted)
+            self._hook.asleep = not wanted
+            if step % self._every == 0:
+                self._inputs.moved()
+        if wanted or step % self._every == 0:
+            side.resets.moved(step, wanted=wanted)
         if self._own is not None and side is self._sides[-1]:
             if step % self._every == 0:
                 self._own_gradients[step] = self._own.share()
@@ -270,7 +284,7 @@ class Attached:
             self._caught[place] = tensor.grad.detach().clone()
 
     def _take_input(self, batch: torch.Tensor) -> None:
-        if self._probing or self.steps % self._every:
+        if self._probing:
             return
         began = time.perf_counter()
         self._inputs.take(batch)

@@ -114,14 +114,19 @@ class Inputs:
 
 
 class Hook:
-    """Hands a module's input on. A copy of it, or one from a file, does nothing."""
+    """Hands a module's input on. A copy of it, or one from a file, does nothing.
+
+    Attributes:
+        asleep: it does nothing for now.
+    """
 
     def __init__(self, take: Callable[[torch.Tensor], None] | None = None):
+        self.asleep = False
         self._take = take
 
     def __call__(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Called by PyTorch before a forward pass; counts only where it may be learned from."""
-        if self._take is None or not torch.is_grad_enabled():
+        if self.asleep or self._take is None or not torch.is_grad_enabled():
             return
         for value in (*args, *kwargs.values()):
             if isinstance(value, torch.Tensor):

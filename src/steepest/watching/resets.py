@@ -33,7 +33,7 @@ class Resets:
         self._handles: dict[int, Any] = {}
         for tensor in tensors:
             if tensor.requires_grad and tensor.numel():
-                self._handles[id(tensor)] = _hook(tensor, guard(self._arrives))
+                self._handles[id(tensor)] = self._hook(tensor, guard(self._arrives))
         self._arrived = False
         self._brought = False
         """Whether what arrived is known to be more than zeros."""
@@ -91,10 +91,16 @@ class Resets:
             self._handles.pop(known).remove()
         self._seen.clear()
 
+    def _hook(self, tensor: torch.Tensor, arrives: Callable[..., None]) -> Any:
+        @unserializable_hook  # type: ignore[untyped-decorator]
+        def call(arriving: torch.Tensor) -> None:
+            if self._wanted and not self.paused:
+                arrives(tensor, arriving)
+
+        return tensor.register_hook(call)  # type: ignore[no-untyped-call]
+
     def _arrives(self, tensor: torch.Tensor, arriving: torch.Tensor) -> None:
         """A backward pass brings a gradient, which will be added to what is there."""
-        if self.paused or not self._wanted:
-            return
         if self._chosen is None:
             self._seen[id(tensor)] = tensor
             return
@@ -114,14 +120,6 @@ class Resets:
             self._brought = _is_cheap(arriving) and bool(arriving.any())
         if self._carried and there is not None:
             self._left = there, there._version + 1
-
-
-def _hook(tensor: torch.Tensor, arrives: Callable[..., None]) -> Any:
-    @unserializable_hook  # type: ignore[untyped-decorator]
-    def call(arriving: torch.Tensor) -> None:
-        arrives(tensor, arriving)
-
-    return tensor.register_hook(call)  # type: ignore[no-untyped-call]
 
 
 def _note(seen: list[int], step: int) -> None:

@@ -1,7 +1,6 @@
 // The gradient: a partial derivative a weight, the rows that pull, a nudge by hand, the backward
 // pass, and what becomes of gradients that are not reset.
 
-import { makePanel, type Panel } from "../../board";
 import type { PullsData } from "../../data";
 import { html } from "../../dom";
 import { plot } from "../../frame";
@@ -10,6 +9,7 @@ import { extent, roomy } from "../../scale";
 import { count, cut, number } from "../../words";
 import { lossOf, slopes, type LossAt } from "../losses";
 import { equation } from "../mathml";
+import { panelsOf } from "../panels";
 import { layout, type Part, type Situation } from "./part";
 
 const MOST = 6; // weights with an equation of their own
@@ -24,7 +24,7 @@ export function gradientPart(situation: Situation): Part {
 
   const lines = names.slice(0, MOST).map((name, index) => {
     const value = html("output", {});
-    const written = equations?.partials?.[name];
+    const written = equations?.partials[name];
     const text = document.weights[name]?.partial ?? "measured, not written out";
     const sum = html("code", { class: "put-in" });
     const row = html("div", { class: "partial-line" });
@@ -41,9 +41,10 @@ export function gradientPart(situation: Situation): Part {
   const nudge = loss && makeNudge(names, loss, situation);
   const unreset = loss && makeUnreset(names, loss, situation);
   const figures = html("div", { class: "figures" });
-  const panels: Panel[] = board.figures
-    .filter(({ kind }) => ["slice", "function", "pulls", "backward"].includes(kind))
-    .map((figure) => makePanel(board, figure, cursor));
+  const shown = board.figures.filter(({ kind }) =>
+    ["slice", "function", "pulls", "backward"].includes(kind),
+  );
+  const panels = panelsOf(board, shown, cursor, () => "");
   figures.append(...panels.map(({ element }) => element));
   if (nudge) made.below.append(nudge.element);
   made.below.append(figures);
@@ -88,7 +89,8 @@ function putIn({ row, weights, amount, rest }: PullsData, name: string, frame: n
   const others =
     order.slice(3).reduce((sum, place) => sum + pulled[place]!, 0) + (rest[frame]?.[index] ?? 0);
   const terms = shown.map((place) => `${number(pulled[place]!, 4)} (row ${row[place]})`);
-  return `= ${[...terms, `${number(others, 4)} (the others)`].join(" + ")}`;
+  const all = [...terms, `${number(others, 4)} (all the others)`];
+  return `= ${all.join(" + ").replaceAll("+ −", "− ")}`;
 }
 
 function makeNudge(names: string[], loss: LossAt, { descent }: Situation) {
@@ -106,7 +108,7 @@ function makeNudge(names: string[], loss: LossAt, { descent }: Situation) {
   const element = html(
     "div",
     { class: "nudge" },
-    html("h3", {}, "Nudge a weight by hand"),
+    html("h2", { class: "sub" }, "Nudge a weight by hand"),
     html("div", { class: "nudge-row" }, html("label", { for: "nudged" }, "weight"), which, by),
     html("p", {}, said),
   );
@@ -151,11 +153,11 @@ function makeUnreset(names: string[], loss: LossAt, { descent, judged }: Situati
     weights = weights.map((value, index) => value - descent.lr * held[index]!);
   }
   const said = html("p", {});
-  const host = html("div", { class: "drawing" });
+  const host = html("div", { class: "drawing middling" });
   const element = html(
     "div",
     { class: "unreset" },
-    html("h3", {}, "Without resetting the gradients"),
+    html("h2", { class: "sub" }, "Without resetting the gradients"),
     said,
     host,
   );

@@ -77,9 +77,9 @@ export function lossPart(situation: Situation): Part {
   const name = judged.document.problem.loss;
   const { rows } = scene.live.model ?? {};
   const cost = costOf(name ?? "");
-  if (judged.equations?.loss) {
-    made.equations.append(equation(judged.equations.loss, name ?? "loss"));
-  }
+  const target = cut(scene.live.model?.target ?? "target", 24);
+  const written = WRITTEN[name ?? ""]?.replaceAll("target", target);
+  if (written) made.equations.append(html("code", {}, `loss = ${written}`));
   const show = (frame: number): void => {
     const loss = number(descent.loss[frame] ?? NaN, 7);
     const step = count(descent.frames[frame] ?? 0);
@@ -101,6 +101,14 @@ export function lossPart(situation: Situation): Part {
   };
   return { element: made.element, show };
 }
+
+const WRITTEN: Record<string, string> = {
+  mse: "mean((prediction − target)²)",
+  rmse: "√mean((prediction − target)²)",
+  mae: "mean(|prediction − target|)",
+  huber: "mean(huber(prediction − target))",
+  "cross-entropy": "mean(−target·log(p) − (1 − target)·log(1 − p))",
+};
 
 const MEANS: Record<string, string> = {
   mse: "the mean of the squared residuals",

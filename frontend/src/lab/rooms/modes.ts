@@ -22,7 +22,7 @@ interface Mode {
 }
 
 export function makeModes(): Room {
-  const host = html("div", { class: "drawing" });
+  const host = html("div", { class: "drawing middling" });
   const said = html("p", {});
   const list = html("div", { class: "numbers" });
   const element = html("div", { class: "modes" }, said, host, list);

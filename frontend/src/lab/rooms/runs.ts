@@ -191,7 +191,7 @@ function compare(host: HTMLElement, runs: OpenedRun[]): void {
   const curves = runs.map(
     ({ document, curve }) => document?.trace ?? curve ?? { step: [], loss: [] },
   );
-  const place = html("div", { class: "drawing" });
+  const place = html("div", { class: "drawing middling" });
   const list = html("ul", { class: "legend", "aria-label": "The two runs" });
   runs.forEach(({ summary }, index) => {
     const picture = svg("svg", { viewBox: "-11 -7 22 14", "aria-hidden": "true" });
@@ -199,7 +199,7 @@ function compare(host: HTMLElement, runs: OpenedRun[]): void {
     const words = cut(summary.headline || summary.name || summary.formula || summary.id, 240);
     list.append(html("li", {}, picture, words));
   });
-  host.append(html("h3", {}, "The loss of both, by step"), place, list);
+  host.append(html("h2", { class: "sub" }, "The loss of both, by step"), place, list);
   const losses = curves.flatMap(({ loss }) => loss).filter((loss) => typeof loss === "number");
   const all = extent("linear", losses) ?? [0, 1];
   const kind = all[0] > 0 && all[1] > 10 * all[0] ? "log" : "linear";

@@ -10,7 +10,7 @@ import type { Descent, Scene } from "../scene";
 import type { Room } from "./rooms";
 
 export function makeSurface(): Room {
-  const host = html("div", { class: "drawing" });
+  const host = html("div", { class: "drawing middling" });
   const said = html("p", { class: "notes" });
   const element = html("figure", { class: "surface" }, host, said);
   let given: { scene: Scene; descent: Descent } | null = null;

@@ -123,6 +123,8 @@ function paintFunction(...[host, { live, model, ghost }, size]: Parameters<Paint
     (_, index) => lowest + reach * ((2 * index) / (SAMPLES - 1) - 1),
   );
   const losses = values.map((value) => model!.alone([value]));
+  const [least, highest] = extent("linear", losses) ?? [0, 1];
+  const begun = Math.max(model!.alone([begin]), least + 1e-3 * (highest - least));
   const frame = plot(host, size, "The function", {
     x: {
       axis: { label: live.weights[0]!, scale: "linear" },
@@ -130,7 +132,7 @@ function paintFunction(...[host, { live, model, ghost }, size]: Parameters<Paint
     },
     y: {
       axis: { label: "loss", scale: "linear" },
-      domain: roomy("linear", extent("linear", losses)),
+      domain: roomy("linear", [least, Math.min(highest, begun + 0.6 * (begun - least))]),
     },
   });
   const { x, y } = frame;

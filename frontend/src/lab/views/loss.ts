@@ -6,10 +6,12 @@ import type { Cursor } from "../../cursor";
 import { at, line } from "../../path";
 import { extent, roomy } from "../../scale";
 import { count, number } from "../../words";
+import type { Live } from "../contract";
 import type { Descent } from "../scene";
 import type { Paint } from "./view";
 
-const GROWN = 30; // times the first loss: what diverges leaves the picture there
+// What diverges leaves the picture at the top; what falls for ever, at the bottom.
+const [GROWN, FALLEN] = [30, 1e-8]; // times the first loss
 const LONG = 100; // steps, beyond which the axis is logarithmic
 
 export const paintLoss =
@@ -18,17 +20,13 @@ export const paintLoss =
     const steps = [...live.frames, ...(ghost?.descent.frames ?? [])];
     const last = Math.max(1, ...steps);
     const first = Math.max(live.loss[0]?.[0] ?? NaN, ghost?.descent.loss[0] ?? 0);
-    const seen = [...live.loss.flat(), ...(ghost?.descent.loss ?? [])].filter(
-      (loss) => !(Math.abs(loss) > GROWN * Math.abs(first)),
-    );
-    const all = extent("linear", seen, [live.minimum?.loss]) ?? [0, 1];
-    const kind = all[0] > 0 && all[1] > 10 * all[0] ? "log" : "linear";
+    const { kind, domain } = heights(live, ghost?.descent.loss ?? [], first);
     const frame = plot(host, size, "The loss by step", {
       x: {
         axis: { label: "step", scale: last > LONG ? "symlog" : "linear" },
         domain: [0, last],
       },
-      y: { axis: { label: "loss", scale: kind }, domain: roomy(kind, extent(kind, all)) },
+      y: { axis: { label: "loss", scale: kind }, domain },
     });
     const { x, y, width } = frame;
     if (live.minimum && Number.isFinite(y(live.minimum.loss))) {
@@ -61,6 +59,26 @@ export const paintLoss =
       return lossTitle(descent);
     };
   };
+
+/** One range for all learning rates, so that the picture stands still while the slider moves. */
+function heights(live: Live, former: number[], first: number) {
+  const least = live.minimum?.loss ?? Infinity;
+  const all = extent("linear", live.loss.flat(), former, [live.minimum?.loss]) ?? [0, 1];
+  const known = extent("log", live.loss.flat(), former);
+  if (all[0] >= 0 && known && known[1] > 10 * known[0]) {
+    const low = Math.max(Math.min(known[0], least > 0 ? least : Infinity), first * FALLEN);
+    const high = Math.min(known[1], first * GROWN);
+    return { kind: "log" as const, domain: roomy("log", [Math.min(low, high), high]) };
+  }
+  const low = Math.min(
+    least,
+    first,
+    ...live.loss.map((row) => row.at(-1)!).filter(Number.isFinite),
+  );
+  const floor = Math.max(low, Math.min(least, first) - Math.abs(first));
+  const high = Math.min(all[1], first + (first - floor || 1));
+  return { kind: "linear" as const, domain: roomy("linear", [Math.min(floor, high), high]) };
+}
 
 export function lossTitle({ frames, loss, broke }: Descent): string {
   const [from, steps] = [loss[0] ?? NaN, frames.at(-1) ?? 0];

@@ -19,8 +19,8 @@ export interface View {
   element: HTMLElement;
   draw: (scene: Scene) => void;
   show: (descent: Descent, frame: number) => void;
-  /** A sentence that was judged takes the place of the one made here, until the next move. */
-  entitle: (title: string) => void;
+  /** A sentence that was judged takes the place of the one made here, at one frame or at all. */
+  entitle: (title: string, frame: number | null) => void;
   /** The codes of the findings that speak of this figure. */
   mark: (codes: string) => void;
   resize: () => void;
@@ -38,20 +38,26 @@ export function makeView(kind: string, name: string, paint: Paint): View {
   let scene: Scene | null = null;
   let last: [Descent, number] | null = null;
   let show: Show | null = null;
+  let judged: { title: string; frame: number | null } | null = null;
   let drawn = 0;
   const size = (): Size => {
     const width = Math.max(NARROWEST, Math.floor(host.clientWidth));
     return { width, height: Math.round(Math.min(HIGH, Math.max(LOW, width * 0.8))) };
   };
-  const entitle = (title: string): void => {
+  const say = (title: string): void => {
     if (said.textContent === title) return;
     said.textContent = title;
     host.querySelector("[role=img]")?.setAttribute("aria-label", title);
   };
   const move = (descent: Descent, frame: number): void => {
+    if (last?.[0] !== descent) {
+      judged = null;
+      if (marks.textContent) marks.textContent = "";
+    }
     last = [descent, frame];
-    if (show) entitle(show(descent, frame));
-    if (marks.textContent) marks.textContent = "";
+    if (!show) return;
+    const title = show(descent, frame);
+    say(judged && (judged.frame === null || judged.frame === frame) ? judged.title : title);
   };
   const redraw = (): void => {
     if (!scene) return;
@@ -75,7 +81,10 @@ export function makeView(kind: string, name: string, paint: Paint): View {
       redraw();
     },
     show: move,
-    entitle,
+    entitle(title, frame) {
+      judged = { title, frame };
+      if (last) move(...last);
+    },
     mark(codes) {
       marks.textContent = codes;
     },

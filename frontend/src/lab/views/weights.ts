@@ -106,7 +106,7 @@ function furthest(
     const [end, goal] = [number(last[away]!, 4), number(best[away]!, 4)];
     return `In ${steps} steps ${cut(names[away]!, 16)} runs away to ${end}; at the minimum it is ${goal}.`;
   }
-  if (gone.every(({ share }) => Math.abs(share - 1) < NEAR)) {
+  if (gone.length > 1 && gone.every(({ share }) => Math.abs(share - 1) < NEAR)) {
     return `In ${steps} steps all weights go 99 % of their way to the minimum, or all of it.`;
   }
   const percent = (share: number): string => `${number(100 * share, 2)} %`;

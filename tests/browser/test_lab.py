@@ -1,0 +1,445 @@
+"""The lab as its visitors use it: the real server, the real page, a browser."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.browser.test_accessibility import AXE
+
+import steepest
+
+SECONDS = 60_000
+TUTORIAL = re.compile("283.99 is not the minimum, 1.04 is")
+START = {"a": 0.0121, "b": -0.6397, "c": 0.6416}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A lab of its own, with one run in its store."""
+    store = tmp_path_factory.mktemp("lab") / "runs.db"
+    data = Path(__file__).parents[2] / "examples/speed.csv"
+    steepest.fit(
+        data,
+        "speed ~ a*time**2 + b*time + c",
+        start=START,
+        lr=1e-5,
+        steps=10,
+        store=store,
+        name="ten <b>steps</b>",
+        remedies=False,
+    )
+    server = subprocess.Popen(
+        [sys.executable, "-m", "steepest", "lab", "--port", "0", "--no-open", "--store", store],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )
+    assert server.stdout is not None
+    yield server.stdout.readline().removeprefix("Lab:").strip()
+    server.terminate()
+    server.communicate(timeout=20)
+
+
+@dataclass
+class Visit:
+    """A page of the lab, and what went wrong on it."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def judged(self, headline: str | re.Pattern[str]) -> None:
+        """Wait until the run is judged, and its remedies are known."""
+        expect(self.page.locator("h1")).to_have_text(headline, timeout=SECONDS)
+        expect(self.page.locator(".columns:not(.stale)")).to_be_visible(timeout=SECONDS)
+
+    @property
+    def rate(self) -> str:
+        """What the slider says aloud."""
+        return self.page.get_by_role("slider", name="Learning rate").get_attribute(
+            "aria-valuetext"
+        ) or ""
+
+    @property
+    def step(self) -> str:
+        return self.page.inner_text("output.step")
+
+
+Open = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Open]:
+    """Opens the lab. Every visit has to stay quiet, but for what the server refuses."""
+    visits: list[Visit] = []
+
+    def opened(fragment: str = "", *, width: int = 1280, **context: Any) -> Visit:
+        context.setdefault("viewport", {"width": width, "height": 900})
+        page = browser.new_context(**context).new_page()
+        found = Visit(page)
+        visits.append(found)
+        page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        page.on("console", lambda message: found.complaints.append(message.text))
+        page.goto(address + fragment)
+        return found
+
+    yield opened
+    complaints = [one for visit in visits for one in visit.complaints]
+    for one in visits:
+        one.page.context.close()
+    assert [one for one in complaints if "400 (Bad Request)" not in one] == []
+
+
+def drag_to(page: Page, zone: str) -> None:
+    """The ball of the slider, by mouse, into the middle of a zone."""
+    ball = page.locator(".ball").bounding_box()
+    area = page.locator(f".rate-slider .zone.{zone}").bounding_box()
+    assert ball and area
+    page.mouse.move(ball["x"] + ball["width"] / 2, ball["y"] + ball["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2, steps=8)
+    page.mouse.up()
+
+
+def test_the_first_visit(visit: Open) -> None:
+    here = visit()
+    page = here.page
+    here.judged(TUTORIAL)
+    before = page.locator("figure.loss .path").last.get_attribute("d")
+
+    drag_to(page, "beyond")
+    assert "too large" in here.rate
+    # At once, and again when it was judged.
+    expect(page.locator("h1")).to_have_text(re.compile("^Too large"))
+    assert page.locator("figure.loss .path").last.get_attribute("d") != before
+    here.judged(re.compile("too large", re.IGNORECASE))
+
+    page.get_by_role("button", name="Try standardize").click(timeout=SECONDS)
+    here.judged(re.compile("^At the minimum"))
+    steps = re.search(r"(\d+) steps to the goal", here.rate)
+    assert steps
+    assert 10 <= int(steps[1]) <= 20
+    # Both descents on one page.
+    assert page.locator("figure.loss .before").get_attribute("d")
+    assert page.locator(".rate-slider .before").get_attribute("d")
+    expect(page.get_by_label("Standardize columns")).to_be_checked()
+
+    with page.expect_download(timeout=SECONDS) as download:
+        page.get_by_role("button", name="Save report").click()
+    report = Path(download.value.path()).read_text("utf-8")
+    assert "At the minimum" in report
+
+    page.wait_for_timeout(200)
+    url, rate = page.url, here.rate
+    page.reload()
+    here.judged(re.compile("^At the minimum"))
+    assert (page.url, here.rate) == (url, rate)
+    expect(page.get_by_label("Standardize columns")).to_be_checked()
+    assert page.locator("figure.loss .before").get_attribute("d")
+
+    page.get_by_role("button", name="Go back").click()
+    expect(page.locator("h1")).to_have_text(re.compile("too large", re.IGNORECASE), timeout=SECONDS)
+    assert page.locator("figure.loss .before").count() == 0
+
+
+def test_by_keyboard_alone(visit: Open) -> None:
+    here = visit(reduced_motion="reduce")
+    page, press = here.page, here.page.keyboard.press
+    here.judged(TUTORIAL)
+
+    def tab_to(selector: str) -> None:
+        for _ in range(60):
+            if page.evaluate("(s) => document.activeElement.matches(s)", selector):
+                return
+            press("Tab")
+        raise AssertionError(f"Tab does not reach {selector}")
+
+    tab_to("[role=slider]")
+    for _ in range(4):
+        press("Shift+ArrowRight")
+    assert "too large" in here.rate
+    press("Home")
+    assert "too small" in here.rate
+    press("End")
+    assert "too large" in here.rate
+    press("Shift+Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Go to the quickest"
+    press("Enter")
+    assert "just right" in here.rate
+    here.judged(re.compile("learning rate"))
+
+    # The cursor, and the parts of a step.
+    page.evaluate("document.activeElement.blur()")
+    press("Home")
+    assert here.step.startswith("step 0 of 10")
+    press("ArrowRight")
+    press("Shift+ArrowRight")
+    assert here.step.startswith("step 10 of 10")
+    press(" ")
+    assert here.step.startswith("step 0 of 10")
+    sentences = []
+    for key in "1234567":
+        press(key)
+        sentences.append(page.inner_text(".part-sentence"))
+    assert len(set(sentences)) == 7
+    assert "The gradient is not zero" in sentences[-1]
+    press("1")
+    for _ in range(6):
+        press("n")
+    # After repeat the next step begins with predict.
+    assert page.get_by_role("button", name="predict").get_attribute("aria-pressed") == "true"
+    assert here.step.startswith("step 1 of 10")
+
+    # The start of the descent, and a remedy.
+    tab_to(".handle")
+    label = page.locator(".handle").get_attribute("aria-label")
+    press("ArrowRight")
+    press("ArrowUp")
+    expect(page.locator("#start")).not_to_have_value(
+        "a=0.0121, b=-0.6397, c=0.6416", timeout=SECONDS
+    )
+    assert page.locator(".handle").get_attribute("aria-label") != label
+    expect(page.locator(".handle")).to_be_focused()
+    page.get_by_role("button", name="Try standardize").wait_for(timeout=SECONDS)
+    page.evaluate("document.activeElement.blur()")
+    tab_to(".try")
+    press("Enter")
+    here.judged(re.compile("^At the minimum"))
+
+
+def test_at_the_gradient_everything_is_there(visit: Open) -> None:
+    here = visit()
+    page = here.page
+    here.judged(TUTORIAL)
+    page.get_by_role("button", name="gradient").click()
+    part = page.locator("#part")
+    expect(part.locator("math")).to_have_count(3)
+    assert part.locator(".put-in").first.inner_text().startswith("= −379 (row 19)")
+    assert "loss.backward()" in part.locator(".torch").inner_text()
+    kinds = [one.get_attribute("class") for one in part.locator("figure").all()]
+    assert kinds == ["slice", "slice", "slice", "pulls", "backward"]
+
+    # The nudge: what the slope says and what is true part where it is long.
+    said = part.locator(".nudge output")
+    first = said.inner_text()
+    part.get_by_label("How far it is nudged").fill("90")
+    assert said.inner_text() != first
+    predicted, really = re.findall(r"by (−?[\d.,e−]+)[;.]", said.inner_text())
+    assert predicted.startswith("−")
+    assert not really.startswith("−")
+
+    # Not reset, the gradients add up: an oracle in NumPy.
+    rows = np.genfromtxt(Path(__file__).parents[2] / "examples/speed.csv", delimiter=",")[1:]
+    design = np.stack([rows[:, 0] ** 2, rows[:, 0], np.ones(len(rows))], axis=1)
+    weights, held = np.array(list(START.values())), np.zeros(3)
+    for _ in range(10):
+        held += 2 * design.T @ (design @ weights - rows[:, 1]) / len(rows)
+        weights = weights - 1e-5 * held
+    loss = np.mean((design @ weights - rows[:, 1]) ** 2)
+    assert f"after 10 steps it is {loss:.4g}." in part.locator(".unreset p").inner_text()
+
+
+def test_dragging_the_start_descends_anew(visit: Open) -> None:
+    here = visit()
+    page = here.page
+    here.judged(TUTORIAL)
+    knob = page.locator(".handle .start").bounding_box()
+    assert knob
+    answers: list[str] = []
+    page.on(
+        "response",
+        lambda response: answers.append(response.url) if "/api/live" in response.url else None,
+    )
+    path = page.locator(".live .contour .path.ahead")
+    before = path.get_attribute("d")
+    x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for move in range(12):
+        page.mouse.move(x + 6 * move, y - 8 * move)
+        page.wait_for_timeout(30)
+    expect(path).not_to_have_attribute("d", before or "")
+    page.mouse.up()
+    expect(page.locator("#start")).not_to_have_value("a=0.0121, b=-0.6397, c=0.6416")
+    assert len(answers) > 3
+    here.judged(re.compile("learning rate"))
+    # What was dragged is not what was left alone.
+    assert "b=-0.6397" in page.input_value("#start")
+
+
+def test_going_on_from_a_step_keeps_the_way_there(visit: Open) -> None:
+    here = visit()
+    page = here.page
+    here.judged(TUTORIAL)
+    page.get_by_role("button", name="Start from this step").click()
+    expect(page.locator("#start")).to_have_value(re.compile("^a=0.13006"), timeout=SECONDS)
+    assert page.locator(".live .contour .before").get_attribute("d")
+    here.judged(re.compile("1.04"))
+
+
+def test_race_modes_surface_and_runs(visit: Open) -> None:
+    here = visit()
+    page = here.page
+    here.judged(TUTORIAL)
+    for summary in page.locator(".room > summary").all():
+        summary.click()
+    assert page.locator(".rooms canvas").count() == 1
+    directions = page.get_by_role("list", name="Directions").inner_text()
+    assert directions.count("mostly") == 3
+    page.get_by_role("button", name="Race them").click()
+    racers = page.get_by_role("list", name="Racers")
+    expect(racers.locator("li")).to_have_count(5, timeout=SECONDS)
+
+    runs = page.get_by_role("list", name="Runs")
+    expect(runs.locator("li")).to_have_count(1)
+    assert "ten <b>steps</b>" in runs.inner_text()
+    runs.get_by_role("button", name="Open").click()
+    expect(page.locator(".opened h2.headline, .opened .headline")).to_have_text(TUTORIAL)
+    with page.expect_download() as download:
+        runs.get_by_role("link", name="Report").click()
+    assert "283.99 is not the minimum" in Path(download.value.path()).read_text("utf-8")
+    runs.get_by_role("button", name="Delete").click()
+    runs.get_by_role("button", name="Keep").click()
+    expect(runs.locator("li")).to_have_count(1)
+
+
+FAULTS = {
+    "ragged": (b"x,y\n1,2\n3\n", "Line 3 of data.csv has 1 cell"),
+    "empty": (b"", "empty"),
+    "twice": (b"x,x\n1,2\n", "x"),
+    "not-text": (b"\x89PNG\r\n\x1a\n\x00\x00", "data.csv"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), FAULTS.values(), ids=FAULTS)
+def test_a_file_that_cannot_be_read_says_why(content: bytes, said: str, visit: Open) -> None:
+    here = visit()
+    page = here.page
+    expect(page.locator("figure.loss svg").first).to_be_visible(timeout=SECONDS)
+    page.set_input_files(
+        "input[type=file]", {"name": "data.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    expect(page.get_by_role("alert").first).to_contain_text(said)
+    # What was there before still is.
+    expect(page.locator("#formula")).to_have_value("speed ~ a*time**2 + b*time + c")
+
+
+def test_a_csv_with_faults_in_its_cells(visit: Open) -> None:
+    here = visit()
+    page = here.page
+    rows = [
+        '"size <b>m</b>",rooms,note,price',
+        '50,2,"<script>alert(1)</script>",100',
+        "70,,=cmd(),140",
+        "80,3,hello,nan",
+        "100,4,x,200",
+        "120,5,x,230",
+        "90,4,x,inf",
+    ]
+    content = "\n".join(rows).encode()
+    page.set_input_files(
+        "input[type=file]", {"name": "<i>homes</i>.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    expect(page.locator(".preview table")).to_be_visible(timeout=SECONDS)
+    preview = page.inner_text(".preview")
+    assert "<script>alert(1)</script>" in preview
+    assert "size <b>m</b>" in preview
+    assert page.locator(".preview b, .preview script, .preview i, option i").count() == 0
+    assert "note holds text" in preview
+    formula = page.locator("#formula")
+    # The formula to begin with runs.
+    expect(formula).to_have_value("price ~ a*`size <b>m</b>` + b")
+    expect(page.get_by_role("list", name="Findings")).to_contain_text("SD301", timeout=SECONDS)
+
+    # One without a place for the caret, one with.
+    formula.fill("price ~ a*note + b")
+    formula.press("Enter")
+    expect(page.locator(".refused")).to_contain_text("note", timeout=SECONDS)
+    formula.fill("price ~ a*rooms + b)")
+    formula.press("Enter")
+    expect(page.locator(".refused")).to_contain_text("This parenthesis was never opened.")
+    shown = page.locator(".refused").text_content() or ""
+    (_, text, caret) = shown.split("\n")
+    assert text[caret.index("^")] == ")"
+    assert formula.get_attribute("aria-invalid") == "true"
+
+    formula.fill("price ~ a*rooms + b")
+    formula.press("Enter")
+    expect(page.locator(".refused")).to_have_text("", timeout=SECONDS)
+    expect(page.locator("figure.fit .data")).to_have_count(1)
+
+
+def test_the_settings_descend_anew(visit: Open) -> None:
+    here = visit()
+    page = here.page
+    here.judged(TUTORIAL)
+    page.select_option("#example", "rosenbrock")
+    expect(page.locator("#formula")).to_have_value("(1 - x)**2 + 100*(y - x**2)**2")
+    expect(page.locator(".live .contour svg").first).to_be_visible(timeout=SECONDS)
+    expect(page.locator("figure.fit")).to_be_hidden()
+    page.select_option("#optimizer", "adam")
+    expect(page.locator(".columns:not(.stale)")).to_be_visible(timeout=SECONDS)
+    page.fill("#steps", "nine")
+    page.keyboard.press("Enter")
+    expect(page.locator(".refused")).to_have_text(
+        "Steps must be a whole number above 0. Given: nine."
+    )
+    page.fill("#steps", "20")
+    page.keyboard.press("Enter")
+    expect(page.locator("output.step")).to_contain_text("of 20", timeout=SECONDS)
+    page.select_option("#example", "local")
+    expect(page.locator("figure.fit")).to_be_visible(timeout=SECONDS)
+    expect(page.locator(".live .contour")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "fragment", ["#", "#garbage", "#eyJmb3JtdWxhIjo", "#bnVsbA"], ids=["empty", "no", "cut", "null"]
+)
+def test_an_address_that_says_nothing_shows_the_first_example(fragment: str, visit: Open) -> None:
+    here = visit(fragment)
+    expect(here.page.locator("figure.loss svg").first).to_be_visible(timeout=SECONDS)
+    expect(here.page.locator("#example")).to_have_value("speed")
+
+
+def test_an_address_of_data_that_is_gone_says_so(visit: Open) -> None:
+    # {"formula":"y ~ a*x","upload":"gone"}
+    here = visit("#eyJmb3JtdWxhIjoieSB-IGEqeCIsInVwbG9hZCI6ImdvbmUifQ")
+    expect(here.page.locator("figure.loss svg").first).to_be_visible(timeout=SECONDS)
+    expect(here.page.locator(".refused")).to_contain_text("no longer kept")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360], ids=["desk", "phone"])
+def test_axe_finds_nothing(scheme: str, width: int, visit: Open) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe is not installed: `make test` installs it where there is npm.")
+    here = visit(width=width, color_scheme=scheme)
+    page = here.page
+    here.judged(TUTORIAL)
+    page.get_by_role("button", name="Try standardize").wait_for(timeout=SECONDS)
+    page.keyboard.press("4")
+    for summary in page.locator(".room > summary").all():
+        summary.click()
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate(
+        """async () => (await axe.run()).violations.flatMap(({ id, nodes }) =>
+             nodes.map(({ html }) => `${id}: ${html}`))"""
+    )
+    assert found == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_the_page_is_small() -> None:
+    static = Path(steepest.__file__).parent / "static"
+    names = ("lab.html", "lab.js", "lab.css")
+    assert sum(len(gzip.compress((static / name).read_bytes())) for name in names) < 100_000
