@@ -81,7 +81,7 @@ def _register(name: str, what: str, job: Job, steps: tuple[int, int, int]) -> No
             "start": (plain, elsewhere, 1e-5, some),
             "data": ({"time": time + 0.25, "speed": other}, begin, 1e-5, some),
         }
-        jax.clear_caches()  # type: ignore[no-untyped-call]
+        jax.clear_caches()
         with counted() as seen:
             job(plain, begin, 1e-5, some)
         first = len(seen)

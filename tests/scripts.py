@@ -73,7 +73,7 @@ def printed(script: str) -> list[tuple[Any, ...]]:
         exec(code, {"print": lambda *values: lines.append(values), "__name__": "script"})
     finally:
         torch.set_default_dtype(kind)
-        jax.config.update("jax_enable_x64", wide)  # type: ignore[no-untyped-call]
+        jax.config.update("jax_enable_x64", wide)
     return lines
 
 

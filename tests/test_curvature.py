@@ -63,7 +63,7 @@ def test_hessian_of_a_rescaled_objective_is_by_the_scaled_weights() -> None:
 @pytest.mark.parametrize("text", BARE)
 def test_hessian_of_an_expression_is_that_of_torch(text: str) -> None:
     function, at = BARE[text]
-    theirs = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
+    theirs = torch.autograd.functional.hessian(
         lambda w: function(*w), tensor([*at.values()])
     ).numpy()
     objective = formula_objective(parse_expression(text), {}, loss=None)
@@ -93,7 +93,7 @@ def test_hessian_under_every_loss_is_that_of_torch(loss: tuple[str, str]) -> Non
     )
     assert objective.names == tuple(WEIGHTS)
     at_weights = tensor([*WEIGHTS.values()])
-    theirs = torch.autograd.functional.hessian(total, at_weights).numpy()  # type: ignore[no-untyped-call]
+    theirs = torch.autograd.functional.hessian(total, at_weights).numpy()
     at = objective.vector(WEIGHTS)
     found = hessian(objective, at)
     np.testing.assert_allclose(found, theirs, rtol=1e-10, atol=1e-11 * np.max(np.abs(theirs)))

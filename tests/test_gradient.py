@@ -777,7 +777,7 @@ def test_backward_pass_is_what_autograd_left_in_every_node(
     spread = prediction.expand(ROWS)
     after = _after(loss, spread, tensor(TARGET))
     _retain([*below, *after])
-    after[-1][1].backward()  # type: ignore[no-untyped-call]
+    after[-1][1].backward()
 
     objective = objective_of(text, loss)
     nodes = backward_pass(objective, objective.vector({n: WEIGHTS[n] for n in objective.names}))

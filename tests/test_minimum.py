@@ -72,7 +72,7 @@ def test_flat_directions_span_what_changes_no_prediction(case: str) -> None:
     text, more, count = COLLINEAR[case]
     u, v = DRAW.normal(size=(2, 20))
     columns = {"u": u, "v": v, "y": DRAW.normal(size=20)}
-    columns |= {name: make(u, v) for name, make in more.items()}  # type: ignore[no-untyped-call]
+    columns |= {name: make(u, v) for name, make in more.items()}
     objective = fitted(text, columns)
     solved = solve(objective)
     found = minimum_of_quadratic(objective, solved)

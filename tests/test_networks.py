@@ -107,7 +107,7 @@ def test_a_path_is_that_of_pytorch(optimizer: str) -> None:
         outputs = model(torch.tensor(inputs[chosen]))
         loss = nn.functional.cross_entropy(outputs, torch.tensor(targets[chosen]))
         torch_optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         before = [parameter.detach().clone() for parameter in model.parameters()]
         norms = [float(parameter.grad.norm()) for parameter in model.parameters()]  # type: ignore[union-attr]
         torch_optimizer.step()

@@ -20,7 +20,7 @@ def test_there_are_some() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the kernel's own parts
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEEPEST_STORE", str(tmp_path / "runs.db"))
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells), "kept without outputs"
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}})
     client.execute()
@@ -30,9 +30,9 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_run_shows_figures_and_words(tmp_path: Path) -> None:
-    notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+    notebook = nbformat.v4.new_notebook()
     source = "import steepest\nsteepest.minimize('x**2', start={'x': 3}, lr=0.1, remedies=False)"
-    cell = nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]
+    cell = nbformat.v4.new_code_cell(source)
     notebook.cells.append(cell)
     NotebookClient(notebook, timeout=300).execute()
     (output,) = notebook.cells[0].outputs

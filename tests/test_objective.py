@@ -49,7 +49,7 @@ def test_predictions_and_jacobian_are_those_of_torch() -> None:
         return w[0] * torch.exp(-w[1] * x) + w[2] * z
 
     np.testing.assert_allclose(objective.predictions(at), model(tensor(at)), rtol=1e-14)
-    wanted = torch.autograd.functional.jacobian(model, tensor(at))  # type: ignore[no-untyped-call]
+    wanted = torch.autograd.functional.jacobian(model, tensor(at))
     np.testing.assert_allclose(objective.jacobian(at), wanted, rtol=1e-13)
 
 

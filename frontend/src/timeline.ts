@@ -94,7 +94,7 @@ export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor)
   const show = (frame: number): void => {
     const { frames, loss } = board;
     const last = frames.at(-1) ?? 0;
-    slider.max = String(cursor.last);
+    if (slider.max !== String(cursor.last)) slider.max = String(cursor.last);
     const step = `step ${count(frames[frame] ?? 0)} of ${count(last)}`;
     const value = loss[frame];
     const text = value === undefined ? step : `${step}, loss ${number(value, 7)}`;

@@ -42,3 +42,8 @@ def in_float64(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return wrapped
+
+
+def forget_compiled() -> None:
+    """Let go of all compiled code: every problem leaves some megabytes of it behind."""
+    jax.clear_caches()

@@ -82,11 +82,6 @@ def test_a_descent_too_long_to_run_has_a_range(optimizer: str) -> None:
     assert short.steps is not None
     assert short.low is None, "counted"
     assert long is not None
-    if long.steps is None:
-        assert "is not there" in long.basis
-        assert long.low is not None
-        assert long.low < 1e4 * short.steps
-        return
     assert long.low is not None
     assert long.high is not None
     assert long.low <= 1e4 * short.steps <= long.high

@@ -66,9 +66,10 @@ class Visit:
     @property
     def rate(self) -> str:
         """What the slider says aloud."""
-        return self.page.get_by_role("slider", name="Learning rate").get_attribute(
-            "aria-valuetext"
-        ) or ""
+        return (
+            self.page.get_by_role("slider", name="Learning rate").get_attribute("aria-valuetext")
+            or ""
+        )
 
     @property
     def step(self) -> str:
@@ -104,7 +105,8 @@ def drag_to(page: Page, zone: str) -> None:
     """The ball of the slider, by mouse, into the middle of a zone."""
     ball = page.locator(".ball").bounding_box()
     area = page.locator(f".rate-slider .zone.{zone}").bounding_box()
-    assert ball and area
+    assert ball
+    assert area
     page.mouse.move(ball["x"] + ball["width"] / 2, ball["y"] + ball["height"] / 2)
     page.mouse.down()
     page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2, steps=8)
@@ -350,7 +352,7 @@ def test_a_csv_with_faults_in_its_cells(visit: Open) -> None:
     page.set_input_files(
         "input[type=file]", {"name": "<i>homes</i>.csv", "mimeType": "text/csv", "buffer": content}
     )
-    expect(page.locator(".preview table")).to_be_visible(timeout=SECONDS)
+    page.locator(".preview summary").click(timeout=SECONDS)
     preview = page.inner_text(".preview")
     assert "<script>alert(1)</script>" in preview
     assert "size <b>m</b>" in preview
@@ -397,6 +399,13 @@ def test_the_settings_descend_anew(visit: Open) -> None:
     page.fill("#steps", "20")
     page.keyboard.press("Enter")
     expect(page.locator("output.step")).to_contain_text("of 20", timeout=SECONDS)
+    # A solver has no learning rate: nothing slides, and the page says why.
+    page.select_option("#optimizer", "lbfgs")
+    expect(page.locator(".rate-slider")).to_be_hidden(timeout=SECONDS)
+    expect(page.locator(".live + .notes")).to_contain_text("there is no learning rate to choose")
+    expect(page.locator(".live .contour .path").last).to_have_attribute(
+        "d", re.compile("M.*L"), timeout=SECONDS
+    )
     page.select_option("#example", "local")
     expect(page.locator("figure.fit")).to_be_visible(timeout=SECONDS)
     expect(page.locator(".live .contour")).to_be_hidden()

@@ -75,7 +75,7 @@ def torch_path(
     for _ in range(STEPS + 1):
         optimizer.zero_grad()
         loss = ((model(w) - tensor(y)) ** 2).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         assert w.grad is not None
         weights.append(w.detach().numpy().copy())
         gradients.append(w.grad.numpy().copy())
@@ -131,7 +131,7 @@ def test_preconditioner_is_what_torch_divides_by(optimizer: str) -> None:
     for _ in range(STEPS):
         theirs.zero_grad()
         loss = ((w[0] * tensor(X) + w[1] - w[2] - tensor(Y)) ** 2).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         theirs.step()
     state = theirs.state[w]
     match optimizer:

@@ -80,7 +80,7 @@ def test_value_is_the_gradient_of_pytorch(model: str, loss: str) -> None:
     }
     prediction = MODELS[model](weights["a"], weights["b"], x)
     value = LOSSES[loss](prediction, y)
-    value.backward()  # type: ignore[no-untyped-call]
+    value.backward()
     names: dict[str, Any] = {
         **{"mean": np.mean, "sign": np.sign, "clip": np.clip, "exp": np.exp},
         **{"sigmoid": special.expit, "rmse": value.item(), "x": x.numpy(), "y": y.numpy()},

@@ -42,7 +42,7 @@ def test_gradients_are_those_of_autograd_and_pulls_add_up_to_them(name: str) -> 
     loss = LOSSES[name](model(inputs), targets)
     found = by_name(read_graph(loss, model))
     assert all(parameter.grad is None for parameter in model.parameters())
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     for parameter_name, parameter in model.named_parameters():
         assert parameter.grad is not None
         told = found[parameter_name]
@@ -66,7 +66,7 @@ def test_values_and_adjoints_are_those_of_the_intermediate_tensors() -> None:
     graph = read_graph(loss, {"w": weights})
     for tensor in kept.values():
         tensor.retain_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     nodes = {node.name: node for node in graph.nodes}
     for name, tensor in kept.items():
         assert tensor.grad is not None
@@ -97,7 +97,7 @@ def test_the_course_s_scalar() -> None:
 def test_after_backward_it_says_what_is_gone() -> None:
     model, inputs, targets = network()
     loss = functional.cross_entropy(model(inputs), targets)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     before = [
         parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None
     ]
@@ -116,7 +116,7 @@ def test_the_graph_can_still_be_walked_back_afterwards() -> None:
     loss = functional.cross_entropy(model(inputs), targets)
     read_graph(loss)
     read_graph(loss)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 

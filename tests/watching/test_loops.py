@@ -232,7 +232,7 @@ def course(attach: Attach) -> State:
     for _ in range(STEPS):
         a, b, c = params
         loss = ((a * time**2 + b * time + c - speed) ** 2).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         assert params.grad is not None
         params.data -= 1e-5 * params.grad.data
         params.grad = None

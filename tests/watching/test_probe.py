@@ -54,14 +54,14 @@ def dense(model: nn.Module) -> torch.Tensor:
         )
 
     at = nn.utils.parameters_to_vector(model.parameters()).detach()
-    found: torch.Tensor = torch.autograd.functional.hessian(loss, at)  # type: ignore[no-untyped-call]
+    found: torch.Tensor = torch.autograd.functional.hessian(loss, at)
     return found
 
 
 def stepped(model: nn.Module, optimizer: torch.optim.Optimizer, times: int) -> None:
     for _ in range(times):
         optimizer.zero_grad()
-        closure_of(model)().mean().backward()  # type: ignore[no-untyped-call]
+        closure_of(model)().mean().backward()
         optimizer.step()
     optimizer.zero_grad()
 
@@ -197,7 +197,7 @@ def test_without_a_second_backward_pass() -> None:
     loss = closure_of(model)().mean()
     prober.measure(0, closure_of(model))
     # The graph that waits does not notice that the weights were elsewhere.
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
     probe = prober.complete()
     assert probe is not None
@@ -364,12 +364,12 @@ def test_a_closure_with_a_backward_pass_leaves_the_gradients() -> None:
     model = network()
     optimizer = SGD(model.parameters(), lr=0.1)
     watch = Attached(model, [optimizer], probe_every=1)
-    closure_of(model)().mean().backward()  # type: ignore[no-untyped-call]
+    closure_of(model)().mean().backward()
     before = [(p.grad, p.grad.clone()) for p in model.parameters() if p.grad is not None]
 
     def closure() -> torch.Tensor:
         loss = closure_of(model)().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
     watch.probe(closure)

@@ -2,7 +2,7 @@
 
 import { html } from "../dom";
 import { copied } from "../verdict";
-import { number } from "../words";
+import { cut, number } from "../words";
 import type { Example, Problem, Upload } from "./contract";
 
 export interface Header {
@@ -133,7 +133,9 @@ export function makeHeader(wishes: Wishes): Header {
   loss.addEventListener("change", () => wishes.change({ loss: loss.value }));
   optimizer.addEventListener("change", () => {
     const keeps = WITH_MOMENTUM.includes(optimizer.value);
-    wishes.change({ optimizer: optimizer.value, ...(keeps ? {} : { momentum: null }) });
+    // Each optimizer has a learning rate of its own that suits it, and a solver has none.
+    const chosen = { optimizer: optimizer.value, lr: "auto" as const };
+    wishes.change({ ...chosen, ...(keeps ? {} : { momentum: null }) });
   });
   standardize.addEventListener("change", () => wishes.change({ standardize: standardize.checked }));
   steps.addEventListener("change", () => {
@@ -226,21 +228,20 @@ function previewOf({ name, rows, columns, preview, notes }: Upload): HTMLElement
     html("tr", {}, ...row.map((cell) => html("td", {}, String(cell)))),
   );
   const table = html("table", {}, html("thead", {}, head), html("tbody", {}, ...body));
-  const found = html("div", {
-    class: "table",
-    tabindex: 0,
-    role: "group",
-    "aria-label": "The first rows",
-  });
-  found.append(table);
-  const told = `${name}: ${number(rows)} rows. Write a formula over its columns, such as "y ~ a*x + b".`;
-  const block = html("div", {}, html("p", {}, told), found);
+  const many = `${name}: ${number(rows)} ${rows === 1 ? "row" : "rows"} of `;
+  const told = html("summary", {}, `${many}${cut(columns.join(", "), 160)}`);
+  const block = html("div", {}, html("details", {}, told, scrolled(table)));
   if (notes.length) {
     const list = html("ul", { class: "faults", "aria-label": "About this data" });
     list.append(...notes.map((note) => html("li", {}, note)));
     block.append(list);
   }
   return block;
+}
+
+function scrolled(table: HTMLElement): HTMLElement {
+  const name = { role: "group", "aria-label": "The first rows" };
+  return html("div", { class: "table", tabindex: 0, ...name }, table);
 }
 
 function makeCopyMenu() {

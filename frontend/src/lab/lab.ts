@@ -156,6 +156,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
     } else {
       // Without learning rates to choose among, this is the only descent there is.
       scene = { ...scene!, live: asLive(live, ran) };
+      figures.element.hidden = false;
       figures.draw(scene);
     }
     follow(ran);
@@ -184,6 +185,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
     main.hidden = false;
     timeline.element.hidden = false;
     slider.element.hidden = !live.rates.length;
+    figures.element.hidden = !live.rates.length;
     // A start whose weights are not all shown cannot be taken from what is shown.
     onward.hidden = live.weights.length < Object.keys(live.start).length;
     figures.draw(next, held);

@@ -17,7 +17,9 @@ from steepest.records import Descent, Forecast, Goal, RateStudy, Settings, Spect
 from steepest.solvers import polished
 
 RUN_ON_SECONDS = 0.5
-POLISH_SECONDS = 0.5
+POLISH_SHARE = 4
+"""A solver may take so many times the seconds of the walk; mostly it takes a few hundredths."""
+
 FEWEST_STEPS = 40
 """From fewer the fall of the loss cannot be read."""
 
@@ -84,7 +86,8 @@ def run_on(setup: Setup, settings: Settings, arrival: Goal) -> Forecast | None:
         return Forecast(arrival.to, done.goal_step, "counted by running on")
     if done.stopped == "diverged" or done.steps < FEWEST_STEPS or settings.batch_size is not None:
         return None
-    at = polished(setup.objective, walked.final_weights, time.monotonic() + POLISH_SECONDS)
+    seconds = POLISH_SHARE * (settings.time_limit or RUN_ON_SECONDS)
+    at = polished(setup.objective, walked.final_weights, time.monotonic() + seconds)
     floor = setup.objective.value(at)
     if not floor < arrival.loss:
         return None  # It goes down to somewhere else.

@@ -31,10 +31,14 @@ from steepest.lab.uploads import Uploads
 from steepest.records import Remedy, SweptRate
 from steepest.table import Table, read_delimited
 from steepest.wire import plain, to_json
+from steepest.xla import forget_compiled
 
 MOST_LIVES: Final = 40
 MOST_RUNS: Final = 24
 MOST_BOARDS: Final = 60
+MOST_COMPILED: Final = 32
+"""Problems after which compiled code is let go of: each leaves some 10 MB of it behind."""
+
 MOST_RACERS: Final = len(OPTIMIZERS)
 
 _NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
@@ -48,6 +52,7 @@ class Answers:
         self._lives: Kept[bytes, Live] = Kept(MOST_LIVES)
         self._runs: Kept[bytes, Run] = Kept(MOST_RUNS)
         self._boards: Kept[bytes, bytes] = Kept(MOST_BOARDS)
+        self._compiled: set[bytes] = set()
 
     def live(
         self,
@@ -129,21 +134,31 @@ class Answers:
 
     def _live(self, asked: Asked) -> Live:
         table = self._table(asked)
-        return self._lives.get(
-            self._live_key(asked),
-            lambda: live(asked.command, table, asked.formula, asked.options),
-        )
+
+        def make() -> Live:
+            self._compiles(asked)
+            return live(asked.command, table, asked.formula, asked.options)
+
+        return self._lives.get(self._live_key(asked), make)
 
     def _run(self, asked: Asked) -> Run:
         table = self._table(asked)
         options = asked.options.changed(remedies=False).given()
 
         def make() -> Run:
+            self._compiles(asked)
             if table is None:
                 return minimize(asked.formula, save=False, **options)
             return fit(table, asked.formula, save=False, **options)
 
         return self._runs.get(asked.key(), make)
+
+    def _compiles(self, asked: Asked) -> None:
+        """Note a problem that something is compiled for: new numbers in it compile nothing."""
+        self._compiled.add(asked.key("lr", "steps", "start", "seed", "momentum"))
+        if len(self._compiled) > MOST_COMPILED:
+            self._compiled.clear()
+            forget_compiled()
 
     def _board(self, asked: Asked) -> bytes:
         run = self._run(asked)

@@ -191,7 +191,7 @@ class Attached:
             for place, tensor in enumerate(side.tensors):
                 if tensor.requires_grad and tensor.is_leaf:
                     catch = self._guarded("a gradient", partial(self._catch, place))
-                    self._handles.append(tensor.register_post_accumulate_grad_hook(catch))  # type: ignore[no-untyped-call]
+                    self._handles.append(tensor.register_post_accumulate_grad_hook(catch))
             return
         before = self._guarded("a step", partial(self._before, side))
         after = self._guarded("a step", partial(self._after, side))

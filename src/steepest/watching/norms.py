@@ -7,7 +7,7 @@ many at a time.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,9 +16,6 @@ import torch
 
 from steepest.records import Mask, Matrix, Vector
 from steepest.watching.tensors import LEAST, SAMPLE
-
-CACHED: Final = 50_000
-"""So many entries of a tensor and its copy stay in the cache from one pass to the next."""
 
 COLUMNS: Final = 6
 """Numbers a tensor: the norms of its weights and its gradient; then, of the entries that stand for
@@ -58,7 +55,6 @@ class Norms:
         self._alike = all(_is_plain(t, self._dtype, self.device) for t in tensors)
         self._counts = np.array([_part(t, sample).numel() for t in tensors], dtype=np.float64)
         self._shares = self._counts / [max(_local(t).numel(), 1) for t in tensors]
-        self._chunks = list(_chunks([_part(t, sample).numel() for t in tensors]))
         self._nan = torch.tensor(math.nan, dtype=self._dtype, device=self.device)
         self._none = torch.tensor(-1.0, dtype=self._dtype, device=self.device)
         """A length that no gradient has."""
@@ -82,14 +78,8 @@ class Norms:
     @torch.no_grad()
     def before(self) -> None:
         """Measure the weights before they move."""
-        if self._sample:
-            self._weight_norms = self._norms(self._tensors)
-        parts, norms = self._parts(self._tensors), []
-        for chunk in self._chunks:
-            torch._foreach_copy_(self._weights[chunk], parts[chunk])
-            norms += [] if self._sample else self._norms(self._weights[chunk])
-        if not self._sample:
-            self._weight_norms = norms
+        self._weight_norms = self._norms(self._tensors)
+        torch._foreach_copy_(self._weights, self._parts(self._tensors))
 
     @torch.no_grad()
     def compare(
@@ -110,11 +100,8 @@ class Norms:
     @torch.no_grad()
     def after(self, into: torch.Tensor) -> None:
         """Measure after they have moved, and put the row into `into`."""
-        parts, moves = self._parts(self._tensors), []
-        for chunk in self._chunks:
-            torch._foreach_sub_(self._weights[chunk], parts[chunk])
-            moves += self._norms(self._weights[chunk])
-        self._put(into, self._weight_norms, moves)
+        torch._foreach_sub_(self._weights, self._parts(self._tensors))
+        self._put(into, self._weight_norms)
 
     @torch.no_grad()
     def moved(self, into: torch.Tensor) -> None:
@@ -122,12 +109,11 @@ class Norms:
         weights = self._norms(self._weights)
         parts = self._parts(self._tensors)
         torch._foreach_sub_(self._weights, parts)
-        self._put(into, weights, self._norms(self._weights))
+        self._put(into, weights)
         torch._foreach_copy_(self._weights, parts)
 
-    def _put(
-        self, into: torch.Tensor, weights: list[torch.Tensor], moves: list[torch.Tensor]
-    ) -> None:
+    def _put(self, into: torch.Tensor, weights: list[torch.Tensor]) -> None:
+        moves = self._norms(self._weights)
         if self._sample:
             moves += [self._norm(move, 4) for move in self._weights]
         torch.stack([*weights, *self._compared, *moves], out=into)
@@ -175,20 +161,16 @@ class Norms:
         self, gradients: list[torch.Tensor]
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Norms of the gradients; then of what stands for them, and its products with the last."""
+        whole = self._norms(gradients)
         parts = self._parts(gradients)
+        own = self._norms(parts) if self._sample else whole
         last = [g for g in self._gradients if g is not None]
         if len(last) < len(parts):
-            whole = self._norms(gradients)
-            own = self._norms(parts) if self._sample else whole
             self._gradients = [part.clone() for part in parts]
             return whole, [*own, *([self._nan] * len(parts))]
-        whole, own, products = [], [], []
-        for chunk in self._chunks:
-            whole += self._norms(gradients[chunk])
-            own += self._norms(parts[chunk]) if self._sample else []
-            products += list(map(_product, last[chunk], parts[chunk]))
-            torch._foreach_copy_(last[chunk], parts[chunk])
-        return whole, [*(own or whole), *products]
+        products = [_product(old, part) for old, part in zip(last, parts, strict=True)]
+        torch._foreach_copy_(last, parts)
+        return whole, [*own, *products]
 
     def _one_by_one(
         self, gradients: list[torch.Tensor | None]
@@ -226,17 +208,6 @@ class Norms:
             tensor = torch.view_as_real(tensor)
         norm: torch.Tensor = torch.linalg.vector_norm(tensor, power, dtype=self._dtype)
         return norm.to(self.device)
-
-
-def _chunks(sizes: Sequence[int]) -> Iterator[slice]:
-    """Neighbours that together fit into the processor's cache, so that they are read once."""
-    start, total = 0, 0
-    for place, size in enumerate(sizes):
-        if total and total + size > CACHED:
-            yield slice(start, place)
-            start, total = place, 0
-        total += size
-    yield slice(start, len(sizes))
 
 
 def _is_plain(tensor: torch.Tensor, dtype: torch.dtype, device: torch.device) -> bool:

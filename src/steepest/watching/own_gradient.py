@@ -42,7 +42,7 @@ class OwnGradient:
         self._done = guard(self._averaged)
         arrives = guard(self._arrives)
         self._handles: list[Any] = [
-            tensor.register_hook(_Arrival(arrives, place))  # type: ignore[no-untyped-call]
+            tensor.register_hook(_Arrival(arrives, place))
             for place, tensor in enumerate(self._tensors)
         ]
 

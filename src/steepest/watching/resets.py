@@ -97,7 +97,7 @@ class Resets:
             if self._wanted and not self.paused:
                 arrives(tensor, arriving)
 
-        return tensor.register_hook(call)  # type: ignore[no-untyped-call]
+        return tensor.register_hook(call)
 
     def _arrives(self, tensor: torch.Tensor, arriving: torch.Tensor) -> None:
         """A backward pass brings a gradient, which will be added to what is there."""

@@ -14,6 +14,8 @@ import type { Room } from "./rooms";
 const LONG = 100;
 const MOST = 8;
 
+const WHERE = "The directions are those of the curvature where the descent ended.";
+
 interface Mode {
   curvature: number;
   /** The weight that the direction is mostly along. */
@@ -76,6 +78,7 @@ export function makeModes(): Room {
       }
       now = frame.path("now");
       list.append(listOf(modes, scene.live.weights, descent));
+      list.append(html("p", { class: "notes" }, WHERE));
     },
     show(frame) {
       const step = given?.descent.frames[frame];
