@@ -17,7 +17,7 @@ from benchmarks.registry import QUICK, RATIO, REGISTRY, Benchmark, DifferentWork
 
 # `make bench` has the rest: the same bound with other threads, and what takes longer to show.
 # Those in a browser stand with its tests.
-LEFT_OUT = re.compile(r"-threads$|^memory-formula$|^scrub|^lab-")
+LEFT_OUT = re.compile(r"-threads$|^memory-formula$|^scrub|^lab-|^watch-(?!mlp$)")
 ROOM = 1.5
 BOUNDED = [
     name

@@ -253,7 +253,9 @@ def same(left: Any, right: Any) -> bool:
 
 def back(record: RunRecord) -> RunRecord:
     """Through the very text that a store keeps."""
-    return decode(json.loads(json.dumps(encode(record), allow_nan=False)))
+    found = decode(json.loads(json.dumps(encode(record), allow_nan=False)))
+    assert isinstance(found, RunRecord)
+    return found
 
 
 @settings(max_examples=40)

@@ -16,7 +16,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn.functional import (
+    cross_entropy,
+    dropout,
+    relu,
+    scaled_dot_product_attention,
+    softplus,
+)
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from steepest.watching import Attached
@@ -106,11 +112,11 @@ def plain(
     eye = attach(network, steps)
     losses = []
     for inputs, classes in batches(shape):
-        loss = F.cross_entropy(forward(network, inputs), classes)
+        loss: Any = cross_entropy(forward(network, inputs), classes)
         eye.loss(loss)
         # Between the forward and the backward pass: the graph waits meanwhile.
         eye.probe(
-            lambda x=inputs, y=classes: F.cross_entropy(forward(network, x), y, reduction="none")
+            lambda x=inputs, y=classes: cross_entropy(forward(network, x), y, reduction="none")
         )
         steps.zero_grad(set_to_none=set_to_none)
         loss.backward()
@@ -132,12 +138,12 @@ def with_closure(attach: Attach, optimizer: Callable[..., torch.optim.Optimizer]
 
         def closure(x: Any = inputs, y: Any = classes) -> torch.Tensor:
             steps.zero_grad()
-            loss = F.cross_entropy(network(x), y)
+            loss: Any = cross_entropy(network(x), y)
             eye.loss(loss)
             loss.backward()
             return loss
 
-        eye.probe(lambda x=inputs, y=classes: F.cross_entropy(network(x), y))
+        eye.probe(lambda x=inputs, y=classes: cross_entropy(network(x), y))
         losses.append(steps.step(closure).item())  # type: ignore[attr-defined]
     return state(network, steps, losses)
 
@@ -162,9 +168,9 @@ def accumulating(attach: Attach) -> State:
     eye = attach(network, steps)
     losses = []
     for number, (inputs, classes) in enumerate(batches()):
-        loss = F.cross_entropy(network(inputs), classes) / 4
+        loss: Any = cross_entropy(network(inputs), classes) / 4
         eye.loss(loss)
-        eye.probe(lambda x=inputs, y=classes: F.cross_entropy(network(x), y))
+        eye.probe(lambda x=inputs, y=classes: cross_entropy(network(x), y))
         loss.backward()
         if number % 4 == 3:
             steps.step()
@@ -180,12 +186,12 @@ def mixed_precision(attach: Attach) -> State:
     eye = attach(network, steps)
 
     def rows(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return F.cross_entropy(network(x), y, reduction="none")
+        return cross_entropy(network(x), y, reduction="none")
 
     losses = []
     for inputs, classes in batches():
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = rows(inputs, classes).mean()
+            loss: Any = rows(inputs, classes).mean()
             # Inside, where the casts of the weights are kept for the next use.
             eye.probe(lambda x=inputs, y=classes: rows(x, y))
         eye.loss(loss)
@@ -209,13 +215,13 @@ def adversaries(attach: Attach) -> State:
     losses = []
     for inputs, _ in batches():
         made = maker(torch.randn(16, 4))
-        loss = F.softplus(judge(made.detach())).mean() + F.softplus(-judge(inputs)).mean()
+        loss: Any = softplus(judge(made.detach())).mean() + softplus(-judge(inputs)).mean()
         eye.loss(loss)
         first.zero_grad()
         loss.backward()
         first.step()
         second.zero_grad()
-        other = F.softplus(-judge(made)).mean()
+        other: Any = softplus(-judge(made)).mean()
         other.backward()
         second.step()
         losses += [loss.item(), other.item()]
@@ -231,7 +237,7 @@ def course(attach: Attach) -> State:
     losses = []
     for _ in range(STEPS):
         a, b, c = params
-        loss = ((a * time**2 + b * time + c - speed) ** 2).mean()
+        loss: Any = ((a * time**2 + b * time + c - speed) ** 2).mean()
         loss.backward()
         assert params.grad is not None
         params.data -= 1e-5 * params.grad.data
@@ -250,10 +256,10 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(8)
         self.head = nn.Linear(8, 3)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> Any:
         mixed, _ = self.attention(x, x, x, need_weights=False)
         y = self.norm(x + mixed)
-        y = y + F.scaled_dot_product_attention(y, y, y, is_causal=True)
+        y = y + scaled_dot_product_attention(y, y, y, is_causal=True)
         return self.head(y.mean(1))
 
 
@@ -263,7 +269,7 @@ class Recurrent(nn.Module):
         self.lstm = nn.LSTM(8, 6, num_layers=2, dropout=0.2, batch_first=True)
         self.head = nn.Linear(6, 3)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> Any:
         return self.head(self.lstm(x)[0][:, -1])
 
 
@@ -278,7 +284,7 @@ class Tied(nn.Module):
         self.unused = nn.Linear(2, 2)
         self.head = nn.Linear(8, 3)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> Any:
         return self.head(torch.tanh(self.second(self.frozen(torch.tanh(self.first(x))))))
 
 
@@ -288,7 +294,7 @@ class Words(nn.Module):
         self.table = nn.Embedding(20, 6, sparse=True)
         self.head = nn.Linear(6, 3)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> Any:
         return self.head(self.table((x * 3).long().clamp(-9, 9) + 10).mean(1))
 
 
@@ -301,9 +307,9 @@ class Norms(nn.Module):
         self.head = nn.Linear(4, 3)
         self.register_buffer("mean", torch.zeros(4))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = F.relu(self.norm(self.conv(x)), inplace=True)
-        y = F.dropout(y, 0.2, self.training).mean((2, 3)) * (1 + 0.1 * random.random())
+    def forward(self, x: torch.Tensor) -> Any:
+        y = relu(self.norm(self.conv(x)), inplace=True)
+        y = dropout(y, 0.2, self.training).mean((2, 3)) * (1 + 0.1 * random.random())
         self.mean = 0.9 * self.mean + 0.1 * y.detach().mean(0)
         return self.head(y * float(np.random.uniform(0.9, 1.1)))
 
@@ -315,7 +321,7 @@ class Evaluated(nn.Module):
         super().__init__()
         self.body, self.norm, self.head = nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> Any:
         self.norm.eval()
         return self.head(self.norm(self.body(x)))
 
@@ -441,20 +447,21 @@ def test_an_error_in_the_loop_leaves_no_hook(where: str) -> None:
     eye = Attached(network, [steps])
     assert hooks_of(network, steps) > 0
 
-    class Own(Exception):
+    class OwnError(Exception):
         pass
 
     def fail(*_: Any) -> None:
-        raise Own
+        raise OwnError
 
-    network[0].register_forward_hook(fail) if where == "forward" else None
+    if where == "forward":
+        network[0].register_forward_hook(fail)
     if where == "backward":
         network[0].weight.register_hook(fail)
     if where == "step":
         steps.register_step_pre_hook(fail)
-    with pytest.raises(Own):
+    with pytest.raises(OwnError):
         for inputs, classes in batches():
-            loss = F.cross_entropy(network(inputs), classes)
+            loss: Any = cross_entropy(network(inputs), classes)
             loss.backward()
             steps.step()
     eye.detach("an error in the loop")
@@ -469,7 +476,7 @@ def test_a_copy_of_the_model_is_not_watched() -> None:
     steps = SGD(network.parameters(), lr=0.1)
     eye = Attached(network, [steps])
     inputs, classes = next(batches())
-    F.cross_entropy(network(inputs), classes).backward()
+    cross_entropy(network(inputs), classes).backward()
     # In the middle of a step, with the hooks of a sample on all layers.
     assert sum(len(module._forward_hooks) for module in network.modules()) == 3
     buffer = io.BytesIO()
@@ -484,7 +491,7 @@ def test_a_copy_of_the_model_is_not_watched() -> None:
         assert same(list(network.parameters()), list(other.parameters()))
         twin = SGD(other.parameters(), lr=0.1)
         for _ in range(3):
-            loss = F.cross_entropy(other(inputs), classes)
+            loss: Any = cross_entropy(other(inputs), classes)
             loss.backward()
             twin.step()
     again = copy.deepcopy(steps)
@@ -514,9 +521,9 @@ def test_a_compiled_model() -> None:
         eye = attach(compiled, steps)
         losses = []
         for inputs, classes in batches():
-            loss = F.cross_entropy(compiled(inputs), classes)
+            loss: Any = cross_entropy(compiled(inputs), classes)
             eye.loss(loss)
-            eye.probe(lambda x=inputs, y=classes: F.cross_entropy(compiled(x), y))
+            eye.probe(lambda x=inputs, y=classes: cross_entropy(compiled(x), y))
             steps.zero_grad()
             loss.backward()
             steps.step()
@@ -552,7 +559,7 @@ def test_batches_come_from_other_processes(caplog: pytest.LogCaptureFixture) -> 
     eye = Attached(network, [steps])
     with caplog.at_level(logging.WARNING, "steepest"):
         for inputs, classes in torch.utils.data.DataLoader(data, batch_size=8, shuffle=True):
-            F.cross_entropy(network(inputs), classes).backward()
+            cross_entropy(network(inputs), classes).backward()
             steps.step()
             steps.zero_grad()
     eye.detach()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from steepest.training import TrainingRecord
 from steepest.watching import Attached, tensors
@@ -34,7 +34,7 @@ def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def loss_of(model: nn.Module, step: int) -> Any:
     x, y = batch(step)
-    return F.cross_entropy(model(x), y)
+    return cross_entropy(model(x), y)
 
 
 def norm(tensor: torch.Tensor) -> float:
@@ -267,7 +267,7 @@ def test_what_came_in() -> None:
     steps = SGD(model.parameters(), lr=1e-3)
     watch = Attached(model, [steps])
     rows = torch.randn(40, 3) * torch.tensor([1.0, 50.0, 0.0]) + torch.tensor([0.0, 7.0, 2.0])
-    for epoch in range(3):
+    for _epoch in range(3):
         for at in range(0, 40, 10):
             model(rows[at : at + 10]).square().mean().backward()
             steps.step()

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, grad, vmap
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from steepest.training import Probe
 from steepest.watching import Attached
@@ -37,7 +37,7 @@ def rows(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor
 
 def closure_of(model: nn.Module, reduction: str = "none") -> Callable[[], torch.Tensor]:
     x, y = rows(next(model.parameters()).dtype)
-    return lambda: F.cross_entropy(model(x), y, reduction=reduction)
+    return lambda: cross_entropy(model(x), y, reduction=reduction)
 
 
 def dense(model: nn.Module) -> torch.Tensor:
@@ -49,9 +49,7 @@ def dense(model: nn.Module) -> torch.Tensor:
 
     def loss(vector: torch.Tensor) -> torch.Tensor:
         parts = [p.reshape(s) for p, s in zip(vector.split(sizes), shapes, strict=True)]
-        return F.cross_entropy(
-            functional_call(model, dict(zip(names, parts, strict=True)), (x,)), y
-        )
+        return cross_entropy(functional_call(model, dict(zip(names, parts, strict=True)), (x,)), y)
 
     at = nn.utils.parameters_to_vector(model.parameters()).detach()
     found: torch.Tensor = torch.autograd.functional.hessian(loss, at)
@@ -109,7 +107,7 @@ def test_eigenvalues_of_a_dense_hessian(name: str) -> None:
         H = H / np.sqrt(P[:, None] * P[None, :])
     values = np.linalg.eigvalsh(H)
     x, y = rows()
-    slopes = torch.autograd.grad(F.cross_entropy(model(x), y), list(model.parameters()))
+    slopes = torch.autograd.grad(cross_entropy(model(x), y), list(model.parameters()))
     g = torch.cat([slope.reshape(-1) for slope in slopes]).numpy()
     sharpness = g @ dense(model).numpy() @ g / (g @ g)
     probe = measured(model, optimizer)
@@ -180,17 +178,19 @@ def test_without_a_second_backward_pass() -> None:
         @torch.autograd.function.once_differentiable
         def backward(ctx: Any, slope: torch.Tensor) -> torch.Tensor:
             (x,) = ctx.saved_tensors
-            return slope * x.cos()
+            return slope * x.cos()  # type: ignore[no-any-return]
 
     class Sine(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return Once.apply(x) if self.once else x.sin()  # type: ignore[no-any-return, no-untyped-call]
+        once = False
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return Once.apply(x) if self.once else x.sin()
 
     model = network()
-    model[1] = Sine()
-    model[1].once = False
+    sine = Sine()
+    model[1] = sine
     values = np.linalg.eigvalsh(dense(model).numpy())
-    model[1].once = True
+    sine.once = True
     before = [p.detach().clone() for p in model.parameters()]
     groups = [group_of(o, g) for o in [SGD(model.parameters(), lr=0.1)] for g in o.param_groups]
     prober = Prober(model, list(model.parameters()), groups, [], **THOROUGH)
@@ -233,7 +233,7 @@ def test_noise_by_gradients_of_single_rows() -> None:
     parameters = {name: p.detach() for name, p in model.named_parameters()}
 
     def loss(weights: Any, row: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return F.cross_entropy(functional_call(model, weights, (row,)), target)
+        return cross_entropy(functional_call(model, weights, (row,)), target)
 
     parts = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, x, y)
     single = torch.cat([part.reshape(10_000, -1) for part in parts.values()], 1)
@@ -243,7 +243,7 @@ def test_noise_by_gradients_of_single_rows() -> None:
         prober = Prober(model, list(model.parameters()), [], [], products=(1, 1))
         prober.measure(
             0,
-            lambda i=i: F.cross_entropy(model(x[i]), y[i], reduction="none"),  # type: ignore[misc]
+            lambda i=i: cross_entropy(model(x[i]), y[i], reduction="none"),  # type: ignore[misc]
         )
         probe = prober.complete()
         assert probe is not None
@@ -264,14 +264,14 @@ def test_noise_of_two_rows() -> None:
             [
                 g.reshape(-1)
                 for g in torch.autograd.grad(
-                    F.cross_entropy(model(x[i : i + 1]), y[i : i + 1]), parameters
+                    cross_entropy(model(x[i : i + 1]), y[i : i + 1]), parameters
                 )
             ]
         )
         for i in (0, 1)
     )
     prober = Prober(model, parameters, [], [], products=(1, 1))
-    prober.measure(0, lambda: F.cross_entropy(model(x[:2]), y[:2], reduction="none"))
+    prober.measure(0, lambda: cross_entropy(model(x[:2]), y[:2], reduction="none"))
     probe = prober.complete()
     assert probe is not None
     product = float(one @ two)

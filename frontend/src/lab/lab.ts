@@ -40,6 +40,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
   let scene: Scene | null = null;
   let descent: Descent | null = null;
   let former: { problem: Problem; ghost: Ghost } | null = null;
+  let begun = false;
   let writing = 0;
   let resting = 0;
 
@@ -224,6 +225,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
     }
   });
   const ask = (problem: Problem, keep = true): Promise<void> => {
+    begun = true;
     window.clearTimeout(resting);
     judge.stop();
     help.stop();
@@ -301,6 +303,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
   };
 
   const take = async (file: File): Promise<void> => {
+    begun = true;
     header.busy(true);
     try {
       const found = (await upload(file)) as Upload;
@@ -349,6 +352,8 @@ export async function openLab(root: HTMLElement): Promise<void> {
     return;
   }
   header.offer(examples);
+  // Somebody was quicker, with a file.
+  if (begun) return;
   const given = understood(location.hash);
   if (given) place = given;
   else if (examples[0]) place = { ...place, problem: examples[0].problem };
