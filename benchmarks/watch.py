@@ -30,8 +30,9 @@ DEVICE = torch.device(os.environ.get("DEVICE", "cpu"))
 ROUND = 32
 """Steps of a round."""
 
-PROBED = 128
-"""The same with probes: one of the two in them measures the curvature, the other does not."""
+PROBED = 512
+"""The same with probes: of the eight in them, one measures the curvature. The first probes, which
+do so more often, are in the round that is not counted."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def _ours(work: Work, *, every: int, probes: bool, bound: float) -> None:
             return Watched(Attached(model, [optimizer], every=every), probes=probes)
 
         if probes:
-            return measured(work, look, max(1, effort.rounds // 2), PROBED)
+            return measured(work, look, 1 + effort.rounds // 4, PROBED)
         return measured(work, look, effort.rounds * work.rounds)
 
 

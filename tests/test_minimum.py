@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_an_offset_without_weights_is_taken_off_first() -> None:
     assert found.weights["b"] == pytest.approx(7 - level, rel=1e-10)
 
 
-COLLINEAR = {
+COLLINEAR: dict[str, tuple[str, dict[str, Any], int]] = {
     "twice-the-column": ("y ~ a*u + b*w + c", {"w": lambda u, v: 2 * u}, 1),
     "sum-of-two": ("y ~ a*u + b*v + c*w", {"w": lambda u, v: u + v}, 1),
     "constant-beside-intercept": ("y ~ a*u + b*w + c", {"w": lambda u, v: np.full(20, 5.0)}, 1),

@@ -115,7 +115,7 @@ def test_an_error_in_the_loop_ends_the_watch(place: Path) -> None:
     assert watch.run.record.ended == "an error in the loop"
     assert watch.run.record.steps == 8
     assert steepest.runs(place)[0].status == "interrupted"
-    assert not optimizer._optimizer_step_pre_hooks  # type: ignore[attr-defined]
+    assert not optimizer._optimizer_step_pre_hooks
     assert not model._forward_pre_hooks
 
 
@@ -143,15 +143,18 @@ def test_nothing_is_kept_where_nobody_wants_it(
     assert len(Store().summaries()) == 1
 
 
+attach: Any = steepest.watch
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda m, o: steepest.watch(m, "adam"), "no optimizer of PyTorch"),
-        (lambda m, o: steepest.watch(3, o), "Only models and tensors"),
-        (lambda m, o: steepest.watch([1.0]), "Only tensors"),
-        (lambda m, o: steepest.watch(nn.ReLU()), "nothing to watch"),
-        (lambda m, o: steepest.watch(m, o, every=0), "every must be a whole number"),
-        (lambda m, o: steepest.watch(m, o, probe_every=1.5), "probe_every must be"),
+        (lambda m, o: attach(m, "adam"), "no optimizer of PyTorch"),
+        (lambda m, o: attach(3, o), "Only models and tensors"),
+        (lambda m, o: attach([1.0]), "Only tensors"),
+        (lambda m, o: attach(nn.ReLU()), "nothing to watch"),
+        (lambda m, o: attach(m, o, every=0), "every must be a whole number"),
+        (lambda m, o: attach(m, o, probe_every=1.5), "probe_every must be"),
     ],
     ids=["optimizer", "number", "list of numbers", "no parameters", "every", "probe_every"],
 )

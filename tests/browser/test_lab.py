@@ -452,3 +452,12 @@ def test_the_page_is_small() -> None:
     static = Path(steepest.__file__).parent / "static"
     names = ("lab.html", "lab.js", "lab.css")
     assert sum(len(gzip.compress((static / name).read_bytes())) for name in names) < 100_000
+
+
+def test_nothing_stands_inline_and_no_text_becomes_markup() -> None:
+    static = Path(steepest.__file__).parent / "static"
+    page, script = ((static / name).read_text("utf-8") for name in ("lab.html", "lab.js"))
+    assert not re.search(r"<style|<script(?! src=)|\son\w+=|\sstyle=|https?:", page)
+    assert not re.search(
+        r"\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write", script
+    )

@@ -79,7 +79,7 @@ def exploding() -> nn.Module:
 
 def dead() -> nn.Module:
     model = mlp()
-    nn.init.constant_(model[0].bias, -30.0)
+    nn.init.constant_(model[0].bias, -30.0)  # type: ignore[arg-type]
     return model
 
 
@@ -134,7 +134,7 @@ class Training:
                 loss.backward()
                 if self.zero == "after":
                     optimizer.zero_grad()
-                watch.probe(lambda x=inputs, y=targets: cross_entropy(model(x), y))
+                watch.probe(lambda x=inputs, y=targets: cross_entropy(model(x), y))  # type: ignore[misc]
                 optimizer.step()
             with torch.no_grad():
                 watch.validation(cross_entropy(model(held_out[0]), held_out[1]))
@@ -238,7 +238,8 @@ def test_where_it_began() -> None:
     found = finding(judge_training(record_of("a start that explodes")), "SD402")
     assert found.severity in ("error", "warning")
     found = finding(judge_training(record_of("overfitting")), "SD601")
-    assert 0 < found.evidence["step"] < 400
+    step: Any = found.evidence["step"]
+    assert 0 < step < 400
 
 
 def test_the_loop_of_the_course() -> None:
@@ -291,7 +292,7 @@ def test_one_number_of_the_course() -> None:
 
 
 def test_two_networks_that_share_a_loss_need_no_reset() -> None:
-    """The second network's loss leaves gradients in the first, which are reset before they count."""
+    """The second network's loss leaves gradients in the first, reset before they count."""
     maker, judge = nn.Linear(4, 4), nn.Linear(4, 1)
     first, second = SGD(judge.parameters(), 0.01), SGD(maker.parameters(), 0.01)
     watch = Attached(nn.ModuleList([maker, judge]), [first, second])

@@ -8,14 +8,19 @@ from steepest.lab import answers
 from steepest.lab.answers import Answers
 from steepest.lab.problem import read_problem
 from steepest.lab.uploads import Uploads
+from steepest.xla import forget_compiled
 
 
 def test_compiled_code_is_let_go_of_and_answers_stay_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     forgotten = []
-    forget = answers.forget_compiled
-    monkeypatch.setattr(answers, "forget_compiled", lambda: (forgotten.append(1), forget()))
+
+    def forget() -> None:
+        forgotten.append(1)
+        forget_compiled()
+
+    monkeypatch.setattr(answers, "forget_compiled", forget)
     monkeypatch.setattr(answers, "MOST_COMPILED", 2)
     asked = [
         read_problem({"formula": f"x**2 + {n}*x", "start": {"x": 1}, "steps": 5}) for n in range(3)

@@ -8,7 +8,7 @@ import torch
 
 @pytest.fixture(autouse=True, scope="package")
 def _one_thread() -> Iterator[None]:
-    """Sums are always added up in the same order, and several workers do not wait for each other."""
+    """Sums are added up in the same order every time, and workers do not wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

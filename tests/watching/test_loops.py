@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import (
     cross_entropy,
     dropout,
@@ -23,10 +24,10 @@ from torch.nn.functional import (
     scaled_dot_product_attention,
     softplus,
 )
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from steepest.watching import Attached
 
+PLAIN = partial(torch.optim.SGD, lr=0.1)
 STEPS = 50
 PROBE_EVERY = 7
 
@@ -97,7 +98,7 @@ def plain(
     attach: Attach,
     *,
     model: Callable[[], nn.Module] = mlp,
-    optimizer: Callable[..., torch.optim.Optimizer] = partial(torch.optim.SGD, lr=0.1),
+    optimizer: Callable[..., torch.optim.Optimizer] = PLAIN,
     shape: tuple[int, ...] = (8,),
     forward: Callable[[nn.Module, torch.Tensor], torch.Tensor] = lambda m, x: m(x),
     chosen: Callable[[nn.Module], Any] = lambda m: m.parameters(),
@@ -116,7 +117,7 @@ def plain(
         eye.loss(loss)
         # Between the forward and the backward pass: the graph waits meanwhile.
         eye.probe(
-            lambda x=inputs, y=classes: cross_entropy(forward(network, x), y, reduction="none")
+            lambda x=inputs, y=classes: cross_entropy(forward(network, x), y, reduction="none")  # type: ignore[misc]
         )
         steps.zero_grad(set_to_none=set_to_none)
         loss.backward()
@@ -141,10 +142,10 @@ def with_closure(attach: Attach, optimizer: Callable[..., torch.optim.Optimizer]
             loss: Any = cross_entropy(network(x), y)
             eye.loss(loss)
             loss.backward()
-            return loss
+            return loss  # type: ignore[no-any-return]
 
-        eye.probe(lambda x=inputs, y=classes: cross_entropy(network(x), y))
-        losses.append(steps.step(closure).item())  # type: ignore[attr-defined]
+        eye.probe(lambda x=inputs, y=classes: cross_entropy(network(x), y))  # type: ignore[misc]
+        losses.append(steps.step(closure).item())  # type: ignore[arg-type, attr-defined]
     return state(network, steps, losses)
 
 
@@ -155,7 +156,7 @@ class Signs(torch.optim.Optimizer):
         super().__init__(params, {"lr": 0.01})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             for p in group["params"]:
                 p.grad.add_(p, alpha=0.01)
@@ -170,7 +171,7 @@ def accumulating(attach: Attach) -> State:
     for number, (inputs, classes) in enumerate(batches()):
         loss: Any = cross_entropy(network(inputs), classes) / 4
         eye.loss(loss)
-        eye.probe(lambda x=inputs, y=classes: cross_entropy(network(x), y))
+        eye.probe(lambda x=inputs, y=classes: cross_entropy(network(x), y))  # type: ignore[misc]
         loss.backward()
         if number % 4 == 3:
             steps.step()
@@ -193,7 +194,7 @@ def mixed_precision(attach: Attach) -> State:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss: Any = rows(inputs, classes).mean()
             # Inside, where the casts of the weights are kept for the next use.
-            eye.probe(lambda x=inputs, y=classes: rows(x, y))
+            eye.probe(lambda x=inputs, y=classes: rows(x, y))  # type: ignore[misc]
         eye.loss(loss)
         steps.zero_grad()
         scaler.scale(loss).backward()
@@ -310,7 +311,7 @@ class Norms(nn.Module):
     def forward(self, x: torch.Tensor) -> Any:
         y = relu(self.norm(self.conv(x)), inplace=True)
         y = dropout(y, 0.2, self.training).mean((2, 3)) * (1 + 0.1 * random.random())
-        self.mean = 0.9 * self.mean + 0.1 * y.detach().mean(0)
+        self.mean = 0.9 * self.mean + 0.1 * y.detach().mean(0)  # type: ignore[has-type]
         return self.head(y * float(np.random.uniform(0.9, 1.1)))
 
 
@@ -359,7 +360,7 @@ LOOPS: dict[str, Loop] = {
     "two precisions": partial(
         plain,
         model=lambda: nn.Sequential(nn.Linear(8, 8).double(), nn.Linear(8, 3)),
-        forward=lambda m, x: m[1](m[0](x.double()).float()),
+        forward=lambda m, x: m[1](m[0](x.double()).float()),  # type: ignore[index]
     ),
     "no optimizer": course,
 }
@@ -456,14 +457,18 @@ def test_an_error_in_the_loop_leaves_no_hook(where: str) -> None:
     if where == "forward":
         network[0].register_forward_hook(fail)
     if where == "backward":
-        network[0].weight.register_hook(fail)
+        network[0].weight.register_hook(fail)  # type: ignore[operator]
     if where == "step":
         steps.register_step_pre_hook(fail)
-    with pytest.raises(OwnError):
+
+    def train() -> None:
         for inputs, classes in batches():
             loss: Any = cross_entropy(network(inputs), classes)
             loss.backward()
             steps.step()
+
+    with pytest.raises(OwnError):
+        train()
     eye.detach("an error in the loop")
     # What is left is the failing hook.
     assert hooks_of(network, steps) == 1
@@ -523,7 +528,7 @@ def test_a_compiled_model() -> None:
         for inputs, classes in batches():
             loss: Any = cross_entropy(compiled(inputs), classes)
             eye.loss(loss)
-            eye.probe(lambda x=inputs, y=classes: cross_entropy(compiled(x), y))
+            eye.probe(lambda x=inputs, y=classes: cross_entropy(compiled(x), y))  # type: ignore[misc]
             steps.zero_grad()
             loss.backward()
             steps.step()

@@ -123,7 +123,7 @@ def test_the_turn_of_all_gradients_as_one() -> None:
     for step in range(STEPS):
         steps.zero_grad()
         loss_of(model, step).backward()
-        whole = nn.utils.parameters_to_vector([p.grad for p in model.parameters()]).double()
+        whole = nn.utils.parameters_to_vector([p.grad for p in model.parameters()]).double()  # type: ignore[misc]
         expected.append(
             math.nan if last is None else float(whole @ last / whole.norm() / last.norm())
         )
@@ -225,10 +225,12 @@ def test_histograms_count_every_entry() -> None:
 
 
 def test_activations_and_dead_units() -> None:
-    model = nn.Sequential(nn.Linear(4, 10), nn.ReLU(), nn.Linear(10, 6), nn.Sigmoid())
+    first, second = nn.Linear(4, 10), nn.Linear(10, 6)
+    model = nn.Sequential(first, nn.ReLU(), second, nn.Sigmoid())
     with torch.no_grad():
-        model[0].bias[:3] = -100  # three of ten units are dead
-        model[2].bias[:2] = 50  # two of six are saturated
+        # Three of ten units are dead, two of six are saturated.
+        nn.init.constant_(first.bias[:3], -100)
+        nn.init.constant_(second.bias[:2], 50)
     steps = SGD(model.parameters(), lr=0.1)
     watch = Attached(model, [steps])
     x = torch.randn(32, 4)
@@ -239,7 +241,7 @@ def test_activations_and_dead_units() -> None:
     found = {sample.layer: sample for sample in watch.record("0").activations}
     assert list(found) == ["0", "1", "2", "3"]
     assert found["1"].dead == pytest.approx(float((hidden == 0).all(0).float().mean()))
-    assert found["1"].dead >= 0.3
+    assert found["1"].dead >= 0.3  # type: ignore[operator]
     assert found["1"].zeros == pytest.approx(float((hidden == 0).float().mean()))
     assert found["1"].mean == pytest.approx(float(hidden.mean()), rel=1e-5)
     assert found["1"].deviation == pytest.approx(float(hidden.std(correction=0)), rel=1e-5)
@@ -251,7 +253,7 @@ def test_activations_and_dead_units() -> None:
 def test_channels_are_the_units_of_images() -> None:
     model = nn.Sequential(nn.Conv2d(1, 5, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(80, 2))
     with torch.no_grad():
-        model[0].bias[0] = -100
+        model[0].bias[0] = -100  # type: ignore[operator]
     steps = SGD(model.parameters(), lr=0.1)
     watch = Attached(model, [steps])
     model(torch.randn(8, 1, 6, 6)).square().mean().backward()

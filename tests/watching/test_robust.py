@@ -32,7 +32,7 @@ def loop(watch_it: bool, steps: int = 12) -> tuple[list[float], Attached | None]
         loss: Any = model(x).square().mean()
         if watch is not None:
             watch.loss(loss)
-            watch.probe(lambda x=x: model(x).square().mean())
+            watch.probe(lambda x=x: model(x).square().mean())  # type: ignore[misc]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -148,7 +148,7 @@ def test_parts_of_spread_tensors_are_measured_here() -> None:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.tensor import Shard, distribute_tensor
 
-    store = distributed.HashStore()
+    store = distributed.HashStore()  # type: ignore[attr-defined]
     distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
     try:
         mesh = init_device_mesh("cpu", (1,))

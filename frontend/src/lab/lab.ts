@@ -40,6 +40,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
   let scene: Scene | null = null;
   let descent: Descent | null = null;
   let former: { problem: Problem; ghost: Ghost } | null = null;
+  let examples: Example[] = [];
   let begun = false;
   let writing = 0;
   let resting = 0;
@@ -302,6 +303,14 @@ export async function openLab(root: HTMLElement): Promise<void> {
     again({ to, done });
   };
 
+  /** Where nothing can be shown of what was wanted, why is said above the first example. */
+  const fallBack = async (): Promise<void> => {
+    if (scene || !examples[0]) return;
+    const why = header.refusal();
+    await ask(examples[0].problem, false);
+    header.refuse(why);
+  };
+
   const take = async (file: File): Promise<void> => {
     begun = true;
     header.busy(true);
@@ -311,7 +320,9 @@ export async function openLab(root: HTMLElement): Promise<void> {
       const formula = guessedFormula(found.columns);
       await ask({ ...EMPTY, upload: found.upload, formula, loss: "mse", steps: 100 }, false);
     } catch (error) {
+      begun = false;
       header.refuse(told(error));
+      await fallBack();
     } finally {
       header.busy(false);
     }
@@ -343,7 +354,6 @@ export async function openLab(root: HTMLElement): Promise<void> {
     void ask(given.problem);
   });
 
-  let examples: Example[];
   try {
     examples = (await get("/api/examples")) as Example[];
   } catch (error) {
@@ -359,11 +369,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
   else if (examples[0]) place = { ...place, problem: examples[0].problem };
   player.open(place.part);
   await ask(place.problem);
-  if (scene || !examples[0]) return;
-  // The address leads nowhere any more: why is said above the first example.
-  const why = header.refusal();
-  await ask(examples[0].problem, false);
-  header.refuse(why);
+  await fallBack();
 }
 
 const EMPTY: Problem = {

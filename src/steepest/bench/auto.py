@@ -179,7 +179,7 @@ def _alive(
     setup: Setup, settings: Settings, trial: RateTrial, ends: float
 ) -> tuple[RateTrial, Descent] | None:
     """The trial with the descent as it will be, or its beginning; None where that diverges."""
-    steps = min(settings.steps, affordable(setup, EFFORT))
+    steps = min(settings.steps, affordable(setup, EFFORT, settings.batch_size))
     done = walked(setup, settings, trial.lr, steps, ends - time.monotonic())
     return None if done.stopped == "diverged" else (trial, done)
 
@@ -213,7 +213,7 @@ def _at_hand(
     left = ends - time.monotonic()
     if left <= 0 or lowest(trials) is None:
         return _calmest(trials, first)
-    share = max(affordable(setup, effort) // (3 * LANES), 1)
+    share = max(affordable(setup, effort, settings.batch_size) // (3 * LANES), 1)
 
     def run(rates: Vector, steps: int) -> list[RateTrial]:
         chosen = rates[np.linspace(0, len(rates) - 1, min(LANES, len(rates))).round().astype(int)]
@@ -249,7 +249,7 @@ def good_rate(
     """
     ends = time.monotonic() + seconds
     wanted = -math.inf if goal is None else goal.loss
-    left = affordable(setup, effort)
+    left = affordable(setup, effort, settings.batch_size)
     trials: dict[float, RateTrial] = {}
 
     def run(rates: Vector, steps: int) -> None:

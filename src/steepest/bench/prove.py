@@ -236,7 +236,8 @@ def _attempt(
     if predicted is not None:
         steps = _steps(predicted)
     else:
-        steps = min(max(options.steps, TRIED_STEPS), affordable(changed, EFFORT))
+        most = affordable(changed, EFFORT, options.batch_size)
+        steps = min(max(options.steps, TRIED_STEPS), most)
     return Attempt(proposal, changed, typed.changed(steps=steps), predicted)
 
 
@@ -306,7 +307,7 @@ def _tuned_momentum(
         beta, lr = (q - 1) / (q + 1), 1.0 / top
     beta = min(max(float(f"{beta:.4g}"), 0.0), 0.9999)
     best: tuple[Options, int | None] | None = None
-    fewest = min(TRIED_STEPS, affordable(setup, CHOOSE_EFFORT))
+    fewest = min(TRIED_STEPS, affordable(setup, CHOOSE_EFFORT, typed.batch_size))
     for share in (1.0, 0.25, 0.06, 0.015):
         tried = typed.changed(momentum=beta, lr=rounded_rate(lr * share))
         trial = run_one(setup, tried.settings(), float(tried.rate or 0), goal, fewest, GUARD)

@@ -39,6 +39,9 @@ OWN_EFFORT = 1e9
 STEP_WORK = 400
 """What a step costs besides the rows, in elementary operations."""
 
+SHUFFLE_WORK, SHUFFLED_ROW_WORK = 100_000, 10
+"""What the shuffle of an epoch costs beside its steps, in elementary operations."""
+
 GUARD = 60.0
 """Seconds after which a search is given up all the same."""
 
@@ -46,9 +49,13 @@ SURE_FACTOR = 10
 """The contract's words need one learning rate to be ten times as quick as another."""
 
 
-def affordable(setup: Setup, effort: float) -> int:
+def affordable(setup: Setup, effort: float, batch_size: int | None) -> int:
     """How many steps of single descents so many elementary operations pay for, 1 at least."""
-    return max(1, int(effort / (setup.moving.work + STEP_WORK)))
+    step: float = setup.moving.work + STEP_WORK
+    rows = setup.objective.rows or 0
+    if batch_size is not None and batch_size < rows:
+        step += (SHUFFLE_WORK + SHUFFLED_ROW_WORK * rows) * batch_size / rows
+    return max(1, int(effort / step))
 
 
 def modes(setup: Setup) -> Modes | None:
@@ -186,7 +193,7 @@ def sweep_rates(
     the goal by luck and leaves it again does not count as there.
     """
     ends = time.monotonic() + seconds
-    most = affordable(setup, effort)
+    most = affordable(setup, effort, settings.batch_size)
     steps = min(study_steps(settings), max(most // (3 * LANES), 1))
     grid = rate_grid(setup, settings, limit, own)
     trials = run_lanes(setup, settings, grid, goal, steps, seconds)
@@ -204,7 +211,7 @@ def _staying(
     setup: Setup, settings: Settings, goal: float, trials: list[RateTrial], ends: float
 ) -> list[RateTrial]:
     """The trials with their quickest at the goal still when one ten times as slow arrives there."""
-    most = affordable(setup, OWN_EFFORT)
+    most = affordable(setup, OWN_EFFORT, settings.batch_size)
     while (best := quickest(trials)) is not None and best.steps is not None:
         left = ends - time.monotonic()
         if left <= 0:
@@ -327,8 +334,8 @@ def study(
         # Ten times the best is all that must be known of a learning rate that is slower; for the
         # forecast it is run on while that is cheap.
         enough = SURE_FACTOR * best.steps + 1 if best and best.steps else study_steps(settings)
-        enough = min(max(enough, 1000), affordable(setup, EFFORT))
-        further = min(affordable(setup, OWN_EFFORT), MOST_STEPS)
+        enough = min(max(enough, 1000), affordable(setup, EFFORT, settings.batch_size))
+        further = min(affordable(setup, OWN_EFFORT, settings.batch_size), MOST_STEPS)
         mine = run_one(setup, settings, own, goal.loss, max(enough, further), seconds, VANISHED)
     return RateStudy(goal, mine, tuple(trials), best)
 

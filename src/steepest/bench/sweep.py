@@ -406,7 +406,7 @@ def _race(
     raising = raising and goal is not None and not closed
     ends = time.monotonic() + (settings.time_limit or math.inf)
     count, steps = len(begins) * len(rates), settings.steps
-    most = min(affordable(setup, RAISING_EFFORT) // count, MOST_STEPS)
+    most = min(affordable(setup, RAISING_EFFORT, settings.batch_size) // count, MOST_STEPS)
     phase = f"running {count:,} {'descent' if count == 1 else 'descents'}"
 
     def between(done: int) -> None:

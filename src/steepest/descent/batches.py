@@ -26,6 +26,8 @@ class Batches:
 
     def take(self, step: int, length: int) -> npt.NDArray[np.int32]:
         """Rows of `length` steps from `step` on, (length, size)."""
+        if not length:
+            return np.zeros((0, self.size), dtype=np.int32)
         begin, end = step * self.size, (step + length) * self.size
         epochs = range(begin // self.rows, -(-end // self.rows))
         stream = np.concatenate([self._epoch(epoch) for epoch in epochs])

@@ -51,7 +51,10 @@ class Machine:
         rows = None
         first = int(state.step)
         if self.batches is not None:
-            rows = self.batches.take(first, self.length)
+            # Steps beyond the last are not taken, so nothing is drawn for them.
+            needed = max(0, min(self.length, last - first + 1))
+            drawn = self.batches.take(first, needed)
+            rows = np.pad(drawn, ((0, self.length - needed), (0, 0)))
         after, record, place = walk(
             objective.kernel,
             self.optimizer,

@@ -26,8 +26,10 @@ PRODUCTS: Final = (40, 6)
 """Of the Hessian with vectors: in the first probe, and in a later one. From the gradient, in which
 the most curved direction is strong, six lead to the largest eigenvalue."""
 
-CURVATURE_EVERY: Final = 2
-"""One probe in so many measures the curvature, which costs more than all the rest."""
+CURVATURE_FIRST: Final = (0, 1, 2, 4)
+CURVATURE_EVERY: Final = 8
+"""These probes, and then one in so many, measure the curvature, which costs most: a product with
+the Hessian takes as long as two or three steps."""
 
 GOOD: Final = 0.2
 """Relative residual up to which an eigenvalue gives a limit; it is then at most so far off, and
@@ -138,7 +140,9 @@ class Prober:
             noise_scale=_noise(rows, gradient, self._tensors),
         )
         length = float(torch.linalg.vector_norm(gradient))
-        if len(self.probes) % CURVATURE_EVERY or not math.isfinite(length):
+        number = len(self.probes)
+        due = number in CURVATURE_FIRST or number % CURVATURE_EVERY == 0
+        if not due or not math.isfinite(length):
             return found
         if self._has_second:
             try:

@@ -109,7 +109,7 @@ function furthest(
   if (gone.length > 1 && gone.every(({ share }) => Math.abs(share - 1) < NEAR)) {
     return `In ${steps} steps all weights go 99 % of their way to the minimum, or all of it.`;
   }
-  const percent = (share: number): string => `${number(100 * share, 2)} %`;
+  const percent = (share: number): string => `${number(100 * share, 3)} %`;
   if (least.share === most.share) {
     return `In ${steps} steps ${cut(least.name, 16)} goes ${percent(least.share)} of its way.`;
   }

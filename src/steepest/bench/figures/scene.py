@@ -248,7 +248,7 @@ def telling(weights: int, vectors: Matrix | None, slopes: Sequence[float] | Vect
             left = [place for place in range(weights) if place not in order]
             order.append(max(left, key=lambda place: way[place]))
     else:
-        order = sorted(range(weights), key=lambda place: -abs(slopes[place]))
+        order = sorted(range(weights), key=lambda place: -abs(float(slopes[place])))
     return [*order, *(place for place in range(weights) if place not in order)]
 
 
