@@ -305,8 +305,8 @@ export async function openLab(root: HTMLElement): Promise<void> {
 
   /** Where nothing can be shown of what was wanted, why is said above the first example. */
   const fallBack = async (): Promise<void> => {
-    if (scene || !examples[0]) return;
     const why = header.refusal();
+    if (scene || !why || !examples[0]) return;
     await ask(examples[0].problem, false);
     header.refuse(why);
   };
