@@ -8,6 +8,12 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PACKAGE := $(INSTALL) --build-constraint constraints.txt --editable
 
+# They ask for torchvision, which nothing here uses and whose builds do not fit every build of
+# PyTorch: they, and what else they need, are installed without what they ask for.
+BARE := $(INSTALL) --no-deps
+ORACLES := backpack-for-pytorch curvlinops-for-pytorch einconv einops linear-operator unfoldnd
+PEERS := cockpit-for-pytorch json-tricks seaborn
+
 SOURCES := $(wildcard src tests benchmarks docs)
 
 # Modules that write files which are committed. Each takes --check, and then only compares.
@@ -70,10 +76,12 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/.pip
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
 	@$(PACKAGE) '.[dev]'
+	@$(BARE) $(ORACLES)
 	@touch $(VENV)/.core $@
 
 $(VENV)/.bench: $(VENV)/.dev
 	@$(PACKAGE) '.[bench]'
+	@$(BARE) $(PEERS)
 	@touch $@
 
 # The figures are tested in a browser. Without one those tests are skipped, and say why.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ def quantity(value: float, unit: str) -> str:
     >>> quantity(0.004, RATIO), quantity(31.4, "MB")
     ('1/250', '31 MB')
     """
+    if math.isnan(value):
+        return "not measured"
     return ratio(value) if unit == RATIO else f"{value:.0f} {unit}"
 
 

@@ -11,11 +11,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -46,8 +50,29 @@ class Work:
     rounds: int
 
 
-Look = Callable[[nn.Module, torch.optim.Optimizer], Any]
-"""Makes what looks at a training."""
+class Eye:
+    """What looks at a training: this one looks away. Made of the model and its optimizer."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer):
+        self.model, self.optimizer = model, optimizer
+        self.steps = 0
+
+    def loss(self, output: torch.Tensor, y: torch.Tensor) -> Any:
+        """Compute it."""
+        return cross_entropy(output, y)
+
+    def probe(self, closure: Callable[[], torch.Tensor]) -> None:
+        """Measure with a closure that gives one loss a row."""
+
+    def backward(self, loss: Any) -> None:
+        """Compute the gradients."""
+        loss.backward()
+
+    def close(self) -> None:
+        """The training has ended."""
+
+
+Look = Callable[[nn.Module, torch.optim.Optimizer], Eye]
 
 
 class Transformer(nn.Module):
@@ -118,41 +143,47 @@ WORKS = (
 class Side:
     """One copy of the training, and what looks at it."""
 
-    def __init__(self, work: Work, look: Look | None):
+    def __init__(self, work: Work, look: Look):
         torch.manual_seed(0)
         self.model = work.network().to(DEVICE)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
-        self.eye = None if look is None else look(self.model, self.optimizer)
+        self.eye = look(self.model, self.optimizer)
 
     def step(self, x: torch.Tensor, y: torch.Tensor) -> float:
         """Take one, and return the processor's seconds."""
         began = time.process_time()
-        loss: Any = cross_entropy(self.model(x), y)
-        if self.eye is not None:
-            self.eye.loss(loss)
-            self.eye.probe(lambda: cross_entropy(self.model(x), y, reduction="none"))
+        loss = self.eye.loss(self.model(x), y)
+        self.eye.probe(lambda: cross_entropy(self.model(x), y, reduction="none"))
         self.optimizer.zero_grad()
-        loss.backward()
-        if self.eye is not None:
-            self.eye.backward_done()
+        self.eye.backward(loss)
         self.optimizer.step()
+        self.eye.steps += 1
         if DEVICE.type != "cpu":
             torch.cuda.synchronize()
         return time.process_time() - began
 
 
-class Watched:
+class Ours(Eye):
     """The watch, called as a loop would."""
 
-    def __init__(self, watch: Attached, *, probes: bool):
-        self.loss = watch.loss
-        self._watch, self._probes = watch, probes
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, *, every: int, probes: bool
+    ):
+        super().__init__(model, optimizer)
+        self._watch = Attached(model, [optimizer], every=every)
+        self._probes = probes
+
+    def loss(self, output: torch.Tensor, y: torch.Tensor) -> Any:
+        found = cross_entropy(output, y)
+        self._watch.loss(found)
+        return found
 
     def probe(self, closure: Callable[[], torch.Tensor]) -> None:
         if self._probes:
             self._watch.probe(closure)
 
-    def backward_done(self) -> None: ...
+    def close(self) -> None:
+        self._watch.detach()
 
 
 def measured(work: Work, look: Look, rounds: int, steps: int = ROUND) -> Samples:
@@ -166,7 +197,7 @@ def measured(work: Work, look: Look, rounds: int, steps: int = ROUND) -> Samples
 
 
 def _measured(work: Work, look: Look, rounds: int, steps: int) -> Samples:
-    plain, watched = Side(work, None), Side(work, look)
+    plain, watched = Side(work, Eye), Side(work, look)
     source = torch.Generator().manual_seed(1)
     ratios, ours, theirs = [], [], []
     # The first rounds have what happens once.
@@ -180,6 +211,7 @@ def _measured(work: Work, look: Look, rounds: int, steps: int) -> Samples:
             ratios.append(took[0] / took[1])
             ours.append(took[0] / steps)
             theirs.append(took[1] / steps)
+    watched.eye.close()
     for a, b in zip(plain.model.parameters(), watched.model.parameters(), strict=True):
         if not torch.equal(a, b):
             raise DifferentWorkError("the weights are not the same")
@@ -196,73 +228,128 @@ def _ours(work: Work, *, every: int, probes: bool, bound: float) -> None:
 
     @benchmark(name, f"{work.what}, watched {how}{with_probes}, against unwatched", bound=bound)
     def measure(effort: Effort) -> Samples:
-        def look(model: nn.Module, optimizer: torch.optim.Optimizer) -> Watched:
-            return Watched(Attached(model, [optimizer], every=every), probes=probes)
-
+        look = partial(Ours, every=every, probes=probes)
         if probes:
             return measured(work, look, 1 + effort.rounds // 4, PROBED)
         return measured(work, look, effort.rounds * work.rounds)
 
 
-class Histograms:
-    """TensorBoard's histograms of weights and gradients at every step."""
+class TensorBoard(Eye):
+    """Its histograms of weights and gradients."""
+
+    needs = "tensorboard"
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer):
+        super().__init__(model, optimizer)
         writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
         self._folder = tempfile.TemporaryDirectory()
         self._writer = writer(self._folder.name)
-        self._model = model
-        self._step = 0
 
-    def loss(self, loss: torch.Tensor) -> None:
-        self._writer.add_scalar("loss", loss, self._step)
+    def backward(self, loss: Any) -> None:
+        loss.backward()
+        self._writer.add_scalar("loss", loss, self.steps)
+        for name, parameter in self.model.named_parameters():
+            self._writer.add_histogram(name, parameter, self.steps)
+            self._writer.add_histogram(f"{name}.grad", parameter.grad, self.steps)
 
-    def probe(self, closure: Any) -> None: ...
-
-    def backward_done(self) -> None:
-        for name, parameter in self._model.named_parameters():
-            self._writer.add_histogram(name, parameter, self._step)
-            self._writer.add_histogram(f"{name}.grad", parameter.grad, self._step)
-        self._step += 1
+    def close(self) -> None:
+        self._writer.close()
+        self._folder.cleanup()
 
 
-class Wandb:
-    """`wandb.watch` of everything, offline, at every step."""
+class Wandb(Eye):
+    """`wandb.watch` of everything, offline. What its second process does is not counted."""
+
+    needs = "wandb"
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer):
+        super().__init__(model, optimizer)
         wandb = importlib.import_module("wandb")
         self._folder = tempfile.TemporaryDirectory()
         self._run = wandb.init(
             mode="offline",
             dir=self._folder.name,
-            reinit=True,
+            reinit="finish_previous",
             settings=wandb.Settings(console="off", silent=True),
         )
         self._run.watch(model, log="all", log_freq=1)
 
-    def loss(self, loss: torch.Tensor) -> None:
-        self._loss = loss
+    def backward(self, loss: Any) -> None:
+        loss.backward()
+        self._run.log({"loss": loss.item()})
 
-    def probe(self, closure: Any) -> None: ...
+    def close(self) -> None:
+        self._run.finish()
+        self._folder.cleanup()
 
-    def backward_done(self) -> None:
-        self._run.log({"loss": self._loss.item()})
+
+class Cockpit(Eye):
+    """Cockpit's presets, whose last release is of 2021."""
+
+    needs = "cockpit"
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, preset: str):
+        super().__init__(model, optimizer)
+        # All that it asks setuptools for is its own version, by a module that is gone from there.
+        version = SimpleNamespace(
+            DistributionNotFound=LookupError,
+            get_distribution=lambda name: SimpleNamespace(version=""),
+        )
+        sys.modules.setdefault("pkg_resources", version)  # type: ignore[arg-type]
+        extend = importlib.import_module("backpack").extend
+        quantities = importlib.import_module("cockpit.utils.configuration").configuration(preset)
+        self._cockpit = importlib.import_module("cockpit").Cockpit(model.parameters(), quantities)
+        extend(model)
+        self._criterion = extend(nn.CrossEntropyLoss())
+        self._rows = torch.zeros(0)
+
+    def loss(self, output: torch.Tensor, y: torch.Tensor) -> Any:
+        self._rows = cross_entropy(output, y, reduction="none")
+        return self._criterion(output, y)
+
+    def backward(self, loss: Any) -> None:
+        about = {
+            "batch_size": len(self._rows),
+            "individual_losses": self._rows,
+            "loss": loss,
+            "optimizer": self.optimizer,
+        }
+        with self._cockpit(self.steps, info=about):
+            loss.backward(create_graph=self._cockpit.create_graph(self.steps))
 
 
-OTHERS: tuple[tuple[str, str, str, Any], ...] = (
-    ("tensorboard", "tensorboard", "TensorBoard's histograms at every step", Histograms),
-    ("wandb", "wandb", "wandb.watch(log='all', log_freq=1), offline", Wandb),
+OTHERS: tuple[tuple[str, str, Any, int], ...] = (
+    # name, what it is, what makes it, steps of a round
+    ("tensorboard", "TensorBoard's histograms at every step", TensorBoard, ROUND),
+    ("wandb", "wandb.watch(log='all', log_freq=1), offline", Wandb, ROUND),
+    ("cockpit-economy", "Cockpit's preset economy", partial(Cockpit, preset="economy"), 4),
+    ("cockpit-business", "Cockpit's preset business", partial(Cockpit, preset="business"), 4),
 )
 
 
-def _theirs(work: Work, name: str, module: str, what: str, look: Any) -> None:
+def _theirs(work: Work, name: str, what: str, look: Any, steps: int) -> None:
     @benchmark(
         f"watch-{work.name}-{name}", f"{work.what}, with {what}, against without", bound=None
     )
     def measure(effort: Effort) -> Samples:
-        if importlib.util.find_spec(module) is None:
-            return Samples((float("nan"),), f"{module} is not installed")
-        return measured(work, look, effort.rounds)
+        needs = getattr(look, "func", look).needs
+        if importlib.util.find_spec(needs) is None:
+            return Samples((float("nan"),), f"{needs} is not installed")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return measured(work, look, effort.rounds, steps)
+        except DifferentWorkError:
+            return Samples((float("nan"),), "it changes the training: the weights differ")
+        except Exception as error:
+            return Samples((float("nan"),), f"it does not run: {_cause(error)}")
+
+
+def _cause(error: BaseException) -> str:
+    """The error that came first, on one line."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200].replace("|", "/")
 
 
 for _work in WORKS:

@@ -131,6 +131,68 @@ export interface BackwardData extends Common {
   adjoint: number[][];
 }
 
+/** Where something was found, in a training. */
+export interface Alarm {
+  step: number;
+  code: string;
+  severity: string;
+  sentence: string;
+}
+
+export interface TrainingData extends Common {
+  kind: "training";
+  z: AxisData;
+  step: number[];
+  loss: number[];
+  mean: number[] | null;
+  top: number | null;
+  validation: { step: number[]; loss: number[] };
+  /** The learning rates that differ, each of them at every step. */
+  rates: number[][];
+  limits: { step: number[]; lr: number[] };
+  alarms: Alarm[];
+}
+
+/** What a heat map can show; infinite is what was lost, NaN what was not measured. */
+export interface LayersChoice {
+  of: string;
+  label: string;
+  scale: "linear" | "log";
+  low: number;
+  high: number;
+  title: string;
+  text: string;
+  values: number[][];
+}
+
+export interface LayersData extends Common {
+  kind: "layers";
+  shown: number;
+  rows: string[];
+  /** Where the columns begin, and where the last one ends. */
+  edges: number[];
+  choices: LayersChoice[];
+  alarms: Alarm[];
+}
+
+export interface FanData extends Common {
+  kind: "fan";
+  factors: number[];
+  step: number[];
+  losses: number[][];
+  relative: number[][];
+  lr: number[];
+  level: number;
+  /** For each frame the probe nearest to it. */
+  probe: number[];
+}
+
+export interface AutogradData extends Common {
+  kind: "autograd";
+  nodes: (BackwardNode & { forward: string; back: string })[];
+  adjoints: boolean;
+}
+
 export type FigureData =
   | LossData
   | FitData
@@ -142,7 +204,11 @@ export type FigureData =
   | SweepData
   | PullsData
   | SpectrumData
-  | BackwardData;
+  | BackwardData
+  | TrainingData
+  | LayersData
+  | FanData
+  | AutogradData;
 
 export interface Board {
   formula: string;
@@ -164,7 +230,7 @@ const NUMERIC = (
   "frames values gradient loss step minimum goal low high validation data_x data_y curve_x " +
   "curve_y best_y predicted residual losses here loss_here slope next next_loss grid_x grid_y " +
   "grid levels path_x path_y path_step path_height height minimum_height lr steps limit amount " +
-  "rest eigenvalues vectors bound value adjoint"
+  "rest eigenvalues vectors bound value adjoint mean top rates edges relative"
 ).split(" ");
 const SPOKEN = new Map([
   ["NaN", NaN],

@@ -141,7 +141,7 @@ export const CROSS = "M-4.5,-4.5L4.5,4.5M-4.5,4.5L4.5,-4.5";
 
 /** Hovering looks at the frame that `find` gives for a place in the plot, pressing stays there. */
 export function choosable(
-  { picture: root, width, height, put }: Plot,
+  { picture: root, width, height, put }: Pick<Plot, "picture" | "width" | "height" | "put">,
   cursor: Cursor,
   find: (x: number, y: number) => number | null,
 ): void {

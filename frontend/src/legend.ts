@@ -13,7 +13,7 @@ interface Mark {
 }
 
 const LINE = "M-11,0H11";
-const POINT = "loss slice function contour surface";
+const POINT = "loss slice function contour surface training";
 const MARKS: Mark[] = [
   { means: "now", name: "here", tag: "circle", attributes: { r: 5 }, kinds: `${POINT} sweep` },
   {
@@ -29,6 +29,13 @@ const MARKS: Mark[] = [
     tag: "path",
     attributes: { d: CROSS },
     kinds: "slice function contour surface",
+  },
+  {
+    means: "the step that was taken",
+    name: "here",
+    tag: "circle",
+    attributes: { r: 5.5 },
+    kinds: "fan",
   },
   { means: "data", name: "data", tag: "path", attributes: { d: "M0,0h0" }, kinds: "fit" },
   { means: "the model now", name: "model", tag: "path", attributes: { d: LINE }, kinds: "fit" },

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from steepest.bench.run import Run
     from steepest.bench.stored import load, runs
     from steepest.bench.sweep import Sweep, sweep
+    from steepest.bench.train import NetworkRun, train
     from steepest.bench.watching import Watch, watch
     from steepest.errors import (
         FormulaError,
@@ -35,6 +36,8 @@ _HOMES = {
     "runs": "steepest.bench.stored",
     "sweep": "steepest.bench.sweep",
     "Sweep": "steepest.bench.sweep",
+    "train": "steepest.bench.train",
+    "NetworkRun": "steepest.bench.train",
     "watch": "steepest.bench.watching",
     "Watch": "steepest.bench.watching",
     "SteepestError": "steepest.errors",
@@ -48,6 +51,7 @@ _HOMES = {
 __all__ = [
     "FormulaError",
     "InputError",
+    "NetworkRun",
     "Run",
     "SteepestError",
     "StoreError",
@@ -62,6 +66,7 @@ __all__ = [
     "minimize",
     "runs",
     "sweep",
+    "train",
     "watch",
 ]
 

@@ -58,6 +58,10 @@ class StoreError(SteepestError):
         super().__init__(problem, given=given, instead=instead)
 
 
+class FetchError(SteepestError):
+    """A file cannot be fetched from the network, or not be kept (exit code 1)."""
+
+
 class StoreWarning(UserWarning):
     """A run could not be kept, or computes differently here than where it was made."""
 

@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import xlog1py, xlogy
 
 from steepest.errors import UsageError
 
@@ -56,6 +55,41 @@ def _huber(residual: jax.Array) -> jax.Array:
     return jnp.where(size <= 1.0, 0.5 * inside**2, size - 0.5)
 
 
+# The two below have slopes of their own, by the prediction alone: JAX's would take logarithms for
+# the slope by the target, which is data. That is a third of the time of a whole descent.
+
+
+@jax.custom_jvp
+def _of_probability(p: jax.Array, target: jax.Array) -> jax.Array:
+    # A class that the target leaves out must not spoil the cost with 0 * -inf.
+    one = jnp.where(target != 0, target * jnp.log(p), 0.0)
+    other = jnp.where(target != 1, (1.0 - target) * jnp.log1p(-p), 0.0)
+    return -(one + other)
+
+
+@_of_probability.defjvp
+def _of_probability_slope(
+    at: tuple[jax.Array, jax.Array], along: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    p, target = at
+    return _of_probability(p, target), along[0] * ((1.0 - target) / (1.0 - p) - target / p)
+
+
+@jax.custom_jvp
+def _of_logit(logit: jax.Array, target: jax.Array) -> jax.Array:
+    # log(1 + exp(z)) without overflow.
+    soft = jnp.maximum(logit, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(logit)))
+    return soft - target * logit
+
+
+@_of_logit.defjvp
+def _of_logit_slope(
+    at: tuple[jax.Array, jax.Array], along: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    logit, target = at
+    return _of_logit(logit, target), along[0] * (jax.nn.sigmoid(logit) - target)
+
+
 _RESIDUAL: Final = Stage("subtract", "prediction - target", lambda x, y, w: x - y)
 _SQUARE: Final = Stage("power", "residual**2", lambda x, y, w: x**2)
 _MEAN: Final = Stage("mean", "mean over rows", lambda x, y, w: mean(x, w))
@@ -91,7 +125,7 @@ CROSS_ENTROPY_OF_LOGIT: Final = (
     Stage(
         "cross-entropy",
         "log(1 + exp(logit)) - target*logit",
-        lambda x, y, w: jnp.logaddexp(x, 0.0) - y * x,
+        lambda x, y, w: _of_logit(x, y),
     ),
     _MEAN,
 )
@@ -105,7 +139,7 @@ CROSS_ENTROPY_OF_PROBABILITY: Final = (
     Stage(
         "cross-entropy",
         "-(target*log(p) + (1 - target)*log(1 - p))",
-        lambda x, y, w: -(xlogy(y, x) + xlog1py(1.0 - y, -x)),
+        lambda x, y, w: _of_probability(x, y),
     ),
     _MEAN,
 )

@@ -157,11 +157,20 @@ def first_weights(
 def compute(network: Network, weights: Weights, inputs: jax.Array) -> jax.Array:
     """What comes out, (n, outputs), for inputs (n, inputs)."""
     values = inputs
-    for layer, (matrix, bias) in zip(network.layers, weights, strict=True):
-        values = values @ matrix.T + bias
-        if layer.activation is not None:
-            values = ACTIVATIONS[layer.activation](values)
+    for layer, pair in zip(network.layers, weights, strict=True):
+        values = activate(layer, linear(pair, values))
     return values
+
+
+def linear(pair: tuple[jax.Array, jax.Array], values: jax.Array) -> jax.Array:
+    """What a linear layer gives, (n, outputs), for values (n, inputs): x Wᵀ + b."""
+    matrix, bias = pair
+    return values @ matrix.T + bias
+
+
+def activate(layer: Linear, values: jax.Array) -> jax.Array:
+    """The layer's activation of each value; the values themselves where it has none."""
+    return values if layer.activation is None else ACTIVATIONS[layer.activation](values)
 
 
 def cross_entropy(outputs: jax.Array, classes: jax.Array) -> jax.Array:

@@ -13,7 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from steepest.records import Matrix, Steps, Vector, Verdict
+from steepest.records import Matrix, Remedy, Steps, Stopped, Vector, Verdict
+
+Lost = Literal["gradient", "weights"]
 
 Ended = Literal["closed", "an error in the loop", "still running"]
 
@@ -105,7 +107,7 @@ class TensorFacts:
     square over the steps."""
     lost_at: int | None = None
     """The first step at which its gradient or its weights were not finite."""
-    lost: Literal["gradient", "weights"] | None = None
+    lost: Lost | None = None
     """Which of the two that was."""
     lost_entries: int | None = None
     """How many entries were not finite; None where only the norm was seen."""
@@ -226,6 +228,180 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Epoch:
+    """One pass over the rows that are learned from."""
+
+    number: int
+    """Counted from 1."""
+    step: int
+    """How many steps had been taken at its end."""
+    loss: float
+    """The mean over the epoch's batches, each before its step."""
+    lr: float
+    """At its end."""
+    accuracy: float | None = None
+    """The share of the rows in these batches whose class was found; None: not of classes."""
+    validation_loss: float | None = None
+    """After the epoch, on the rows held out."""
+    validation_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Another learning rate from the same start on the same batches."""
+
+    lr: float
+    steps: int
+    """That it took. Of many, those that lag behind are stopped early."""
+    loss: float
+    """The mean over its last batches."""
+    reached_at: int | None = None
+    """The step at which it had the loss that the training ended with; None: it had it not."""
+
+
+@dataclass(frozen=True)
+class RowPull:
+    """One row, and what it adds to the step along the gradient of the whole batch."""
+
+    row: int
+    """Where it stands in the data, counted from 0."""
+    target: float
+    output: float
+    """What the network gives: the place of the likeliest class, or the first number."""
+    loss: float
+    pull: float
+    """Its own gradient along the batch's, over the length of the batch's."""
+    length: float
+    """Of its own gradient."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerGradient:
+    """The gradient of one layer's tensors, and what the optimizer makes of it."""
+
+    name: str
+    shape: tuple[int, ...]
+    weight: float
+    """Norm, like the others."""
+    gradient: float
+    update: float
+
+
+@dataclass(frozen=True, eq=False)
+class GradientExplained:
+    """The gradient of the loss of one batch: a tensor of partial derivatives for each tensor."""
+
+    step: int
+    loss: float
+    rows: int
+    tensors: tuple[LayerGradient, ...]
+    passes: tuple[tuple[str, tuple[int, ...], float, float], ...]
+    """From the inputs to the loss: what it is, its shape, the norm of its value and of the
+    derivative of the loss with respect to it."""
+    pulls: tuple[RowPull, ...]
+    """The rows that pull hardest, the longest first."""
+    units: tuple[int, ...] = ()
+    """The units of the first layer with the longest gradients."""
+    unit_weights: Matrix = field(default_factory=lambda: np.zeros((0, 0)))
+    """(units, inputs)"""
+    unit_gradients: Matrix = field(default_factory=lambda: np.zeros((0, 0)))
+    """(units, inputs)"""
+    pictures: Matrix = field(default_factory=lambda: np.zeros((0, 0)))
+    """(pulls, inputs): the inputs of the rows that pull hardest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What is known beyond a watch of a network that was trained here."""
+
+    network: str
+    loss: str
+    optimizer: str
+    momentum: float | None
+    lr: float
+    """The first one."""
+    lr_chosen: str
+    """How it came about: "given", or why it was taken."""
+    schedule: str
+    batch_rows: int
+    seed: int
+    source: str
+    target: str
+    inputs: tuple[str, ...]
+    rows: int
+    """That are learned from."""
+    held_out: int
+    left_out: int
+    """Because a value was missing or not finite."""
+    classes: tuple[str, ...] | None
+    picture: tuple[int, int] | None
+    channels: int
+    kind: Literal["table", "idx", "pictures"]
+    stopped: Stopped
+    stopped_why: str
+    epochs: tuple[Epoch, ...]
+    weights: tuple[Matrix | Vector, ...]
+    """The tensors in order, in 32 bits: of the best epoch where rows are held out, else the
+    last."""
+    shift: Vector
+    """(inputs,): subtracted from the inputs, which are then divided by `scale`."""
+    scale: Vector
+    best: int | None = None
+    """The number of the epoch with the lowest validation loss."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Of `weights` on the rows held out, else on those learned from: loss, accuracy, rmse, …"""
+    confusion: Steps | None = None
+    """(classes, classes): how many rows of each class, down, were given each class, across."""
+    wrong: Steps | None = None
+    """(w, 3): rows that were given another class, their own, and the other; at most 100."""
+    trials: tuple[Trial, ...] = ()
+    explained: GradientExplained | None = None
+    call: Mapping[str, object] = field(default_factory=dict)
+    """The options as the user gave them, by their long names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Everything that was noted until a step, so that noting can go on from there."""
+
+    trace: TrainingTrace
+    stride: int
+    counts: Steps
+    """(3, t): steps without a gradient, with a zero gradient, and with a move."""
+    errors: Matrix
+    """(2, t): the sum of the squared errors of estimated moves, and how many."""
+    lost: tuple[tuple[int, int, Lost, int | None], ...]
+    """Tensors that were lost: which, at which step, what, and how many entries."""
+    losses: LossFacts
+    first: tuple[float, ...]
+    last: tuple[float, ...]
+    products: tuple[float, float]
+    """The sum of the cosines between successive gradients, and how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Standstill:
+    """Where a training of a network stands between two steps: all that it needs to go on."""
+
+    step: int
+    steps: int
+    """That it was to take."""
+    arrays: tuple[Matrix | Vector, ...]
+    """The weights, the optimizer's memory and the last gradient, leaf by leaf."""
+    seen: Seen | None
+    sums: tuple[float, float, float]
+    """Of the epoch that has begun: losses, rows that were right, batches."""
+    best: tuple[Matrix | Vector, ...]
+    """The weights of the best epoch; empty where there is none."""
+    best_loss: float
+    since: int
+    """Epochs since the best one."""
+    seconds: float
+    fingerprint: str
+    """Of the rows."""
+
+
+@dataclass(frozen=True)
 class TrainingRecord:
     """Everything that is known of a training."""
 
@@ -260,3 +436,8 @@ class TrainingRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     not_measured: Mapping[str, str] = field(default_factory=dict)
     verdict: Verdict | None = None
+    learned: Learned | None = None
+    """What is known beyond a watch; None for a loop that was watched."""
+    remedies: tuple[Remedy, ...] = ()
+    standstill: Standstill | None = None
+    """From which it can be gone on with."""

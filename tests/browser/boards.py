@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tests.browser.training_boards import axis, figure, training_kinds
 
 Array = npt.NDArray[np.float64]
 Board = dict[str, Any]
@@ -49,17 +50,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value
-
-
-def axis(label: str, scale: str = "linear") -> dict[str, str]:
-    return {"label": label, "scale": scale}
-
-
-def figure(kind: str, title: str, x: Any, y: Any, **parts: Any) -> Board:
-    return {"kind": kind, "title": title, "text": f"{title} In words.", "x": x, "y": y} | {
-        "notes": [],
-        **parts,
-    }
 
 
 def _along(weight: int, at: Array, after: Array) -> Board:
@@ -202,7 +192,7 @@ def _parabola() -> Board:
 
 
 def every_kind() -> Board:
-    """All eleven kinds, and a second fit whose model has several columns."""
+    """All kinds, and a second fit whose model has several columns."""
     path = descent()
     at, after = path[:-1], path[1:]
     frames = list(range(STEPS + 1))
@@ -313,6 +303,7 @@ def every_kind() -> Board:
             figure("spectrum", "Curved alike?", axis("curvature", "log"), axis(""), **spectrum),
             _backward(at),
             _parabola(),
+            *training_kinds(frames),
         ],
     }
     board: Board = json.loads(json.dumps(plain(raw)))

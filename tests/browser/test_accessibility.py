@@ -28,7 +28,7 @@ def test_axe_finds_nothing(scheme: str, width: int, show: Show) -> None:
     assert findings(show(every_kind(), width=width, color_scheme=scheme)) == []
 
 
-@pytest.mark.parametrize("kind", ["backward", "surface"])
+@pytest.mark.parametrize("kind", ["backward", "surface", "layers", "autograd"])
 def test_axe_finds_nothing_at_a_figure_alone(kind: str, show: Show) -> None:
     board = every_kind()
     alone = only(board, kind)["figures"][0] | {"frames": board["frames"], "at": 2}
@@ -65,7 +65,7 @@ def test_the_keyboard_reaches_every_control(width: int, show: Show) -> None:
         )
     controls = shown.page.locator("button, input").all()
     names = {one.get_attribute("aria-label") or one.inner_text() for one in controls}
-    assert len(names) == 10
+    assert len(names) == 13
     assert names <= reached
     if width < 640:
         # Figures side by side are a window that scrolls.

@@ -17,6 +17,8 @@ MOVING = {
     "pulls",
     "backward",
     "function",
+    "training",
+    "layers",
 }
 
 

@@ -17,7 +17,7 @@ from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Inputs
 from steepest.watching.norms import Norms
 from steepest.watching.probe import Prober
-from steepest.watching.recorder import Recorder
+from steepest.training_recorder import Recorder
 from steepest.watching.resets import Resets
 
 

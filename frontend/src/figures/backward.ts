@@ -1,133 +1,16 @@
 // The loss as a graph: values flow from left to right, partial derivatives back.
 
-import type { BackwardData, BackwardNode } from "../data";
-import { svg } from "../dom";
-import { picture, type Draw } from "../frame";
-import { px } from "../path";
-import { cut, number } from "../words";
-
-const NARROWEST = 82; // pixels from column to column
-const ROW = 58;
-const TALL = 46;
-const [SLIM, BROAD] = [70, 150]; // pixels a plate
-const CHARACTER = 6.8;
+import type { BackwardData } from "../data";
+import type { Draw } from "../frame";
+import { drawGraph } from "../graph";
+import { number } from "../words";
 
 export const drawBackward: Draw<BackwardData> = (host, data, stage) => {
-  const { nodes, value, adjoint } = data;
-  const places = arranged(nodes);
-  const columns = 1 + Math.max(0, ...[...places.values()].map(({ column }) => column));
-  const rows = 1 + Math.max(0, ...[...places.values()].map(({ row }) => row));
-  const width = Math.max(stage.width, columns * NARROWEST);
-  const height = rows * ROW + 26;
-  const root = picture(host, data.text, width, height);
-  // Wider than the page: the figure moves under a window, which the keyboard reaches.
-  if (width > stage.width) {
-    host.classList.add("scrolls");
-    host.tabIndex = 0;
-    host.setAttribute("role", "group");
-    host.setAttribute("aria-label", "The backward pass, wider than the page");
-    root.setAttribute("width", String(width));
-  }
-  const wide = Math.min(BROAD, Math.max(SLIM, Math.floor(width / columns) - 16));
-  const gap = (width - wide - 2) / Math.max(1, columns - 1);
-  const spot = (id: number): [number, number] => {
-    const { column, row } = places.get(id)!;
-    return [columns === 1 ? 1 : 1 + column * gap, row * ROW + 6];
-  };
-
-  const links = svg("g");
-  const plates = svg("g");
-  root.append(links, plates);
-  const moving = nodes.map(({ id, text, inputs, weight }) => {
-    const [left, top] = spot(id);
-    for (const input of inputs.filter((known) => places.has(known))) {
-      const [fromX, fromY] = spot(input);
-      const [startX, startY] = [fromX + wide, fromY + TALL / 2];
-      const bend = (left - startX) / 2;
-      links.append(
-        svg("path", {
-          class: "link",
-          d:
-            `M${px(startX)},${px(startY)}C${px(startX + bend)},${px(startY)} ` +
-            `${px(left - bend)},${px(top + TALL / 2)} ${px(left)},${px(top + TALL / 2)}`,
-        }),
-      );
-    }
-    const plate = svg("g", { transform: `translate(${px(left)},${px(top)})` });
-    const forward = svg("text", { class: "value", x: 6, y: 27 });
-    const back = svg("text", { class: "value back", x: 6, y: 41 });
-    plate.append(
-      svg("rect", {
-        class: weight === null ? "plate" : "plate of-weight",
-        width: wide,
-        height: TALL,
-        rx: 3,
-      }),
-      svg(
-        "text",
-        { class: "name strong", x: 6, y: 13 },
-        cut(text, Math.floor((wide - 8) / CHARACTER)),
-      ),
-      forward,
-      back,
-    );
-    if (weight !== null) {
-      plate.append(svg("path", { class: `swatch w${weight % 7}`, d: `M0,3v${TALL - 6}` }));
-    }
-    plates.append(plate);
-    return { forward, back };
-  });
-  root.append(
-    svg("text", { class: "name", x: 1, y: height - 6 }, "value"),
-    svg("text", { class: "name back", x: 40, y: height - 6 }, "← partial derivative of the loss"),
-  );
-  return (frame) => {
-    moving.forEach(({ forward, back }, index) => {
-      forward.textContent = short(value[frame]?.[index] ?? NaN);
-      back.textContent = `← ${short(adjoint[frame]?.[index] ?? NaN)}`;
-    });
-  };
+  const { value, adjoint } = data;
+  const legend = ["value", "partial derivative of the loss"] as const;
+  const say = drawGraph(host, data, stage, { what: "The backward pass", narrowest: 82 }, legend);
+  return (frame) =>
+    say((index) => [short(value[frame]?.[index] ?? NaN), short(adjoint[frame]?.[index] ?? NaN)]);
 };
 
 const short = (given: number): string => (Number.isNaN(given) ? "NaN" : number(given, 4));
-
-/** A column by the longest way to the loss, a row so that no two plates of a column meet. */
-function arranged(nodes: BackwardNode[]): Map<number, { column: number; row: number }> {
-  const byId = new Map(nodes.map((node) => [node.id, node]));
-  const inputs = (id: number): number[] =>
-    (byId.get(id)?.inputs ?? []).filter((input) => byId.has(input));
-  const used = new Set(nodes.flatMap(({ inputs: given }) => given));
-  const away = new Map<number, number>();
-  // Inputs come before their users in a formula, but nothing here relies on it.
-  const walk = (id: number, distance: number): void => {
-    if (distance > nodes.length || (away.get(id) ?? -1) >= distance) return;
-    away.set(id, distance);
-    inputs(id).forEach((input) => walk(input, distance + 1));
-  };
-  const ends = nodes.filter(({ id }) => !used.has(id));
-  ends.forEach(({ id }) => walk(id, 0));
-  const deepest = Math.max(0, ...away.values());
-
-  const rows = new Map<number, number>();
-  let free = 0;
-  const settle = (id: number): number => {
-    const known = rows.get(id);
-    if (known !== undefined) return known;
-    rows.set(id, free);
-    const below = inputs(id).map(settle);
-    const row = below.length ? below.reduce((sum, one) => sum + one, 0) / below.length : free++;
-    rows.set(id, row);
-    return row;
-  };
-  ends.forEach(({ id }) => settle(id));
-
-  const lowest = new Map<number, number>();
-  const placed = new Map<number, { column: number; row: number }>();
-  for (const [id, row] of [...rows].sort((a, b) => a[1] - b[1])) {
-    const column = deepest - (away.get(id) ?? 0);
-    const at = Math.max(row, (lowest.get(column) ?? -1) + 1);
-    lowest.set(column, at);
-    placed.set(id, { column, row: at });
-  }
-  return placed;
-}

@@ -105,16 +105,31 @@ export interface Judged {
 
 /** As MathML; null where one would be too long. */
 export interface Equations {
-  model: string | null;
+  model: string;
+  loss: string;
+  /** What one row adds to the mean. */
+  loss_row: string;
   partials: Record<string, string | null>;
+  partial_rows: Record<string, string | null>;
+  /** How each name is drawn in them, and what stands for the target. */
+  names: Record<string, string>;
+  target: string | null;
 }
 
 /** The parts of the JSON document that the page reads. */
 export interface RunDocument {
-  problem: { formula: string; loss: string | null; rows?: number | null; target?: string | null };
+  problem: {
+    formula: string;
+    loss: string | null;
+    rows?: number | null;
+    target?: string | null;
+    linear_in_weights?: boolean;
+  };
   descent: {
     optimizer: string;
     lr: number | null;
+    lr_chosen?: string | null;
+    momentum?: number | null;
     steps: number;
     stopped: string;
     stopped_why: string;
@@ -125,7 +140,22 @@ export interface RunDocument {
     string,
     { start: number; value: number; gradient: number; partial: string | null } | undefined
   >;
-  verdict: { learning_rate: string; headline: string };
+  curvature: {
+    largest: number | null;
+    smallest: number | null;
+    condition: number | null;
+    residual: number | null;
+    at: string | null;
+    preconditioned: unknown;
+  } | null;
+  stability_limit: number | null;
+  minimum: { loss: number; found_by: string; gap: number | null } | null;
+  forecast: { to: string; steps: number | null; basis: string } | null;
+  verdict: {
+    learning_rate: string;
+    headline: string;
+    findings: { code: string; evidence: Record<string, unknown> }[];
+  };
 }
 
 export interface Remedy {
@@ -154,6 +184,7 @@ export interface Racer {
 /** A run in the store, as the list has it. */
 export interface KeptRun {
   id: string;
+  command?: string;
   status: string;
   name: string | null;
   formula: string | null;

@@ -15,7 +15,9 @@ import {
   type Remedy,
   type Upload,
 } from "./contract";
+import { makeAnswer } from "./answer";
 import { takeDrops } from "./drop";
+import { makeFacts, quantitiesOf } from "./facts";
 import { makeFigures } from "./figures";
 import { guessedFormula } from "./formula";
 import { makeHeader } from "./header";
@@ -60,6 +62,9 @@ export async function openLab(root: HTMLElement): Promise<void> {
     (remedy) => tryIt(remedy),
     () => place.before && void ask(place.before, false),
   );
+  const facts = makeFacts();
+  opinion.details.prepend(facts.element);
+  const answer = makeAnswer(root);
   const figures = makeFigures(
     cursor,
     (to, done) => drag(to, done),
@@ -79,7 +84,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
   const onward = html("button", { type: "button" }, "Start from this step");
   onward.addEventListener("click", () => startHere());
   player.parts.append(onward);
-  timeline.element.prepend(player.parts);
+  timeline.element.prepend(answer.element, player.parts);
   const main = html("div", { class: "main" }, slider.element, opinion.element, figures.element);
   main.append(player.element, opinion.details, more.element, rooms.element);
   const spoken = html("p", { class: "quiet", role: "status" });
@@ -97,6 +102,8 @@ export async function openLab(root: HTMLElement): Promise<void> {
     figures.show(descent, frame);
     more.show(frame);
     player.show(frame);
+    facts.show(frame);
+    answer.show(frame);
     rooms.show(frame);
     place = { ...place, step: frame === cursor.last ? null : (descent.frames[frame] ?? null) };
     write();
@@ -118,6 +125,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
     judge.stop();
     help.stop();
     player.judge(null);
+    answer.judge(null);
     more.stale();
     rooms.stale();
   };
@@ -151,7 +159,8 @@ export async function openLab(root: HTMLElement): Promise<void> {
   const adopt = (found: Judged, { live }: Scene): void => {
     const { board, document } = found;
     const ran = descentOf(found, live);
-    opinion.judge(found);
+    opinion.judge(found, quantitiesOf(found, ran));
+    facts.judge(found, { ...scene!, live }, ran);
     header.texts(found.command, found.python, found.pytorch);
     if (live.rates.length) {
       slider.go(placeOf(live, document.descent.lr ?? "auto"));
@@ -165,6 +174,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
     figures.judge(board);
     more.judge(board, live.contour?.weights ?? null);
     player.judge(found, scene!, ran);
+    answer.judge({ judged: found, scene: scene!, descent: ran, cursor });
     rooms.judge(scene!, ran, found);
   };
 

@@ -21,8 +21,7 @@ const COSTS: Record<string, Cost> = {
   "cross-entropy": entropy,
 };
 
-export const costOf = (loss: string): Cost | null =>
-  Object.hasOwn(COSTS, loss) ? COSTS[loss]! : null;
+const costOf = (loss: string): Cost | null => (Object.hasOwn(COSTS, loss) ? COSTS[loss]! : null);
 
 export type LossAt = (weights: readonly number[]) => number;
 

@@ -66,6 +66,8 @@ const APPLY: Record<string, Apply> = {
 /** What the model gives for weights, at the rows or along the picture's axis. */
 export interface Model {
   atRows: (weights: readonly number[]) => Float64Array;
+  /** What the formula itself is at the rows, where the model makes a probability of it. */
+  bare: (weights: readonly number[]) => Float64Array;
   along: (weights: readonly number[]) => Float64Array;
   /** What an expression without rows is, which is its loss. */
   alone: (weights: readonly number[]) => number;
@@ -78,6 +80,7 @@ export function modelOf({ program, rows, curve, gives }: ModelData, names: strin
     weights: readonly number[],
     n: number,
     inputs: Record<string, number[]>,
+    bare = false,
   ): Float64Array => {
     const last = run(program, n, (kind, name) =>
       kind === "weight"
@@ -85,10 +88,11 @@ export function modelOf({ program, rows, curve, gives }: ModelData, names: strin
         : Float64Array.from(Object.hasOwn(inputs, name) ? inputs[name]! : []),
     );
     const given = typeof last === "number" ? new Float64Array(n).fill(last) : last;
-    return gives === "logit" ? given.map(sigmoid) : given;
+    return gives === "logit" && !bare ? given.map(sigmoid) : given;
   };
   return {
     atRows: (weights) => (rows ? compute(weights, rows.target.length, rows.inputs) : NOTHING),
+    bare: (weights) => (rows ? compute(weights, rows.target.length, rows.inputs, true) : NOTHING),
     along: (weights) => (curve ? compute(weights, curve.x.length, curve.inputs) : NOTHING),
     alone: (weights) => compute(weights, 1, {})[0]!,
   };

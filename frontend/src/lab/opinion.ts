@@ -3,6 +3,7 @@
 import { html } from "../dom";
 import { makeFindings } from "../verdict";
 import { count } from "../words";
+import { askIn, type Quantity } from "./asked";
 import type { Judged, Remedy } from "./contract";
 
 export interface Opinion {
@@ -12,7 +13,8 @@ export interface Opinion {
   details: HTMLElement;
   /** What is known at once while a slider moves: a sentence of the sweep's. */
   say: (sentence: string) => void;
-  judge: (judged: Judged) => void;
+  /** `known` are numbers in its sentences that can be asked. */
+  judge: (judged: Judged, known: Quantity[]) => void;
   fail: (sentence: string) => void;
   remedies: (remedies: Remedy[]) => void;
   remediesWait: (sentence: string) => void;
@@ -43,12 +45,16 @@ export function makeOpinion(tryIt: (remedy: Remedy) => void, back: () => void): 
       details.classList.add("stale");
       if (helps.firstChild) forget();
     },
-    judge({ board }) {
+    judge({ board }, known) {
       details.classList.remove("stale");
       headline.textContent = board.headline;
+      askIn(headline, known);
       findings.replaceChildren();
       if (!board.findings.length) return;
-      findings.append(html("h2", {}, "What was found"), makeFindings(board.findings));
+      const list = makeFindings(board.findings);
+      for (const sentence of list.querySelectorAll<HTMLElement>(".sentence"))
+        askIn(sentence, known);
+      findings.append(html("h2", {}, "What was found"), list);
     },
     fail(sentence) {
       details.classList.remove("stale");

@@ -5,6 +5,7 @@ import { nearest, plot, type Plot } from "../frame";
 import { at, line, sticks } from "../path";
 import { extent, roomy } from "../scale";
 import { number } from "../words";
+import { askIn } from "./asked";
 import type { Live } from "./contract";
 import { quickest, rateWords } from "./rates";
 import type { Scene } from "./scene";
@@ -55,6 +56,10 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     const rate = live.rates[index]!;
     const words = rateWords(live, index);
     title.textContent = words;
+    askIn(title, [
+      { value: rate, question: { about: "rate" } },
+      { value: live.steps[index] ?? NaN, question: { about: "forecast" } },
+    ]);
     track.setAttribute("aria-valuenow", String(index));
     track.setAttribute("aria-valuetext", words);
     const left = frame.x(rate);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from steepest.autograd import AutogradGraph
+from steepest.figures import Figure, autograd_figure
 from steepest.terminal.autograd import LossReport
 
 
@@ -13,6 +14,15 @@ class LossExplanation:
 
     def __init__(self, graph: AutogradGraph):
         self.graph = graph
+
+    def figure(self) -> Figure:
+        """The graph as plain data: `.title` says what one sees, `.savefig(path)` draws it."""
+        return autograd_figure(self.graph)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from steepest.bench.showing import bundle_of_loss
+
+        return bundle_of_loss(self)
 
     def __rich__(self) -> LossReport:
         return LossReport(self.graph)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Final, Literal, get_args
 
+from steepest.bench.values import is_truth, rate, real, shown_value, text, truth, whole, wrong
 from steepest.errors import InputError, UsageError
 from steepest.formula import suggest
 from steepest.records import Settings
@@ -103,94 +104,27 @@ def read_options(given: Mapping[str, Any]) -> Options:
     )
 
 
-def _wrong(name: str, what: str, value: Any, instead: str) -> UsageError:
-    return UsageError(f"{name} must be {what}.", given=_shown(value), instead=f"Write {instead}.")
-
-
-def _shown(value: Any) -> str:
-    shown = ascii(value)
-    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
-
-
 FAR = (-math.inf, math.inf)
-
-LONGEST_SHOWN = 60
-"""Characters of a wrong value that are shown."""
-
-
-def _number(name: str, value: Any, *, example: str = "0.1", what: str = "a number") -> float:
-    if not isinstance(value, Real) or _is_truth(value):
-        raise _wrong(name, what, value, f"for example {name}={example}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise _wrong(name, what, value, f"for example {name}={example}") from None
-
-
-def _is_truth(value: Any) -> bool:
-    # numpy's is no bool, and a number to nobody.
-    return isinstance(value, bool) or type(value).__name__ == "bool"
-
-
-def _whole(example: str) -> Callable[[str, Any], int]:
-    def read(name: str, value: Any) -> int:
-        if isinstance(value, Integral) and not _is_truth(value):
-            return int(value)
-        if isinstance(value, Real) and not _is_truth(value) and float(value).is_integer():
-            return int(float(value))
-        raise _wrong(name, "a whole number", value, f"for example {name}={example}")
-
-    return read
-
-
-def _real(example: str) -> Callable[[str, Any], float]:
-    return lambda name, value: _number(name, value, example=example)
-
-
-def _text(example: str) -> Callable[[str, Any], str]:
-    def read(name: str, value: Any) -> str:
-        if not isinstance(value, str):
-            raise _wrong(name, "text", value, f'for example {name}="{example}"')
-        return value
-
-    return read
 
 
 def _gives(name: str, value: Any) -> Any:
     if value not in get_args(Gives):
-        raise _wrong(name, "auto, logit or probability", value, f'for example {name}="logit"')
+        raise wrong(name, "auto, logit or probability", value, f'for example {name}="logit"')
     return value
-
-
-def _truth(name: str, value: Any) -> bool:
-    if not _is_truth(value):
-        raise _wrong(name, "True or False", value, f"{name}=True or {name}=False")
-    return bool(value)
-
-
-def _rate(name: str, value: Any) -> float | str:
-    if isinstance(value, str):
-        if value == "auto":
-            return value
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    return _number(name, value, example="0.01", what='a number or "auto"')
 
 
 def _by_weight(
     name: str, value: Any, what: str, example: str, read: Callable[[str, Any], Any]
 ) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise _wrong(name, f"a dict of {what} by weight", value, f"for example {name}={example}")
+        raise wrong(name, f"a dict of {what} by weight", value, f"for example {name}={example}")
     return {key: read(f"{name}[{key!a}]", part) for key, part in value.items()}
 
 
 def _numbers(name: str, value: Any) -> dict[str, float]:
     def read(place: str, part: Any) -> float:
-        if not isinstance(part, Real) or _is_truth(part):
-            raise _wrong(place, "a number", part, f'for example {name}={{"a": 2.0}}')
+        if not isinstance(part, Real) or is_truth(part):
+            raise wrong(place, "a number", part, f'for example {name}={{"a": 2.0}}')
         return float(part)
 
     return _by_weight(name, value, "numbers", '{"a": 2.0}', read)
@@ -200,54 +134,54 @@ def _pairs(name: str, value: Any) -> dict[str, tuple[float, float]]:
     def read(place: str, part: Any) -> tuple[float, float]:
         if isinstance(part, tuple | list) and len(part) == 2:
             sides = [far if side is None else side for side, far in zip(part, FAR, strict=True)]
-            if all(isinstance(side, Real) and not _is_truth(side) for side in sides):
+            if all(isinstance(side, Real) and not is_truth(side) for side in sides):
                 return float(sides[0]), float(sides[1])
         what = "a lower and an upper bound, None where a side is open"
-        raise _wrong(place, what, part, f'for example {name}={{"a": (0, None)}}')
+        raise wrong(place, what, part, f'for example {name}={{"a": (0, None)}}')
 
     return _by_weight(name, value, "pairs", '{"a": (0, None)}', read)
 
 
 _KINDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
-    "loss": _text("mae"),
+    "loss": text("mae"),
     "gives": _gives,
-    "optimizer": _text("adam"),
-    "momentum": _real("0.9"),
-    "lr": _rate,
-    "steps": _whole("1000"),
+    "optimizer": text("adam"),
+    "momentum": real("0.9"),
+    "lr": rate,
+    "steps": whole("1000"),
     "start": _numbers,
-    "seed": _whole("1"),
-    "batch_size": _whole("32"),
-    "standardize": _truth,
-    "rescale": _truth,
-    "validation": _real("0.2"),
-    "patience": _whole("10"),
-    "time_limit": _real("5.0"),
-    "tolerance": _real("1e-6"),
-    "remedies": _truth,
-    "where": _text("x > 0"),
+    "seed": whole("1"),
+    "batch_size": whole("32"),
+    "standardize": truth,
+    "rescale": truth,
+    "validation": real("0.2"),
+    "patience": whole("10"),
+    "time_limit": real("5.0"),
+    "tolerance": real("1e-6"),
+    "remedies": truth,
+    "where": text("x > 0"),
     "fix": _numbers,
     "bounds": _pairs,
-    "sigma": _text("error"),
-    "at": _whole("0"),
+    "sigma": text("error"),
+    "at": whole("0"),
 }
 """How the value of each option is read."""
 
 
 def check(options: Options) -> None:
     """Raise for values that no problem could use, with one sentence each."""
-    rate = options.rate
-    if rate is not None and not (math.isfinite(rate) and rate > 0):
+    given = options.rate
+    if given is not None and not (math.isfinite(given) and given > 0):
         raise InputError(
             "The learning rate must be a positive finite number.",
-            given=f"{rate:g}",
+            given=f"{given:g}",
             instead="Write a number such as 0.01, or leave it out to have one chosen.",
         )
     for name, value in (("--steps", options.steps), ("--seed", options.seed)):
         if value < 0:
             raise UsageError(
                 f"{name} must not be negative.",
-                given=_shown(value),
+                given=shown_value(value),
                 instead="Write a whole number, 0 or more.",
             )
     if options.steps > MOST_STEPS:

@@ -16,9 +16,7 @@ from steepest.formula import (
     Call,
     Column,
     Formula,
-    evaluate,
     is_linear,
-    parse_condition,
     parse_expression,
     parse_model,
     suggest,
@@ -35,8 +33,8 @@ from steepest.objective import (
     rescaled,
     solve,
 )
-from steepest.operations import OPERATIONS
 from steepest.records import Problem, Vector
+from steepest.samples.condition import rows_where
 from steepest.scaling import Scaling, find_scaling, scaled_columns
 from steepest.table import Selection, Table, read_table, select
 from steepest.xla import in_float64
@@ -177,9 +175,7 @@ def _chosen_rows(table: Table, formula: Formula, options: Options) -> Selection:
     keep = None
     names = list(formula.columns)
     if options.where is not None:
-        condition = parse_condition(options.where, table.names)
-        asked = [n.name for n in walk(condition) if isinstance(n, Column)]
-        keep = _holds(condition, {name: table.numbers(name) for name in asked})
+        keep = rows_where(table, options.where)
     if options.sigma is not None:
         if options.sigma not in table.names:
             near = suggest(options.sigma, table.names)
@@ -196,17 +192,6 @@ def _chosen_rows(table: Table, formula: Formula, options: Options) -> Selection:
             instead=f"Use a column: {', '.join(table.names[:8])}.",
         )
     return select(table, list(dict.fromkeys(names)), keep)
-
-
-@in_float64
-def _holds(condition: Any, columns: Mapping[str, Vector]) -> npt.NDArray[np.bool_]:
-    import jax.numpy as jnp
-
-    values = {name: jnp.asarray(column) for name, column in columns.items()}
-    found = np.asarray(evaluate(condition, values, OPERATIONS))
-    present = [np.isfinite(column) for column in columns.values()]
-    # A comparison with a missing value does not hold.
-    return np.logical_and.reduce([found.astype(bool), *present]) if present else found.astype(bool)
 
 
 def gives_of(formula: Formula, options: Options) -> Any:

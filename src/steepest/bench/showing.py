@@ -1,32 +1,37 @@
-"""A run as a page: the report in a file, the figures in a notebook."""
+"""A run or a training as a page: the report in a file, the figures in a notebook."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from steepest.bench.explaining import LossExplanation
 from steepest.bench.run import Run
+from steepest.bench.training_run import TrainingRun
 from steepest.errors import InputError, SteepestError, UsageError
 from steepest.figures import Board
+from steepest.figures.drawing import to_png
 from steepest.notebook import html_of, widget_of
+from steepest.records import RunRecord
 from steepest.report import report_page
-from steepest.terminal import Report, plain
+from steepest.terminal import plain
 from steepest.wording import escaped
 
-PICTURED: Final = ("fit", "function", "loss", "contour")
+PICTURED: Final = ("fit", "function", "loss", "contour", "training", "layers", "fan")
 """Kinds of figures in a notebook's picture."""
 
 _PICTURE_DPI: Final = 80
 
 
-def page_of(run: Run) -> str:
+def page_of(run: Run | TrainingRun) -> str:
     """The report as HTML."""
     return _page(run, run.figures())
 
 
-def write_report(run: Run, path: str | os.PathLike[str], *, force: bool) -> None:
+def write_report(run: Run | TrainingRun, path: str | os.PathLike[str], *, force: bool) -> None:
     """Write the report. Raises InputError where the file is there or cannot be written."""
     name = os.fsdecode(path)
     if os.path.lexists(name) and not force:
@@ -44,9 +49,9 @@ def write_report(run: Run, path: str | os.PathLike[str], *, force: bool) -> None
         ) from error
 
 
-def bundle_of(run: Run) -> dict[str, Any]:
+def bundle_of(run: Run | TrainingRun) -> dict[str, Any]:
     """What a notebook may show, by MIME type. What fails is left out: the text stays."""
-    text = plain(Report(run.record))
+    text = plain(run.__rich__())
     try:
         board = run.figures()
     except SteepestError:
@@ -55,14 +60,28 @@ def bundle_of(run: Run) -> dict[str, Any]:
     return {"text/plain": text, "text/html": html}
 
 
-def widget(run: Run) -> Any:
+def bundle_of_loss(loss: LossExplanation) -> dict[str, Any]:
+    """What a notebook may show of a loss explained, by MIME type."""
+    figure = loss.figure()
+    text = str(loss)
+    try:
+        picture = to_png([figure], step=None, theme="light", dpi=_PICTURE_DPI)
+    except UsageError:
+        picture = None
+    page = {**figure.to_dict(), "steepest": version("steepest")}
+    html = report_page(page, title="A loss explained · Steepest", words=text)
+    return {"text/plain": text, "text/html": html_of(html, title=figure.title, picture=picture)}
+
+
+def widget(run: Run | TrainingRun) -> Any:
     """The figures as a widget whose `step` is read and set from Python."""
     return widget_of(run.figures().to_dict())
 
 
-def _page(run: Run, board: Board) -> str:
-    title = f"{run.record.problem.formula} · Steepest"
-    return report_page(board.to_dict(), title=title, words=plain(Report(run.record)))
+def _page(run: Run | TrainingRun, board: Board) -> str:
+    record = run.record
+    name = record.problem.formula if isinstance(record, RunRecord) else record.name or record.model
+    return report_page(board.to_dict(), title=f"{name} · Steepest", words=plain(run.__rich__()))
 
 
 def _picture(board: Board) -> bytes | None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from dataclasses import replace
+from typing import Any, get_args
 
 from steepest.checks.training import judge_training
+from steepest.errors import UsageError
+from steepest.figures import (
+    Board,
+    Figure,
+    Seen,
+    TrainingKind,
+    fan_figure,
+    layers_figure,
+    training_board,
+    training_figure,
+    training_frames,
+)
 from steepest.records import Verdict
 from steepest.terminal import TrainingReport
 from steepest.training import TrainingRecord, TrainingTrace
 from steepest.training_document import training_document
+from steepest.wording import listed
 
 
 class TrainingRun:
@@ -33,9 +48,74 @@ class TrainingRun:
         """The findings together, with one headline."""
         return self.record.verdict or judge_training(self.record)
 
+    def figure(self, kind: str, *, of: Seen = "update ratio", step: int | None = None) -> Figure:
+        """One figure as plain data: `.title` says what one sees, `.savefig(path)` draws it.
+
+        `kind` is training (loss and learning rate by step), layers (a heat map of tensors by
+        steps) or fan (the steps not taken). `of` is what the heat map shows: "update ratio",
+        "gradient" or "turn". It opens at the recorded step nearest to `step`, the last one unless
+        given. Raises UsageError where the training has no such figure.
+        """
+        if kind not in get_args(TrainingKind):
+            kinds = listed(get_args(TrainingKind))
+            raise UsageError(
+                "A training has no figure of this kind.",
+                given=str(kind)[:40],
+                instead=f"The kinds are {kinds}.",
+            )
+        if of not in get_args(Seen):
+            raise UsageError(
+                "The heat map does not show this.",
+                given=str(of)[:40],
+                instead=f"It shows {listed(get_args(Seen))}.",
+            )
+        record = self._judged
+        frames = training_frames(record, step)
+        if kind == "training":
+            return training_figure(frames, record)
+        if kind == "layers":
+            if not len(frames):
+                raise UsageError("This training has no layers figure: no step was recorded.")
+            return layers_figure(frames, record, of)
+        fan = fan_figure(frames, record)
+        if isinstance(fan, str):
+            raise UsageError(f"This training has no fan figure. {fan}")
+        return fan
+
+    def figures(self) -> Board:
+        """All figures of the training, linked by one step cursor."""
+        return training_board(self._judged)
+
+    def report(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write a page with all figures and the report in words: one file, no network.
+
+        Raises InputError where the file is there (unless `force`) or cannot be written.
+        """
+        from steepest.bench.showing import write_report
+
+        write_report(self, path, force=force)
+
+    def widget(self) -> Any:
+        """The figures as an anywidget; its trait `step` is read and set from either side.
+
+        Raises UsageError where anywidget is not installed (the extra `notebook`).
+        """
+        from steepest.bench.showing import widget
+
+        return widget(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON document, in terms of Python."""
         return training_document(self.record)
+
+    @property
+    def _judged(self) -> TrainingRecord:
+        return replace(self.record, verdict=self.verdict)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from steepest.bench.showing import bundle_of
+
+        return bundle_of(self)
 
     def __rich__(self) -> TrainingReport:
         return TrainingReport(self.record)

@@ -30,6 +30,13 @@ LARGE_UPDATE, SMALL_UPDATE = 0.1, 1e-6
 LEAST_ROWS = 16
 """In fewer rows a unit may well be zero for all of them, and yet alive."""
 
+ALL_DEAD, ALIVE = 0.95, 0.5
+"""Shares of dead units of a layer through which nothing passes, and of one that works."""
+
+ROUNDING = 1e-5
+"""A gradient so much smaller than the largest, entry for entry, is what rounding leaves of zero:
+that of a bias before a batch norm, for one."""
+
 LEAST_STEPS = 5
 """After fewer steps nothing is said about what never happened."""
 
@@ -98,12 +105,8 @@ def dead_units(record: TrainingRecord) -> Iterator[Finding]:
     """SD403: units give zero for every row, so no gradient reaches what is before them."""
     if record.inputs.rows is not None and record.inputs.rows < LEAST_ROWS:
         return
-    latest: dict[str, list[tuple[int, float]]] = {}
-    for sample in record.activations:
-        if sample.dead is not None and "ReLU" in sample.kind:
-            latest.setdefault(sample.layer, []).append((sample.step, sample.dead))
     found = []
-    for layer, seen in latest.items():
+    for layer, seen in _dead_shares(record).items():
         share = min(dead for _, dead in seen[-2:])
         if share >= DEAD:
             found.append((share, layer, seen[-1][0]))
@@ -118,6 +121,29 @@ def dead_units(record: TrainingRecord) -> Iterator[Finding]:
         f"at step {count(step)}{others}: no gradient passes through them.",
         {"layer": layer, "share": share, "step": step, "layers": [name for _, name, _ in found]},
     )
+
+
+def killed_layer(record: TrainingRecord) -> tuple[str, int] | None:
+    """A layer whose units worked at first and are dead now, and the step at which that was seen."""
+    for layer, seen in _dead_shares(record).items():
+        gone = [step for step, dead in seen if dead >= ALL_DEAD]
+        if len(seen) > 1 and seen[0][1] < ALIVE and gone and seen[-1][1] >= ALL_DEAD:
+            return layer, gone[0]
+    return None
+
+
+def is_blocked(record: TrainingRecord) -> bool:
+    """Whether nothing passes through a layer."""
+    return any(seen[-1][1] >= ALL_DEAD for seen in _dead_shares(record).values())
+
+
+def _dead_shares(record: TrainingRecord) -> dict[str, list[tuple[int, float]]]:
+    """Of each ReLU, the steps at which it was sampled and the shares of dead units."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for sample in record.activations:
+        if sample.dead is not None and "ReLU" in sample.kind:
+            found.setdefault(sample.layer, []).append((sample.step, sample.dead))
+    return found
 
 
 def step_sizes(record: TrainingRecord) -> Iterator[Finding]:
@@ -211,6 +237,8 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
     if recorded < LEAST_STEPS:
         return
     frozen, forgotten, still = [], [], []
+    sizes = _entry_sizes(record, range(len(record.tensors)))
+    felt = sizes > ROUNDING * np.nanmax(sizes, initial=0.0)
     for place, (tensor, facts) in enumerate(zip(record.tensors, record.facts, strict=True)):
         if facts.moved or facts.lost_at is not None:
             continue
@@ -221,6 +249,7 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
         elif (
             tensor.learns
             and facts.without_gradient + facts.zero_gradient < recorded
+            and felt[place]
             and (tensor.group is None or _rate(record, tensor.group) > 0)
         ):
             still.append(place)

@@ -25,8 +25,16 @@ LEARNED = 0.1
 FALLING = 0.02
 """A loss that fell by a smaller share in the second half of a training has stopped falling."""
 
+SMALL_BATCH = 16
+"""With fewer rows in a batch it is its size that keeps the loss from falling; with more, a loss
+that noise keeps up may well be where it ends."""
+
 OVERFIT = 0.1
-"""Share of what the validation loss had fallen by which it has risen again."""
+"""Share by which the validation loss has risen again: of what it had fallen, or, where the
+training loss is below half of it, of its lowest."""
+
+LASTING = 3
+"""Validations in a row, so that one bad moment is none."""
 
 BETTER = 0.02
 """A validation loss that never fell by more than this share is no better than at the start."""
@@ -116,7 +124,7 @@ def noise(record: TrainingRecord) -> Iterator[Finding]:
     )
     yield Finding(
         "SD501",
-        "warning" if stuck else "info",
+        "warning" if stuck and rows is not None and rows < SMALL_BATCH else "info",
         f"In a batch{batch} the noise is {size}."
         + (" The loss has stopped falling." if stuck else "")
         + needed,
@@ -148,13 +156,13 @@ def overfitting(record: TrainingRecord) -> Iterator[Finding]:
         return
     losses = np.array([v.loss for v in found])
     low = int(np.argmin(losses))
-    fallen, risen = losses[0] - losses[low], float(np.mean(losses[-2:])) - losses[low]
-    if (
-        diverges(record)
-        or low >= len(losses) - 2
-        or fallen <= BETTER * abs(losses[0])
-        or risen <= OVERFIT * fallen
-    ):
+    fallen, risen = losses[0] - losses[low], float(np.min(losses[-LASTING:])) - losses[low]
+    if diverges(record) or low >= len(losses) - LASTING or fallen <= BETTER * abs(losses[0]):
+        return
+    # How much it changes its course from one validation to the next is chance.
+    chance = float(np.median(np.abs(np.diff(losses[low:], 2))))
+    known_by_heart = 0 <= record.losses.last < 0.5 * losses[low]
+    if risen <= max(chance, OVERFIT * (min(fallen, losses[low]) if known_by_heart else fallen)):
         return
     trace = record.trace
     later = trace.loss[trace.step >= found[low].step]

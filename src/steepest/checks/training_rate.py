@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.checks.layers import dead_units, vanishing
+from steepest.checks.layers import is_blocked, killed_layer, vanishing
 from steepest.records import Finding, Word
 from steepest.training import Probe, TrainingRecord
-from steepest.wording import count, number, percent, times
+from steepest.wording import count, escaped, number, percent, times
 
 OVER = 1.2
 """So many times the stability limit is above it, though the curvature differs between batches."""
@@ -55,7 +55,8 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     """Say one of the three words, or that it was not measured.
 
     Too large: the loss grew to ten times its start and stayed, or was lost while it grew; or the
-    learning rate is above the limit of the curvature that was probed, and the loss does not fall.
+    learning rate is above the limit of the curvature that was probed, and the loss does not fall;
+    or the units of a layer died on the way, and it does not fall.
     Too small: in every probe a step four times as long lowers the loss about four times as much,
     the learning rate is below a fiftieth of the limit, and the loss is not below half its start.
     """
@@ -65,6 +66,8 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         return TrainingRate("too large", "the loss grew beyond ten times its start")
     if rose(record):
         return TrainingRate("too large", "the loss rose far above its start and stayed there")
+    if killed(record):
+        return TrainingRate("too large", "its steps left a layer without a living unit")
     seen = record.losses
     if not seen.count:
         return TrainingRate("not measured", "the loss was not given (watch.loss(loss) records it)")
@@ -100,6 +103,13 @@ def rose(record: TrainingRecord) -> bool:
     return highest > start + abs(start) and not record.losses.last < FALLS * start
 
 
+def killed(record: TrainingRecord) -> tuple[str, int] | None:
+    """The layer whose units the steps have killed, and when; None where the loss falls, or none."""
+    if not record.losses.count or record.losses.last < FALLS * record.losses.start:
+        return None
+    return killed_layer(record)
+
+
 def _grew(record: TrainingRecord) -> bool:
     """Whether gradients had grown before numbers were lost."""
     rows = record.trace.gradient
@@ -132,7 +142,7 @@ def is_too_small(record: TrainingRecord) -> bool:
     share = share_of_limit(record)
     if share is not None and share > SMALL:
         return False
-    if any(vanishing(record)) or any(dead_units(record)):
+    if any(vanishing(record)) or is_blocked(record):
         return False  # then the gradient is what is small
     known = share is not None
     return all(_is_straight(probe) or (known and _is_still(probe)) for probe in done)
@@ -154,12 +164,18 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
     if judge_training_rate(record).word != "too large":
         return
     seen, share = record.losses, share_of_limit(record)
+    died = killed(record)
     if diverges(record) or rose(record):
         low = f"{number(seen.lowest, 4)}, its lowest, at step {count(seen.lowest_at or 0)}"
         if seen.lost_at is not None:
             sentence = f"The loss went from {low} to no finite number at step {count(seen.lost_at)}"
         else:
             sentence = f"The loss went from {low} to {number(seen.last, 4)}"
+    elif died is not None:
+        sentence = (
+            f"The loss does not fall, and the units of {escaped(died[0])}, which worked at first, "
+            f"give zero for every row at step {count(died[1])}"
+        )
     else:
         sentence = "The loss does not fall"
     if share is not None:

@@ -8,6 +8,7 @@ import click
 
 from steepest import __version__
 from steepest.cli import options
+from steepest.cli.data import data
 from steepest.cli.failures import Commands
 from steepest.cli.lab import lab
 from steepest.cli.runs import runs
@@ -112,5 +113,6 @@ def explain(code: str | None) -> None:
         show_page(code)
 
 
+steepest.add_command(data)
 steepest.add_command(lab)
 steepest.add_command(runs)

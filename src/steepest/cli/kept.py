@@ -220,13 +220,13 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
 
 def report_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs report`."""
-    from steepest.bench.stored import run_of
+    from steepest.bench.stored import load
 
-    store, output = Store(given["store"]), given["output"]
-    record = store.record(run)
-    run_of(store, record).report(output, force=given["force"])
+    output = given["output"]
+    found = load(run, given["store"])
+    found.report(output, force=given["force"])
     if given["as_json"]:
-        _write_json({"run": record.run, "output": output})
+        _write_json({"run": found.id, "output": output})
     else:
         click.echo(f"Written: {escaped(output, 200)}", err=True)
 

@@ -1,4 +1,4 @@
-"""Which rows each step uses: every epoch a new shuffle, one after the other without a gap."""
+"""Which rows each step uses: epoch after epoch without a gap, each shuffled anew."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Batches:
     rows: int
     size: int
     seed: int
+    shuffled: bool = True
+    """Else every epoch has the rows in the order of the data."""
 
     @property
     def per_epoch(self) -> int:
@@ -36,4 +38,6 @@ class Batches:
         return chosen.reshape(length, self.size).astype(np.int32)
 
     def _epoch(self, epoch: int) -> npt.NDArray[np.int64]:
+        if not self.shuffled:
+            return np.arange(self.rows)
         return np.random.default_rng([self.seed, epoch]).permutation(self.rows)

@@ -94,10 +94,14 @@ def preconditioner(optimizer: str, slots: Any, momentum: float | None) -> Any:
         return None
     for part in jax.tree.leaves(slots, is_leaf=lambda x: hasattr(x, "_fields")):
         if hasattr(part, "nu"):
-            second = np.asarray(part.nu)
+            second = _flat(part.nu)
             if "count" in part._fields:  # every tuple has a method of this name
                 second = second / max(1.0 - BETA2 ** float(part.count), 1e-300)
             return np.sqrt(second) + EPSILON
         if hasattr(part, "sum_of_squares"):
-            return np.sqrt(np.asarray(part.sum_of_squares)) + 1e-10
+            return np.sqrt(_flat(part.sum_of_squares)) + 1e-10
     return None
+
+
+def _flat(tree: Any) -> Any:
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])

@@ -12,10 +12,16 @@ import numpy as np
 
 from steepest.descent.optimizers import transformation
 from steepest.networks import ROW_LOSSES, Network, Weights, compute
-from steepest.records import Matrix, Steps, Vector
+from steepest.records import Matrix, Vector
+
+Places = np.ndarray[Any, np.dtype[np.integer[Any]]]
+"""Of rows, (k, b): those that each step uses."""
 
 CHUNK: Final = 64
-"""Steps in one call. An epoch's last chunk is filled up with steps that change nothing."""
+"""Steps in one call, at most; fewer do not compile anew."""
+
+BLOCK: Final = 8192
+"""Rows that are judged at once, so that memory is bounded."""
 
 
 class Stand(NamedTuple):
@@ -47,7 +53,6 @@ class Written:
 
     loss: Vector
     correct: Vector
-    rows: Steps
     weight: Matrix
     gradient: Matrix
     update: Matrix
@@ -55,12 +60,19 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Trainer:
-    """One network on one set of rows with one optimizer. Nothing in it changes."""
+class Way:
+    """What a step does, apart from its numbers: what is compiled once."""
 
     network: Network
     loss: str
     optimizer: str
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """One network on one set of rows with one optimizer. Nothing in it changes."""
+
+    way: Way
     momentum: float | None
     inputs: jax.Array
     """(n, inputs)"""
@@ -69,40 +81,77 @@ class Trainer:
 
     def begin(self, weights: Weights) -> Stand:
         """The state before the first step."""
-        slots = transformation(self.optimizer, 0.1, self.momentum or 0.0).init(weights)
+        slots = transformation(self.way.optimizer, 0.1, self.momentum or 0.0).init(weights)
         return Stand(weights, slots, jax.tree.map(jnp.zeros_like, weights))
 
-    def steps(self, stand: Stand, batches: Steps, rates: Vector) -> tuple[Stand, Written]:
-        """Take a step for each row of `batches` (k, b), with its learning rate (k,).
-
-        A batch holds places of rows; -1 stands for none, so that batches may have any length up
-        to b.
-        """
+    def steps(self, stand: Stand, batches: Places, rates: Vector) -> tuple[Stand, Written]:
+        """Take a step for each row of `batches` (k, b), places of rows, with its rate (k,)."""
         parts = []
-        rows = (batches >= 0).sum(1)
         for first in range(0, len(batches), CHUNK):
             part = batches[first : first + CHUNK]
             fill = ((0, CHUNK - len(part)), (0, 0))
             stand, noted = _chunk(
-                self.network,
-                self.loss,
-                self.optimizer,
+                self.way,
                 self.momentum or 0.0,
                 stand,
                 self.inputs,
                 self.targets,
-                jnp.asarray(np.pad(part, fill, constant_values=-1), jnp.int32),
+                jnp.asarray(np.pad(part, fill), jnp.int32),
                 jnp.asarray(np.pad(rates[first : first + CHUNK], fill[0]), jnp.float32),
+                len(part),
             )
             parts.append([np.asarray(values, np.float64)[: len(part)] for values in noted])
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        loss, correct, weight, gradient, update, product = columns
-        return stand, Written(loss, correct, rows, weight, gradient, update, product)
+        return stand, Written(*columns)
 
-    def judge(self, weights: Weights, inputs: jax.Array, targets: jax.Array) -> tuple[float, float]:
-        """The mean loss over rows, and the share whose class was found (NaN for numbers)."""
-        loss, right = _judged(self.network, self.loss, weights, inputs, targets)
-        return float(loss), float(right) if self.loss == "cross-entropy" else float("nan")
+    def side_by_side(self, weights: Weights, rates: Vector) -> Stand:
+        """The states of as many trainings as there are rates, each at these weights."""
+
+        def many(leaf: jax.Array) -> jax.Array:
+            return jnp.broadcast_to(leaf, (len(rates), *leaf.shape))
+
+        return jax.tree.map(many, self.begin(weights))  # type: ignore[no-any-return]
+
+    def steps_of_many(self, stands: Stand, batches: Places, rates: Matrix) -> tuple[Stand, Matrix]:
+        """The same steps for trainings side by side: rates (k, m), losses (k, m) beside it."""
+        losses = []
+        for first in range(0, len(batches), CHUNK):
+            part = batches[first : first + CHUNK]
+            fill = ((0, CHUNK - len(part)), (0, 0))
+            stands, found = _chunk_of_many(
+                self.way,
+                self.momentum or 0.0,
+                stands,
+                self.inputs,
+                self.targets,
+                jnp.asarray(np.pad(part, fill), jnp.int32),
+                jnp.asarray(np.pad(rates[first : first + CHUNK], fill), jnp.float32),
+                len(part),
+            )
+            losses.append(np.asarray(found, np.float64)[: len(part)])
+        return stands, np.concatenate(losses)
+
+    def judge(
+        self, weights: Weights, inputs: jax.Array, targets: jax.Array
+    ) -> tuple[float, float | None]:
+        """The mean loss over rows, and the share whose class was found (None for numbers)."""
+        loss = right = 0.0
+        for at in range(0, len(inputs), BLOCK):
+            found = _judged(self.way, weights, inputs[at : at + BLOCK], targets[at : at + BLOCK])
+            loss, right = loss + float(found[0]), right + float(found[1])
+        share = right / len(inputs) if self.way.loss == "cross-entropy" else None
+        return loss / len(inputs), share
+
+
+def outputs_of(
+    network: Network, weights: Weights, inputs: jax.Array | np.ndarray[Any, Any]
+) -> Matrix:
+    """What comes out, (n, outputs), block by block."""
+    parts = [
+        np.asarray(_outputs(network, weights, jnp.asarray(inputs[at : at + BLOCK])))
+        for at in range(0, len(inputs), BLOCK)
+    ]
+    return np.concatenate(parts).astype(np.float64)
 
 
 def gradient(
@@ -114,91 +163,120 @@ def gradient(
 
 
 def _mean(
-    network: Network,
-    loss: str,
-    weights: Weights,
-    inputs: jax.Array,
-    targets: jax.Array,
-    part: jax.Array,
+    way: Way, weights: Weights, inputs: jax.Array, targets: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The loss, each row counting with its `part` of it; beside it what came out."""
-    outputs = compute(network, weights, inputs)
-    return (ROW_LOSSES[loss](outputs, targets) * part).sum(), outputs
+    outputs = compute(way.network, weights, inputs)
+    return ROW_LOSSES[way.loss](outputs, targets).mean(), outputs
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _slope(
     network: Network, loss: str, weights: Weights, inputs: jax.Array, targets: jax.Array
 ) -> Weights:
-    part = jnp.full(len(inputs), 1 / len(inputs), inputs.dtype)
-    found: Weights = jax.grad(lambda w: _mean(network, loss, w, inputs, targets, part)[0])(weights)
+    way = Way(network, loss, "")
+    found: Weights = jax.grad(lambda w: _mean(way, w, inputs, targets)[0])(weights)
     return found
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=0)
+def _outputs(network: Network, weights: Weights, inputs: jax.Array) -> jax.Array:
+    return compute(network, weights, inputs)
+
+
+@partial(jax.jit, static_argnums=0)
 def _judged(
-    network: Network, loss: str, weights: Weights, inputs: jax.Array, targets: jax.Array
+    way: Way, weights: Weights, inputs: jax.Array, targets: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    outputs = compute(network, weights, inputs)
-    right = _correct(loss, outputs, targets).mean() if loss == "cross-entropy" else jnp.nan
-    return ROW_LOSSES[loss](outputs, targets).mean(), jnp.asarray(right)
+    outputs = compute(way.network, weights, inputs)
+    return ROW_LOSSES[way.loss](outputs, targets).sum(), _correct(way.loss, outputs, targets)
 
 
 def _correct(loss: str, outputs: jax.Array, targets: jax.Array) -> jax.Array:
     if loss != "cross-entropy":
-        return jnp.zeros(len(outputs))
-    return (outputs.argmax(1) == targets).astype(outputs.dtype)
+        return jnp.zeros((), outputs.dtype)
+    return (outputs.argmax(1) == targets).sum().astype(outputs.dtype)
 
 
 def _lengths(tree: Any) -> jax.Array:
     return jnp.stack([jnp.linalg.norm(leaf.ravel()) for leaf in jax.tree.leaves(tree)])
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+def _products(one: Any, other: Any) -> jax.Array:
+    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return jnp.stack([jnp.vdot(a, b) for a, b in pairs])
+
+
+def _step(
+    way: Way, momentum: Any, stand: Stand, x: jax.Array, y: jax.Array, rate: jax.Array
+) -> tuple[Stand, Noted]:
+    (value, outputs), found = jax.value_and_grad(
+        lambda weights: _mean(way, weights, x, y), has_aux=True
+    )(stand.weights)
+    change, slots = transformation(way.optimizer, rate, momentum).update(
+        found, stand.slots, stand.weights
+    )
+    noted = Noted(
+        value,
+        _correct(way.loss, outputs, y),
+        _lengths(stand.weights),
+        _lengths(found),
+        _lengths(change),
+        _products(found, stand.last),
+    )
+    return Stand(jax.tree.map(jnp.add, stand.weights, change), slots, found), noted
+
+
+@partial(jax.jit, static_argnums=0)
 def _chunk(
-    network: Network,
-    loss: str,
-    optimizer: str,
-    momentum: float,
+    way: Way,
+    momentum: jax.Array,
     stand: Stand,
     inputs: jax.Array,
     targets: jax.Array,
     batches: jax.Array,
     rates: jax.Array,
+    length: jax.Array,
 ) -> tuple[Stand, Noted]:
-    slope = jax.value_and_grad(
-        lambda w, x, y, part: _mean(network, loss, w, x, y, part), has_aux=True
-    )
+    def step(stand: Stand, at: Any) -> tuple[Stand, Noted]:
+        batch = batches[at]
+        return _step(way, momentum, stand, inputs[batch], targets[batch], rates[at])
 
-    def step(stand: Stand, given: tuple[jax.Array, jax.Array]) -> tuple[Stand, Noted]:
-        batch, rate = given
-        there = batch >= 0
-        rows = jnp.maximum(there.sum(), 1)
-        x, y = inputs[batch], targets[batch]
-        part = there.astype(inputs.dtype) / rows
-        (value, outputs), found = slope(stand.weights, x, y, part)
-        change, slots = transformation(optimizer, rate, momentum).update(
-            found, stand.slots, stand.weights
-        )
-        moved = jax.tree.map(jnp.add, stand.weights, change)
-        noted = Noted(
-            value,
-            (_correct(loss, outputs, y) * there).sum(),
-            _lengths(stand.weights),
-            _lengths(found),
-            _lengths(change),
-            jnp.stack(
-                [
-                    jnp.vdot(one, other)
-                    for one, other in zip(
-                        jax.tree.leaves(found), jax.tree.leaves(stand.last), strict=True
-                    )
-                ]
-            ),
-        )
-        new = Stand(moved, slots, found)
-        # A batch of no rows fills up a chunk and changes nothing.
-        empty = ~there.any()
-        return jax.tree.map(lambda old, now: jnp.where(empty, old, now), stand, new), noted
+    found: tuple[Stand, Noted] = _repeated(step, stand, length)
+    return found
 
-    return jax.lax.scan(step, stand, (batches, rates))
+
+@partial(jax.jit, static_argnums=0)
+def _chunk_of_many(
+    way: Way,
+    momentum: jax.Array,
+    stands: Stand,
+    inputs: jax.Array,
+    targets: jax.Array,
+    batches: jax.Array,
+    rates: jax.Array,
+    length: jax.Array,
+) -> tuple[Stand, jax.Array]:
+    def step(stands: Stand, at: Any) -> tuple[Stand, jax.Array]:
+        x, y = inputs[batches[at]], targets[batches[at]]
+
+        def one(stand: Stand, rate: jax.Array) -> tuple[Stand, jax.Array]:
+            new, noted = _step(way, momentum, stand, x, y, rate)
+            return new, noted.loss
+
+        return jax.vmap(one)(stands, rates[at])
+
+    found: tuple[Stand, jax.Array] = _repeated(step, stands, length)
+    return found
+
+
+def _repeated(step: Any, begin: Any, length: jax.Array) -> Any:
+    """Take `length` steps, CHUNK at most, and write what each says below that of the one before."""
+    shapes = jax.eval_shape(step, begin, 0)[1]
+    written = jax.tree.map(lambda one: jnp.zeros((CHUNK, *one.shape), one.dtype), shapes)
+
+    def body(at: Any, carried: Any) -> Any:
+        stand, written = carried
+        stand, noted = step(stand, at)
+        return stand, jax.tree.map(lambda all_, one: all_.at[at].set(one), written, noted)
+
+    return jax.lax.fori_loop(0, length, body, (begin, written))

@@ -1,10 +1,22 @@
 """Figures: what a run looks like, as plain data that says in words what one sees."""
 
+from steepest.figures.autograd import autograd_figure
 from steepest.figures.backward import backward_figure
 from steepest.figures.contour import Plane, contour_figure
-from steepest.figures.figure import Axis, Board, Figure, Frames, Kind, Theme
+from steepest.figures.fan import fan_figure
+from steepest.figures.figure import (
+    Axis,
+    Board,
+    Figure,
+    Frames,
+    Kind,
+    RunKind,
+    Theme,
+    TrainingKind,
+)
 from steepest.figures.fit import Curve, Quality, Rows, fit_figure
 from steepest.figures.function import function_figure
+from steepest.figures.layers import Seen, layers_figure
 from steepest.figures.loss import loss_figure
 from steepest.figures.pulls import pulls_figure
 from steepest.figures.residuals import residuals_figure
@@ -12,6 +24,8 @@ from steepest.figures.slice import slice_figure
 from steepest.figures.spectrum import spectrum_figure
 from steepest.figures.surface import surface_figure
 from steepest.figures.sweep import sweep_figure
+from steepest.figures.training import training_figure, training_frames
+from steepest.figures.training_board import training_board
 
 __all__ = [
     "Axis",
@@ -23,11 +37,17 @@ __all__ = [
     "Plane",
     "Quality",
     "Rows",
+    "RunKind",
+    "Seen",
     "Theme",
+    "TrainingKind",
+    "autograd_figure",
     "backward_figure",
     "contour_figure",
+    "fan_figure",
     "fit_figure",
     "function_figure",
+    "layers_figure",
     "loss_figure",
     "pulls_figure",
     "residuals_figure",
@@ -35,4 +55,7 @@ __all__ = [
     "spectrum_figure",
     "surface_figure",
     "sweep_figure",
+    "training_board",
+    "training_figure",
+    "training_frames",
 ]

@@ -15,7 +15,7 @@ from steepest.records import Finding, Matrix, Remedy, Steps, Vector
 from steepest.wire import plain
 from steepest.wording import count
 
-Kind = Literal[
+RunKind = Literal[
     "loss",
     "fit",
     "residuals",
@@ -28,6 +28,8 @@ Kind = Literal[
     "backward",
     "function",
 ]
+TrainingKind = Literal["training", "layers", "fan"]
+Kind = Literal[RunKind, TrainingKind, "autograd"]
 Scale = Literal["linear", "log", "symlog"]
 Theme = Literal["light", "dark"]
 
@@ -210,14 +212,14 @@ class Board:
         return to_png(self.figures, step=step, theme=theme, dpi=dpi)
 
 
-def curve(values: Any) -> Any:
-    """The same array with DIGITS significant digits.
+def curve(values: Any, digits: int = DIGITS) -> Any:
+    """The same array with so many significant digits.
 
     >>> curve(np.array([283.98554, 1.0428363e-9, np.inf, 0.0])).tolist()
     [283.99, 1.0428e-09, inf, 0.0]
     """
     given = np.asarray(values, dtype=np.float64)
-    short = [float(f"{value:.{DIGITS - 1}e}") for value in given.ravel().tolist()]
+    short = [float(f"{value:.{digits - 1}e}") for value in given.ravel().tolist()]
     return np.array(short, dtype=np.float64).reshape(given.shape)
 
 

@@ -1,6 +1,7 @@
 """Formulas: text to tree, and from the tree its value, its derivative and its looks."""
 
 from steepest.formula.assignments import parse_assignments
+from steepest.formula.cost import cost, of_one_row
 from steepest.formula.derivative import derivative
 from steepest.formula.evaluate import evaluate
 from steepest.formula.fold import constant_value
@@ -46,12 +47,14 @@ __all__ = [
     "Weight",
     "children",
     "constant_value",
+    "cost",
     "derivative",
     "did_you_mean",
     "evaluate",
     "is_condition",
     "is_linear",
     "linear_parts",
+    "of_one_row",
     "parse_assignments",
     "parse_condition",
     "parse_expression",

@@ -23,7 +23,7 @@ from steepest.bench.showing import page_of
 from steepest.descent.optimizers import OPTIMIZERS, SOLVERS
 from steepest.errors import SteepestError, UsageError
 from steepest.figures.contour import levels_of
-from steepest.formula import partial_mathml, to_mathml
+from steepest.lab.equations import equations_of
 from steepest.lab.kept import Kept
 from steepest.lab.model import model_of
 from steepest.lab.problem import OPTIONS, Asked, examples, shown
@@ -137,7 +137,10 @@ class Answers:
 
         def make() -> Live:
             self._compiles(asked)
-            return live(asked.command, table, asked.formula, asked.options)
+            made = live(asked.command, table, asked.formula, asked.options)
+            # The first view compiles. Whoever is told that this is prepared must not wait for that.
+            made.view(made.start_of(asked.options), made.rates(), asked.options.steps)
+            return made
 
         return self._lives.get(self._live_key(asked), make)
 
@@ -159,6 +162,8 @@ class Answers:
         if len(self._compiled) > MOST_COMPILED:
             self._compiled.clear()
             forget_compiled()
+            # What was prepared would have to be compiled again.
+            self._lives = Kept(MOST_LIVES)
 
     def _board(self, asked: Asked) -> bytes:
         run = self._run(asked)
@@ -173,7 +178,7 @@ class Answers:
             {
                 "board": run.figures().to_dict(),
                 "document": run.to_dict(),
-                "equations": _equations(run),
+                "equations": equations_of(run),
                 "command": command_line(command, name, asked.formula, asked.options),
                 "python": f"import steepest\n\nrun = {line}\nprint(run.verdict.headline)\n",
                 "pytorch": pytorch,
@@ -210,19 +215,6 @@ class Answers:
             "values": None if best is None else _single(view.values[best]),
             "loss": None if best is None else _single(view.loss[best]),
         }
-
-
-def _equations(run: Run) -> dict[str, Any]:
-    """The model and each partial derivative as MathML; null where one would be too long."""
-    formula, problem = run._setup.formula, run.record.problem
-    gives = None if problem.gives == "value" else problem.gives
-    return {
-        "model": to_mathml(formula.model),
-        "partials": {
-            weight: partial_mathml(formula, weight, problem.loss, gives)
-            for weight in problem.weights
-        },
-    }
 
 
 def _json(found: Any) -> bytes:

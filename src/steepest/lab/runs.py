@@ -10,9 +10,11 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.bench.showing import page_of
-from steepest.bench.stored import changed_data, run_of
+from steepest.bench.stored import changed_data, load, run_of
+from steepest.bench.training_run import TrainingRun
 from steepest.errors import SteepestError, UsageError
 from steepest.export import to_csv
+from steepest.figures.training import MOST_POINTS, evenly
 from steepest.records import RunRecord, RunSummary, Trace
 from steepest.store import Store
 from steepest.training import TrainingRecord
@@ -62,7 +64,10 @@ class Runs:
         )
 
     def one(self, run: str) -> bytes:
-        """A run: its summary, its document and figures; while it goes on its loss so far."""
+        """A run: its summary, its document and figures; while it goes on its loss so far.
+
+        A training that goes on has figures, too: of its document only the trace's loss is here.
+        """
         summary = self._summary(run)
         found: dict[str, Any] = {"summary": summary_document(summary)}
         if summary.status == "running" and summary.command != "watch":
@@ -74,7 +79,8 @@ class Runs:
             why = {"why": error.message}
             return _json({**found, "document": None, "board": None, **why, **self._curve(run)})
         if isinstance(record, TrainingRecord):
-            return _json({**found, "document": training_document(record), "board": None})
+            board = TrainingRun(record).figures().to_dict()
+            return _json({**found, "document": _loss_only(record), "board": board})
         return _json(
             {
                 **found,
@@ -90,7 +96,8 @@ class Runs:
 
     def report(self, run: str) -> bytes:
         """The report of a run as a page."""
-        return page_of(run_of(self._store, self._record(run))).encode("utf-8", "replace")
+        found = load(self._summary(run).id, self._store)
+        return page_of(found).encode("utf-8", "replace")
 
     def export(self, run: str, kind: str) -> tuple[bytes, str, str]:
         """A run as (content, type, name of the file)."""
@@ -109,6 +116,12 @@ class Runs:
                 else document(record)
             )
             return _json(told), "application/json", f"{summary.id}.json"
+        if summary.command == "watch":
+            raise UsageError(
+                "The run is a training that was watched.",
+                given=kind,
+                instead="Export its document: json.",
+            )
         if kind == "csv":
             content = to_csv(self._store.trace(run)).encode("utf-8", "replace")
             return content, "text/csv", f"{summary.id}.csv"
@@ -150,6 +163,11 @@ def _thin(trace: Trace) -> dict[str, Any]:
     places = np.unique(np.linspace(0, max(len(trace) - 1, 0), _POINTS).round().astype(np.int64))
     places = places[: len(trace)]
     return {"step": trace.step[places], "loss": trace.loss[places]}
+
+
+def _loss_only(record: TrainingRecord) -> dict[str, Any]:
+    places = evenly(len(record.trace), MOST_POINTS)
+    return {"trace": {"step": record.trace.step[places], "loss": record.trace.loss[places]}}
 
 
 def _json(found: Any) -> bytes:

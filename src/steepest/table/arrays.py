@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from steepest.errors import InputError
 from steepest.table.cells import Column, Floats, from_objects
 from steepest.table.columns import Table, column_names
+from steepest.table.labels import Labels, labels_from_objects
 from steepest.table.wording import quoted
 from steepest.wording import count
 
@@ -43,7 +44,10 @@ def read_mapping(data: Mapping[Any, Any]) -> Table:
             for position in positions
         }
 
-    return Table(_SOURCE, names, len(arrays[0]), read)
+    def read_labels(position: int) -> Labels:
+        return _labels(arrays[position], Column(names[position], _SOURCE))
+
+    return Table(_SOURCE, names, len(arrays[0]), read, read_labels)
 
 
 def _array(name: str, values: Any) -> NDArray[Any]:
@@ -80,6 +84,15 @@ def _wrong_shape(name: str, given: str) -> InputError:
         given=given,
         instead="Give one value a row.",
     )
+
+
+def _labels(array: NDArray[Any], column: Column) -> Labels:
+    # Times one by one, so that they do not become whole numbers of their unit.
+    cells = list(array) if array.dtype.kind in "mM" else array.tolist()
+    if isinstance(array, np.ma.MaskedArray):
+        masked = np.ma.getmaskarray(array)
+        cells = [None if gone else cell for cell, gone in zip(cells, masked, strict=True)]
+    return labels_from_objects(cells, column)
 
 
 def _numbers(array: NDArray[Any], column: Column) -> Floats:

@@ -38,7 +38,7 @@ _COMMA_NUMBER = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
 
 _NUMBERS_OR_NOTHING = "Write numbers in this column, or leave it out."
 _TOO_LARGE = "It is beyond the largest 64-bit number, 1.8e308: use a larger unit."
-_TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 _TIME = "Write a date or time as a number, such as days since the first one."
 _HINTS = (
     (_NUMBER, _TOO_LARGE),
@@ -74,11 +74,11 @@ class Column:
     source: str
     lines: NDArray[np.int64] | None = None
 
-    def error(self, row: int, cell: str, instead: str) -> InputError:
+    def error(self, row: int, cell: str, instead: str, holds: str = "numbers") -> InputError:
         """Make the error for one cell; `row` is counted from 0."""
         line = "" if self.lines is None else f" (line {self.lines[row]} of the file)"
         return InputError(
-            f"Column {quoted(self.name)} of {origin(self.source)} must hold numbers, "
+            f"Column {quoted(self.name)} of {origin(self.source)} must hold {holds}, "
             f"and row {row}{line} does not.",
             given=quoted(cell),
             instead=instead,
@@ -185,7 +185,7 @@ def from_objects(cells: Sequence[object], column: Column) -> Floats:
 
 
 def _real(cell: object, row: int, column: Column) -> float:
-    if isinstance(cell, _TIMES):
+    if isinstance(cell, TIMES):
         raise column.error(row, str(cell), _TIME)
     if isinstance(cell, np.bool_):
         return float(cell)

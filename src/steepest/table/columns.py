@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.errors import InputError
+from steepest.table.cells import Column
+from steepest.table.labels import Labels, labels_from_objects
 from steepest.table.wording import nearest, opening, origin, quoted
 
 Floats = NDArray[np.float64]
 Read = Callable[[Sequence[int]], Mapping[int, Floats]]
+ReadLabels = Callable[[int], Labels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,7 @@ class Table:
     names: tuple[str, ...]
     rows: int
     _read: Read = field(repr=False)
+    _read_labels: ReadLabels | None = field(default=None, repr=False)
     _kept: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -44,6 +48,19 @@ class Table:
         self.load((name,))
         return self._kept[name]
 
+    def labels(self, name: str) -> Labels:
+        """Return the column as labels, an array (rows,) of text, None where one is missing.
+
+        Text stands there without the spaces around it, numbers as they are written. Raises
+        InputError for a name that is no column, and for cells that are neither.
+        """
+        position = self._position(name)
+        if self._read_labels is None:
+            return labels_from_objects(self.numbers(name).tolist(), Column(name, self.source))
+        labels = self._read_labels(position)
+        self._check_rows(name, len(labels))
+        return labels
+
     def load(self, names: Iterable[str]) -> None:
         """Read these columns in one pass over the data. Errors as in `numbers`."""
         wanted = [name for name in dict.fromkeys(names) if name not in self._kept]
@@ -53,13 +70,16 @@ class Table:
         values = self._read(positions)
         for name, position in zip(wanted, positions, strict=True):
             column = values[position]
-            if len(column) != self.rows:
-                raise InputError(
-                    f"Column {quoted(name)} of {origin(self.source)} has {len(column)} rows, but "
-                    f"the table has {self.rows}: the data is damaged, or changed while it was read."
-                )
+            self._check_rows(name, len(column))
             column.setflags(write=False)
             self._kept[name] = column
+
+    def _check_rows(self, name: str, rows: int) -> None:
+        if rows != self.rows:
+            raise InputError(
+                f"Column {quoted(name)} of {origin(self.source)} has {rows} rows, but "
+                f"the table has {self.rows}: the data is damaged, or changed while it was read."
+            )
 
     def _position(self, name: str) -> int:
         if name not in self.names:

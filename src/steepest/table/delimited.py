@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from steepest.errors import InputError
 from steepest.table.cells import Column, Floats, from_text, is_missing, is_number
 from steepest.table.columns import Table, column_names
+from steepest.table.labels import Labels, labels_from_text
 from steepest.table.wording import opening, origin
 from steepest.wording import count, escaped
 
@@ -112,7 +113,11 @@ def read_delimited(data: bytes, source: str, separator: str | None = None) -> Ta
             for position in positions
         }
 
-    return Table(source, names, len(layout.lines), read)
+    def read_labels(position: int) -> Labels:
+        with _long_cells():
+            return labels_from_text(_columns(layout, [position])[position])
+
+    return Table(source, names, len(layout.lines), read, read_labels)
 
 
 def first_rows(data: bytes, source: str, rows: int) -> list[list[str]]:

@@ -11,6 +11,7 @@ import numpy as np
 from steepest.errors import InputError
 from steepest.table.cells import Column, Floats, from_objects
 from steepest.table.columns import Table, column_names
+from steepest.table.labels import Labels, labels_from_objects
 from steepest.table.wording import opening, quoted
 
 if TYPE_CHECKING:
@@ -40,22 +41,27 @@ def read_frame(data: Any, source: str = "data frame") -> Table:
         raise InputError(f"{opening(source)} has no columns.")
     names = column_names((str(key) for key in keys), source)
 
+    def collected(positions: Sequence[int]) -> Any:
+        if isinstance(frame, nw.LazyFrame):
+            return frame.select([keys[position] for position in positions]).collect()
+        return frame
+
     def read(positions: Sequence[int]) -> dict[int, Floats]:
-        collected = (
-            frame.select([keys[position] for position in positions]).collect()
-            if isinstance(frame, nw.LazyFrame)
-            else frame
-        )
+        columns = collected(positions)
         return {
-            position: _numbers(
-                collected.get_column(keys[position]), Column(names[position], source)
-            )
+            position: _numbers(columns.get_column(keys[position]), Column(names[position], source))
             for position in positions
         }
 
+    def read_labels(position: int) -> Labels:
+        cells = collected([position]).get_column(keys[position]).to_list()
+        return labels_from_objects(cells, Column(names[position], source))
+
     if isinstance(frame, nw.LazyFrame):
-        return Table(source, names, int(frame.select(nw.len()).collect().item()), read)
-    return Table(source, names, len(frame), read)
+        rows = int(frame.select(nw.len()).collect().item())
+    else:
+        rows = len(frame)
+    return Table(source, names, rows, read, read_labels)
 
 
 def _repeated_name(data: Any, source: str) -> InputError:

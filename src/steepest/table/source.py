@@ -19,12 +19,13 @@ from steepest.table.arrays import read_mapping
 from steepest.table.columns import Floats, Table
 from steepest.table.delimited import read_delimited
 from steepest.table.frames import read_frame
+from steepest.table.labels import Labels
 from steepest.table.wording import nearest, opening, quoted
 from steepest.wording import escaped
 
 # A separator of None is found in the text.
 _DELIMITED: Final[dict[str, str | None]] = {".csv": None, ".txt": None, ".tsv": "\t"}
-_PARQUET: Final = (".parquet", ".pq")
+PARQUET: Final = (".parquet", ".pq")
 _KNOWN: Final = "Known are .csv, .tsv and .txt (also with .gz), .parquet and .pq."
 _MOST_UNPACKED: Final = 8 << 30
 _MOST_NAMES_COMPARED: Final = 10_000
@@ -77,9 +78,7 @@ def _from_path(text: str) -> Table:
     except (OSError, RuntimeError, ValueError) as error:
         raise _unreadable(text, error) from None
     if stat.S_ISDIR(mode):
-        files = [
-            p for p in path.rglob("*") if p.suffix.lower() in _PARQUET and _is_visible(p, path)
-        ]
+        files = [p for p in path.rglob("*") if p.suffix.lower() in PARQUET and _is_visible(p, path)]
         if not files:
             raise InputError(
                 f"The folder {quoted(text, 200)} holds no Parquet files.",
@@ -106,7 +105,7 @@ def _from_pattern(text: str) -> Table:
         return _from_file(files[0], text)
     if not files:
         raise _no_such_file(text)
-    other = [path for path in files if path.suffix.lower() not in _PARQUET]
+    other = [path for path in files if path.suffix.lower() not in PARQUET]
     if other:
         raise InputError(
             f"{quoted(text, 200)} stands for {len(files)} files, and not all are Parquet.",
@@ -146,7 +145,7 @@ def _from_file(path: Path, source: str) -> Table:
     *rest, last = [""] + [suffix.lower() for suffix in path.suffixes]
     packed = last == ".gz"
     kind = (rest[-1] if rest else "") if packed else last
-    if kind in _PARQUET and not packed:
+    if kind in PARQUET and not packed:
         return _from_parquet([path], source)
     if kind not in _DELIMITED and (kind or packed):
         raise InputError(
@@ -198,7 +197,10 @@ def _from_parquet(files: Sequence[Path], source: str, *, by_folder: bool = False
     def read(positions: Sequence[int]) -> Mapping[int, Floats]:
         return _with_parquet_errors(lambda: table._read(positions), source)
 
-    return Table(source, table.names, table.rows, read)
+    def read_labels(position: int) -> Labels:
+        return _with_parquet_errors(lambda: table.labels(table.names[position]), source)
+
+    return Table(source, table.names, table.rows, read, read_labels)
 
 
 def _with_parquet_errors(work: Callable[[], _Result], source: str) -> _Result:

@@ -23,7 +23,7 @@ from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Hook, Inputs
 from steepest.watching.own_gradient import OwnGradient, is_averaged
 from steepest.watching.probe import Closure, Prober
-from steepest.watching.recorder import Recorder, Rows
+from steepest.training_recorder import Recorder, Rows
 from steepest.watching.side import Side
 from steepest.watching.tensors import Watched, find, unwrapped
 
@@ -148,7 +148,6 @@ class Attached:
         self._guarded("steps", self._read)()
         recorder = self._recorder
         trace = recorder.trace() or _empty(len(self._tensors), len(self._rates))
-        turn = recorder.turn
         seconds = time.perf_counter() - self._began
         return TrainingRecord(
             version=version,
@@ -161,7 +160,7 @@ class Attached:
             every=self._every,
             losses=recorder.losses(),
             inputs=self._inputs.facts(),
-            noise=None if turn is None else _noise_of(turn),
+            noise=recorder.noise,
             activations=() if self._activations is None else tuple(self._activations.samples),
             histograms=tuple(self._histograms.samples),
             probes=tuple(self._prober.probes),
@@ -484,14 +483,6 @@ def _numbers(losses: dict[int, torch.Tensor | float], steps: Iterable[int]) -> V
         for step, loss in given.items()
     }
     return np.array([values.get(step, math.nan) for step in steps], dtype=np.float64)
-
-
-def _noise_of(turn: float) -> float:
-    """Noise over gradient, as squared lengths.
-
-    The cosine between the gradients of two independent batches is |G|² / (|G|² + noise).
-    """
-    return (1 - turn) / turn if turn > 0 else math.inf
 
 
 def _is_due(step: int, every: int, recorded: int) -> bool:

@@ -7,8 +7,10 @@ import { plot } from "../../frame";
 import { line } from "../../path";
 import { extent, roomy } from "../../scale";
 import { count, cut, number } from "../../words";
+import { askable } from "../asked";
 import { lossOf, slopes, type LossAt } from "../losses";
 import { equation } from "../mathml";
+import { partialPutIn } from "../putin";
 import { panelsOf } from "../panels";
 import { layout, type Part, type Situation } from "./part";
 
@@ -23,15 +25,16 @@ export function gradientPart(situation: Situation): Part {
   const pulls = board.figures.find((figure): figure is PullsData => figure.kind === "pulls");
 
   const lines = names.slice(0, MOST).map((name, index) => {
-    const value = html("output", {});
+    const value = askable({ about: "partial", weight: name });
     const written = equations?.partials[name];
     const text = document.weights[name]?.partial ?? "measured, not written out";
+    const one = html("div", { class: "put-in partial-line" });
     const sum = html("code", { class: "put-in" });
     const row = html("div", { class: "partial-line" });
     const label = html("span", { class: "name" }, `∂loss/∂${cut(name, 20)} =`);
     row.append(label, equation(written, text), html("span", {}, "="), value);
-    made.equations.append(row, sum);
-    return { value, sum, name, index };
+    made.equations.append(row, one, sum);
+    return { value, one, sum, name, index };
   });
 
   const loss = lossOf(scene.live, scene.model, document, {
@@ -59,8 +62,14 @@ export function gradientPart(situation: Situation): Part {
       .slice(0, MOST)
       .map((name, index) => `${cut(name, 16)} ${number(slope[index] ?? NaN, 4)}`);
     made.sentence.textContent = `At step ${step} the gradient has ${many}: ${said.join(", ")}.`;
-    for (const { value, sum, name, index } of lines) {
+    for (const { value, one, sum, name, index } of lines) {
       value.textContent = number(slope[index] ?? NaN, 5);
+      const put = partialPutIn(situation, frame, name);
+      const told = put && put.row !== null ? [html("span", {}, `row ${put.row} adds`)] : [];
+      one.replaceChildren(
+        ...told,
+        ...(put ? [equation(put.mathml, `with numbers, ${number(slope[index] ?? NaN, 4)}`)] : []),
+      );
       sum.textContent = pulls ? putIn(pulls, name, frame) : "";
     }
     nudge?.show(frame);

@@ -55,9 +55,9 @@ export function layout({ judged }: Situation, torch: RegExp): Layout {
   return { element, sentence, equations, numbers, below };
 }
 
-export function table(head: string[], rows: string[][]): HTMLElement {
-  const cells = (kind: "th" | "td", row: string[]): HTMLElement =>
-    html("tr", {}, ...row.map((text) => html(kind, kind === "th" ? { scope: "col" } : {}, text)));
+export function table(head: string[], rows: (string | Node)[][]): HTMLElement {
+  const cells = (kind: "th" | "td", row: (string | Node)[]): HTMLElement =>
+    html("tr", {}, ...row.map((cell) => html(kind, kind === "th" ? { scope: "col" } : {}, cell)));
   const body = html("table", {});
   body.append(html("thead", {}, cells("th", head)));
   body.append(html("tbody", {}, ...rows.map((row) => cells("td", row))));

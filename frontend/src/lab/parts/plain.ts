@@ -2,8 +2,9 @@
 
 import { html } from "../../dom";
 import { count, cut, number } from "../../words";
-import { costOf } from "../losses";
+import { askable } from "../asked";
 import { equation } from "../mathml";
+import { lossPutIn, predictionOf } from "../putin";
 import { layout, table, type Part, type Situation } from "./part";
 
 const ROWS = 5; // that are shown of the data
@@ -25,7 +26,10 @@ export function initialize(situation: Situation): Part {
     .slice(0, 12)
     .map((name, index) => [
       cut(name, 24),
-      number(judged.document.weights[name]?.start ?? descent.values[0]?.[index] ?? NaN, 6),
+      askable(
+        { about: "weight", weight: name, at: "start" },
+        number(judged.document.weights[name]?.start ?? descent.values[0]?.[index] ?? NaN, 6),
+      ),
     ]);
   made.numbers.append(table(["weight", "start"], rows));
   return { element: made.element, show: () => undefined };
@@ -35,7 +39,8 @@ export function predict(situation: Situation): Part {
   const { scene, descent, judged } = situation;
   const made = layout(situation, /^\s*prediction = |^\s*loss = .*(?<!data)$/);
   const { document, equations } = judged;
-  made.equations.append(equation(equations?.model, document.problem.formula));
+  const put = html("div", { class: "put-in" });
+  made.equations.append(equation(equations?.model, document.problem.formula), put);
   const data = scene.live.model;
   const { rows } = data ?? {};
   const show = (frame: number): void => {
@@ -52,6 +57,8 @@ export function predict(situation: Situation): Part {
     made.sentence.textContent =
       `At step ${step} the model says ${number(said[0] ?? NaN, 4)} for row ${rows.number[0]}, ` +
       `where ${cut(target, 24)} is ${number(rows.target[0] ?? NaN, 4)}.`;
+    const first = predictionOf(situation, frame, 0);
+    put.replaceChildren(...(first ? [equation(first, `row ${rows.number[0]} with numbers`)] : []));
     const inputs = data.columns.slice(0, 3);
     const shown = rows.number
       .slice(0, ROWS)
@@ -59,8 +66,8 @@ export function predict(situation: Situation): Part {
         String(row),
         ...inputs.map((name) => number(rows.inputs[name]?.[place] ?? NaN, 5)),
         number(rows.target[place]!, 5),
-        number(said[place]!, 5),
-        number(rows.target[place]! - said[place]!, 4),
+        askable({ about: "prediction", place }, number(said[place]!, 5)),
+        askable({ about: "residual", place }, number(rows.target[place]! - said[place]!, 4)),
       ]);
     const head = ["row", ...inputs.map((name) => cut(name, 20)), cut(target, 20)];
     made.numbers.replaceChildren(table([...head, "prediction", "residual"], shown));
@@ -76,39 +83,23 @@ export function lossPart(situation: Situation): Part {
   const made = layout(situation, /^\s*loss = /);
   const name = judged.document.problem.loss;
   const { rows } = scene.live.model ?? {};
-  const cost = costOf(name ?? "");
-  const target = cut(scene.live.model?.target ?? "target", 24);
-  const written = WRITTEN[name ?? ""]?.replaceAll("target", target);
-  if (written) made.equations.append(html("code", {}, `loss = ${written}`));
+  const put = html("div", { class: "put-in" });
+  const text = MEANS[name ?? ""] ?? judged.document.problem.formula;
+  const written = equation(judged.equations?.loss, text);
+  made.equations.append(html("div", { class: "partial-line" }, "loss =", written), put);
   const show = (frame: number): void => {
     const loss = number(descent.loss[frame] ?? NaN, 7);
     const step = count(descent.frames[frame] ?? 0);
-    if (!rows || !cost || !scene.model) {
-      made.sentence.textContent = `At step ${step} the loss is the function itself: ${loss}.`;
-      return;
-    }
-    made.sentence.textContent =
-      `At step ${step} the loss is ${loss}: ${MEANS[name ?? ""] ?? name} ` +
-      `over ${count(rows.of)} rows.`;
-    const said = scene.model.atRows(descent.values[frame] ?? []);
-    const costs = rows.target.map((target, row) => cost(said[row]!, target));
-    const first = costs.slice(0, 3).map((one) => number(one, 4));
-    const rest = rows.of > 3 ? " + …" : "";
-    const root = name === "rmse" ? "√" : "";
-    made.numbers.replaceChildren(
-      html("code", {}, `${root}(${first.join(" + ")}${rest}) / ${count(rows.of)} = ${loss}`),
+    made.sentence.replaceChildren(
+      `At step ${step} the loss is ${rows ? "" : "the function itself: "}`,
+      askable({ about: "loss" }, loss),
+      rows ? `: ${text} over ${count(rows.of)} rows.` : ".",
     );
+    const numbers = lossPutIn(situation, frame);
+    put.replaceChildren(...(numbers ? [equation(numbers, `with numbers, ${loss}`)] : []));
   };
   return { element: made.element, show };
 }
-
-const WRITTEN: Record<string, string> = {
-  mse: "mean((prediction − target)²)",
-  rmse: "√mean((prediction − target)²)",
-  mae: "mean(|prediction − target|)",
-  huber: "mean(huber(prediction − target))",
-  "cross-entropy": "mean(−target·log(p) − (1 − target)·log(1 − p))",
-};
 
 const MEANS: Record<string, string> = {
   mse: "the mean of the squared residuals",
@@ -148,9 +139,13 @@ export function stepPart(situation: Situation): Part {
           .slice(0, 12)
           .map((name, index) => [
             cut(name, 20),
-            number(at[index] ?? NaN, 6),
-            number(slope[index] ?? NaN, 4),
-            next ? number(next[index]! - at[index]!, 4) : "not shown",
+            askable({ about: "weight", weight: name }, number(at[index] ?? NaN, 6)),
+            askable({ about: "partial", weight: name }, number(slope[index] ?? NaN, 4)),
+            !next
+              ? "not shown"
+              : plain
+                ? askable({ about: "move", weight: name }, number(next[index]! - at[index]!, 4))
+                : number(next[index]! - at[index]!, 4),
             next ? number(next[index]!, 6) : "not shown",
           ]),
       ),
@@ -202,8 +197,12 @@ export function stopPart(situation: Situation): Part {
         .slice(0, 12)
         .map((name, index) => [
           cut(name, 20),
-          number(descent.gradient?.[0]?.[index] ?? NaN, 5),
-          number(descent.gradient?.at(-1)?.[index] ?? NaN, 5),
+          ...(["start", "end"] as const).map((at) =>
+            askable(
+              { about: "partial", weight: name, at },
+              number(descent.gradient?.at(at === "start" ? 0 : -1)?.[index] ?? NaN, 5),
+            ),
+          ),
         ]),
     ),
   );

@@ -1,6 +1,5 @@
 // The runs in the store: those that go on move; any can be opened, two compared, one deleted.
 
-import { mount, type Handle } from "../../board";
 import { html, svg } from "../../dom";
 import { plot } from "../../frame";
 import { line } from "../../path";
@@ -8,21 +7,23 @@ import { extent, roomy } from "../../scale";
 import { count, cut, number } from "../../words";
 import type { KeptRun, OpenedRun, RunList } from "../contract";
 import { get, remove, Refused } from "../server";
+import { makeOpened } from "./opened";
 import type { Room } from "./rooms";
 
 const BEAT = 500; // milliseconds between two looks at what moves
+const AGAIN = 5000; // where the server did not answer
 
 export function makeRuns(): Room {
   const said = html("p", { role: "status" });
   const list = html("ul", { class: "runs", "aria-label": "Runs" });
-  const opened = html("div", { class: "opened" });
-  const element = html("div", {}, said, list, opened);
+  const opened = makeOpened((id) => rows.get(id)?.element.querySelector("button")?.focus());
+  const both = html("div", { class: "opened" });
+  const element = html("div", {}, said, list, opened.element, both);
   const known = new Map<string, KeptRun>();
   const rows = new Map<string, ReturnType<typeof makeRow>>();
   let since: number | null = null;
   let timer = 0;
   let isOpen = false;
-  let board: Handle | null = null;
   const chosen: string[] = [];
 
   const tell = (error: unknown): void => {
@@ -35,8 +36,10 @@ export function makeRuns(): Room {
       since = found.now;
       for (const run of found.runs) known.set(run.id, run);
       arrange(found.ids);
+      await opened.follow(known);
     } catch (error) {
       tell(error);
+      if (isOpen) timer = window.setTimeout(() => void look(), AGAIN);
       return;
     }
     if (isOpen) timer = window.setTimeout(() => void look(), BEAT);
@@ -66,23 +69,8 @@ export function makeRuns(): Room {
   const act = {
     open: async (id: string): Promise<void> => {
       try {
-        const found = (await get(`/api/runs/${encodeURIComponent(id)}`)) as OpenedRun;
-        board?.destroy();
-        board = null;
-        const place = html("div", {});
-        const close = html("button", { type: "button" }, "Close");
-        close.addEventListener("click", () => {
-          board?.destroy();
-          opened.replaceChildren();
-          rows.get(id)?.element.querySelector("button")?.focus();
-        });
-        opened.replaceChildren(
-          html("div", { class: "opened-head" }, title(found.summary), close),
-          place,
-        );
-        if (found.board) board = mount(place, found.board);
-        else place.append(html("p", {}, found.why ?? "This run has no figures here."));
-        opened.scrollIntoView({ block: "nearest" });
+        both.replaceChildren();
+        await opened.open(id);
       } catch (error) {
         tell(error);
       }
@@ -93,11 +81,12 @@ export function makeRuns(): Room {
       if (chosen.length > 2) rows.get(chosen.shift()!)?.unchoose();
       if (chosen.length < 2) return;
       try {
-        const both = await Promise.all(
+        const runs = await Promise.all(
           chosen.map((one) => get(`/api/runs/${encodeURIComponent(one)}`) as Promise<OpenedRun>),
         );
-        opened.replaceChildren();
-        compare(opened, both);
+        opened.clear();
+        both.replaceChildren();
+        compare(both, runs);
       } catch (error) {
         tell(error);
       }
@@ -126,16 +115,20 @@ export function makeRuns(): Room {
   };
 }
 
+const EXPORTS: Record<string, string> = {
+  csv: "CSV, step by step",
+  json: "JSON, all of it",
+  pytorch: "a script of PyTorch",
+  jax: "a script of JAX",
+};
+
 interface Acts {
   open: (id: string) => Promise<void>;
   compare: (id: string, wanted: boolean) => Promise<void>;
   delete: (id: string) => Promise<void>;
 }
 
-const title = ({ name, formula, id }: KeptRun): HTMLElement =>
-  html("p", { class: "formula" }, cut(name || formula || id, 120));
-
-function makeRow({ id, formula, name }: KeptRun, act: Acts) {
+function makeRow({ id, command, formula, name }: KeptRun, act: Acts) {
   const words = html("p", {});
   const aside = html("p", { class: "notes" });
   const called = cut(name || formula || id, 60);
@@ -155,6 +148,17 @@ function makeRow({ id, formula, name }: KeptRun, act: Acts) {
     { href: `/api/runs/${encodeURIComponent(id)}/report`, download: true },
     "Report",
   );
+  // What has no formula is no descent that a script could repeat.
+  const kinds = command === "watch" ? ["json"] : formula ? Object.keys(EXPORTS) : ["csv", "json"];
+  const exported = kinds.map((kind) =>
+    html(
+      "a",
+      { href: `/api/runs/${encodeURIComponent(id)}/export?to=${kind}`, download: true },
+      EXPORTS[kind]!,
+    ),
+  );
+  const more = html("details", { class: "copy" }, html("summary", {}, "Export"));
+  more.append(html("div", { class: "menu" }, ...exported));
   const buttons = html("div", { class: "row-buttons" });
   const ask = press("Delete", () => {
     const sure = press("Delete for good", () => void act.delete(id));
@@ -165,7 +169,7 @@ function makeRow({ id, formula, name }: KeptRun, act: Acts) {
     buttons.replaceChildren(sure, keep);
     keep.focus();
   });
-  const usual = [press("Open", () => void act.open(id)), both, report, ask];
+  const usual = [press("Open", () => void act.open(id)), both, report, more, ask];
   buttons.append(...usual);
   const element = html("li", {}, html("div", {}, words, aside), buttons);
   return {

@@ -4,6 +4,7 @@ import { html, svg } from "../../dom";
 import { at, line } from "../../path";
 import { extent, roomy, scale } from "../../scale";
 import { count, cut, number } from "../../words";
+import { askable } from "../asked";
 import { atMinimum, type Descent } from "../scene";
 import type { Paint } from "./view";
 
@@ -17,8 +18,10 @@ export const paintWeights: Paint = (host, { live }, { width }) => {
   host.append(list);
   const shown = live.weights.slice(0, MOST);
   const moves = shown.map((name, weight) => {
-    const value = html("span", { class: "value" });
-    const partial = html("span", { class: "partial" });
+    const value = askable({ about: "weight", weight: name });
+    const partial = askable({ about: "partial", weight: name });
+    value.classList.add("value");
+    partial.classList.add("partial");
     const picture = svg("svg", { viewBox: `0 0 ${width} ${TALL}`, "aria-hidden": "true" });
     const goal = svg("path", { class: "best" });
     const ahead = svg("path", { class: `weight ahead w${weight % 7}` });
@@ -45,6 +48,7 @@ export const paintWeights: Paint = (host, { live }, { width }) => {
       course.setAttribute("d", through(places, frame + 1));
       here.setAttribute("transform", at(...(places[frame] ?? [NaN, NaN])));
       value.textContent = number(of(descent.values[frame]), 5);
+      partial.hidden = !descent.gradient;
       partial.textContent = descent.gradient ? `∂ ${number(of(descent.gradient[frame]), 4)}` : "";
     };
   });

@@ -14,13 +14,13 @@ from steepest.bench.figures.scene import MOST_FRAMES, Scene, batch_notes, record
 from steepest.bench.run import Run
 from steepest.bench.slices import place_of
 from steepest.errors import SteepestError, UsageError
-from steepest.figures import Board, Figure, Frames, Kind, loss_figure
+from steepest.figures import Board, Figure, Frames, RunKind, loss_figure
 from steepest.formula import suggest
 from steepest.records import Trace
 from steepest.wire import MOST_POINTS, thinned
 from steepest.wording import count
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[RunKind, ...] = get_args(RunKind)
 
 FROM_THE_RECORD = ("loss", "sweep", "spectrum")
 """Kinds that need neither the data nor the path walked again."""

@@ -102,7 +102,7 @@ def _drawn(
 
 def _drawers() -> dict[Kind, tuple[Callable[..., None], Callable[[Figure], float]]]:
     """Kind -> what draws it, and its height in inches."""
-    from steepest.figures.drawing import curves, data, graph, planes, rates
+    from steepest.figures.drawing import curves, data, graph, planes, rates, training
 
     def usual(figure: Figure) -> float:
         return 3.9
@@ -119,6 +119,10 @@ def _drawers() -> dict[Kind, tuple[Callable[..., None], Callable[[Figure], float
         "sweep": (rates.draw_sweep, usual),
         "spectrum": (rates.draw_spectrum, rates.spectrum_height),
         "backward": (graph.draw_backward, graph.backward_height),
+        "training": (training.draw_training, lambda figure: 5.2),
+        "layers": (training.draw_layers, training.layers_height),
+        "fan": (training.draw_fan, usual),
+        "autograd": (graph.draw_autograd, graph.backward_height),
     }
 
 

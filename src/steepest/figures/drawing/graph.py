@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,20 +25,38 @@ def backward_height(figure: Figure) -> float:
 
 def draw_backward(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
     """Node, value and adjoint; read it downward as the chain rule does."""
+    value = [number(float(one), 4) for one in np.asarray(figure.parts["value"])[frame]]
+    adjoint = [number(float(one), 4) for one in np.asarray(figure.parts["adjoint"])[frame]]
+    row = figure.parts["row"]
+    _draw(part, figure, value, adjoint, "value" if row is None else f"value on row {row}", palette)
+
+
+def draw_autograd(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
+    """The same of a PyTorch loss: operation, shape with value, adjoint."""
+    nodes = figure.parts["nodes"]
+    value, adjoint = [node["forward"] for node in nodes], [node["back"] for node in nodes]
+    _draw(part, figure, value, adjoint, "shape and value", palette)
+
+
+def _draw(
+    part: Any,
+    figure: Figure,
+    value: Sequence[str],
+    adjoint: Sequence[str],
+    heading: str,
+    palette: Palette,
+) -> None:
     ax = part.subplots()
     nodes = figure.parts["nodes"][-MOST_NODES:]
     top = len(figure.parts["nodes"]) - 1
-    value = np.asarray(figure.parts["value"])[frame]
-    adjoint = np.asarray(figure.parts["adjoint"])[frame]
     ax.set_axis_off()
     ax.set_xlim(0, 1)
     ax.set_ylim(-len(nodes) + 0.4, 1.2)
     longest = max((node["id"] - place for node in nodes for place in node["inputs"]), default=1)
-    row = figure.parts["row"]
-    on = "" if row is None else f" on row {row}"
+    middle = 0.78 if figure.kind == "backward" else 0.74
     for x, text, side in (
         (ARCS + 0.02, "node", "left"),
-        (0.78, f"value{on}", "right"),
+        (middle, heading, "right"),
         (1.0, "adjoint", "right"),
     ):
         ax.text(x, 0.75, text, ha=side, va="center", fontsize=8, color=palette.muted)
@@ -56,9 +75,9 @@ def draw_backward(part: Any, figure: Figure, frame: int, palette: Palette) -> No
             fontweight=weight,
         )
         ax.text(
-            0.78,
+            middle,
             y,
-            number(float(value[node["id"]]), 4),
+            value[node["id"]],
             ha="right",
             va="center",
             fontsize=8.5,
@@ -67,7 +86,7 @@ def draw_backward(part: Any, figure: Figure, frame: int, palette: Palette) -> No
         ax.text(
             1.0,
             y,
-            number(float(adjoint[node["id"]]), 4),
+            adjoint[node["id"]],
             ha="right",
             va="center",
             fontsize=8.5,

@@ -6,14 +6,12 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
 from steepest.records import Mask, Matrix, Steps, Vector
-from steepest.training import LossFacts, TensorFacts, TrainingTrace
-
-Lost = Literal["gradient", "weights"]
+from steepest.training import LossFacts, Lost, Seen, TensorFacts, TrainingTrace
 
 MOST: Final = 2000
 """Points of the trace. Where there are more steps, every second, fourth … is kept."""
@@ -59,7 +57,38 @@ class Recorder:
         self._losses = LossFacts()
         self._first: list[float] = []
         self._last: deque[float] = deque(maxlen=FEW)
-        self._products = [0.0, 0]
+        self._products = [0.0, 0.0]
+
+    @classmethod
+    def going_on(cls, seen: Seen) -> Recorder:
+        """One that goes on where another one was."""
+        recorder = cls(seen.counts.shape[1], seen.stride)
+        recorder._trace = seen.trace
+        recorder._counts = seen.counts.copy()
+        for place, step, what, entries in seen.lost:
+            recorder._lost[place] = step, what, entries
+        recorder._errors = seen.errors.copy()
+        recorder._losses = seen.losses
+        recorder._first = list(seen.first)
+        recorder._last.extend(seen.last)
+        recorder._products = list(seen.products)
+        return recorder
+
+    def seen(self) -> Seen | None:
+        """Everything noted so far, to go on from; None before anything was."""
+        if self._trace is None:
+            return None
+        return Seen(
+            trace=self._trace,
+            stride=self._stride,
+            counts=self._counts.copy(),
+            errors=self._errors.copy(),
+            lost=tuple((place, *lost) for place, lost in enumerate(self._lost) if lost is not None),
+            losses=self._losses,
+            first=tuple(self._first),
+            last=tuple(self._last),
+            products=(self._products[0], self._products[1]),
+        )
 
     def add(self, rows: Rows) -> None:
         """Take in what was measured."""
@@ -88,10 +117,15 @@ class Recorder:
         return self._lost[place] is not None
 
     @property
-    def turn(self) -> float | None:
-        """The mean cosine between the gradients of successive steps; None where not measured."""
+    def noise(self) -> float | None:
+        """Noise over gradient in one batch, as squared lengths; None where not measured.
+
+        The cosine between the gradients of two independent batches is |G|² / (|G|² + noise).
+        """
         total, count = self._products
-        return total / count if count else None
+        if not count:
+            return None
+        return (count - total) / total if total > 0 else math.inf
 
     def trace(self) -> TrainingTrace | None:
         """The recorded steps."""

@@ -1,0 +1,200 @@
+// A heat map of a training: rows are its tensors, columns its steps, and what it shows is chosen.
+
+import { markAlarms } from "../alarms";
+import type { LayersChoice, LayersData } from "../data";
+import { html, svg } from "../dom";
+import { choosable, nearest, picture, type Draw } from "../frame";
+import { heat, type Heat } from "../heat";
+import { at, px } from "../path";
+import { scale } from "../scale";
+import { cut, number } from "../words";
+
+const TOP = 30;
+const BOTTOM = 38;
+const READINGS = 62; // pixels, the numbers at the cursor
+const CHARACTER = 6.4;
+const [SHORTEST, TALLEST] = [9, 22]; // pixels a row
+const LEGIBLE = 12;
+const SWATCH = 9;
+
+let hatches = 0;
+
+export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width: wide }) => {
+  const { rows, edges, choices, alarms } = data;
+  const tall = Math.max(SHORTEST, Math.min(TALLEST, Math.floor(260 / Math.max(1, rows.length))));
+  const height = tall * Math.max(1, rows.length);
+  const root = picture(host, data.text, wide, height + TOP + BOTTOM);
+  const longest = Math.max(4, ...rows.map((name) => name.length));
+  const left = Math.round(Math.min(longest * CHARACTER + 12, wide / 3));
+  const readings = tall >= LEGIBLE ? READINGS : 12;
+  const width = wide - left - readings;
+  const x = scale("linear", [edges[0]!, edges.at(-1)!], [0, width]);
+
+  const hatch = `hatch-${(hatches += 1)}`;
+  const pattern = svg(
+    "pattern",
+    { id: hatch, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+    svg("path", { class: "hatch", d: "M-1,7L7,-1M-1,1L1,-1M5,7L7,5" }),
+  );
+  const moved = { transform: `translate(${left},${TOP})` };
+  const cells = svg("g", moved);
+  const words = svg("g", moved);
+  const inside = svg("g", moved);
+  root.append(svg("defs", {}, pattern), cells, words, inside);
+  const put = <E extends SVGElement>(element: E): E => {
+    inside.append(element);
+    return element;
+  };
+  const say = (name: string, said: string, atX: number, atY: number, anchor = "start"): void => {
+    words.append(svg("text", { class: name, x: px(atX), y: px(atY), "text-anchor": anchor }, said));
+  };
+  const path = (name: string, d = ""): SVGPathElement => put(svg("path", { class: name, d }));
+
+  const fits = Math.floor((left - 10) / CHARACTER);
+  const every = Math.ceil(LEGIBLE / tall);
+  rows.forEach((name, row) => {
+    if (row % every) return;
+    say("tick", cut(name, fits), -7, (row + 0.5) * tall + 4, "end");
+  });
+  words.append(svg("path", { class: "axis", d: `M0,${height + 0.5}H${width}` }));
+  for (const { value, label } of x.ticks(Math.max(2, Math.min(7, width / 64)))) {
+    const middle = Math.round(x(value)) + 0.5;
+    words.append(svg("path", { class: "axis", d: `M${middle},${height + 0.5}v4` }));
+    say("tick", label, middle, height + 18, "middle");
+  }
+  say("name", cut(data.x.label, 48), width, height + 34, "end");
+  const key = svg("g");
+  words.append(key);
+  const numbers = rows.map((_, row) =>
+    svg("text", { class: "tick", x: width + 6, y: px((row + 0.5) * tall + 4) }),
+  );
+  if (tall >= LEGIBLE) words.append(...numbers);
+  markAlarms({ x, width, height, path, say }, alarms, false);
+  const now = path("cursor-line");
+  const tip = put(svg("path", { class: "cursor-tip", d: "M-5,-8h10l-5,7z" }));
+
+  // What is shown stays when a training that goes on brings new numbers.
+  let chosen = Math.max(
+    0,
+    choices.findIndex(({ of }) => of === (host.dataset.of ?? choices[data.shown]?.of)),
+  );
+  const show = (frame: number): void => {
+    const step = board.frames[frame] ?? 0;
+    const place = Math.round(x(step)) + 0.5;
+    now.setAttribute("d", `M${place},0V${height}`);
+    tip.setAttribute("transform", at(place, 0));
+    const column = edges.findLastIndex((edge) => edge <= step);
+    numbers.forEach((element, row) => {
+      const value = choices[chosen]?.values[row]?.[column] ?? NaN;
+      element.textContent = Number.isNaN(value)
+        ? ""
+        : Number.isFinite(value)
+          ? number(value, 2)
+          : "not finite";
+    });
+  };
+  const paint = (): void => {
+    const choice = choices[chosen];
+    if (!choice) return;
+    const colours = heat(choice.scale, choice.low, choice.high);
+    cells.replaceChildren(...painted(choice, colours, edges.map(x), tall, hatch));
+    key.replaceChildren(...keyOf(choice, colours, width));
+    root.setAttribute("aria-label", choice.text);
+    const caption = host.parentElement?.querySelector("figcaption");
+    if (caption && host.parentElement?.matches("figure.layers")) {
+      caption.textContent = choice.title;
+    }
+    buttons.forEach((button, index) => {
+      button.setAttribute("aria-pressed", String(index === chosen));
+    });
+    show(cursor.frame);
+  };
+  const buttons = choices.map(({ of }, index) => {
+    const button = html("button", { type: "button" }, cut(of, 20));
+    button.addEventListener("click", () => {
+      chosen = index;
+      host.dataset.of = of;
+      paint();
+    });
+    return button;
+  });
+  host.append(
+    html(
+      "div",
+      { class: "controls", role: "group", "aria-label": "What the colours show" },
+      ...buttons,
+    ),
+  );
+  const places = board.frames.map((frame) => x(frame));
+  choosable({ picture: root, width, height, put }, cursor, (pointer) =>
+    nearest(places.length, (index) => Math.abs(places[index]! - pointer)),
+  );
+  paint();
+  return show;
+};
+
+/** A path for each colour: neighbours in a row are one box. */
+function painted(
+  { values }: LayersChoice,
+  { colours, level }: Heat,
+  sides: number[],
+  tall: number,
+  hatch: string,
+): SVGElement[] {
+  const boxes = new Map<string, string>();
+  const [missing, lost] = ["missing", "lost"];
+  const fill = (value: number): string | null => {
+    if (Number.isNaN(value)) return missing;
+    if (!Number.isFinite(value)) return lost;
+    const place = level(value);
+    return place === null ? null : colours[place]!;
+  };
+  values.forEach((row, index) => {
+    let [from, name] = [0, fill(row[0] ?? NaN)];
+    for (let column = 1; column <= row.length; column += 1) {
+      const next = column < row.length ? fill(row[column]!) : undefined;
+      if (next === name) continue;
+      if (name !== null) {
+        const [start, end] = [px(sides[from]!), px(sides[column]!)];
+        const box = `M${start},${index * tall}H${end}v${tall}H${start}Z`;
+        boxes.set(name, (boxes.get(name) ?? "") + box);
+      }
+      [from, name] = [column, next ?? null];
+    }
+  });
+  return [...boxes].map(([name, d]) => {
+    const isNamed = name === missing || name === lost;
+    const element = svg("path", {
+      d,
+      class: isNamed ? `cells ${name}` : "cells",
+      "shape-rendering": "crispEdges",
+    });
+    // A colour of the map, or the hatching; what was lost has that of the style sheet.
+    if (name !== lost) element.style.fill = name === missing ? `url(#${hatch})` : name;
+    return element;
+  });
+}
+
+/** The colours with the numbers at both ends. */
+function keyOf({ label, low, high }: LayersChoice, { colours }: Heat, width: number): SVGElement[] {
+  const [least, most] = [number(low, 2), number(high, 2)];
+  const right = width - most.length * CHARACTER - 6;
+  const start = right - colours.length * SWATCH;
+  const text = (said: string, x: number, anchor: string): SVGElement =>
+    svg("text", { class: "tick", x: px(x), y: -10, "text-anchor": anchor }, said);
+  return [
+    text(`${cut(label, 20)}  ${least}`, start - 5, "end"),
+    ...colours.map((fill, index) =>
+      svg("rect", {
+        class: "swatch-box",
+        x: px(start + index * SWATCH),
+        y: -19,
+        width: SWATCH,
+        height: 10,
+        fill,
+        "shape-rendering": "crispEdges",
+      }),
+    ),
+    text(most, right + 5, "start"),
+  ];
+}

@@ -1,0 +1,106 @@
+// A training by step: its loss, and below it the learning rate with the limit that was measured.
+
+import { markAlarms } from "../alarms";
+import type { TrainingData } from "../data";
+import { svg } from "../dom";
+import { choosable, nearest, plot, type Draw } from "../frame";
+import { at, dots, line, trail } from "../path";
+import { extent, roomy } from "../scale";
+import { number } from "../words";
+
+const LOWER = 158; // pixels, the height of the learning rate's plot
+const NARROW = 480; // pixels
+const ROOM = 62; // pixels beside both axes
+
+export const drawTraining: Draw<TrainingData> = (host, data, { board, cursor, ...stage }) => {
+  const { step, loss, mean, top, validation, rates, limits, alarms } = data;
+  const reached = extent("linear", step) ?? [0, 1];
+  const domain: [number, number] = [reached[0], Math.max(reached[1], reached[0] + 1)];
+  const inside = top === null ? loss : loss.filter((value) => value <= top);
+  const heights = extent(data.y.scale, inside, validation.loss);
+  const upper = plot(host, stage, data.text, {
+    x: { axis: { label: "", scale: "linear" }, domain, ticks: [] },
+    y: { axis: data.y, domain: roomy(data.y.scale, heights), room: ROOM },
+  });
+  const lower = plot(host, { width: stage.width, height: LOWER }, "", {
+    x: { axis: data.x, domain },
+    y: {
+      axis: data.z,
+      domain: roomy(data.z.scale, extent(data.z.scale, rates.flat(), limits.lr), 0.12),
+      room: ROOM,
+    },
+  });
+  // Both are one picture, whose words the upper one says.
+  for (const name of ["role", "aria-label"]) lower.picture.removeAttribute(name);
+  lower.picture.setAttribute("aria-hidden", "true");
+
+  const { x, y } = upper;
+  const along = (index: number): number => x(step[index]!);
+  markAlarms(upper, alarms, true);
+  markAlarms(lower, alarms, false);
+  if (mean) {
+    upper.path(
+      "path raw",
+      line(step.length, along, (index) => y(loss[index]!)),
+    );
+  }
+  const shown = mean ?? loss;
+  const walked = trail(step.length, along, (index) => y(shown[index]!));
+  upper.path("path ahead", walked.whole);
+  const behind = upper.path("path");
+  const held = validation.step.length;
+  const [heldX, heldY] = [
+    (index: number) => x(validation.step[index]!),
+    (index: number) => y(validation.loss[index]!),
+  ];
+  if (held) {
+    upper.path("trace", line(held, heldX, heldY));
+    upper.path("data small", dots(held, heldX, heldY));
+    const before = Math.floor((held - 1) / 2);
+    upper.say("aside", "rows held out", heldX(before), heldY(before) - 8, "middle");
+  }
+  if (heights === null) upper.say("aside", "No loss here is a finite number.", 8, 16);
+
+  const many = limits.step.length;
+  const [limitX, limitY] = [
+    (index: number) => lower.x(limits.step[index]!),
+    (index: number) => lower.y(limits.lr[index]!),
+  ];
+  if (many) {
+    const edge = line(many, limitX, limitY);
+    if (edge) lower.path("zone beyond", `${edge}V0H${Math.round(limitX(0)) || 0}Z`);
+    lower.path("level", edge);
+    lower.path("best dots", dots(many, limitX, limitY));
+    const said = stage.width < NARROW ? "stability limit" : "stability limit, measured by probes";
+    lower.say("aside", said, 6, limitY(0) - 7);
+  }
+  for (const course of rates) {
+    lower.path(
+      "trace",
+      line(step.length, along, (index) => lower.y(course[index]!)),
+    );
+  }
+  const reading = svg("text", { class: "aside", x: lower.width, y: -9, "text-anchor": "end" });
+  lower.beside(reading);
+  const [now, nowBelow] = [upper.path("now"), lower.path("now")];
+  const here = upper.put(svg("circle", { class: "here", r: 5 }));
+
+  const places = board.frames.map((frame) => x(frame));
+  for (const part of [upper, lower]) {
+    choosable(part, cursor, (pointer) =>
+      nearest(places.length, (index) => Math.abs(places[index]! - pointer)),
+    );
+  }
+  const upTo = board.frames.map((frame) => step.findLastIndex((known) => known <= frame));
+  return (frame) => {
+    const place = upTo[frame] ?? -1;
+    behind.setAttribute("d", walked.upTo(place));
+    const left = Math.round(places[frame]!) + 0.5;
+    now.setAttribute("d", `M${left},0V${upper.height}`);
+    nowBelow.setAttribute("d", `M${left},0V${lower.height}`);
+    const value = board.loss[frame] ?? loss[place] ?? NaN;
+    here.setAttribute("transform", at(places[frame]!, y(value)));
+    const current = rates.map((course) => course[place]).filter((rate) => Number.isFinite(rate));
+    reading.textContent = current.map((rate) => number(rate!, 3)).join(", ");
+  };
+};

@@ -1,0 +1,146 @@
+// A graph of operations as plates with links: from the weights on the left to the loss on the right.
+
+import type { BackwardNode } from "./data";
+import { svg } from "./dom";
+import { picture, type Stage } from "./frame";
+import { px } from "./path";
+import { cut } from "./words";
+
+const ROW = 58;
+const TALL = 46;
+const [SLIM, BROAD] = [70, 150]; // pixels a plate
+const CHARACTER = 6.8;
+
+/**
+ * Draws the plates and their links; what it returns writes on each plate what came out of it and
+ * what goes back to it, empty where nothing is known. `narrowest`: pixels from column to column.
+ */
+export function drawGraph(
+  host: HTMLElement,
+  { nodes, text: words }: { nodes: BackwardNode[]; text: string },
+  stage: Pick<Stage, "width">,
+  { what, narrowest }: { what: string; narrowest: number },
+  [forwardMeans, backMeans]: readonly [string, string],
+): (said: (index: number) => [string, string]) => void {
+  const places = arranged(nodes);
+  const columns = 1 + Math.max(0, ...[...places.values()].map(({ column }) => column));
+  const rows = 1 + Math.max(0, ...[...places.values()].map(({ row }) => row));
+  const width = Math.max(stage.width, columns * narrowest);
+  const height = rows * ROW + 26;
+  const root = picture(host, words, width, height);
+  // Wider than the page: the figure moves under a window, which the keyboard reaches.
+  if (width > stage.width) {
+    host.classList.add("scrolls");
+    host.tabIndex = 0;
+    host.setAttribute("role", "group");
+    host.setAttribute("aria-label", `${what}, wider than the page`);
+    root.setAttribute("width", String(width));
+  }
+  const wide = Math.min(BROAD, Math.max(SLIM, Math.floor(width / columns) - 16));
+  const gap = (width - wide - 2) / Math.max(1, columns - 1);
+  const spot = (id: number): [number, number] => {
+    const { column, row } = places.get(id)!;
+    return [columns === 1 ? 1 : 1 + column * gap, row * ROW + 6];
+  };
+
+  const links = svg("g");
+  const plates = svg("g");
+  root.append(links, plates);
+  const moving = nodes.map(({ id, text, inputs, weight }) => {
+    const [left, top] = spot(id);
+    for (const input of inputs.filter((known) => places.has(known))) {
+      const [fromX, fromY] = spot(input);
+      const [startX, startY] = [fromX + wide, fromY + TALL / 2];
+      const bend = (left - startX) / 2;
+      links.append(
+        svg("path", {
+          class: "link",
+          d:
+            `M${px(startX)},${px(startY)}C${px(startX + bend)},${px(startY)} ` +
+            `${px(left - bend)},${px(top + TALL / 2)} ${px(left)},${px(top + TALL / 2)}`,
+        }),
+      );
+    }
+    const plate = svg("g", { transform: `translate(${px(left)},${px(top)})` });
+    const forward = svg("text", { class: "value", x: 6, y: 27 });
+    const back = svg("text", { class: "value back", x: 6, y: 41 });
+    plate.append(
+      svg("title", {}, cut(text, 200)),
+      svg("rect", {
+        class: weight === null ? "plate" : "plate of-weight",
+        width: wide,
+        height: TALL,
+        rx: 3,
+      }),
+      svg(
+        "text",
+        { class: "name strong", x: 6, y: 13 },
+        cut(text, Math.floor((wide - 8) / CHARACTER)),
+      ),
+      forward,
+      back,
+    );
+    if (weight !== null) {
+      plate.append(svg("path", { class: `swatch w${weight % 7}`, d: `M0,3v${TALL - 6}` }));
+    }
+    plates.append(plate);
+    return { forward, back };
+  });
+  root.append(
+    svg("text", { class: "name", x: 1, y: height - 6 }, forwardMeans),
+    svg(
+      "text",
+      { class: "name back", x: 10 + forwardMeans.length * CHARACTER, y: height - 6 },
+      `← ${backMeans}`,
+    ),
+  );
+  const most = Math.floor((wide - 8) / CHARACTER);
+  return (said) => {
+    moving.forEach(({ forward, back }, index) => {
+      const [out, returned] = said(index);
+      forward.textContent = cut(out, most);
+      back.textContent = returned && cut(`← ${returned}`, most);
+    });
+  };
+}
+
+/** A column by the longest way to the loss, a row so that no two plates of a column meet. */
+function arranged(nodes: BackwardNode[]): Map<number, { column: number; row: number }> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const inputs = (id: number): number[] =>
+    (byId.get(id)?.inputs ?? []).filter((input) => byId.has(input));
+  const used = new Set(nodes.flatMap(({ inputs: given }) => given));
+  const away = new Map<number, number>();
+  // Inputs come before their users in a formula, but nothing here relies on it.
+  const walk = (id: number, distance: number): void => {
+    if (distance > nodes.length || (away.get(id) ?? -1) >= distance) return;
+    away.set(id, distance);
+    inputs(id).forEach((input) => walk(input, distance + 1));
+  };
+  const ends = nodes.filter(({ id }) => !used.has(id));
+  ends.forEach(({ id }) => walk(id, 0));
+  const deepest = Math.max(0, ...away.values());
+
+  const rows = new Map<number, number>();
+  let free = 0;
+  const settle = (id: number): number => {
+    const known = rows.get(id);
+    if (known !== undefined) return known;
+    rows.set(id, free);
+    const below = inputs(id).map(settle);
+    const row = below.length ? below.reduce((sum, one) => sum + one, 0) / below.length : free++;
+    rows.set(id, row);
+    return row;
+  };
+  ends.forEach(({ id }) => settle(id));
+
+  const lowest = new Map<number, number>();
+  const placed = new Map<number, { column: number; row: number }>();
+  for (const [id, row] of [...rows].sort((a, b) => a[1] - b[1])) {
+    const column = deepest - (away.get(id) ?? 0);
+    const at = Math.max(row, (lowest.get(column) ?? -1) + 1);
+    lowest.set(column, at);
+    placed.set(id, { column, row: at });
+  }
+  return placed;
+}

@@ -1,0 +1,8 @@
+"""Training a network: from rows and a network as text to a verdict and predictions."""
+
+from __future__ import annotations
+
+from steepest.bench.train.job import train
+from steepest.bench.train.run import NetworkRun
+
+__all__ = ["NetworkRun", "train"]

@@ -1,0 +1,169 @@
+"""Learning rates tried side by side: from one start, on the same batches, in one computation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import jax
+import numpy as np
+
+from steepest.bench.train.course import Plan, Progress
+from steepest.curvature import stability_factor
+from steepest.descent.optimizers import ADAPTIVE
+from steepest.descent.training import CHUNK, Places, Stand
+from steepest.network_probe import Point, extremes
+from steepest.records import Vector
+from steepest.training import Trial
+
+RUNGS: Final = (1 / 8, 1 / 4, 1 / 2)
+"""Shares of the steps at which the half that lags behind is stopped."""
+
+MANY: Final = 16
+"""Learning rates that are tried where one is to be chosen."""
+
+BELOW, ABOVE = 1e-3, 3.0
+"""Of the stability limit at the start: from where to where they lie."""
+
+WHERE_UNKNOWN: Final = (1e-4, 10.0)
+WHERE_ADAPTIVE: Final = (1e-5, 1.0)
+
+SHARE: Final = 0.2
+"""Of the training's steps, that the trials take where a learning rate is to be chosen."""
+
+LEAST: Final = 64
+"""Steps that they take at least, where the training has so many."""
+
+TENTH: Final = 10
+"""Another learning rate is better where it gets as far in a tenth of the steps."""
+
+OTHERS: Final = (0.01, 0.03, 0.1, 0.3, 3.0, 10.0, 30.0, 100.0)
+"""Times the learning rate of the training, where it is to be judged."""
+
+MOST_NUMBERS: Final = 200_000_000
+"""Weights of all trials together."""
+
+
+def choose_rate(plan: Plan, progress: Progress) -> tuple[float, str, tuple[Trial, ...]]:
+    """The learning rate with the lowest loss after some steps, why it is that one, and the trials.
+
+    A rate with which the loss is lost is never chosen.
+    """
+    low, high = _span(plan)
+    number = max(2, min(MANY, MOST_NUMBERS // plan.network.size))
+    rates = np.geomspace(low, high, number)
+    steps = min(plan.steps, max(LEAST, round(SHARE * plan.steps)))
+    trials = try_rates(plan, rates, steps, progress)
+    best = min(trials, key=lambda trial: (-trial.steps, _loss(trial)))
+    if not math.isfinite(best.loss):
+        best = trials[0]
+    why = (
+        f"the one with the lowest loss of {len(rates)} from {low:.2g} to {high:.2g}, "
+        f"after {steps:,} steps"
+    )
+    return _rounded(best.lr), why, trials
+
+
+def compare_rates(plan: Plan, goal: float, progress: Progress) -> tuple[Trial, ...]:
+    """Smaller and larger rates for a tenth of the steps: whether one gets to the goal in these."""
+    steps = plan.steps // TENTH
+    if steps < TENTH or plan.network.size * len(OTHERS) > MOST_NUMBERS:
+        return ()
+    return try_rates(plan, plan.lr * np.array(OTHERS), steps, progress, goal=goal, stops=False)
+
+
+def try_rates(
+    plan: Plan,
+    rates: Sequence[float] | Vector,
+    steps: int,
+    progress: Progress,
+    *,
+    goal: float | None = None,
+    stops: bool = True,
+) -> tuple[Trial, ...]:
+    """Train with each rate for so many steps; the half that lags behind may be stopped early.
+
+    They start at the plan's first weights and take the plan's batches, with constant rates.
+    """
+    alive = np.arange(len(rates))
+    given = np.asarray(rates, dtype=np.float64)
+    stands = plan.trainer.side_by_side(plan.first_weights(), given)
+    curves: list[list[float]] = [[] for _ in given]
+    rungs = [round(share * steps) for share in RUNGS] if stops else []
+    done = 0
+    while done < steps and len(alive):
+        stop = min([steps, done + 4 * CHUNK, *(rung for rung in rungs if rung > done)])
+        batches = plan.batches.take(done, stop - done)
+        every = np.broadcast_to(given[alive], (stop - done, len(alive)))
+        stands, losses = plan.trainer.steps_of_many(stands, batches, every)
+        for place, column in zip(alive, losses.T, strict=True):
+            curves[place].extend(column)
+        done = stop
+        progress("trying learning rates", done, steps, None)
+        if done in rungs and len(alive) > 2:
+            order = np.argsort([_end(curves[place]) for place in alive], kind="stable")
+            kept = np.sort(order[: -(-len(alive) // 2)])
+            alive, stands = alive[kept], _taken(stands, kept)
+    width = window(plan, steps)
+    return tuple(
+        Trial(float(lr), len(curve), _end(curve), reached_at(np.array(curve), goal, width))
+        for lr, curve in zip(given, curves, strict=True)
+    )
+
+
+def window(plan: Plan, steps: int) -> int:
+    """So many losses are averaged, because single batches differ."""
+    return max(1, min(max(5, plan.per_epoch), steps // 4))
+
+
+def reached_at(losses: Vector, goal: float | None, width: int) -> int | None:
+    """The step by which the mean of so many losses is no higher than the goal; None: never."""
+    if goal is None or len(losses) < width:
+        return None
+    with np.errstate(all="ignore"):
+        means = np.convolve(losses, np.full(width, 1 / width), "valid")
+        there = np.flatnonzero(means <= goal)
+    return int(there[0]) + width if len(there) else None
+
+
+def _end(curve: list[float]) -> float:
+    """The mean of the last eighth; infinite where the loss was lost."""
+    last = np.array(curve[-max(5, len(curve) // 8) :])
+    return float(last.mean()) if len(last) and np.isfinite(last).all() else math.inf
+
+
+def _loss(trial: Trial) -> float:
+    return trial.loss if math.isfinite(trial.loss) else math.inf
+
+
+def _taken(stands: Stand, kept: Places) -> Stand:
+    taken: Stand = jax.tree.map(lambda leaf: leaf[kept], stands)
+    return taken
+
+
+def _span(plan: Plan) -> tuple[float, float]:
+    """From where to where a learning rate is looked for."""
+    if plan.optimizer in ADAPTIVE:
+        return WHERE_ADAPTIVE
+    batch = plan.batches.take(0, 1)[0]
+    trainer = plan.trainer
+    found = extremes(
+        Point(
+            plan.network,
+            plan.loss,
+            plan.first_weights(),
+            trainer.inputs[batch],
+            trainer.targets[batch],
+        )
+    )
+    factor = stability_factor(plan.optimizer, plan.momentum)
+    if factor is None or not found.largest > 0:
+        return WHERE_UNKNOWN
+    limit = factor / found.largest
+    return BELOW * limit, ABOVE * limit
+
+
+def _rounded(rate: float) -> float:
+    """With two digits: a number that can be read, and typed."""
+    return float(f"{rate:.2g}")

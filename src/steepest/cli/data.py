@@ -1,0 +1,87 @@
+"""`steepest data`: the data sets that are too large to ship."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from steepest.cli.failures import INTERRUPTED, Commands
+
+if TYPE_CHECKING:
+    from steepest.datasets import Dataset
+
+
+@click.group(cls=Commands, short_help="List and fetch data sets to learn from.")
+def data() -> None:
+    """List and fetch data sets to learn from."""
+
+
+@data.command("list", short_help="List the data sets, and whether they are here.")
+def list_datasets() -> None:
+    """List the data sets, and whether they are in the folder where they are kept."""
+    from steepest.cli.output import write_text
+    from steepest.datasets import DATASETS
+
+    write_text("".join(_listed(dataset) for dataset in DATASETS.values()))
+
+
+@data.command(short_help="Fetch the handwritten digits MNIST.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the files go.  [default: a folder in your data directory]",
+)
+def mnist(to: Path | None) -> None:
+    """Fetch the handwritten digits MNIST, 11.6 MB, unless they are here.
+
+    Where a connection breaks off, the same command goes on from there. Each file gets its name
+    once its SHA-256 is right. Standard output has one line: the folder.
+    """
+    from steepest.datasets import DATASETS
+
+    _fetch(DATASETS["mnist"], to)
+
+
+def _fetch(dataset: Dataset, to: Path | None) -> None:
+    from steepest.cli.output import write_text
+    from steepest.cli.progress import Progress
+    from steepest.datasets import default_folder, fetch
+    from steepest.wording import count, escaped
+
+    folder = default_folder(dataset) if to is None else to.expanduser()
+    try:
+        with Progress(sys.stderr) as progress:
+            fetched = fetch(
+                dataset,
+                folder,
+                lambda name, done, total: progress(
+                    f"{name}, kB", done // 1000, total // 1000, None
+                ),
+            )
+    except KeyboardInterrupt:
+        click.echo("Interrupted. The same command goes on from here.", err=True)
+        click.get_current_context().exit(INTERRUPTED)
+    write_text(f"{escaped(str(folder), 4096)}\n")
+    said = f"{count(len(fetched), 'file')} fetched" if fetched else "Every file was here already"
+    click.echo(f"{said}; each has its SHA-256.", err=True)
+
+
+def _listed(dataset: Dataset) -> str:
+    from steepest.datasets import default_folder, files_in
+    from steepest.wording import count, escaped
+
+    folder = default_folder(dataset)
+    here, files = len(files_in(folder, dataset)), len(dataset.files)
+    state = {
+        0: f"not here: steepest data {dataset.name} fetches it into",
+        files: "in",
+    }.get(here, f"{here} of them in")
+    return (
+        f"{dataset.name}  {dataset.what}\n"
+        f"       {count(files, 'file')}, {dataset.size / 1e6:.1f} MB, {state}\n"
+        f"       {escaped(str(folder), 4096)}\n"
+    )
