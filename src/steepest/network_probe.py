@@ -30,20 +30,24 @@ LEAST: Final = 3
 """Weights, from which on an iterative method finds eigenvalues."""
 
 
-@dataclass(frozen=True)
+Rows = jax.Array | np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class Point:
     """A network with its weights on rows: where something is measured."""
 
     network: Network
     loss: str
     weights: Weights
-    inputs: jax.Array
-    targets: jax.Array
+    inputs: Rows
+    targets: Rows
 
     @property
-    def problem(self) -> tuple[Network, str]:
-        """What is compiled once."""
-        return self.network, self.loss
+    def given(self) -> tuple[Network, str, Weights, jax.Array, jax.Array]:
+        """All of it, as what is compiled takes it."""
+        rows = jnp.asarray(self.inputs), jnp.asarray(self.targets)
+        return self.network, self.loss, self.weights, *rows
 
 
 def probe(
@@ -62,8 +66,7 @@ def probe(
     largest eigenvalue, None where it has no such number. The curvature is measured where it is
     `curved`.
     """
-    rows = point.inputs, point.targets
-    losses = [_moved(*point.problem, point.weights, change, times, *rows) for times in FACTORS]
+    losses = [_moved(*point.given, change, times) for times in FACTORS]
     found = extremes(point, scaling) if curved else Extremes()
     largest = found.largest
     limit = factor / largest if factor and math.isfinite(largest) and largest > 0 else None
@@ -103,8 +106,8 @@ def extremes(point: Point, scaling: Vector | None = None) -> Extremes:
     root = np.ones(size) if scaling is None else 1.0 / np.sqrt(scaling)
 
     def times(vector: Any) -> Vector:
-        scaled = jnp.asarray(root * np.ravel(vector), point.inputs.dtype)
-        found = _times(*point.problem, point.weights, point.inputs, point.targets, scaled)
+        scaled = jnp.asarray(root * np.ravel(vector), point.given[3].dtype)
+        found = _times(*point.given, scaled)
         return root * np.asarray(found, np.float64)
 
     if size < LEAST:
@@ -148,13 +151,13 @@ def row_gradients(point: Point) -> tuple[Vector, Vector, float]:
     and the square of that one's length. A layer's gradient of one row is the outer product of what
     came in and what came back, so both follow from these alone.
     """
-    found = _rows(*point.problem, point.weights, point.inputs, point.targets)
+    found = _rows(*point.given)
     squares, along, length = (np.asarray(part, np.float64) for part in found)
     return squares, along, float(length)
 
 
 def noise_scale(squares: Vector, length: float) -> float | None:
-    """tr Σ / |G|² of the rows' gradients, both without bias; None for one row.
+    """Tr Σ / |G|² of the rows' gradients, both without bias; None for one row.
 
     `squares` (n,) are the rows' squared lengths, `length` that of their mean (McCandlish et al.,
     arXiv 1812.06162, appendix A).
@@ -167,13 +170,18 @@ def noise_scale(squares: Vector, length: float) -> float | None:
     return spread / true if true > 0 else math.inf
 
 
+def row_losses(point: Point) -> Vector:
+    """The loss of each row (n,)."""
+    return np.asarray(_row_losses(*point.given), np.float64)
+
+
 def backward_values(point: Point) -> tuple[list[Matrix], list[Matrix]]:
     """What comes out of each layer, and the adjoint of what stood before its activation.
 
     Each is (n, units), in order from the first layer. An adjoint is the derivative of the mean
     loss with respect to a value.
     """
-    values, adjoints = _passes(*point.problem, point.weights, point.inputs, point.targets)
+    values, adjoints = _passes(*point.given)
     return (
         [np.asarray(value, np.float64) for value in values],
         [np.asarray(adjoint, np.float64) for adjoint in adjoints],
@@ -181,14 +189,21 @@ def backward_values(point: Point) -> tuple[list[Matrix], list[Matrix]]:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
+def _row_losses(
+    network: Network, loss: str, weights: Weights, inputs: jax.Array, targets: jax.Array
+) -> jax.Array:
+    return ROW_LOSSES[loss](compute(network, weights, inputs), targets)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
 def _moved(
     network: Network,
     loss: str,
     weights: Weights,
-    change: Weights,
-    factor: float,
     inputs: jax.Array,
     targets: jax.Array,
+    change: Weights,
+    factor: float,
 ) -> jax.Array:
     moved = jax.tree.map(lambda w, c: w + factor * c, weights, change)
     return ROW_LOSSES[loss](compute(network, moved, inputs), targets).mean()
@@ -216,11 +231,11 @@ def _times(
 
 
 def _sharpness(point: Point) -> float:
-    slope = _slope(*point.problem, point.weights, point.inputs, point.targets)
+    slope = _slope(*point.given)
     length = float(slope @ slope)
     if not length > 0 or not math.isfinite(length):
         return math.nan
-    bent = _times(*point.problem, point.weights, point.inputs, point.targets, slope)
+    bent = _times(*point.given, slope)
     return float(slope @ bent) / length
 
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.records import Steps
-from steepest.training import Probe, TrainingRecord
+from steepest.records import Remedy, Steps
+from steepest.training import GradientExplained, Learned, Probe, TrainingRecord
 from steepest.wire import MOST_POINTS, plain
 
 MOST_SAMPLES: Final = 200
@@ -25,7 +25,7 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
     found: dict[str, Any] = plain(
         {
             "steepest": record.version,
-            "command": "watch",
+            "command": "watch" if record.learned is None else "train",
             "run": record.run,
             "name": record.name,
             "model": record.model,
@@ -50,6 +50,8 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
                 "headline": verdict.headline,
                 "findings": [asdict(finding) for finding in verdict.findings],
             },
+            "learned": None if record.learned is None else _learned(record.learned),
+            "remedies": [_remedy(remedy) for remedy in record.remedies],
             "dropped": dict(record.dropped),
             "not_measured": dict(record.not_measured),
             "seconds": record.seconds,
@@ -58,6 +60,53 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
         }
     )
     return found
+
+
+def _learned(learned: Learned) -> dict[str, Any]:
+    """What is known beyond a watch, without the weights themselves."""
+    found = {**vars(learned)}
+    for name in ("weights", "shift", "scale", "call", "explained", "inputs"):
+        del found[name]
+    explained = learned.explained
+    return {
+        **found,
+        "inputs": len(learned.inputs),
+        "standardized": bool((learned.scale != 1).any()),
+        "epochs": [asdict(epoch) for epoch in learned.epochs],
+        "trials": [asdict(trial) for trial in learned.trials],
+        "wrong": None
+        if learned.wrong is None
+        else [dict(zip(("row", "is", "given"), row, strict=True)) for row in learned.wrong],
+        "gradient": None if explained is None else _explained(explained),
+        "options": dict(learned.call),
+    }
+
+
+def _explained(found: GradientExplained) -> dict[str, Any]:
+    return {
+        "step": found.step,
+        "loss": found.loss,
+        "rows": found.rows,
+        "tensors": [vars(part) for part in found.tensors],
+        "passes": [
+            {"what": what, "shape": shape, "value": value, "adjoint": adjoint}
+            for what, shape, value, adjoint in found.passes
+        ],
+        "pulls": [asdict(pull) for pull in found.pulls],
+    }
+
+
+def _remedy(remedy: Remedy) -> dict[str, Any]:
+    return {
+        "change": remedy.change,
+        "sentence": remedy.sentence,
+        "command": remedy.command,
+        "python": remedy.python,
+        "predicted_steps": remedy.predicted_steps,
+        "measured_steps": remedy.measured_steps,
+        "measured_loss": remedy.measured_loss,
+        "reached": remedy.reached,
+    }
 
 
 def _tensor(record: TrainingRecord, place: int) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 import contextlib
 import hashlib
 import re
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -172,7 +175,7 @@ def test_a_redirect_is_followed(place: Place) -> None:
         target = place.servers[1].address + "digits.gz"
         request.head(302, Location=target)
 
-    dataset = replace(place.mirrored(redirect, Request.send))
+    dataset = place.mirrored(redirect, Request.send)
     place.folder.mkdir()
     (place.folder / "digits.gz.part").write_bytes(CONTENT[:10])
     fetch(replace(dataset, mirrors=dataset.mirrors[:1]), place.folder)
@@ -355,6 +358,38 @@ def test_an_interruption_keeps_what_came(place: Place) -> None:
     assert len(kept) > 100_000
     fetch(dataset, place.folder)
     assert place.servers[0].seen == [None, f"bytes={len(kept)}-"]
+    assert place.is_done()
+
+
+def test_a_killed_process_leaves_what_came(place: Place) -> None:
+    sent, killed = threading.Event(), threading.Event()
+
+    def stops(request: Request) -> None:
+        request.send(most=100_000)
+        request.wfile.flush()
+        sent.set()
+        killed.wait(10)
+
+    dataset = place.mirrored(lambda request: request.send() if sent.is_set() else stops(request))
+    program = f"""if True:
+        from pathlib import Path
+        from steepest.datasets import Dataset, File, fetch
+
+        fetch({dataset!r}, Path({str(place.folder)!r}))
+    """
+    process = subprocess.Popen([sys.executable, "-c", program])
+    part = place.folder / "digits.gz.part"
+    try:
+        deadline = time.monotonic() + 20
+        while not (part.exists() and part.stat().st_size == 100_000):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+        killed.set()
+    fetch(dataset, place.folder)
+    assert place.servers[0].seen == [None, "bytes=100000-"]
     assert place.is_done()
 
 

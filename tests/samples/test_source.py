@@ -158,3 +158,18 @@ def test_what_a_training_on_pictures_cannot_take(training: Samples, tmp_path: Pa
 def test_what_a_training_on_a_table_cannot_take(classes: Path) -> None:
     with pytest.raises(InputError, match="folder of pictures"):
         as_given(read_samples(FLOWERS, "b"), classes)
+
+
+PATHS = ["", "\0", "x" * 300, "~nobody-of-that-name", "\udcff", "-\x1b[2J", "*.nothing"]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
+def test_no_path_is_a_traceback(
+    training: Samples, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    for read in (lambda: read_samples(path, "b"), lambda: as_given(training, path)):
+        with pytest.raises(InputError) as caught:
+            read()
+        assert caught.value.message.isprintable()

@@ -10,14 +10,15 @@ import { number } from "../words";
 
 const LOWER = 158; // pixels, the height of the learning rate's plot
 const NARROW = 480; // pixels
+const LABEL = 50; // pixels, half of the widest words at a line
 const ROOM = 62; // pixels beside both axes
 
 export const drawTraining: Draw<TrainingData> = (host, data, { board, cursor, ...stage }) => {
   const { step, loss, mean, top, validation, rates, limits, alarms } = data;
   const reached = extent("linear", step) ?? [0, 1];
   const domain: [number, number] = [reached[0], Math.max(reached[1], reached[0] + 1)];
-  const inside = top === null ? loss : loss.filter((value) => value <= top);
-  const heights = extent(data.y.scale, inside, validation.loss);
+  const inside = [...loss, ...validation.loss].filter((value) => top === null || value <= top);
+  const heights = extent(data.y.scale, inside, inside.length ? [top] : []);
   const upper = plot(host, stage, data.text, {
     x: { axis: { label: "", scale: "linear" }, domain, ticks: [] },
     y: { axis: data.y, domain: roomy(data.y.scale, heights), room: ROOM },
@@ -57,7 +58,8 @@ export const drawTraining: Draw<TrainingData> = (host, data, { board, cursor, ..
     upper.path("trace", line(held, heldX, heldY));
     upper.path("data small", dots(held, heldX, heldY));
     const before = Math.floor((held - 1) / 2);
-    upper.say("aside", "rows held out", heldX(before), heldY(before) - 8, "middle");
+    const anchor = heldX(before) < LABEL ? "start" : "middle";
+    upper.say("aside", "rows held out", heldX(before), heldY(before) - 8, anchor);
   }
   if (heights === null) upper.say("aside", "No loss here is a finite number.", 8, 16);
 

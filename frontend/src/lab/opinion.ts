@@ -58,8 +58,9 @@ export function makeOpinion(tryIt: (remedy: Remedy) => void, back: () => void): 
     },
     fail(sentence) {
       details.classList.remove("stale");
-      findings.replaceChildren(html("p", { class: "failed", role: "alert" }, sentence));
-      forget();
+      findings.replaceChildren();
+      sentences.replaceChildren();
+      helps.replaceChildren(html("p", { class: "failed", role: "alert" }, sentence));
     },
     remediesWait(sentence) {
       helps.replaceChildren(html("p", { class: "waiting", role: "status" }, sentence));

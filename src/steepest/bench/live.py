@@ -14,10 +14,11 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.bench.figures.scene import telling
+from steepest.bench.lanes import EFFORT, STEPS, affordable, rates_of
 from steepest.bench.measure import known_minimum
 from steepest.bench.options import Options
 from steepest.bench.prepare import Setup, draw_start, prepare_fit, prepare_minimize
-from steepest.bench.rates import has_closed_form, one_percent_goal, rounded_rate
+from steepest.bench.rates import has_closed_form, one_percent_goal
 from steepest.bench.spectra import spectrum_at
 from steepest.bench.sweep import beyond
 from steepest.bench.zones import judged, lowest, quickest
@@ -27,9 +28,7 @@ from steepest.descent.optimizers import ADAPTIVE, momentum_of
 from steepest.descent.run import check_settings
 from steepest.descent.sampled import MOST_SEEN, Sampled, sampled
 from steepest.errors import UsageError
-from steepest.formula import Call, walk
 from steepest.landscape import over, span_around
-from steepest.objective import QuadraticKernel
 from steepest.records import (
     Command,
     Goal,
@@ -43,44 +42,11 @@ from steepest.records import (
 )
 from steepest.wording import count
 
-RATES: Final = 121
-FEWER: Final = (RATES, 41, 13)
-"""Learning rates, fewer where a step costs much."""
-
-STEPS: Final = 2000
-MOST_STEPS: Final = 20_000
-"""Where a step costs little and there is no closed form to count further."""
-
-FEW_STEPS: Final = 100
-"""Where not even so many steps can be afforded, there are fewer learning rates."""
-
-QUICK: Final = 8e7
-"""What one view should cost, in elementary operations: about 25 ms."""
-
-EFFORT: Final = 5e8
-"""What it may cost at most where data is large: about half a second."""
-
-MOST_AT_ONCE: Final = 16_000_000
-"""Elementary operations of all descents together in one step, and row numbers of all batches:
-they are held in memory."""
-
-STEP_WORK: Final = 20
-ADAPTIVE_WORK: Final = 150
-"""What a step of one of many descents costs besides its rows, in elementary operations."""
-
-CALL_WORK: Final = 12
-"""What a function such as exp costs more than a product does."""
-
 NUMBERS: Final = 32_000
 """Numbers in a view: they are less than 400 kB of JSON."""
 
-LEAST_RATE: Final = 1e-290
-MOST_RATE: Final = 1e290
-
 MOST_WEIGHTS: Final = 24
 SIDE: Final = 48
-NEAR_LIMIT: Final = (0.5, 0.75, 0.9, 0.97, 0.99, 0.999, 1.01, 1.05)
-"""Shares of the stability limit that are tried besides the grid: there steps change quickly."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +127,7 @@ class Live:
         """The learning rates, ascending, `own` among them."""
         if not self.lanes:
             return np.zeros(0)
-        return _rates(self.setup, self.settings, self.limit, own, self.slopes, self.lanes)
+        return rates_of(self.setup, self.settings, self.limit, own, self.slopes, self.lanes)
 
     def view(
         self,
@@ -288,7 +254,7 @@ def live(command: Command, data: Any, formula: str, options: Options) -> Live:
             "learning rate to choose."
         )
     else:
-        lanes, steps = _affordable(setup, settings)
+        lanes, steps = affordable(setup, settings)
         if steps < STEPS:
             notes.append(
                 f"The data is large: while dragging, each of {count(lanes)} learning rates "
@@ -321,62 +287,6 @@ def _none_of(start: Vector, frames: Steps) -> Sampled:
         lowest=np.zeros(0),
         diverged=np.zeros(0, dtype=np.bool_),
     )
-
-
-def _affordable(setup: Setup, settings: Settings) -> tuple[int, int]:
-    """How many learning rates, and how many steps of each."""
-    batch = settings.batch_size
-    wanted = MOST_STEPS
-    if batch is not None or has_closed_form(setup, settings):
-        wanted = STEPS
-    most = wanted if batch is None else min(wanted, MOST_AT_ONCE // max(batch, 1))
-    work = _work(setup) + (ADAPTIVE_WORK if settings.optimizer in ADAPTIVE else STEP_WORK)
-    number, steps = FEWER[-1], 1
-    for number in FEWER:
-        quick = min(max(QUICK // (work * number), STEPS), EFFORT // (work * number))
-        steps = int(min(most, quick))
-        if steps >= FEW_STEPS and setup.moving.work * number <= MOST_AT_ONCE:
-            break
-    return number, max(steps, 1)
-
-
-def _work(setup: Setup) -> int:
-    """Elementary operations of one evaluation."""
-    if isinstance(setup.moving.kernel, QuadraticKernel):
-        return setup.moving.work
-    calls = sum(isinstance(node, Call) for node in walk(setup.formula.model))
-    calls += 2 * (setup.problem.loss == "cross-entropy")
-    return setup.moving.work + CALL_WORK * calls * max(setup.objective.rows, 1)
-
-
-def _rates(
-    setup: Setup,
-    settings: Settings,
-    limit: float | None,
-    own: float | None,
-    slopes: Vector,
-    number: int,
-) -> Vector:
-    """The learning rates, evenly by their logarithm and around the limit; `own` among them."""
-    size = max(float(np.max(np.abs(setup.start), initial=0.0)), 1.0)
-    low, high = 1e-5, 10.0 * size
-    if settings.optimizer not in ADAPTIVE:
-        # Without a limit, a step that is as long as the weights are large is a bold one.
-        slope = float(np.max(np.abs(slopes), initial=0.0))
-        bold = size / slope if math.isfinite(slope) and slope > 0 else 0.1
-        middle = bold if limit is None else limit
-        low, high = middle * 1e-4, middle * 10.0
-    if own is not None:
-        low, high = min(low, own / 10), max(high, own * 10)
-    low, high = (float(np.clip(edge, LEAST_RATE, MOST_RATE)) for edge in (low, high))
-    near = [] if limit is None or number < RATES else [limit * share for share in NEAR_LIMIT]
-    exact = [*np.geomspace(low, high, number - len(near) - (own is not None)), *near]
-    rates = sorted({*map(rounded_rate, map(float, exact)), *([] if own is None else [own])})
-    # As many as there are lanes, so that no other number is compiled.
-    while len(rates) < number:
-        widest = int(np.argmax(np.diff(np.log(rates))))
-        rates.insert(widest + 1, math.sqrt(rates[widest]) * math.sqrt(rates[widest + 1]))
-    return np.array(rates)
 
 
 def _place_of(minimum: Minimum | None, names: tuple[str, ...]) -> Vector | None:

@@ -16,6 +16,7 @@ from steepest.bench.place import Place, store_at
 from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
 from steepest.bench.run import Run, Walk
 from steepest.bench.saving import COMPUTED_WITH, Saver, fingerprint_of, versions
+from steepest.bench.train.run import NetworkRun
 from steepest.bench.training_run import TrainingRun
 from steepest.descent import SOLVERS, Descended, Solved, Walked
 from steepest.descent.loop import initial
@@ -42,7 +43,7 @@ def runs(store: Place = None) -> list[RunSummary]:
 def load(run: str, store: Place = None) -> Run | TrainingRun:
     """A run from a store (None: the default one), by its id or the beginning of it.
 
-    Of a training that was watched it is a TrainingRun.
+    Of a training that was watched it is a TrainingRun, of a trained network a NetworkRun.
 
     It can be asked for any step, as when it was new: its data is then taken from the store, or
     read again where it was too large to be kept, and the path is walked again. Raises UsageError
@@ -52,7 +53,7 @@ def load(run: str, store: Place = None) -> Run | TrainingRun:
     kept = store_at(store)
     record = kept.any_record(run)
     if isinstance(record, TrainingRecord):
-        return TrainingRun(record)
+        return TrainingRun(record) if record.learned is None else NetworkRun(record)
     return run_of(kept, record)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from steepest.bench.place import Place, store_at
 from steepest.bench.training_run import TrainingRun
 from steepest.checks.training import judge_training
-from steepest.errors import SteepestError, UsageError
+from steepest.errors import UsageError
 from steepest.records import Finding, Verdict
 from steepest.store import Opening, Recording, Store
 from steepest.training import TrainingRecord
@@ -85,21 +85,25 @@ class Watch(Attached):
 
     def on_rows(self, rows: object) -> None:
         """Judge and keep, where it is time to."""
-        if time.monotonic() < self._next or (self._writing and not self._writing.done()):
+        if time.monotonic() < self._next or not self._is_written:
             return
         began = time.monotonic()
         self._keep(self._judged())
         took = time.monotonic() - began
-        self._next = time.monotonic() + max(KEEP_SECONDS, took / WRITING_SHARE)
+        if self._recording is None or self._recording.run:
+            self._next = time.monotonic() + max(KEEP_SECONDS, took / WRITING_SHARE)
 
     def _judged(self) -> TrainingRecord:
         record = self.record(version("steepest"))
-        record = replace(
-            record, name=self._name, run=None if self._recording is None else self._recording.run
-        )
+        record = replace(record, name=self._name, run=self._run_name)
         record = replace(record, verdict=judge_training(record))
         self._alarm(record)
         return record
+
+    @property
+    def _run_name(self) -> str | None:
+        """Under which it is in the store."""
+        return (self._recording.run or None) if self._recording else None
 
     def _alarm(self, record: TrainingRecord) -> None:
         """Tell of each error once, when it is first found."""
@@ -119,33 +123,38 @@ class Watch(Attached):
         self.detach(how)
         record = self._judged()
         self._keep(record, last=True)
-        self._final = replace(
-            record,
-            run=None if self._recording is None else self._recording.run,
-            dropped=dict(self._dropped),
-        )
+        self._final = replace(record, run=self._run_name, dropped=dict(self._dropped))
 
     def _keep(self, record: TrainingRecord, *, last: bool = False) -> None:
-        """Write to the store what is known; a store that fails costs nothing but what it keeps."""
+        """Have the store write what is known; one that fails costs nothing but what it keeps.
+
+        The loop waits for nothing, as another process may be writing; only the end does.
+        """
         if self._store is None or (last and not record.steps):
             return
-        try:
-            if self._recording is None:
-                self._recording = self._store.begin(_opening(record))
-            if self._writing is not None:
-                self._said(self._writing)
+        if self._recording is None:
+            self._recording = Recording(self._store.path)
+            self._writing = self._recording.begin(_opening(record))
+        if (last or self._is_written) and self._succeeded():
             self._writing = self._recording.training(record)
-            if last:
-                self._recording.close()
-                self._said(self._writing)
-        except (SteepestError, OSError) as error:
-            self.drop("the run in the store", error)
-            self._store = None if self._recording is None else self._store
+        if last:
+            self._recording.close()
+            self._succeeded()
 
-    def _said(self, writing: Future[None]) -> None:
-        error = writing.exception()
+    @property
+    def _is_written(self) -> bool:
+        return self._writing is None or self._writing.done()
+
+    def _succeeded(self) -> bool:
+        """Whether the run is in the store; where it could not be entered, that is given up."""
+        error = None if self._writing is None else self._writing.exception()
+        self._writing = None
         if error is not None:
             self.drop("the run in the store", error)
+        entered = self._recording is not None and bool(self._recording.run)
+        if not entered:
+            self._store = None
+        return entered
 
 
 def watch(

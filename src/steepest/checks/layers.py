@@ -24,8 +24,8 @@ UNEVEN = 1000.0
 DEAD = 0.5
 """Share of dead units from which it is said."""
 
-LARGE_UPDATE, SMALL_UPDATE = 0.1, 1e-6
-"""Length of a step over that of the weights: outside of these it is said."""
+LARGE_UPDATE, USUAL, SMALL_UPDATE = 0.1, 1e-3, 1e-6
+"""Length of a step over that of the weights: outside of the first and the last it is said."""
 
 LEAST_ROWS = 16
 """In fewer rows a unit may well be zero for all of them, and yet alive."""
@@ -46,7 +46,7 @@ MOST_NAMED = 3
 def vanishing(record: TrainingRecord) -> Iterator[Finding]:
     """SD401: the gradient gets so small on its way back that the first layers do not learn."""
     layers = _layers(record)
-    if len(layers) < 3:
+    if len(layers) < 3 or _lost(record) is not None:
         return
     sizes = _entry_sizes(record, layers)
     known = np.isfinite(sizes) & (sizes > 0)
@@ -73,7 +73,7 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
     trace = record.trace
     if not layers or not len(trace):
         return
-    early = slice(0, max(1, min(len(trace), 20)))
+    early = slice(0, 1)  # later on it may be the learning rate that has thrown them far away
     with np.errstate(all="ignore"):
         shares = trace.gradient[early][:, layers] / trace.weight[early][:, layers]
     if not np.isfinite(shares).any():
@@ -152,9 +152,11 @@ def step_sizes(record: TrainingRecord) -> Iterator[Finding]:
     if record.trace.step.size < LEAST_STEPS or not layers:
         return
     ratios = update_ratios(record)[layers]
+    # What steps far too long have led to is a standstill, too.
+    always = _largest_ratios(record)[layers] < USUAL
     for severe, outside, word in (
         (ratios > LARGE_UPDATE, np.nanmax, "long"),
-        ((ratios < SMALL_UPDATE) & (ratios > 0), np.nanmin, "short"),
+        ((ratios < SMALL_UPDATE) & (ratios > 0) & always, np.nanmin, "short"),
     ):
         if not severe.any():
             continue
@@ -275,6 +277,13 @@ def update_ratios(record: TrainingRecord) -> Vector:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.nanmedian(_finite(record.trace.update / record.trace.weight), axis=0)
+
+
+def _largest_ratios(record: TrainingRecord) -> Vector:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found: Vector = np.nanmax(_finite(record.trace.update / record.trace.weight), axis=0)
+        return found
 
 
 def _layers(record: TrainingRecord) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from steepest.checks.layers import dead_units, vanishing
-from steepest.checks.training_rate import diverges
+from steepest.checks.training_rate import adds_up, diverges
 from steepest.records import Finding
 from steepest.training import TrainingRecord
 from steepest.wording import count, number, percent, times, together
@@ -41,6 +41,9 @@ BETTER = 0.02
 
 LEARNS = 0.05
 """Share by which a training loss must have fallen to say that something was learned."""
+
+FEW = 5
+"""So many losses are averaged, because single batches differ."""
 
 LEAST_CHECKS = 3
 """Validations, before anything is said of them."""
@@ -103,7 +106,9 @@ def noise(record: TrainingRecord) -> Iterator[Finding]:
         return
     if end_of(record) < LEARNED * record.losses.start:
         return
-    if diverges(record) or any(vanishing(record)) or any(dead_units(record)):
+    small = rows is not None and rows < SMALL_BATCH
+    large = diverges(record) and not small
+    if large or adds_up(record) or any(vanishing(record)) or any(dead_units(record)):
         return  # then the gradient is what is wrong
     fall = falling(record)
     stuck = fall is not None and fall < FALLING
@@ -124,7 +129,7 @@ def noise(record: TrainingRecord) -> Iterator[Finding]:
     )
     yield Finding(
         "SD501",
-        "warning" if stuck and rows is not None and rows < SMALL_BATCH else "info",
+        "warning" if stuck and small else "info",
         f"In a batch{batch} the noise is {size}."
         + (" The loss has stopped falling." if stuck else "")
         + needed,
@@ -157,7 +162,9 @@ def overfitting(record: TrainingRecord) -> Iterator[Finding]:
     losses = np.array([v.loss for v in found])
     low = int(np.argmin(losses))
     fallen, risen = losses[0] - losses[low], float(np.min(losses[-LASTING:])) - losses[low]
-    if diverges(record) or low >= len(losses) - LASTING or fallen <= BETTER * abs(losses[0]):
+    if diverges(record) or adds_up(record) or low >= len(losses) - LASTING:
+        return
+    if fallen <= BETTER * abs(losses[0]):
         return
     # How much it changes its course from one validation to the next is chance.
     chance = float(np.median(np.abs(np.diff(losses[low:], 2))))
@@ -192,15 +199,21 @@ def by_chance(record: TrainingRecord) -> Iterator[Finding]:
         return
     losses = np.array([v.loss for v in found])
     start = losses[0]
-    fell = record.losses.first - record.losses.last
-    if losses.min() < start - BETTER * abs(start) or fell < LEARNS * abs(record.losses.first):
+    # From there on, as the first one may have come when much was learned.
+    later = record.trace.loss[record.trace.step >= found[0].step]
+    later = later[np.isfinite(later)]
+    if adds_up(record) or len(later) < 2 * FEW:
+        return
+    first, last = float(np.mean(later[:FEW])), float(np.mean(later[-FEW:]))
+    fell = (first - last) / abs(first) if first else 0.0
+    if losses.min() < start - BETTER * abs(start) or fell < LEARNS:
         return
     yield Finding(
         "SD602",
         "warning",
         f"On the held-out rows the loss never fell by more than {percent(BETTER)} from where it "
         f"began ({number(start, 4)}), while the training loss fell by "
-        f"{percent(fell / abs(record.losses.first))}: what is learned does not carry over. Inputs "
+        f"{percent(fell)}: what is learned does not carry over. Inputs "
         "and targets may not belong together.",
         {"first": float(start), "lowest": float(losses.min()), "validations": len(found)},
     )

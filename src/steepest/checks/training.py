@@ -6,7 +6,7 @@ from steepest.checks.registry import CHECKS
 from steepest.checks.training_rate import TrainingRate, judge_training_rate
 from steepest.records import Finding, Verdict
 from steepest.training import TrainingRecord
-from steepest.wording import count, together
+from steepest.wording import count, percent, together
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
@@ -25,7 +25,10 @@ def judge_training(record: TrainingRecord) -> Verdict:
 
 
 def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding]) -> str:
-    gravest = next((f for f in findings if f.severity != "info"), None)
+    grave = [finding for finding in findings if finding.severity != "info"]
+    # Where the start was bad, no learning rate would have been right.
+    start = (finding for finding in grave if finding.code == "SD402")
+    gravest = next(start, grave[0] if grave else None)
     if gravest is not None and gravest.code not in ("SD101", "SD102"):
         return gravest.sentence
     if rate.word == "not measured":
@@ -35,5 +38,13 @@ def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding
     first, last = together(record.losses.first, record.losses.last)
     return (
         f"The learning rate is just right: the loss went from {first} to {last} in "
-        f"{count(record.steps, 'step')}."
+        f"{count(record.steps, 'step')}{_found(record)}."
     )
+
+
+def _found(record: TrainingRecord) -> str:
+    learned = record.learned
+    if learned is None or "accuracy" not in learned.metrics:
+        return ""
+    where = "held out" if learned.held_out else "learned from"
+    return f", and {percent(learned.metrics['accuracy'])} of the rows {where} are right"

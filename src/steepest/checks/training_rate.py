@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.checks.layers import is_blocked, killed_layer, vanishing
 from steepest.records import Finding, Word
-from steepest.training import Probe, TrainingRecord
+from steepest.training import Probe, TrainingRecord, Trial
 from steepest.wording import count, escaped, number, percent, times
 
 OVER = 1.2
@@ -33,6 +33,9 @@ FALLS = 0.98
 
 STILL = 2e-5
 """A loss that changes by a smaller share hardly changes in 32-bit numbers, which have 7 digits."""
+
+TENTH = 10
+"""Another learning rate is better where it gets as far in a tenth of the steps."""
 
 LEAST_PROBES = 2
 
@@ -62,10 +65,16 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     """
     if record.inputs.lost_at is not None:
         return TrainingRate("not measured", "a batch had values that are not finite")
+    if adds_up(record):
+        return TrainingRate("not measured", "the gradients are not reset between steps")
     if diverges(record):
         return TrainingRate("too large", "the loss grew beyond ten times its start")
     if rose(record):
         return TrainingRate("too large", "the loss rose far above its start and stayed there")
+    quicker = quicker_trial(record)
+    if quicker is not None:
+        word: Word = "too small" if quicker.lr > _first_rate(record) else "too large"
+        return TrainingRate(word, f"with {_got_there(record, quicker)}")
     if killed(record):
         return TrainingRate("too large", "its steps left a layer without a living unit")
     seen = record.losses
@@ -81,8 +90,47 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     if seen.count < LEAST_LOSSES:
         return TrainingRate("not measured", f"only {count(seen.count)} losses were given")
     if seen.last < FALLS * seen.start:
-        return TrainingRate("just right", "the loss falls")
+        if seen.last < FELL * seen.start or len(_done(record)) >= LEAST_PROBES:
+            return TrainingRate("just right", "the loss falls")
+        return TrainingRate(
+            "not measured",
+            "the loss falls, but whether longer steps would be better was not probed "
+            "(watch.probe(closure) does)",
+        )
     return TrainingRate("not measured", "the loss does not fall, and nothing says that it is why")
+
+
+def quicker_trial(record: TrainingRecord) -> Trial | None:
+    """The other learning rate that was tried and got as far in a tenth of the steps, or less."""
+    learned = record.learned
+    if learned is None or learned.lr_chosen != "given":
+        return None
+    arrived = [
+        trial
+        for trial in learned.trials
+        if trial.reached_at is not None and trial.reached_at * TENTH <= record.steps
+    ]
+    return min(arrived, key=lambda trial: trial.reached_at or 0, default=None)
+
+
+def _first_rate(record: TrainingRecord) -> float:
+    return math.nan if record.learned is None else record.learned.lr
+
+
+def _got_there(record: TrainingRecord, trial: Trial) -> str:
+    return (
+        f"{number(trial.lr, 3)} the loss is after {count(trial.reached_at or 0, 'step')} where "
+        f"it was here after {count(record.steps)}"
+    )
+
+
+def adds_up(record: TrainingRecord) -> bool:
+    """Whether most steps followed a sum of gradients, because they are not reset."""
+    return record.resets.not_reset * 2 > record.resets.steps
+
+
+def _done(record: TrainingRecord) -> list[Probe]:
+    return [probe for probe in record.probes if probe.losses]
 
 
 def diverges(record: TrainingRecord) -> bool:
@@ -136,7 +184,7 @@ def share_of_limit(record: TrainingRecord) -> float | None:
 
 def is_too_small(record: TrainingRecord) -> bool:
     """Whether every probe says that much longer steps would be better."""
-    done = [probe for probe in record.probes if probe.losses]
+    done = _done(record)
     if len(done) < LEAST_PROBES or record.losses.last < FELL * record.losses.start:
         return False
     share = share_of_limit(record)
@@ -176,9 +224,11 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
             f"The loss does not fall, and the units of {escaped(died[0])}, which worked at first, "
             f"give zero for every row at step {count(died[1])}"
         )
+    elif (quicker := quicker_trial(record)) is not None:
+        sentence = f"With a learning rate of {_got_there(record, quicker)}"
     else:
         sentence = "The loss does not fall"
-    if share is not None:
+    if share is not None and share > 1:
         sentence += f", and the learning rate is {times(share)} the limit of the curvature"
     yield Finding(
         "SD101",
@@ -192,7 +242,17 @@ def too_small(record: TrainingRecord) -> Iterator[Finding]:
     """SD102: the learning rate is too small."""
     if judge_training_rate(record).word != "too small":
         return
-    probe = [probe for probe in record.probes if probe.losses][-1]
+    quicker = quicker_trial(record)
+    if quicker is not None:
+        yield Finding(
+            "SD102",
+            "warning",
+            "The learning rate is too small: with a learning rate of "
+            f"{_got_there(record, quicker)}.",
+            {"lr": quicker.lr, "steps": quicker.reached_at, "share_of_limit": None},
+        )
+        return
+    probe = _done(record)[-1]
     fan = dict(zip(probe.factors, probe.losses, strict=True))
     share = share_of_limit(record)
     limit = "" if share is None else f" It is {percent(share)} of the limit of the curvature."

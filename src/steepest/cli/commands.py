@@ -21,6 +21,7 @@ _EXAMPLES = """\b
 Examples:
   steepest fit data.csv "speed ~ a*time**2 + b*time + c" --lr 1e-5
   steepest minimize "x**2" --start x=3
+  steepest train digits.csv --network 64-32-relu-10 --target digit
   steepest sweep data.csv "speed ~ a*time**2 + b*time + c" --lr 1e-6:1e-4:41
   steepest explain SD201
   steepest lab"""
@@ -74,6 +75,25 @@ def minimize(expression: str | None, **given: Any) -> None:
 
     _require(given, EXPRESSION=expression)
     show_minimize(expression, given)
+
+
+@steepest.command(short_help="Train a network on rows or pictures, and explain it.")
+@click.argument("data", metavar="DATA", required=False)
+@options.network
+@options.keeping
+@options.as_json
+def train(data: str | None, **given: Any) -> None:
+    """Train a network on the rows of DATA in mini-batches, and explain it.
+
+    DATA is a table as in steepest fit, a folder of pictures in folders by class, or a folder of
+    IDX files, as MNIST comes. Of a table --target names the column to be found.
+
+    With --resume, DATA and --network are those of the kept run and may be left out.
+    """
+    from steepest.cli.training import show_training
+
+    _require(given, DATA=data)
+    show_training(data, given)
 
 
 @steepest.command(cls=options.Expressive, short_help="Try many learning rates on a fit.")

@@ -255,6 +255,108 @@ sweeping = _stacked(
 )
 """Options about many descents side by side."""
 
+NETWORK_LOSSES: Final = ("cross-entropy", "mse", "mae", "huber")
+SCHEDULES: Final = ("constant", "linear", "cosine", "exponential", "warmup-cosine")
+
+network = _stacked(
+    click.option(
+        "--network",
+        metavar="TEXT",
+        help="Widths and activations from the inputs to the outputs: 64-32-relu-10.",
+    ),
+    click.option("--target", metavar="COLUMN", help="The column of a table that is to be found."),
+    click.option(
+        "--inputs", metavar="a,b", help="The columns to learn from.  [default: all others]"
+    ),
+    click.option(
+        "--loss",
+        type=click.Choice(NETWORK_LOSSES),
+        default="cross-entropy",
+        show_default=True,
+        help="What is minimized: cross-entropy for classes, the others for numbers.",
+    ),
+    click.option(
+        "--optimizer",
+        type=click.Choice([name for name in OPTIMIZERS if name not in ("lbfgs", "lm")]),
+        default="gd",
+        show_default=True,
+        help="How a gradient becomes a step.",
+    ),
+    click.option(
+        "--momentum",
+        type=float,
+        metavar="BETA",
+        help="Share of the last step that goes into the next one, from 0 to below 1.  "
+        "[default: 0.9 where the optimizer has one]",
+    ),
+    click.option(
+        "--lr",
+        type=LearningRate(),
+        default="auto",
+        show_default=True,
+        help="Learning rate. auto tries 16 side by side and takes the one that gets lowest.",
+    ),
+    click.option(
+        "--schedule",
+        type=click.Choice(SCHEDULES),
+        default="constant",
+        show_default=True,
+        help="How the learning rate changes over the steps.",
+    ),
+    click.option(
+        "--steps",
+        type=Whole(),
+        help="Stop after so many steps.  [default: 1000 where --epochs is not given]",
+    ),
+    click.option("--epochs", type=Whole(), help="Stop after so many passes over the rows."),
+    click.option(
+        "--batch-size",
+        type=Whole(),
+        default=64,
+        show_default=True,
+        metavar="ROWS",
+        help="How many rows each step looks at.",
+    ),
+    click.option(
+        "--shuffle/--no-shuffle",
+        default=True,
+        show_default=True,
+        help="Draw the batches anew in every epoch.",
+    ),
+    click.option("--standardize", is_flag=True, help="Scale the inputs to mean 0 and deviation 1."),
+    click.option(
+        "--validation",
+        type=float,
+        metavar="SHARE",
+        help="Hold out this share of the rows, such as 0.2, to judge by. The weights of the epoch "
+        "with the lowest loss on them are kept.",
+    ),
+    click.option(
+        "--patience",
+        type=Whole(),
+        metavar="EPOCHS",
+        help="Stop after so many epochs without a lower loss on the rows held out.",
+    ),
+    click.option("--time-limit", type=float, metavar="SECONDS", help="Stop after so many seconds."),
+    click.option(
+        "--seed",
+        type=Whole(),
+        default=0,
+        show_default=True,
+        help="Another number draws other first weights, rows held out and batches.",
+    ),
+    click.option(
+        "--where", metavar="CONDITION", help='Use only the rows where this holds: "time>3".'
+    ),
+    click.option(
+        "--remedies/--no-remedies",
+        default=True,
+        show_default=True,
+        help="Run what may help, and report what did.",
+    ),
+)
+"""Options of the training of a network."""
+
 as_json = click.option(
     "--json",
     "as_json",

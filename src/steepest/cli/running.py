@@ -29,7 +29,7 @@ DIVERGED = 3
 def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) -> None:
     """Run `steepest fit`."""
     options = _kept_options(given)
-    with _noted() as notes, Progress(sys.stderr) as progress:
+    with noted() as notes, Progress(sys.stderr) as progress:
         from steepest.bench.jobs import fit
 
         run = fit(data, _stripped(formula), **options, progress=progress)
@@ -39,7 +39,7 @@ def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) ->
 def show_minimize(expression: str | None, given: Mapping[str, Any]) -> None:
     """Run `steepest minimize`."""
     options = _kept_options(given)
-    with _noted() as notes, Progress(sys.stderr) as progress:
+    with noted() as notes, Progress(sys.stderr) as progress:
         from steepest.bench.jobs import minimize
 
         run = minimize(_stripped(expression), **options, progress=progress)
@@ -69,17 +69,21 @@ def _kept_options(given: Mapping[str, Any]) -> dict[str, Any]:
                 f"--{name.replace('_', '-')} is for a new run; this one goes on.",
                 instead="Leave it out.",
             )
+    return {**typed(options), "resume": given["resume"], "store": given["store"]}
+
+
+def typed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Only those that stand on the command line."""
     context = click.get_current_context()
-    typed = {
+    return {
         name: value
         for name, value in options.items()
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    return {**typed, "resume": given["resume"], "store": given["store"]}
 
 
 @contextmanager
-def _noted() -> Iterator[list[str]]:
+def noted() -> Iterator[list[str]]:
     """Collect what the bench has to say about keeping runs, to be shown after the report."""
     notes: list[str] = []
     with warnings.catch_warnings():

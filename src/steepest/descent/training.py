@@ -108,7 +108,7 @@ class Trainer:
         """The states of as many trainings as there are rates, each at these weights."""
 
         def many(leaf: jax.Array) -> jax.Array:
-            return jnp.broadcast_to(leaf, (len(rates), *leaf.shape))
+            return jnp.asarray(np.broadcast_to(leaf, (len(rates), *leaf.shape)))
 
         return jax.tree.map(many, self.begin(weights))  # type: ignore[no-any-return]
 

@@ -13,7 +13,7 @@ from steepest.figures.figure import Axis, Figure, Frames, curve
 from steepest.figures.training import alarms, evenly
 from steepest.records import Matrix, Steps
 from steepest.training import TrainingRecord
-from steepest.wording import count, escaped, number, percent
+from steepest.wording import count, escaped, number, percent, times
 
 Seen = Literal["update ratio", "gradient", "turn"]
 
@@ -32,7 +32,7 @@ LABELS: Final[dict[Seen, str]] = {
 LONG_STEP: Final = 1.0
 """A step as long as the weights has the last colour, and so have longer ones."""
 NOUNS: Final[dict[Seen, str]] = {
-    "update ratio": "length of a step beside its weights",
+    "update ratio": "length of a step",
     "gradient": "length of the gradients",
     "turn": "turn of the gradients",
 }
@@ -48,6 +48,7 @@ def layers_figure(frames: Frames, record: TrainingRecord, of: Seen = "update rat
     with np.errstate(all="ignore"):
         ratio = np.where(trace.weight > 0, trace.update / trace.weight, np.nan)
     names, groups, by = _rows(record)
+    told = [f"layer {name}" for name in names] if by == "layer" else names
     large = {
         row
         for row, group in enumerate(groups)
@@ -64,7 +65,7 @@ def layers_figure(frames: Frames, record: TrainingRecord, of: Seen = "update rat
     for name, values in measured.items():
         together = np.nanmean if name == "turn" else np.nanmax
         grid = _grid(_lost(record, values), groups, columns, together)
-        choices.append(_choice(name, grid, _whole(values, groups), names, large, record))
+        choices.append(_choice(name, grid, _whole(values, groups), told, large, record))
     shown = [choice["of"] for choice in choices].index(of)
     widest = max((len(column) for column in columns), default=1)
     chosen = choices[shown]
@@ -224,10 +225,10 @@ def _title(
     least = min(told, key=lambda place: middles[place])
     top, low = middles[most], middles[least]
     if most == least:
-        amount = percent(top) if of == "update ratio" else number(top, 3)
+        amount = _of_its_length(top) if of == "update ratio" else number(top, 3)
         return f"The {NOUNS[of]} of {names[most]} is {amount} (a median).{ended}"
     if of == "update ratio":
-        said = f"{names[most]} moves most in a step, by {percent(top)} of its length, and "
+        said = f"{names[most]} moves most in a step, by {_of_its_length(top)}, and "
         said += f"{names[least]} least, by {percent(low)}"
     elif of == "gradient":
         said = f"{names[most]} has the longest gradient, {number(top, 3)}, and {names[least]} the "
@@ -236,6 +237,10 @@ def _title(
         said = f"{names[most]} has the gradient that turns least from step to step, by a cosine of "
         said += f"{number(top, 2)}, and {names[least]} the one that turns most, {number(low, 2)}"
     return f"{of_which}{said} (medians).{ended}"
+
+
+def _of_its_length(ratio: float) -> str:
+    return f"{percent(ratio)} of its length" if ratio < 1 else f"{times(ratio)} its length"
 
 
 def _notes(record: TrainingRecord, names: list[str], by: str, widest: int) -> tuple[str, ...]:

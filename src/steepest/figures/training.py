@@ -156,7 +156,7 @@ def _window(points: int) -> int:
 
 def _top(record: TrainingRecord, loss: Vector) -> float | None:
     """Where the picture ends, because the loss ran away; None where it did not."""
-    start = record.losses.first
+    start = record.losses.start
     known = loss[np.isfinite(loss)]
     return FAR * start if start > 0 and len(known) and known.max() > FAR * start else None
 

@@ -118,7 +118,7 @@ class Answers:
             return None
         if asked.upload is not None:
             return self._uploads.get(asked.upload).table
-        return _example_table(asked.example or "")
+        return example_table(asked.example or "")
 
     def _name(self, asked: Asked) -> str | None:
         """What the file with the data is called in a command."""
@@ -222,7 +222,8 @@ def _json(found: Any) -> bytes:
 
 
 @cache
-def _example_table(name: str) -> Table:
+def example_table(name: str) -> Table:
+    """The data of an example."""
     example = examples()[name]
     assert example.data is not None
     table = read_delimited(example.data, example.name or name)

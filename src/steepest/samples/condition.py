@@ -24,8 +24,7 @@ def rows_where(table: Table, text: str) -> npt.NDArray[np.bool_]:
     asked = {node.name for node in walk(condition) if isinstance(node, Column)}
     columns = {name: table.numbers(name) for name in asked}
     values = {name: jnp.asarray(column) for name, column in columns.items()}
-    found = np.asarray(evaluate(condition, values, OPERATIONS)).astype(bool)
-    fulfilled = np.array(np.broadcast_to(found, (table.rows,)))
+    fulfilled = np.array(evaluate(condition, values, OPERATIONS), dtype=bool)
     for column in columns.values():
         fulfilled &= np.isfinite(column)
     return fulfilled

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,10 +28,24 @@ from steepest.samples.record import NewRows, Samples
 from steepest.table import read_table
 from steepest.table.source import PARQUET
 from steepest.table.wording import origin, quoted
-from steepest.wording import count, listed
+from steepest.wording import count, escaped, listed
 from steepest.wording import names as spoken
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn a path that cannot be looked at into an InputError."""
+    try:
+        yield
+    except OSError as error:
+        raise _unreadable(str(error.filename), error.strerror or "it gives no reason") from None
+
+
+def _unreadable(source: str, reason: str) -> InputError:
+    return InputError(f"{quoted(source, 200)} cannot be read: {escaped(reason, 200)}.")
+
+
+@_told()
 def read_samples(
     data: Any,
     target: str | None = None,
@@ -64,6 +79,7 @@ def read_samples(
     return read_idx(folder, "train") if kind == "idx" else read_pictures(folder)
 
 
+@_told()
 def as_given(training: Samples, data: Any, *, where: str | None = None) -> NewRows:
     """Read new rows in the form that a training had them, to predict them.
 
@@ -90,10 +106,14 @@ def as_given(training: Samples, data: Any, *, where: str | None = None) -> NewRo
             given=f"a {type(data).__name__}",
             instead="Give a picture, a folder of pictures, or an array with a row for each.",
         )
-    return _from_pictures(training, Path(os.fsdecode(data)).expanduser(), os.fsdecode(data))
+    return _from_pictures(training, os.fsdecode(data))
 
 
-def _from_pictures(training: Samples, path: Path, source: str) -> NewRows:
+def _from_pictures(training: Samples, source: str) -> NewRows:
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise _unreadable(source, str(error)) from None
     if path.is_dir() and holds_idx(path):
         return _from_idx(training, path, source)
     by_class: dict[str, list[Path]] = {}

@@ -198,16 +198,19 @@ class Recording:
             for place, blob in enumerate(beside):
                 _insert(db, "record_arrays", run=self.run, place=place, body=blob)
             verdict, ended = record.verdict, record.ended != "still running"
-            status = "interrupted" if record.ended == "an error in the loop" else "finished"
+            stopped = None if record.learned is None else record.learned.stopped
+            broken = record.ended == "an error in the loop" or stopped == "interrupted"
+            status = "interrupted" if broken else "finished"
             rates = record.trace.lr[-1:].ravel()
             db.execute(
                 "UPDATE runs SET status = ?, ended = ?, heartbeat = ?, steps = ?, loss = ?, "
-                "lr = ?, learning_rate = ?, headline = ? WHERE id = ?",
+                "lr = ?, stopped = ?, learning_rate = ?, headline = ? WHERE id = ?",
                 (
                     status if ended else "running",
                     time.time() if ended else None,
                     *(time.time(), record.steps, _number(record.losses.last)),
                     _number(rates[0]) if len(rates) else None,
+                    stopped if ended else None,
                     None if verdict is None else verdict.learning_rate,
                     None if verdict is None else _text(verdict.headline),
                     self.run,

@@ -112,12 +112,12 @@ def show_findings(page: Page, findings: Sequence[Finding]) -> None:
     page.say(f"steepest explain {findings[0].code} is the page about the first.", indent=2)
 
 
-def show_remedies(page: Page, record: RunRecord) -> None:
+def show_remedies(page: Page, remedies: Sequence[Remedy]) -> None:
     """Each remedy with its outcome and the command to type."""
-    if not record.remedies:
+    if not remedies:
         return
     page.heading("Remedies that were run, best first")
-    for place, remedy in enumerate(record.remedies, 1):
+    for place, remedy in enumerate(remedies, 1):
         # Some sentences begin with the name of the change.
         named = remedy.sentence.lower().startswith(remedy.change.lower())
         title: tuple[Span, ...] = () if named else ((remedy.change, "bold"), ": ")

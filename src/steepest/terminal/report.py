@@ -51,7 +51,7 @@ def compose(page: Page, record: RunRecord, *, backward: bool = False) -> None:
     show_facts(page, record)
     show_statistics(page, record.measurements.statistics)
     show_findings(page, record.verdict.findings)
-    show_remedies(page, record)
+    show_remedies(page, record.remedies)
 
 
 def _head(page: Page, record: RunRecord) -> None:

@@ -10,7 +10,15 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from steepest.checks.layers import update_ratios
 from steepest.records import Vector
-from steepest.terminal.facts import show_findings
+from steepest.terminal.facts import show_findings, show_remedies
+from steepest.terminal.network import (
+    show_confusion,
+    show_data,
+    show_epochs,
+    show_gradient,
+    show_picture,
+    show_result,
+)
 from steepest.terminal.page import INDENT, Page
 from steepest.terminal.report import WORD_STYLE
 from steepest.training import Probe, TrainingRecord
@@ -30,13 +38,22 @@ class TrainingReport:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
         page = Page(options.max_width, ascii_only=options.ascii_only)
-        _head(page, self.record)
-        _loss(page, self.record)
-        _tensors(page, self.record)
-        _probes(page, self.record)
-        if self.record.verdict is not None:
-            show_findings(page, self.record.verdict.findings)
-        _foot(page, self.record)
+        record, learned = self.record, self.record.learned
+        _head(page, record)
+        _loss(page, record)
+        if learned is not None:
+            show_result(page, learned)
+            show_epochs(page, learned)
+            show_confusion(page, learned)
+            show_gradient(page, record)
+            show_picture(page, learned)
+        else:
+            _tensors(page, record)
+        _probes(page, record)
+        if record.verdict is not None:
+            show_findings(page, record.verdict.findings)
+        show_remedies(page, record.remedies)
+        _foot(page, record)
         yield from page.lines
 
 
@@ -54,6 +71,15 @@ def _head(page: Page, record: TrainingRecord) -> None:
         label=("Model", "bold"),
         indent=INDENT,
     )
+    if record.learned is None:
+        _descent(page, record)
+    else:
+        show_data(page, record.learned)
+    if record.run is not None:
+        page.say(record.run, label=("Run", "bold"), indent=INDENT)
+
+
+def _descent(page: Page, record: TrainingRecord) -> None:
     kinds = dict.fromkeys(
         group.optimizer
         + ("" if group.momentum is None else f" (momentum {number(group.momentum)})")
@@ -69,8 +95,6 @@ def _head(page: Page, record: TrainingRecord) -> None:
         label=("Descent", "bold"),
         indent=INDENT,
     )
-    if record.run is not None:
-        page.say(record.run, label=("Run", "bold"), indent=INDENT)
 
 
 def _loss(page: Page, record: TrainingRecord) -> None:
@@ -152,9 +176,10 @@ def _curvature(probe: Probe) -> str:
 def _foot(page: Page, record: TrainingRecord) -> None:
     page.blank()
     share = record.cost / record.seconds if record.seconds else 0.0
+    what = "Watching" if record.learned is None else "Probing"
     dropped = [f"{what} ({count(times)} times)" for what, times in record.dropped.items()]
     page.say(
-        f"Watching took {number(record.cost, 3)} of {number(record.seconds, 4)} seconds "
+        f"{what} took {number(record.cost, 3)} of {number(record.seconds, 4)} seconds "
         f"({percent(share)}).{f' Not recorded: {listed(dropped)}.' if dropped else ''}"
     )
 

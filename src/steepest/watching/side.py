@@ -41,7 +41,11 @@ class Side:
         """Moves that were seen, recorded or not."""
         self.measured = False
         """Whether what is before the move that comes is known."""
-        self.resets = Resets(self.tensors, guard)
+        groups = [] if optimizer is None else optimizer.param_groups
+        moved = {id(tensor) for group in groups for tensor in group["params"]}
+        # What it does not move, it does not reset either.
+        reset = [t for t in self.tensors if optimizer is None or id(t) in moved]
+        self.resets = Resets(reset, guard)
         self._rows = torch.empty(
             (ROWS, self.norms.width), dtype=self.norms.dtype, device=self.norms.device
         )

@@ -42,7 +42,11 @@ export function makeOpened(closed: (id: string) => void): Opened {
     if (!found) {
       board?.destroy();
       board = null;
-      place.replaceChildren(html("p", {}, why ?? "This run has no figures here."));
+      const { name, formula, id } = summary;
+      place.replaceChildren(
+        html("p", { class: "formula" }, cut(name || formula || id, 120)),
+        html("p", {}, why ?? "This run has no figures here."),
+      );
     } else if (board && frames > 1) {
       board.update(found);
     } else {
@@ -64,14 +68,7 @@ export function makeOpened(closed: (id: string) => void): Opened {
         clear();
         closed(id);
       });
-      const { name, formula } = found.summary;
-      const title = html("p", { class: "formula" }, cut(name || formula || id, 120));
-      element.replaceChildren(
-        html("div", { class: "opened-head" }, title, close),
-        state,
-        news,
-        place,
-      );
+      element.replaceChildren(html("div", { class: "opened-head" }, state, close), news, place);
       shown = { id, mark: markOf(found.summary), codes: new Set(codesOf(found)) };
       show(found);
       element.scrollIntoView({ block: "nearest" });
@@ -87,10 +84,9 @@ export function makeOpened(closed: (id: string) => void): Opened {
       const fresh = findingsOf(found).filter(
         ({ code, severity }) => severity !== "info" && !before.codes.has(code),
       );
+      // What they say stands below, in the findings.
       if (fresh.length) {
-        news.textContent = fresh
-          .map(({ code, sentence }) => `New: ${cut(sentence, 400)} (${code})`)
-          .join(" ");
+        news.textContent = `New: ${fresh.map(({ code }) => cut(code, 8)).join(", ")}`;
       }
       shown = { id: run.id, mark: markOf(run), codes: new Set(codesOf(found)) };
       show(found);

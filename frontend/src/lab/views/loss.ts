@@ -12,6 +12,7 @@ import type { Paint } from "./view";
 
 // What diverges leaves the picture at the top; what falls for ever, at the bottom.
 const [GROWN, FALLEN] = [30, 1e-8]; // times the first loss
+const CLOSE = 24; // pixels
 const LONG = 100; // steps, beyond which the axis is logarithmic
 
 export const paintLoss =
@@ -32,7 +33,10 @@ export const paintLoss =
     if (live.minimum && Number.isFinite(y(live.minimum.loss))) {
       const top = y(live.minimum.loss);
       frame.path("level", `M0,${Math.round(top) + 0.5}H${width}`);
-      frame.say("aside", `minimum ${number(live.minimum.loss, 4)}`, width, top - 5, "end");
+      // Where the descent begins: most are far from the minimum there.
+      const begins = Math.abs(top - y(first)) > CLOSE;
+      const words = `minimum ${number(live.minimum.loss, 4)}`;
+      frame.say("aside", words, begins ? 4 : width, top - 5, begins ? "start" : "end");
     }
     const trace = (descent: Descent, upTo = descent.frames.length - 1): string =>
       line(

@@ -85,7 +85,12 @@ function course_(
     [TALL - EDGE, EDGE],
   );
   const across = (width - 2 * EDGE) / Math.max(1, own.length - 1);
-  const spots = own.map((value, index): [number, number] => [EDGE + index * across, y(value)]);
+  // What has left the picture comes back into it only by chance.
+  const left = own.findIndex((value) => minimum !== null && Math.abs(value - minimum) > away);
+  const spots = own.map((value, index): [number, number] => [
+    EDGE + index * across,
+    left >= 0 && index > left ? NaN : y(value),
+  ]);
   return [...spots, [0, minimum === null ? NaN : Math.round(y(minimum)) + 0.5]];
 }
 

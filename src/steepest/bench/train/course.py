@@ -268,14 +268,16 @@ class Course:
         batch = plan.batches.take(self.step, 1)
         rates = plan.rates(self.step, self.step + 1)
         moved, _ = plan.trainer.steps(self.stand, batch, rates)
-        change = jax.tree.map(jnp.subtract, moved.weights, self.stand.weights)
-        trainer = plan.trainer
+        change = jax.tree.map(
+            lambda new, old: np.asarray(new) - np.asarray(old), moved.weights, self.stand.weights
+        )
+        rows = plan.split.learned
         point = Point(
             plan.network,
             plan.loss,
             self.stand.weights,
-            trainer.inputs[batch[0]],
-            trainer.targets[batch[0]],
+            rows.inputs[batch[0]],
+            rows.targets[batch[0]],
         )
         # Of an adaptive optimizer the scale is known after its first step.
         scaling = preconditioner(plan.optimizer, moved.slots, plan.momentum)
@@ -336,8 +338,8 @@ class Course:
         every = max(1, -(-self.plan.steps // self.plan.per_epoch) // SAMPLES)
         if len(self.epochs) % every:
             return
-        trainer, plan = self.plan.trainer, self.plan
-        rows = trainer.inputs[:LOOKED_AT], trainer.targets[:LOOKED_AT]
+        plan, learned = self.plan, self.plan.split.learned
+        rows = learned.inputs[:LOOKED_AT], learned.targets[:LOOKED_AT]
         values, _ = backward_values(Point(plan.network, plan.loss, self.stand.weights, *rows))
         for place, (layer, out) in enumerate(zip(plan.network.layers, values, strict=True), 1):
             if layer.activation is None:

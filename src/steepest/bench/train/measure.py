@@ -14,8 +14,8 @@ import numpy as np
 from steepest.bench.train.course import Course
 from steepest.bench.train.rows import Split
 from steepest.descent.training import outputs_of
-from steepest.network_probe import Point, backward_values, row_gradients
-from steepest.networks import ROW_LOSSES, Weights
+from steepest.network_probe import Point, backward_values, row_gradients, row_losses
+from steepest.networks import Weights
 from steepest.records import Matrix, Steps, Vector
 from steepest.training import GradientExplained, InputFacts, LayerGradient, RowPull
 
@@ -90,16 +90,14 @@ def explained(course: Course, split: Split) -> GradientExplained:
         plan.network,
         plan.loss,
         stand.weights,
-        plan.trainer.inputs[batch],
-        plan.trainer.targets[batch],
+        learned.inputs[batch],
+        learned.targets[batch],
     )
     rates = plan.rates(max(0, course.step - 1), max(1, course.step))
     moved, written = plan.trainer.steps(stand, batch[None, :], rates)
     slopes = moved.last
     outputs = outputs_of(plan.network, stand.weights, learned.inputs[batch])
-    losses = np.asarray(
-        ROW_LOSSES[plan.loss](jnp.asarray(outputs, jnp.float32), point.targets), np.float64
-    )
+    losses = row_losses(point)
     squares, along, length = row_gradients(point)
     order = np.argsort(-np.abs(along), kind="stable")[:MOST_PULLS]
     units, weights, gradients = _units(stand.weights, slopes)

@@ -17,8 +17,8 @@ from steepest.network_probe import Point, extremes
 from steepest.records import Vector
 from steepest.training import Trial
 
-RUNGS: Final = (1 / 8, 1 / 4, 1 / 2)
-"""Shares of the steps at which the half that lags behind is stopped."""
+RUNGS: Final = ((1 / 8, 5), (1 / 2, 2))
+"""At these shares of the steps only so many go on, because the others lag behind."""
 
 MANY: Final = 16
 """Learning rates that are tried where one is to be chosen."""
@@ -82,7 +82,7 @@ def try_rates(
     goal: float | None = None,
     stops: bool = True,
 ) -> tuple[Trial, ...]:
-    """Train with each rate for so many steps; the half that lags behind may be stopped early.
+    """Train with each rate for so many steps; those that lag behind may be stopped early.
 
     They start at the plan's first weights and take the plan's batches, with constant rates.
     """
@@ -90,7 +90,7 @@ def try_rates(
     given = np.asarray(rates, dtype=np.float64)
     stands = plan.trainer.side_by_side(plan.first_weights(), given)
     curves: list[list[float]] = [[] for _ in given]
-    rungs = [round(share * steps) for share in RUNGS] if stops else []
+    rungs = {round(share * steps): left for share, left in RUNGS} if stops else {}
     done = 0
     while done < steps and len(alive):
         stop = min([steps, done + 4 * CHUNK, *(rung for rung in rungs if rung > done)])
@@ -101,9 +101,9 @@ def try_rates(
             curves[place].extend(column)
         done = stop
         progress("trying learning rates", done, steps, None)
-        if done in rungs and len(alive) > 2:
+        if len(alive) > rungs.get(done, len(alive)):
             order = np.argsort([_end(curves[place]) for place in alive], kind="stable")
-            kept = np.sort(order[: -(-len(alive) // 2)])
+            kept = np.sort(order[: rungs[done]])
             alive, stands = alive[kept], _taken(stands, kept)
     width = window(plan, steps)
     return tuple(
@@ -138,7 +138,7 @@ def _loss(trial: Trial) -> float:
 
 
 def _taken(stands: Stand, kept: Places) -> Stand:
-    taken: Stand = jax.tree.map(lambda leaf: leaf[kept], stands)
+    taken: Stand = jax.tree.map(lambda leaf: np.asarray(leaf)[kept], stands)
     return taken
 
 
@@ -147,14 +147,13 @@ def _span(plan: Plan) -> tuple[float, float]:
     if plan.optimizer in ADAPTIVE:
         return WHERE_ADAPTIVE
     batch = plan.batches.take(0, 1)[0]
-    trainer = plan.trainer
     found = extremes(
         Point(
             plan.network,
             plan.loss,
             plan.first_weights(),
-            trainer.inputs[batch],
-            trainer.targets[batch],
+            plan.split.learned.inputs[batch],
+            plan.split.learned.targets[batch],
         )
     )
     factor = stability_factor(plan.optimizer, plan.momentum)

@@ -56,8 +56,10 @@ def draw_training(part: Any, figure: Figure, frame: int, palette: Palette) -> No
 def _draw_loss(ax: Any, figure: Figure, step: Any, frame: int, palette: Palette) -> None:
     parts, frames = figure.parts, figure.frames
     loss, held_out = np.asarray(parts["loss"]), parts["validation"]
-    inside = loss if parts["top"] is None else loss[loss <= parts["top"]]
-    found = span(inside, held_out["loss"], positive=figure.y.scale == "log")
+    every = np.concatenate([loss, np.asarray(held_out["loss"])])
+    top = parts["top"]
+    inside = every if top is None else np.append(every[every <= top], top)
+    found = span(inside, positive=figure.y.scale == "log")
     if found is None:
         nothing(ax, palette, "No loss here is a finite number.")
         return

@@ -1,0 +1,55 @@
+"""`train`: options to the bench, its answer to standard output, exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from steepest.cli.failures import INTERRUPTED, note
+from steepest.cli.output import write, write_text
+from steepest.cli.progress import Progress
+from steepest.cli.running import DIVERGED, noted, typed
+from steepest.errors import UsageError
+from steepest.training_document import training_document
+from steepest.wire import to_json
+
+_HERE = ("as_json", "store", "no_save", "name", "resume", "network")
+
+
+def show_training(data: str | None, given: Mapping[str, Any]) -> None:
+    """Run `steepest train`."""
+    options = {name: value for name, value in given.items() if name not in _HERE}
+    with noted() as notes, Progress(sys.stderr) as progress:
+        from steepest.bench.train import train
+
+        run = train(data, given["network"], **_kept(options, given), progress=progress)
+    if given["as_json"]:
+        write_text(to_json(training_document(run.record)) + "\n", encoding="utf-8")
+    else:
+        write(run.__rich__())
+    for text in notes:
+        note(text, sys.stderr)
+    otherwise = 0 if run.unsaved is None else run.unsaved.exit_code
+    codes = {"diverged": DIVERGED, "interrupted": INTERRUPTED}
+    click.get_current_context().exit(codes.get(run.learned.stopped, otherwise))
+
+
+def _kept(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as the bench takes them; of a run that goes on only those that were typed."""
+    if given["resume"] is not None:
+        for name in ("no_save", "name"):
+            if given[name]:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is for a new run; this one goes on.",
+                    instead="Leave it out.",
+                )
+        return {**typed(options), "resume": given["resume"], "store": given["store"]}
+    return {
+        **options,
+        "save": not given["no_save"],
+        "store": given["store"],
+        "name": given["name"],
+    }
