@@ -1,4 +1,4 @@
-"""Draw the pictures of figures.md: every kind, light and dark.
+"""Draw the pictures of figures.md: every kind, light and dark. Needs PyTorch.
 
 `python -m docs.pictures` writes them, `--check` compares only, and sees that the page shows each
 with its title as the words for who cannot see it.
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import get_args
 
 import steepest
-from steepest.figures import Figure, Kind, Theme
+from steepest.bench.explaining import LossExplanation
+from steepest.bench.training_run import TrainingRun
+from steepest.figures import Figure, RunKind, Theme, TrainingKind
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "pictures"
@@ -22,7 +24,7 @@ PAGE = "figures.md"
 
 
 def figures() -> Iterator[Figure]:
-    """One figure of every kind: the tutorial's run, and a parabola for the function."""
+    """One figure of every kind: the tutorial's run, a parabola, a training and its loss."""
     run = steepest.fit(
         DOCS.parent / "examples" / "speed.csv",
         "speed ~ a*time**2 + b*time + c",
@@ -32,8 +34,44 @@ def figures() -> Iterator[Figure]:
         remedies=False,
     )
     parabola = steepest.minimize("x**2", start={"x": 3}, lr=0.9, steps=20, remedies=False)
-    for kind in get_args(Kind):
+    for kind in get_args(RunKind):
         yield (parabola if kind == "function" else run).figure(kind)
+    training, loss = trained()
+    for kind in get_args(TrainingKind):
+        yield training.figure(kind)
+    yield loss.figure()
+
+
+def trained() -> tuple[TrainingRun, LossExplanation]:
+    """A small network in float64 whose learning rate is raised too far, and a loss of it."""
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    inputs = torch.randn(256, 3)
+    targets = torch.sin(inputs.sum(1, keepdim=True))
+    model = torch.nn.Sequential(torch.nn.Linear(3, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
+    rows = torch.arange(8)
+    loss = steepest.explain((model(inputs[rows]) - targets[rows]).square().mean(), model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with steepest.watch(model, optimizer, store=False, probe_every=16) as watch:
+        for step in range(160):
+            if step == 120:
+                optimizer.param_groups[0]["lr"] = 0.7
+            rows = torch.randint(0, 192, (16,))
+
+            def loss_of(rows: torch.Tensor = rows) -> torch.Tensor:
+                return (model(inputs[rows]) - targets[rows]).square().mean()
+
+            watch.probe(loss_of)
+            watch.loss(found := loss_of())
+            optimizer.zero_grad()
+            found.backward()
+            optimizer.step()
+            if step % 8 == 0:
+                with torch.no_grad():
+                    watch.validation(loss_of(torch.arange(192, 256)))
+    return watch.run, loss
 
 
 def picture(figure: Figure) -> str:

@@ -388,6 +388,8 @@ class Standstill:
     """That it was to take."""
     arrays: tuple[Matrix | Vector, ...]
     """The weights, the optimizer's memory and the last gradient, leaf by leaf."""
+    lengths: Vector
+    """(t,): of the last gradient."""
     seen: Seen | None
     sums: tuple[float, float, float]
     """Of the epoch that has begun: losses, rows that were right, batches."""

@@ -100,7 +100,8 @@ class Recorder:
         known = np.isfinite(rows.error) & (rows.error > 0)
         self._errors += [(np.where(known, rows.error, 0) ** 2).sum(0), known.sum(0)]
         turns = rows.overall_turn[np.isfinite(rows.overall_turn)]
-        self._products[0] += float(turns.sum())
+        for turn in turns.tolist():  # one by one, so that it does not matter how they come
+            self._products[0] += turn
         self._products[1] += len(turns)
         for step, loss in zip(rows.step, rows.loss, strict=True):
             self._take_loss(int(step), float(loss))

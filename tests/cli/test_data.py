@@ -47,6 +47,7 @@ def test_what_is_here_is_not_fetched_again(folder: Path) -> None:
     done = run("mnist")
     assert (done.exit_code, done.stdout) == (0, f"{folder}\n")
     assert "here already" in done.stderr
+    assert f"steepest train {folder} --network 784-128-10" in done.stderr
 
 
 def test_without_a_network_it_says_what_to_do(folder: Path, tmp_path: Path) -> None:

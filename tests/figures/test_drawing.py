@@ -1,5 +1,6 @@
 """Figures drawn into files: every kind, light and dark, whatever the numbers and names are."""
 
+import math
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -10,11 +11,15 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from tests.figures.test_training import PROBED, graph_of
+from tests.figures.trainings import record_of
 from tests.specimens import FORMULA, SPEED
 
 import steepest
 from steepest.errors import InputError, UsageError
-from steepest.figures import Axis, Figure, Frames, Kind, Theme
+from steepest.figures import Axis, Figure, Frames, Kind, Theme, autograd_figure, training_board
+from steepest.records import Finding
+from steepest.training import Validation
 
 START = {"a": 0.0121, "b": -0.6397, "c": 0.6416}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -31,6 +36,17 @@ def figures() -> dict[str, Figure]:
     for run in runs():
         for figure in run.figures().figures:
             found.setdefault(figure.kind, figure)
+    losses = [2.0 * 0.9**step for step in range(9)] + [math.inf, math.nan]
+    alarm = Finding("SD406", "error", "Not finite any more.", {"step": 9})
+    training = record_of(
+        losses,
+        probes=PROBED,
+        lost_at={1: 9},
+        findings=(alarm,),
+        validations=(Validation(3, 1.5), Validation(7, 1.0)),
+    )
+    for figure in (*training_board(training).figures, autograd_figure(graph_of(3))):
+        found[figure.kind] = figure
     assert set(found) == set(get_args(Kind))
     return found
 
@@ -132,6 +148,29 @@ def test_nothing_to_draw_is_said() -> None:
         "loss", step=np.zeros(0), loss=np.zeros(0), validation=None, minimum=None, forecast=None
     )
     assert "There are no finite numbers to draw." in words(empty.to_svg())
+
+
+@pytest.mark.parametrize(
+    ("losses", "options"),
+    [
+        pytest.param([], {}, id="no step"),
+        pytest.param([1.0], {}, id="one step"),
+        pytest.param([math.nan] * 3, {"lr": math.nan}, id="nothing measured"),
+        pytest.param([0.0, 0.0, -1.0], {"lr": 0.0}, id="zeros"),
+        pytest.param([2.0, 1e40, math.inf], {"lost_at": {0: 0, 1: 0}}, id="lost at once"),
+    ],
+)
+def test_trainings_that_went_otherwise(losses: list[float], options: dict[str, Any]) -> None:
+    for figure in training_board(record_of(losses, **options)).figures:
+        said = words(figure.to_svg())
+        assert not {"nan", "inf", "-inf", "None"} & set(said)
+
+
+def test_what_a_training_figure_draws(figures: dict[str, Figure]) -> None:
+    said = set(words(figures["training"].to_svg()))
+    assert {"loss", "learning rate", "step", "SD406", "rows held out"} <= said
+    assert "probe at step 8, learning rate 0.1" in words(figures["fan"].to_svg())
+    assert {"0.weight", "1.weight", "step / weights"} <= set(words(figures["layers"].to_svg()))
 
 
 # What is asked for wrongly

@@ -93,6 +93,27 @@ export function partialPutIn(
   return { row, mathml: joined(share, equals(amounts[hardest] ?? NaN, 5)) };
 }
 
+/** Where plain descent moves a weight next. */
+export function nextPutIn(run: Run, frame: number, index: number): string | null {
+  const { scene, descent, judged } = run;
+  const value = descent.values[frame]?.[index];
+  const slope = descent.gradient?.[frame]?.[index];
+  if (value === undefined || slope === undefined) return null;
+  if (judged.document.descent.optimizer !== "gd") return null;
+  const drawn = inside(judged.equations?.names[scene.live.weights[index] ?? ""] ?? "");
+  return joined(
+    `${drawn}<mo>←</mo>${result(value)}<mo>−</mo>${written(descent.lr)}<mo>⋅</mo>`,
+    `${written(slope, 5)}${equals(value - descent.lr * slope)}`,
+  );
+}
+
+/** The length of a gradient. */
+export function lengthPutIn(slope: readonly number[]): string {
+  const squares = slope.slice(0, 4).map((one) => `<msup>${written(one)}<mn>2</mn></msup>`);
+  if (slope.length > 4) squares.push("<mo>…</mo>");
+  return joined(`<msqrt>${squares.join("<mo>+</mo>")}</msqrt>`, equals(Math.hypot(...slope)));
+}
+
 const grouped = (term: string): string =>
   /<mo>[−+]<\/mo>/.test(term.replace(/<mrow>.*<\/mrow>/, ""))
     ? `<mrow><mo>(</mo>${term}<mo>)</mo></mrow>`

@@ -4,7 +4,7 @@ import { count, cut, number } from "../words";
 import type { Question } from "./asked";
 import { equals, equation, fraction, joined, result, written } from "./mathml";
 import type { Situation } from "./parts/part";
-import { lossPutIn, partialPutIn, predictionOf, weightPutIn } from "./putin";
+import { lengthPutIn, lossPutIn, partialPutIn, predictionOf, weightPutIn } from "./putin";
 
 export interface Source {
   title: string;
@@ -266,15 +266,10 @@ export function sourceOf(question: Question, situation: Situation): Source | nul
     case "length": {
       const slope = descent.gradient?.[frame] ?? [];
       const value = Math.hypot(...slope);
-      const squares = slope.slice(0, 4).map((one) => `<msup>${written(one)}<mn>2</mn></msup>`);
-      if (slope.length > 4) squares.push("<mo>…</mo>");
       return {
         title: `The gradient at step ${step} has the length ${number(value, 6)}`,
         says: "It is zero at a minimum; the root of the sum of its squared entries.",
-        equations: drawn(
-          joined(`<msqrt>${squares.join("<mo>+</mo>")}</msqrt>`, equals(value)),
-          `the length of ${slope.length} partial derivatives`,
-        ),
+        equations: drawn(lengthPutIn(slope), `the length of ${slope.length} partial derivatives`),
         torch: [...lines(/loss\.backward/), "print(weights.grad.norm())"],
       };
     }

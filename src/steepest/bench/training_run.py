@@ -121,4 +121,4 @@ class TrainingRun:
         return TrainingReport(self.record)
 
     def __repr__(self) -> str:
-        return f"TrainingRun({self.id or self.record.model}: {self.verdict.headline})"
+        return f"{type(self).__name__}({self.id or self.record.model}: {self.verdict.headline})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -118,7 +119,8 @@ class Watch(Attached):
                     self.drop("an alarm", error)
 
     def _end(self, how: Any) -> None:
-        if self._final is not None:
+        # A process that was forked off has nothing to end.
+        if self._final is not None or os.getpid() != self._process:
             return
         self.detach(how)
         record = self._judged()
@@ -135,8 +137,9 @@ class Watch(Attached):
         if self._recording is None:
             self._recording = Recording(self._store.path)
             self._writing = self._recording.begin(_opening(record))
-        if (last or self._is_written) and self._succeeded():
-            self._writing = self._recording.training(record)
+        if not (last or self._is_written) or not self._succeeded():
+            return
+        self._writing = self._recording.training(record)
         if last:
             self._recording.close()
             self._succeeded()
@@ -151,10 +154,11 @@ class Watch(Attached):
         self._writing = None
         if error is not None:
             self.drop("the run in the store", error)
-        entered = self._recording is not None and bool(self._recording.run)
-        if not entered:
-            self._store = None
-        return entered
+        if self._run_name is None:
+            if self._recording is not None:
+                self._recording.close()
+            self._store = self._recording = None
+        return self._run_name is not None
 
 
 def watch(

@@ -47,4 +47,4 @@ def _found(record: TrainingRecord) -> str:
     if learned is None or "accuracy" not in learned.metrics:
         return ""
     where = "held out" if learned.held_out else "learned from"
-    return f", and {percent(learned.metrics['accuracy'])} of the rows {where} are right"
+    return f", and {percent(learned.metrics['accuracy'], 4)} of the rows {where} are right"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,9 @@ def _fetch(dataset: Dataset, to: Path | None) -> None:
         click.get_current_context().exit(INTERRUPTED)
     write_text(f"{escaped(str(folder), 4096)}\n")
     said = f"{count(len(fetched), 'file')} fetched" if fetched else "Every file was here already"
-    click.echo(f"{said}; each has its SHA-256.", err=True)
+    click.echo(f"{said}; each has its SHA-256. To learn from them:", err=True)
+    quoted = escaped(shlex.quote(str(folder)), 4096)
+    click.echo(f"  steepest train {quoted} --network 784-128-10", err=True)
 
 
 def _listed(dataset: Dataset) -> str:

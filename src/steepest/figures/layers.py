@@ -33,8 +33,8 @@ LONG_STEP: Final = 1.0
 """A step as long as the weights has the last colour, and so have longer ones."""
 NOUNS: Final[dict[Seen, str]] = {
     "update ratio": "length of a step",
-    "gradient": "length of the gradients",
-    "turn": "turn of the gradients",
+    "gradient": "length of the gradient",
+    "turn": "turn of the gradient",
 }
 
 
@@ -224,9 +224,10 @@ def _title(
     most = max(told, key=lambda place: middles[place])
     least = min(told, key=lambda place: middles[place])
     top, low = middles[most], middles[least]
-    if most == least:
+    if top == low:
+        each = names[most] if len(told) == 1 else f"every {'matrix' if matrices else 'tensor'}"
         amount = _of_its_length(top) if of == "update ratio" else number(top, 3)
-        return f"The {NOUNS[of]} of {names[most]} is {amount} (a median).{ended}"
+        return f"The {NOUNS[of]} of {each} is {amount} (a median).{ended}"
     if of == "update ratio":
         said = f"{names[most]} moves most in a step, by {_of_its_length(top)}, and "
         said += f"{names[least]} least, by {percent(low)}"

@@ -163,10 +163,9 @@ def _top(record: TrainingRecord, loss: Vector) -> float | None:
 
 def _rates(lr: Matrix) -> Matrix:
     """The courses (c, k) of the learning rate that differ, of all groups (k, g)."""
-    if not lr.shape[1]:
-        return np.zeros((0, len(lr)))
     courses = {column.tobytes(): column for column in lr.T if np.isfinite(column).any()}
-    return np.array([*courses.values()][:MOST_RATES]).reshape(-1, len(lr))
+    found = [*courses.values()][:MOST_RATES]
+    return np.array(found) if found else np.zeros((0, len(lr)))
 
 
 def _title(record: TrainingRecord, held_out: list[Validation], limits: list[Probe]) -> str:

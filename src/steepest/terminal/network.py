@@ -91,7 +91,7 @@ def _cells(epoch: Epoch, classes: bool, held: bool) -> list[str]:
         return "none" if value is None else number(value, 4)
 
     def share(value: float | None) -> str:
-        return "none" if value is None else percent(value)
+        return "none" if value is None else percent(value, 3)
 
     cells = [count(epoch.number), count(epoch.step), loss(epoch.loss)]
     cells += [share(epoch.accuracy)] if classes else []

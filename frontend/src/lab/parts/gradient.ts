@@ -12,6 +12,7 @@ import { lossOf, slopes, type LossAt } from "../losses";
 import { equation } from "../mathml";
 import { partialPutIn } from "../putin";
 import { panelsOf } from "../panels";
+import { makePulled } from "./pulled";
 import { layout, type Part, type Situation } from "./part";
 
 const MOST = 6; // weights with an equation of their own
@@ -41,7 +42,12 @@ export function gradientPart(situation: Situation): Part {
     values: descent.values[0] ?? [],
     loss: descent.loss[0] ?? NaN,
   });
-  const nudge = loss && makeNudge(names, loss, situation);
+  const pulled = pulls ? makePulled(situation, pulls) : null;
+  const nudge =
+    loss &&
+    makeNudge(names, loss, situation, (weight) => {
+      pulled?.show(cursor.frame, weight);
+    });
   const unreset = loss && makeUnreset(names, loss, situation);
   const figures = html("div", { class: "figures" });
   const shown = board.figures.filter(({ kind }) =>
@@ -50,6 +56,7 @@ export function gradientPart(situation: Situation): Part {
   const panels = panelsOf(board, shown, cursor, () => "");
   figures.append(...panels.map(({ element }) => element));
   if (nudge) made.below.append(nudge.element);
+  if (pulled) made.below.append(pulled.element);
   made.below.append(figures);
   if (unreset) made.below.append(unreset.element);
 
@@ -73,6 +80,7 @@ export function gradientPart(situation: Situation): Part {
       sum.textContent = pulls ? putIn(pulls, name, frame) : "";
     }
     nudge?.show(frame);
+    pulled?.show(frame, nudge?.weight() ?? 0);
     unreset?.show(frame);
     for (const panel of panels) panel.show(frame);
   };
@@ -81,6 +89,7 @@ export function gradientPart(situation: Situation): Part {
     show,
     resize() {
       for (const panel of panels) panel.draw();
+      pulled?.draw();
       unreset?.draw();
     },
   };
@@ -102,7 +111,12 @@ function putIn({ row, weights, amount, rest }: PullsData, name: string, frame: n
   return `= ${all.join(" + ").replaceAll("+ −", "− ")}`;
 }
 
-function makeNudge(names: string[], loss: LossAt, { descent }: Situation) {
+function makeNudge(
+  names: string[],
+  loss: LossAt,
+  { descent }: Situation,
+  chosen: (weight: number) => void,
+) {
   const which = html("select", { id: "nudged" }, ...names.map((name) => html("option", {}, name)));
   const by = html("input", {
     type: "range",
@@ -139,9 +153,12 @@ function makeNudge(names: string[], loss: LossAt, { descent }: Situation) {
     said.textContent = text;
     by.setAttribute("aria-valuetext", text);
   };
-  which.addEventListener("change", () => show(at));
+  which.addEventListener("change", () => {
+    show(at);
+    chosen(which.selectedIndex);
+  });
   by.addEventListener("input", () => show(at));
-  return { element, show };
+  return { element, show, weight: () => which.selectedIndex };
 }
 
 /** The same descent where each step uses the sum of all gradients so far. */

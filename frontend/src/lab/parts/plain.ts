@@ -4,7 +4,7 @@ import { html } from "../../dom";
 import { count, cut, number } from "../../words";
 import { askable } from "../asked";
 import { equation } from "../mathml";
-import { lossPutIn, predictionOf } from "../putin";
+import { lengthPutIn, lossPutIn, nextPutIn, predictionOf } from "../putin";
 import { layout, table, type Part, type Situation } from "./part";
 
 const ROWS = 5; // that are shown of the data
@@ -109,15 +109,21 @@ const MEANS: Record<string, string> = {
   "cross-entropy": "the mean cross-entropy",
 };
 
+const PUT_IN = 4; // weights whose step is written out
+
+const RULE =
+  "<math><mi>w</mi><mo>←</mo><mi>w</mi><mo>−</mo><mi>η</mi><mo>⋅</mo>" +
+  "<mfrac><mrow><mo>∂</mo><mtext>loss</mtext></mrow><mrow><mo>∂</mo><mi>w</mi></mrow></mfrac></math>";
+
 export function stepPart(situation: Situation): Part {
   const { scene, descent, judged } = situation;
   const made = layout(situation, /weights -= |optimizer\.step\(\)|lr = |torch\.optim/);
   const { optimizer } = judged.document.descent;
   const plain = optimizer === "gd";
   const lr = descent.lr;
-  made.equations.append(
-    equation(null, plain ? "weight ← weight − learning rate · partial derivative" : optimizer),
-  );
+  const rule = "weight ← weight − learning rate · partial derivative";
+  const put = html("div", { class: "put-in" });
+  made.equations.append(equation(plain ? RULE : null, plain ? rule : optimizer), put);
   const { weights } = scene.live;
   const show = (frame: number): void => {
     const at = descent.values[frame] ?? [];
@@ -129,6 +135,10 @@ export function stepPart(situation: Situation): Part {
         ? at.map((value, index) => value - lr * slope[index]!)
         : null;
     const step = count((descent.frames[frame] ?? 0) + 1);
+    const told = weights.slice(0, PUT_IN).map((_, index) => nextPutIn(situation, frame, index));
+    put.replaceChildren(
+      ...told.flatMap((one) => (one ? [html("div", {}, equation(one, rule))] : [])),
+    );
     made.sentence.textContent = plain
       ? `Step ${step} moves every weight by minus ${number(lr, 4)} times its partial derivative.`
       : `Step ${step}: ${optimizer} makes of the gradient, and of those before it, a move.`;
@@ -180,6 +190,8 @@ export function repeat(situation: Situation): Part {
 export function stopPart(situation: Situation): Part {
   const { scene, descent, judged } = situation;
   const made = layout(situation, /break|^\s*for step in /);
+  const length = lengthPutIn(descent.gradient?.at(-1) ?? []);
+  made.equations.append(equation(length, "the length of the gradient"));
   const { stopped_why, final_loss } = judged.document.descent;
   const ends = (row: number[] | undefined): number => Math.hypot(...(row ?? [NaN]));
   const [first, last] = [ends(descent.gradient?.[0]), ends(descent.gradient?.at(-1))];

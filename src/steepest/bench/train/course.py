@@ -122,6 +122,8 @@ class Course:
     stand: Stand
     step: int = 0
     recorder: Recorder = field(init=False)
+    lengths: Vector = field(init=False)
+    """(t,): of the last gradient."""
     epochs: list[Epoch] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
@@ -140,6 +142,7 @@ class Course:
 
     def __post_init__(self) -> None:
         self.recorder = Recorder(len(self.plan.network.names), 1)
+        self.lengths = np.full(len(self.plan.network.names), np.nan)
 
     @classmethod
     def begin(cls, plan: Plan) -> Course:
@@ -201,6 +204,7 @@ class Course:
             step=self.step,
             steps=self.plan.steps,
             arrays=tuple(np.asarray(leaf) for leaf in jax.tree.leaves(self.stand)),
+            lengths=self.lengths,
             seen=self.recorder.seen(),
             sums=self.sums,
             best=tuple(np.asarray(leaf) for leaf in jax.tree.leaves(self.best)),
@@ -217,6 +221,7 @@ class Course:
             self.best = _put(self.stand.weights, kept.best)
         if kept.seen is not None:
             self.recorder = Recorder.going_on(kept.seen)
+        self.lengths = kept.lengths
         self.step, self.sums, self.seconds = kept.step, kept.sums, kept.seconds
         self.best_loss, self.since = kept.best_loss, kept.since
 
@@ -248,18 +253,16 @@ class Course:
     def _advance(self, stop: int) -> None:
         first, plan = self.step, self.plan
         rates = plan.rates(first, stop)
-        before = np.array([np.linalg.norm(leaf) for leaf in jax.tree.leaves(self.stand.last)])
         began = time.perf_counter()
         batches = plan.batches.take(first, stop - first)
         self.stand, written = plan.trainer.steps(self.stand, batches, rates)
         seconds = (time.perf_counter() - began) / (stop - first)
-        self.recorder.add(_rows(first, before, written, rates, seconds))
+        self.recorder.add(_rows(first, self.lengths, written, rates, seconds))
+        self.lengths = written.gradient[-1]
         loss, right, number = self.sums
-        self.sums = (
-            loss + float(written.loss.sum()),
-            right + float(written.correct.sum()),
-            number + len(written.loss),
-        )
+        for one in written.loss.tolist():  # one by one, so that it does not matter where it stops
+            loss += one
+        self.sums = (loss, right + float(written.correct.sum()), number + len(written.loss))
         self.step = stop
 
     def _probe(self) -> None:
