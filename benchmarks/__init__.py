@@ -9,6 +9,28 @@ import os
 # Before anything imports JAX, which reads it once: both sides run on the CPU.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from benchmarks import compilations, lab, memory, rows, scrub, startup, steps, sweep, watch
+from benchmarks import (
+    compilations,
+    lab,
+    memory,
+    rows,
+    scrub,
+    startup,
+    steps,
+    sweep,
+    train,
+    watch,
+)
 
-__all__ = ["compilations", "lab", "memory", "rows", "scrub", "startup", "steps", "sweep", "watch"]
+__all__ = [
+    "compilations",
+    "lab",
+    "memory",
+    "rows",
+    "scrub",
+    "startup",
+    "steps",
+    "sweep",
+    "train",
+    "watch",
+]

@@ -54,8 +54,8 @@ def trained() -> tuple[TrainingRun, LossExplanation]:
     rows = torch.arange(8)
     loss = steepest.explain((model(inputs[rows]) - targets[rows]).square().mean(), model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with steepest.watch(model, optimizer, store=False, probe_every=16) as watch:
-        for step in range(160):
+    with steepest.watch(model, optimizer, store=False, probe_every=8) as watch:
+        for step in range(136):
             if step == 120:
                 optimizer.param_groups[0]["lr"] = 0.7
             rows = torch.randint(0, 192, (16,))

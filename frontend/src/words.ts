@@ -30,6 +30,9 @@ export function count(many: number): string {
     : number(many, 3);
 }
 
+export const stepsOf = (many: number): string =>
+  `${count(many)} ${many === 1 ? "step" : "steps"}`;
+
 /** Names come from outside: a column may be called anything, at any length. */
 export function cut(text: string, most: number): string {
   const shown = [...text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "�")];

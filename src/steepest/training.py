@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from steepest.records import Matrix, Remedy, Steps, Stopped, Vector, Verdict
+from steepest.records import Matrix, Remedy, Steps, Stopped, Vector, Verdict, Word
 
 Lost = Literal["gradient", "weights"]
 
@@ -257,6 +257,9 @@ class Trial:
     """The mean over its last batches."""
     reached_at: int | None = None
     """The step at which it had the loss that the training ended with; None: it had it not."""
+    word: Word = "not measured"
+    """Beside the other trials: too small where a larger rate, and too large where a smaller one
+    had its loss in a tenth of the steps; too large also where the loss grew."""
 
 
 @dataclass(frozen=True)
@@ -311,6 +314,53 @@ class GradientExplained:
 
 
 @dataclass(frozen=True, eq=False)
+class LossPlane:
+    """The loss on a plane through the last weights of a network, and the path projected on it.
+
+    Its two directions are those in which the path was longest, filter-normalized: for each unit
+    as long as the unit's own weights (Li et al., arXiv 1712.09913), so that 1 on an axis changes
+    every unit by its own length. The path lies outside the plane, and is seen as a projection.
+    """
+
+    first: Vector
+    """(a,): places along the first direction; 0 is where the training ended."""
+    second: Vector
+    """(b,)"""
+    losses: Matrix
+    """(b, a), the mean over `rows` rows that are learned from."""
+    steps: Steps
+    """(k,): at which the path was noted."""
+    path: Matrix
+    """(k, 2)"""
+    path_losses: Vector
+    """(k,): the loss where the path truly was, on the same rows."""
+    share: float
+    """Of the path's squared length that lies in the plane."""
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class TrialSweep:
+    """Many learning rates on one network, side by side."""
+
+    version: str
+    network: str
+    source: str
+    optimizer: str
+    momentum: float | None
+    batch_rows: int
+    steps: int
+    rows: int
+    start: float
+    """The mean loss of the first few batches, of the smallest learning rate."""
+    limit: float | None
+    """The stability limit at the start, on the first batch."""
+    trials: tuple[Trial, ...]
+    """From the smallest learning rate to the largest."""
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
 class Learned:
     """What is known beyond a watch of a network that was trained here."""
 
@@ -356,6 +406,7 @@ class Learned:
     """(w, 3): rows that were given another class, their own, and the other; at most 100."""
     trials: tuple[Trial, ...] = ()
     explained: GradientExplained | None = None
+    plane: LossPlane | None = None
     call: Mapping[str, object] = field(default_factory=dict)
     """The options as the user gave them, by their long names."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
@@ -15,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from steepest.checks.training import judge_training
 from steepest.records import Finding, Verdict
-from steepest.training import TrainingRecord
+from steepest.training import TrainingRecord, Validation
 from steepest.watching import Attached
 
 
@@ -81,6 +82,39 @@ def dead() -> nn.Module:
     model = mlp()
     nn.init.constant_(model[0].bias, -30.0)  # type: ignore[arg-type]
     return model
+
+
+def convolutions(*, norm: bool = False) -> nn.Module:
+    """The biases before the norms get no gradient but rounding."""
+    norms = [nn.BatchNorm2d(8), nn.BatchNorm2d(16)] if norm else [nn.Identity(), nn.Identity()]
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 8, 3), norms[0], nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3), norms[1], nn.ReLU(), nn.Flatten(), nn.Linear(16, 10),
+    )  # fmt: skip
+
+
+class Recurrent(nn.Module):
+    """Reads an image row by row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(8, 32, batch_first=True), nn.Linear(32, 10)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.head(self.lstm(x.view(-1, 8, 8))[0][:, -1])
+
+
+class Transformer(nn.Module):
+    """A word for each row of an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.places = nn.Linear(8, 32), nn.Parameter(torch.randn(8, 32) * 0.02)
+        self.block = nn.TransformerEncoderLayer(32, 4, 64, 0.1, "gelu", batch_first=True)
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.head(self.block(self.words(x.view(-1, 8, 8)) + self.places).mean(1))
 
 
 @dataclass(frozen=True)
@@ -187,6 +221,20 @@ CASES: dict[str, tuple[Training, Mapping[str, Any], str]] = {
         "SD602",
     ),
 }
+USUAL = {
+    "batch norm": Training(
+        model=lambda: convolutions(norm=True), optimizer=SGD, options={"momentum": 0.9}, lr=0.01
+    ),
+    "convolutions": Training(model=convolutions, optimizer=Adam, lr=2e-3),
+    "dropout and weight decay": Training(
+        model=lambda: nn.Sequential(nn.Dropout(0.2), mlp(width=64)),
+        optimizer=torch.optim.AdamW,
+        options={"weight_decay": 0.05},
+        lr=3e-3,
+    ),
+    "lstm": Training(model=Recurrent, optimizer=Adam, lr=1e-2),
+    "transformer": Training(model=Transformer, optimizer=torch.optim.AdamW, lr=3e-3),
+}
 SICK = {name: replace(twin, **changes) for name, (twin, changes, _) in CASES.items()}
 HEALTHY = {name: twin for name, (twin, _, _) in CASES.items()}
 
@@ -217,7 +265,7 @@ def test_the_right_finding(name: str) -> None:
         assert verdict.learning_rate == word
 
 
-TWINS = {repr(twin): (name, twin) for name, twin in HEALTHY.items()}
+TWINS = {repr(twin): (name, twin) for name, twin in {**HEALTHY, **USUAL}.items()}
 
 
 @pytest.mark.parametrize("twin", [pytest.param(t, id=name) for name, t in TWINS.values()])
@@ -310,3 +358,92 @@ def test_two_networks_that_share_a_loss_need_no_reset() -> None:
     resets = watch.record("0").resets
     assert (resets.not_reset, resets.emptied) == (0, 0)
     assert resets.steps == 19
+
+
+def test_units_that_the_steps_killed() -> None:
+    """What is wrong is the learning rate, not the start."""
+    record = replace(SGD_1, lr=5.0, model=lambda: mlp(hidden=3), epochs=5).run()
+    verdict = judge_training(record)
+    assert grave(verdict)[0] == "SD101"
+    assert verdict.learning_rate == "too large"
+    assert "SD403" not in grave(judge_training(replace_samples(record, 0.0)))
+    # Dead from the beginning, they say nothing about the learning rate.
+    assert "SD101" not in grave(judge_training(record_of("dead units")))
+
+
+def replace_samples(record: TrainingRecord, dead: float) -> TrainingRecord:
+    return replace(
+        record, activations=tuple(replace(sample, dead=dead) for sample in record.activations)
+    )
+
+
+@pytest.mark.parametrize("lr", [0.1, 0.5], ids=["slowly", "diverging"])
+def test_a_sum_of_gradients_is_not_blamed_on_the_learning_rate(lr: float) -> None:
+    record = Training(lr=lr, optimizer=SGD, options={"momentum": 0.9}, zero="never").run()
+    verdict = judge_training(record)
+    assert "SD407" in grave(verdict)
+    assert "SD101" not in grave(verdict)
+    assert verdict.learning_rate == "not measured"
+
+
+def test_what_an_optimizer_does_not_have_it_need_not_reset() -> None:
+    record = record_of("a forgotten layer")
+    assert grave(judge_training(record)) == ["SD408"]
+    # The hidden gradients of the forgotten layer do add up.
+    assert record.resets.not_reset == 0
+    assert record.resets.steps > 100
+
+
+CURVES = {
+    # validation losses, training loss at the end; whether it is overfitting
+    "rises by little and by heart": ([2.0, 0.7, 0.5, 0.53, 0.56, 0.59, 0.62], 0.01, True),
+    "rises by little": ([2.0, 0.7, 0.5, 0.53, 0.56, 0.59, 0.62], 0.4, False),
+    "rises": ([2.0, 0.7, 0.5, 0.6, 0.7, 0.8, 0.9], 0.4, True),
+    "one bad moment": ([2.0, 0.7, 0.5, 0.4, 0.3, 1.2], 0.01, False),
+    "to and fro": ([2.0, 0.7, 0.3, 0.6, 0.4, 0.7, 0.5], 0.01, False),
+    "falls": ([2.0, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1], 0.01, False),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_overfitting_from_given_curves(name: str) -> None:
+    losses, last, expected = CURVES[name]
+    record = HEALTHY["too large, sgd"].run()
+    steps = np.linspace(0, record.steps, len(losses) + 1)[1:]
+    changed = replace(
+        record,
+        validations=tuple(
+            Validation(int(step), loss) for step, loss in zip(steps, losses, strict=True)
+        ),
+        losses=replace(record.losses, last=last),
+    )
+    assert ("SD601" in grave(judge_training(changed))) == expected
+
+
+def test_the_noise_at_the_end_of_a_training_is_no_fault() -> None:
+    """A regression ends where its noise is, and a larger batch would end there, too."""
+    torch.manual_seed(0)
+    x = torch.randn(640, 4)
+    y = x.sum(1, keepdim=True) + 2 * torch.randn(640, 1)
+    model = nn.Linear(4, 1)
+    optimizer = SGD(model.parameters(), 0.02)
+    watch = Attached(model, [optimizer])
+    for _ in range(20):
+        for rows in torch.randperm(640).split(32):
+            loss: Any = (model(x[rows]) - y[rows]).square().mean()
+            watch.loss(loss)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    watch.detach()
+    verdict = judge_training(watch.record("0"))
+    assert [(f.code, f.severity) for f in verdict.findings] == [("SD501", "info")]
+
+
+def test_without_probes_nothing_is_said_of_a_loss_that_falls_slowly() -> None:
+    record = replace(record_of("too small, sgd"), probes=())
+    assert judge_training(record).learning_rate == "not measured"
+    slow = replace(SGD_1, lr=0.01, epochs=4).run()
+    assert slow.losses.last < 0.98 * slow.losses.start
+    assert judge_training(slow).learning_rate == "too small"
+    assert judge_training(replace(slow, probes=())).learning_rate == "not measured"

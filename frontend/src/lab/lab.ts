@@ -43,6 +43,8 @@ export async function openLab(root: HTMLElement): Promise<void> {
   let descent: Descent | null = null;
   let former: { problem: Problem; ghost: Ghost } | null = null;
   let examples: Example[] = [];
+  // What was asked and is not answered yet, or was refused: the fields show it.
+  let wanted: Problem | null = null;
   let begun = false;
   let writing = 0;
   let resting = 0;
@@ -52,7 +54,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
   const header = makeHeader({
     example: ({ problem }) => void ask({ ...problem }, false),
     file: (file) => void take(file),
-    change: (part) => void ask({ ...place.problem, ...part }),
+    change: (part) => void ask({ ...(wanted ?? place.problem), ...part }),
     report: () => saveReport(),
     theme: makeTheme(),
   });
@@ -219,6 +221,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
       const answer = await seen(problem, keep ? place.plane : null, signal);
       const ghost = keep ? await ghostOf(place.before) : null;
       if (signal.aborted) return;
+      wanted = null;
       header.refuse(null);
       header.show(problem, answer.start);
       main.classList.remove("former");
@@ -237,6 +240,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
   });
   const ask = (problem: Problem, keep = true): Promise<void> => {
     begun = true;
+    wanted = problem;
     window.clearTimeout(resting);
     judge.stop();
     help.stop();

@@ -2,7 +2,7 @@
 
 import { html } from "../dom";
 import { makeFindings } from "../verdict";
-import { count } from "../words";
+import { stepsOf } from "../words";
 import { askIn, type Quantity } from "./asked";
 import type { Judged, Remedy } from "./contract";
 
@@ -76,7 +76,7 @@ export function makeOpinion(tryIt: (remedy: Remedy) => void, back: () => void): 
         list.append(html("li", {}, remedy.sentence));
         const { change, measured_steps: steps } = remedy;
         if (!remedy.problem) continue;
-        const goal = steps === null ? "" : `: ${count(steps)} ${steps === 1 ? "step" : "steps"}`;
+        const goal = steps === null ? "" : `: ${stepsOf(steps)}`;
         const button = html("button", { type: "button", class: "try" }, `Try ${change}${goal}`);
         button.title = remedy.sentence;
         button.addEventListener("click", () => tryIt(remedy));

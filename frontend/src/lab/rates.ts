@@ -1,6 +1,6 @@
 // What the sweep says of one learning rate, in words.
 
-import { count, number } from "../words";
+import { number, stepsOf } from "../words";
 import type { Live } from "./contract";
 
 const zoneAt = ({ zones }: Live, rate: number): string | null =>
@@ -21,7 +21,7 @@ export function rateWords(live: Live, index: number): string {
   const steps = live.steps[index] ?? null;
   const does =
     steps !== null
-      ? `${count(steps)} ${steps === 1 ? "step" : "steps"} to the goal`
+      ? `${stepsOf(steps)} to the goal`
       : live.outcome[index] === "diverged"
         ? "the descent diverges"
         : "it does not reach the goal";
@@ -38,6 +38,6 @@ export function quickWords(live: Live, index: number): string {
   }
   if (steps == null || !zone) return `${rateWords(live, index)}.`;
   const word = zone[0]!.toUpperCase() + zone.slice(1);
-  const goal = `${count(steps)} ${steps === 1 ? "step" : "steps"} away`;
+  const goal = `${stepsOf(steps)} away`;
   return `${word}: with the learning rate ${rate} the goal is ${goal}.`;
 }

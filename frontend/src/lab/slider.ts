@@ -21,6 +21,7 @@ export interface RateSlider {
 const FAR = 10;
 const TALL = 164;
 const CHARACTER = 6.8;
+const LOW = 38; // pixels over the axis
 const CLASSES: Record<string, string> = {
   "too small": "zone small",
   "just right": "zone right",
@@ -182,7 +183,11 @@ function drawCurve(
     const box = { x: Math.round(from), width: Math.round(to - from), height };
     frame.put(svg("rect", { class: CLASSES[word] ?? "zone", ...box }));
     if (to - from > word.length * CHARACTER) {
-      frame.say("zone-name", word, (from + to) / 2, height - 8, "middle");
+      const middle = (from + to) / 2;
+      const under = nearest(rates.length, (place) => Math.abs(x(rates[place]!) - middle)) ?? 0;
+      // Above the curve, where that comes down to the words.
+      const lies = height - y(steps[under]!) < LOW ? height - LOW : height - 8;
+      frame.say("zone-name", word, middle, lies, "middle");
     }
   }
   if (limit !== null && Number.isFinite(x(limit)) && x(limit) >= 0 && x(limit) <= width) {

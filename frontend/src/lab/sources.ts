@@ -1,6 +1,6 @@
 // Where a number comes from: in words, as an equation with the numbers in it, and in PyTorch.
 
-import { count, cut, number } from "../words";
+import { count, cut, number, stepsOf } from "../words";
 import type { Question } from "./asked";
 import { equals, equation, fraction, joined, result, written } from "./mathml";
 import type { Situation } from "./parts/part";
@@ -54,7 +54,7 @@ export function sourceOf(question: Question, situation: Situation): Source | nul
           ? `The descent starts here.`
           : came
             ? `Where it was a step before, minus the learning rate times the partial derivative there.`
-            : `${step} steps of ${document.descent.optimizer} led here from ` +
+            : `${stepsOf(descent.frames[frame] ?? 0)} of ${document.descent.optimizer} led here from ` +
               `${number(descent.values[0]?.[index] ?? NaN, 6)}.`;
       return {
         title: `${name} at step ${step} is ${number(value, 7)}`,
@@ -209,7 +209,7 @@ export function sourceOf(question: Question, situation: Situation): Source | nul
           ),
           `${rule[0]} over ${number(lambda)}`,
         ),
-        torch: hessian(pytorch, `print(${rule[1]} / curvatures.max())`),
+        torch: hessian(pytorch, `print(${rule[1]} / curvatures.max().item())`),
       };
     }
     case "largest":
@@ -224,7 +224,7 @@ export function sourceOf(question: Question, situation: Situation): Source | nul
             ? "."
             : `, with a residual of ${number(curvature.residual, 2)}.`),
         equations: [],
-        torch: hessian(pytorch, `print(curvatures.${pick}())`),
+        torch: hessian(pytorch, `print(curvatures.${pick}().item())`),
       };
     }
     case "condition": {
@@ -237,7 +237,7 @@ export function sourceOf(question: Question, situation: Situation): Source | nul
           joined(fraction(written(high, 6), written(low, 6)), equals(value)),
           `${number(high)} over ${number(low)}`,
         ),
-        torch: hessian(pytorch, "print(curvatures.max() / curvatures.min())"),
+        torch: hessian(pytorch, "print((curvatures.max() / curvatures.min()).item())"),
       };
     }
     case "forecast": {
@@ -247,7 +247,7 @@ export function sourceOf(question: Question, situation: Situation): Source | nul
         document.descent.optimizer === "gd" && low != null && document.problem.linear_in_weights;
       const kept = 1 - descent.lr * (low ?? NaN);
       return {
-        title: `${count(forecast.steps)} steps to ${forecast.to}`,
+        title: `${stepsOf(forecast.steps)} to ${forecast.to}`,
         says:
           `This is ${forecast.basis}.` +
           (slow ? " Each step leaves of the distance along the smallest curvature:" : ""),

@@ -85,7 +85,10 @@ class Trainer:
         return Stand(weights, slots, jax.tree.map(jnp.zeros_like, weights))
 
     def steps(self, stand: Stand, batches: Places, rates: Vector) -> tuple[Stand, Written]:
-        """Take a step for each row of `batches` (k, b), places of rows, with its rate (k,)."""
+        """Take a step for each row of `batches` (k, b), places of rows, with its rate (k,).
+
+        A rate too large for 32 bits is infinite.
+        """
         parts = []
         for first in range(0, len(batches), CHUNK):
             part = batches[first : first + CHUNK]
@@ -97,7 +100,7 @@ class Trainer:
                 self.inputs,
                 self.targets,
                 jnp.asarray(np.pad(part, fill), jnp.int32),
-                jnp.asarray(np.pad(rates[first : first + CHUNK], fill[0]), jnp.float32),
+                _single(np.pad(rates[first : first + CHUNK], fill[0])),
                 len(part),
             )
             parts.append([np.asarray(values, np.float64)[: len(part)] for values in noted])
@@ -125,7 +128,7 @@ class Trainer:
                 self.inputs,
                 self.targets,
                 jnp.asarray(np.pad(part, fill), jnp.int32),
-                jnp.asarray(np.pad(rates[first : first + CHUNK], fill), jnp.float32),
+                _single(np.pad(rates[first : first + CHUNK], fill)),
                 len(part),
             )
             losses.append(np.asarray(found, np.float64)[: len(part)])
@@ -195,6 +198,11 @@ def _correct(loss: str, outputs: jax.Array, targets: jax.Array) -> jax.Array:
     if loss != "cross-entropy":
         return jnp.zeros((), outputs.dtype)
     return (outputs.argmax(1) == targets).sum().astype(outputs.dtype)
+
+
+def _single(rates: Vector | Matrix) -> jax.Array:
+    with np.errstate(over="ignore"):
+        return jnp.asarray(rates.astype(np.float32))
 
 
 def _lengths(tree: Any) -> jax.Array:

@@ -58,7 +58,7 @@ def training_figure(frames: Frames, record: TrainingRecord) -> Figure:
     limits = [probe for probe in record.probes if probe.limit]
     limits = [limits[place] for place in evenly(len(limits), MOST_MARKS)]
     rates = _rates(trace.lr)
-    title = _title(record, held_out, limits)
+    title = _title(record, held_out, limits, mean is not None)
     marks = alarms(record)
     top = _top(record, loss)
     validated = np.array([found.loss for found in held_out])
@@ -168,12 +168,14 @@ def _rates(lr: Matrix) -> Matrix:
     return np.array(found) if found else np.zeros((0, len(lr)))
 
 
-def _title(record: TrainingRecord, held_out: list[Validation], limits: list[Probe]) -> str:
+def _title(
+    record: TrainingRecord, held_out: list[Validation], limits: list[Probe], averaged: bool
+) -> str:
     seen = record.losses
     if not record.steps:
         return "No step was taken yet."
     done = count(record.steps, "step")
-    if not seen.count or not math.isfinite(seen.first):
+    if not seen.count or not np.isfinite(record.trace.loss).any():
         said = f"No loss was given in {done}"
     elif seen.lost_at is not None:
         low, at = number(seen.lowest, 4), count(seen.lowest_at or 0)
@@ -182,10 +184,12 @@ def _title(record: TrainingRecord, held_out: list[Validation], limits: list[Prob
             f"step {at}"
         )
     else:
-        first, last = together(seen.first, seen.last)
-        word = "falls" if seen.last < seen.first else "grows"
-        said = f"The loss {word} from {first} to {last} in {done}"
-        if seen.last == seen.first:
+        known = record.trace.loss[np.isfinite(record.trace.loss)]
+        # Of single batches the means of the first few and of the last few.
+        start, end = (seen.first, seen.last) if averaged else (seen.start, float(known[-1]))
+        first, last = together(start, end)
+        said = f"The loss {'falls' if end < start else 'grows'} from {first} to {last} in {done}"
+        if start == end:
             said = f"The loss is {last} at the start and after {done}"
     if held_out and seen.lost_at is None:
         lowest = min(held_out, key=lambda found: found.loss)

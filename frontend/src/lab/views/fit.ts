@@ -4,7 +4,7 @@ import { svg } from "../../dom";
 import { CROSS, plot } from "../../frame";
 import { at, dots, line, sticks } from "../../path";
 import { extent, roomy, type Scale } from "../../scale";
-import { count, number } from "../../words";
+import { number, stepsOf } from "../../words";
 import type { ModelData } from "../contract";
 import { missed } from "../model";
 import { atMinimum } from "../scene";
@@ -110,8 +110,8 @@ const paintModel = (
 
 const fitTitle = (step: number, by: number): string =>
   Number.isFinite(by)
-    ? `After ${count(step)} steps the model misses the data by ${number(by, 4)} (root mean square).`
-    : `After ${count(step)} steps the model gives no number.`;
+    ? `After ${stepsOf(step)} the model misses the data by ${number(by, 4)} (root mean square).`
+    : `After ${stepsOf(step)} the model gives no number.`;
 
 function paintFunction(...[host, { live, model, ghost }, size]: Parameters<Paint>): Show {
   const begin = live.values[0]?.[0]?.[0] ?? 1;
@@ -158,7 +158,7 @@ function paintFunction(...[host, { live, model, ghost }, size]: Parameters<Paint
     behind.setAttribute("d", path(rows.slice(0, index + 1), loss));
     here.setAttribute("transform", at(x(rows[index]?.[0] ?? NaN), y(loss[index] ?? NaN)));
     const [from, to] = [rows[0]?.[0] ?? NaN, rows.at(-1)?.[0] ?? NaN];
-    const steps = count(frames.at(-1) ?? 0);
-    return `In ${steps} steps ${name} goes from ${number(from, 4)} to ${number(to, 4)}.`;
+    const steps = stepsOf(frames.at(-1) ?? 0);
+    return `In ${steps} ${name} goes from ${number(from, 4)} to ${number(to, 4)}.`;
   };
 }

@@ -5,7 +5,7 @@ import { choosable, nearest, plot } from "../../frame";
 import type { Cursor } from "../../cursor";
 import { at, line } from "../../path";
 import { extent, roomy } from "../../scale";
-import { count, number } from "../../words";
+import { number, stepsOf } from "../../words";
 import type { Live } from "../contract";
 import type { Descent } from "../scene";
 import type { Paint } from "./view";
@@ -88,9 +88,9 @@ export function lossTitle({ frames, loss, broke }: Descent): string {
   const [from, steps] = [loss[0] ?? NaN, frames.at(-1) ?? 0];
   const end = loss.findLast(Number.isFinite) ?? NaN;
   const moves = end > from ? "grows" : end < from ? "falls" : "stays";
-  if (moves === "stays") return `The loss stays at ${number(from, 3)} for ${count(steps)} steps.`;
+  if (moves === "stays") return `The loss stays at ${number(from, 3)} for ${stepsOf(steps)}.`;
   const words = `The loss ${moves} from ${number(from, 3)} to ${number(end, 3)}`;
   return broke === null
-    ? `${words} in ${count(steps)} steps.`
-    : `${words} in ${count(broke)} steps: it diverges.`;
+    ? `${words} in ${stepsOf(steps)}.`
+    : `${words} in ${stepsOf(broke)}: it diverges.`;
 }

@@ -3,7 +3,7 @@
 import { html, svg } from "../../dom";
 import { at, line } from "../../path";
 import { extent, roomy, scale } from "../../scale";
-import { count, cut, number } from "../../words";
+import { cut, number, stepsOf } from "../../words";
 import { askable } from "../asked";
 import { atMinimum, type Descent } from "../scene";
 import type { Paint } from "./view";
@@ -58,7 +58,7 @@ export const paintWeights: Paint = (host, { live }, { width }) => {
   return (descent, frame) => {
     for (const move of moves) move(descent, frame);
     const nearest = furthest(descent, best, live.weights);
-    return nearest ?? `Where the weights are after ${count(descent.frames[frame] ?? 0)} steps.`;
+    return nearest ?? `Where the weights are after ${stepsOf(descent.frames[frame] ?? 0)}.`;
   };
 };
 
@@ -107,23 +107,23 @@ function furthest(
     return { name, share: way === 0 ? 1 : (last[index]! - first[index]!) / way };
   });
   if (!gone.every(({ share }) => Number.isFinite(share))) return null;
-  const steps = count(frames.at(-1) ?? 0);
+  const steps = stepsOf(frames.at(-1) ?? 0);
   const ordered = [...gone].sort((a, b) => a.share - b.share);
   const [least, most] = [ordered[0]!, ordered.at(-1)!];
   const away = gone.findIndex(({ share }) => Math.abs(share) > AWAY);
   if (away >= 0) {
     const [end, goal] = [number(last[away]!, 4), number(best[away]!, 4)];
-    return `In ${steps} steps ${cut(names[away]!, 16)} runs away to ${end}; at the minimum it is ${goal}.`;
+    return `In ${steps} ${cut(names[away]!, 16)} runs away to ${end}; at the minimum it is ${goal}.`;
   }
   if (gone.length > 1 && gone.every(({ share }) => Math.abs(share - 1) < NEAR)) {
-    return `In ${steps} steps all weights go 99 % of their way to the minimum, or all of it.`;
+    return `In ${steps} all weights go 99 % of their way to the minimum, or all of it.`;
   }
   const percent = (share: number): string => `${number(100 * share, 3)} %`;
   if (least.share === most.share) {
-    return `In ${steps} steps ${cut(least.name, 16)} goes ${percent(least.share)} of its way.`;
+    return `In ${steps} ${cut(least.name, 16)} goes ${percent(least.share)} of its way.`;
   }
   return (
-    `In ${steps} steps ${cut(most.name, 16)} goes ${percent(most.share)} of its way to the ` +
+    `In ${steps} ${cut(most.name, 16)} goes ${percent(most.share)} of its way to the ` +
     `minimum, ${cut(least.name, 16)} ${percent(least.share)}.`
   );
 }

@@ -150,14 +150,15 @@ def _passes(
     point: Point, inputs: Any, losses: Vector
 ) -> tuple[tuple[str, tuple[int, ...], float, float], ...]:
     values, adjoints = backward_values(point)
-    found = [("inputs", tuple(inputs.shape), float(np.linalg.norm(inputs)), math.nan)]
+    length = float(np.linalg.norm(inputs.astype(np.float64)))
+    found = [("inputs", tuple(inputs.shape), length, math.nan)]
     for place, (value, adjoint) in enumerate(zip(values, adjoints, strict=True), start=1):
         layer = point.network.layers[place - 1]
         what = f"layer {place}: {layer.inputs} to {layer.outputs}"
         if layer.activation is not None:
             what += f", {layer.activation}"
-        length = float(np.linalg.norm(adjoint))
-        found.append((what, tuple(value.shape), float(np.linalg.norm(value)), length))
+        back = float(np.linalg.norm(adjoint))
+        found.append((what, tuple(value.shape), float(np.linalg.norm(value)), back))
     found.append((f"loss: {point.loss}", (), float(losses.mean()), 1.0))
     return tuple(found)
 

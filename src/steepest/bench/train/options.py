@@ -89,7 +89,8 @@ def read_train_options(given: Mapping[str, Any]) -> TrainOptions:
 def _network(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, Sequence) and all(isinstance(part, int | str) for part in value):
+    # Bytes are a sequence of whole numbers too.
+    if isinstance(value, list | tuple) and all(isinstance(part, int | str) for part in value):
         return "-".join(str(part) for part in value)
     raise wrong(name, "text or a list of widths and activations", value, '"64-32-relu-10"')
 

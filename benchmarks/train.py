@@ -1,0 +1,185 @@
+"""Training a network: its steps against those of an eager PyTorch loop, and many learning rates.
+
+The network is 784-128-relu-10, on drawn pixels: the time of a step does not depend on them. Every
+step of ours records the loss, the rows that were right, and for each tensor the lengths of weights,
+gradient and update; the eager loop records nothing at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jax
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
+from benchmarks.timing import Judged, compare
+from steepest.bench.train.course import Plan
+from steepest.bench.train.rates import try_rates
+from steepest.bench.train.rows import Split
+from steepest.descent.training import Trainer, Way
+from steepest.networks import first_weights, parse_network
+from steepest.records import Matrix
+from steepest.samples import Samples as Rows
+
+NETWORK = parse_network("784-128-relu-10")
+ROWS = 20_000
+STEPS = 128
+LR = 0.05
+SWEPT = 16
+SWEPT_STEPS = 512
+
+
+@cache
+def _rows() -> tuple[Any, Any]:
+    draws = np.random.default_rng(0)
+    inputs = draws.normal(size=(ROWS, NETWORK.inputs)).astype(np.float32)
+    return inputs, draws.integers(0, NETWORK.outputs, ROWS).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where a loop ended."""
+
+    loss: float
+    weights: list[Any]
+
+
+def _ours(batches: Any) -> Trained:
+    trainer = _trainer()
+    stand, written = trainer.steps(
+        trainer.begin(first_weights(NETWORK, 0)), batches, np.full(len(batches), LR)
+    )
+    jax.block_until_ready(stand.weights)
+    return Trained(float(written.loss[-1]), [np.asarray(w) for w in jax.tree.leaves(stand.weights)])
+
+
+@cache
+def _trainer() -> Trainer:
+    inputs, targets = _rows()
+    way = Way(NETWORK, "cross-entropy", "gd")
+    return Trainer(way, None, jax.device_put(inputs), jax.device_put(targets))
+
+
+def _eager(batches: Any) -> Trained:
+    inputs, targets = (torch.from_numpy(part) for part in _rows())
+    targets = targets.long()
+    places = torch.from_numpy(batches)
+    model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+    with torch.no_grad():
+        leaves = jax.tree.leaves(first_weights(NETWORK, 0))
+        for parameter, weights in zip(model.parameters(), leaves, strict=True):
+            parameter.copy_(torch.from_numpy(np.array(weights)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR)
+    loss = torch.zeros(())
+    for batch in places:
+        loss = nn.functional.cross_entropy(model(inputs[batch]), targets[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return Trained(float(loss.detach()), [p.detach().numpy() for p in model.parameters()])
+
+
+def _demand_same(ours: Trained, theirs: Trained) -> None:
+    if not np.isclose(ours.loss, theirs.loss, rtol=1e-4):
+        raise DifferentWorkError(f"the last losses are {ours.loss} and {theirs.loss}")
+    for one, other in zip(ours.weights, theirs.weights, strict=True):
+        if not np.allclose(one, other, rtol=1e-3, atol=1e-5):
+            raise DifferentWorkError("the weights at the end are not the same")
+
+
+def _register(size: int, bound: float, judged: Judged) -> None:
+    both = judged == "passed"
+    threads = torch.get_num_threads() if both else 1
+    clock = "time that passes, with all cores" if both else "processor's time, with one thread"
+
+    @benchmark(
+        f"train-{size}" + ("-passed" if both else ""),
+        f"a step of {NETWORK.text} at batch {size} with all that is recorded of it, against an "
+        f"eager PyTorch loop that records nothing ({clock})",
+        bound=bound,
+    )
+    def measure(effort: Effort) -> Samples:
+        batches = np.random.default_rng(1).integers(0, ROWS, (STEPS, size))
+        default = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            return compare(
+                lambda: _ours(batches),
+                lambda: _eager(batches),
+                _demand_same,
+                rounds=effort.rounds,
+                ours_steps=STEPS,
+                theirs_steps=STEPS,
+                judged=judged,
+            )
+        finally:
+            torch.set_num_threads(default)
+
+
+for _size, _bound in ((64, 0.5), (256, 0.75), (1024, 0.85)):
+    _register(_size, _bound, "processor")
+    _register(_size, _bound, "passed")
+
+
+def _plan() -> Plan:
+    inputs, targets = _rows()
+    names = tuple(f"pixel{place}" for place in range(NETWORK.inputs))
+    classes = tuple(str(place) for place in range(NETWORK.outputs))
+    rows = Rows("drawn", inputs, targets, np.arange(ROWS), names, "label", classes)
+    none = np.zeros(NETWORK.inputs)
+    return Plan(
+        network=NETWORK,
+        loss="cross-entropy",
+        optimizer="gd",
+        momentum=None,
+        lr=LR,
+        schedule="constant",
+        steps=SWEPT_STEPS,
+        batch_rows=64,
+        shuffle=True,
+        seed=0,
+        patience=None,
+        split=Split(rows, None, none, none + 1),
+    )
+
+
+@benchmark(
+    "train-sweep",
+    f"{SWEPT} learning rates of {NETWORK.text} at batch 64 side by side, those that lag behind "
+    f"stopped early, against ONE training of {SWEPT_STEPS} steps",
+    bound=6.0,
+)
+def sweep(effort: Effort) -> Samples:
+    """The one that goes on to the end must be where a single training is."""
+    plan = _plan()
+    rates = np.geomspace(0.001, 1.0, SWEPT)
+    batches = plan.batches.take(0, SWEPT_STEPS)
+
+    def silent(phase: str, done: int, total: int | None, loss: float | None) -> None: ...
+
+    def single() -> Matrix:
+        trainer = plan.trainer
+        lowest = np.full(SWEPT_STEPS, rates[best])
+        _, written = trainer.steps(trainer.begin(plan.first_weights()), batches, lowest)
+        return written.loss
+
+    def check(trials: Any, losses: Any) -> None:
+        mean = float(losses[-SWEPT_STEPS // 8 :].mean())
+        if not np.isclose(trials[best].loss, mean, rtol=1e-3):
+            raise DifferentWorkError(f"the losses are {trials[best].loss} and {mean}")
+
+    trials = try_rates(plan, rates, SWEPT_STEPS, silent)
+    best = max(range(SWEPT), key=lambda place: (trials[place].steps, -trials[place].loss))
+    return compare(
+        lambda: try_rates(plan, rates, SWEPT_STEPS, silent),
+        single,
+        check,
+        rounds=effort.rounds,
+        per="round",
+        judged="passed",
+    )
