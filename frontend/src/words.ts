@@ -30,8 +30,7 @@ export function count(many: number): string {
     : number(many, 3);
 }
 
-export const stepsOf = (many: number): string =>
-  `${count(many)} ${many === 1 ? "step" : "steps"}`;
+export const stepsOf = (many: number): string => `${count(many)} ${many === 1 ? "step" : "steps"}`;
 
 /** Names come from outside: a column may be called anything, at any length. */
 export function cut(text: string, most: number): string {

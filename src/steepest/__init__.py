@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from steepest.bench.run import Run
     from steepest.bench.stored import load, runs
     from steepest.bench.sweep import Sweep, sweep
-    from steepest.bench.train import NetworkRun, train
+    from steepest.bench.train import NetworkRun, NetworkSweep, sweep_network, train
     from steepest.bench.watching import Watch, watch
     from steepest.errors import (
         FormulaError,
@@ -38,6 +38,8 @@ _HOMES = {
     "Sweep": "steepest.bench.sweep",
     "train": "steepest.bench.train",
     "NetworkRun": "steepest.bench.train",
+    "sweep_network": "steepest.bench.train",
+    "NetworkSweep": "steepest.bench.train",
     "watch": "steepest.bench.watching",
     "Watch": "steepest.bench.watching",
     "SteepestError": "steepest.errors",
@@ -52,6 +54,7 @@ __all__ = [
     "FormulaError",
     "InputError",
     "NetworkRun",
+    "NetworkSweep",
     "Run",
     "SteepestError",
     "StoreError",
@@ -66,6 +69,7 @@ __all__ = [
     "minimize",
     "runs",
     "sweep",
+    "sweep_network",
     "train",
     "watch",
 ]

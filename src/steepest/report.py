@@ -31,7 +31,7 @@ _PAGE = """<!doctype html>
 """
 
 _WORDS = """<details class="report-words"><summary>The report in words</summary>
-<pre>{words}</pre>
+<pre tabindex="0">{words}</pre>
 </details>
 """
 

@@ -352,7 +352,7 @@ class TrialSweep:
     steps: int
     rows: int
     start: float
-    """The mean loss of the first few batches, of the smallest learning rate."""
+    """The loss of all rows before the first step."""
     limit: float | None
     """The stability limit at the start, on the first batch."""
     trials: tuple[Trial, ...]

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.records import Remedy, Steps
-from steepest.training import GradientExplained, Learned, Probe, TrainingRecord
+from steepest.training import GradientExplained, Learned, Probe, TrainingRecord, TrialSweep
 from steepest.wire import MOST_POINTS, plain
 
 MOST_SAMPLES: Final = 200
@@ -59,6 +59,13 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
             "versions": dict(record.versions),
         }
     )
+    return found
+
+
+def sweep_document(record: TrialSweep) -> dict[str, Any]:
+    """The JSON document of many learning rates on one network."""
+    found: dict[str, Any] = plain({"steepest": record.version, "command": "sweep", **vars(record)})
+    del found["version"]
     return found
 
 

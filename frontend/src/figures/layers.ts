@@ -16,8 +16,7 @@ const CHARACTER = 6.4;
 const [SHORTEST, TALLEST] = [9, 22]; // pixels a row
 const LEGIBLE = 12;
 const SWATCH = 9;
-
-let hatches = 0;
+const HATCH = 6; // pixels from stroke to stroke
 
 export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width: wide }) => {
   const { rows, edges, choices, alarms } = data;
@@ -30,17 +29,11 @@ export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width:
   const width = wide - left - readings;
   const x = scale("linear", [edges[0]!, edges.at(-1)!], [0, width]);
 
-  const hatch = `hatch-${(hatches += 1)}`;
-  const pattern = svg(
-    "pattern",
-    { id: hatch, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
-    svg("path", { class: "hatch", d: "M-1,7L7,-1M-1,1L1,-1M5,7L7,5" }),
-  );
   const moved = { transform: `translate(${left},${TOP})` };
   const cells = svg("g", moved);
   const words = svg("g", moved);
   const inside = svg("g", moved);
-  root.append(svg("defs", {}, pattern), cells, words, inside);
+  root.append(cells, words, inside);
   const put = <E extends SVGElement>(element: E): E => {
     inside.append(element);
     return element;
@@ -97,7 +90,7 @@ export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width:
     const choice = choices[chosen];
     if (!choice) return;
     const colours = heat(choice.scale, choice.low, choice.high);
-    cells.replaceChildren(...painted(choice, colours, edges.map(x), tall, hatch));
+    cells.replaceChildren(...painted(choice, colours, edges.map(x), tall));
     key.replaceChildren(...keyOf(choice, colours, width));
     root.setAttribute("aria-label", choice.text);
     const caption = host.parentElement?.querySelector("figcaption");
@@ -133,16 +126,15 @@ export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width:
   return show;
 };
 
-/** A path for each colour: neighbours in a row are one box. */
+/** A path for each colour: neighbours in a row are one box. What was not measured is hatched. */
 function painted(
   { values }: LayersChoice,
   { colours, level }: Heat,
   sides: number[],
   tall: number,
-  hatch: string,
 ): SVGElement[] {
   const boxes = new Map<string, string>();
-  const [missing, lost] = ["missing", "lost"];
+  const [missing, lost] = ["hatch", "cells lost"];
   const fill = (value: number): string | null => {
     if (Number.isNaN(value)) return missing;
     if (!Number.isFinite(value)) return lost;
@@ -155,24 +147,38 @@ function painted(
       const next = column < row.length ? fill(row[column]!) : undefined;
       if (next === name) continue;
       if (name !== null) {
-        const [start, end] = [px(sides[from]!), px(sides[column]!)];
-        const box = `M${start},${index * tall}H${end}v${tall}H${start}Z`;
+        const [start, end, top] = [px(sides[from]!), px(sides[column]!), index * tall];
+        const box =
+          name === missing
+            ? strokes(start, end, top, top + tall)
+            : `M${start},${top}H${end}v${tall}H${start}Z`;
         boxes.set(name, (boxes.get(name) ?? "") + box);
       }
       [from, name] = [column, next ?? null];
     }
   });
   return [...boxes].map(([name, d]) => {
-    const isNamed = name === missing || name === lost;
-    const element = svg("path", {
-      d,
-      class: isNamed ? `cells ${name}` : "cells",
-      "shape-rendering": "crispEdges",
-    });
-    // A colour of the map, or the hatching; what was lost has that of the style sheet.
-    if (name !== lost) element.style.fill = name === missing ? `url(#${hatch})` : name;
+    const element = svg("path", { d });
+    if (name === missing || name === lost) {
+      element.setAttribute("class", name);
+    } else {
+      element.setAttribute("class", "cells");
+      element.style.fill = name;
+    }
+    if (name !== missing) element.setAttribute("shape-rendering", "crispEdges");
     return element;
   });
+}
+
+/** Slanted lines in a box, which go on in its neighbours. */
+function strokes(left: number, right: number, top: number, bottom: number): string {
+  let path = "";
+  const first = Math.ceil((left + top) / HATCH) * HATCH;
+  for (let sum = first; sum < right + bottom; sum += HATCH) {
+    const [start, end] = [Math.max(left, sum - bottom), Math.min(right, sum - top)];
+    if (start < end) path += `M${px(start)},${px(sum - start)}L${px(end)},${px(sum - end)}`;
+  }
+  return path;
 }
 
 /** The colours with the numbers at both ends. */

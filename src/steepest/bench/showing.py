@@ -18,7 +18,7 @@ from steepest.notebook import html_of, widget_of
 from steepest.records import RunRecord
 from steepest.report import report_page
 from steepest.terminal import plain
-from steepest.wording import escaped
+from steepest.wording import escaped, number
 
 PICTURED: Final = ("fit", "function", "loss", "contour", "training", "layers", "fan")
 """Kinds of figures in a notebook's picture."""
@@ -68,7 +68,8 @@ def bundle_of_loss(loss: LossExplanation) -> dict[str, Any]:
         picture = to_png([figure], step=None, theme="light", dpi=_PICTURE_DPI)
     except UsageError:
         picture = None
-    page = {**figure.to_dict(), "steepest": version("steepest")}
+    headline = f"The loss is {number(loss.graph.loss)}."
+    page = {**figure.to_dict(), "steepest": version("steepest"), "headline": headline}
     html = report_page(page, title="A loss explained · Steepest", words=text)
     return {"text/plain": text, "text/html": html_of(html, title=figure.title, picture=picture)}
 

@@ -297,6 +297,13 @@ network = _stacked(
         help="Learning rate. auto tries 16 side by side and takes the one that gets lowest.",
     ),
     click.option(
+        "--sweep",
+        type=LearningRates(),
+        metavar="LOW:HIGH:COUNT",
+        help="Instead of a training: try so many learning rates from LOW to HIGH side by side, or "
+        "auto: 16 around the stability limit.",
+    ),
+    click.option(
         "--schedule",
         type=click.Choice(SCHEDULES),
         default="constant",

@@ -16,12 +16,15 @@ from steepest.errors import UsageError
 from steepest.training_document import training_document
 from steepest.wire import to_json
 
-_HERE = ("as_json", "store", "no_save", "name", "resume", "network")
+_HERE = ("as_json", "store", "no_save", "name", "resume", "network", "sweep")
 
 
 def show_training(data: str | None, given: Mapping[str, Any]) -> None:
     """Run `steepest train`."""
     options = {name: value for name, value in given.items() if name not in _HERE}
+    if given["sweep"] is not None:
+        _show_sweep(data, options, given)
+        return
     with noted() as notes, Progress(sys.stderr) as progress:
         from steepest.bench.train import train
 
@@ -35,6 +38,25 @@ def show_training(data: str | None, given: Mapping[str, Any]) -> None:
     otherwise = 0 if run.unsaved is None else run.unsaved.exit_code
     codes = {"diverged": DIVERGED, "interrupted": INTERRUPTED}
     click.get_current_context().exit(codes.get(run.learned.stopped, otherwise))
+
+
+def _show_sweep(data: str | None, options: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    for name, elsewhere in (("lr", "--sweep says which learning rates"), ("resume", _NOT_KEPT),
+                            ("name", _NOT_KEPT)):  # fmt: skip
+        if name in typed(given):
+            raise UsageError(f"--{name} is not for a sweep: {elsewhere}.", instead="Leave it out.")
+    rest = {name: value for name, value in options.items() if name not in ("lr", "remedies")}
+    with Progress(sys.stderr) as progress:
+        from steepest.bench.train import sweep_network
+
+        found = sweep_network(data, given["network"], lr=given["sweep"], **rest, progress=progress)
+    if given["as_json"]:
+        write_text(to_json(found.to_dict()) + "\n", encoding="utf-8")
+    else:
+        write(found.__rich__())
+
+
+_NOT_KEPT = "it is not kept"
 
 
 def _kept(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

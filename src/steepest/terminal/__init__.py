@@ -5,6 +5,7 @@ from steepest.terminal.page import WIDEST, Page, console_for, plain
 from steepest.terminal.report import Report
 from steepest.terminal.sweep import SweepReport
 from steepest.terminal.training import TrainingReport
+from steepest.terminal.trials import TrialReport
 
 __all__ = [
     "WIDEST",
@@ -14,6 +15,7 @@ __all__ = [
     "RunList",
     "SweepReport",
     "TrainingReport",
+    "TrialReport",
     "console_for",
     "plain",
 ]

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from steepest.bench.train.job import train
 from steepest.bench.train.run import NetworkRun
+from steepest.bench.train.sweep import NetworkSweep, sweep_network
 
-__all__ = ["NetworkRun", "train"]
+__all__ = ["NetworkRun", "NetworkSweep", "sweep_network", "train"]

@@ -46,6 +46,12 @@ SAMPLES: Final = 40
 LOOKED_AT: Final = 512
 """Rows that are looked at then."""
 
+PLACES: Final = 32
+"""On the path, at most, at which the weights are noted."""
+
+PATHS: Final = 1_000_000
+"""Weights up to which they are."""
+
 SATURATED: Final = 0.01
 
 Progress = Callable[[str, int, int | None, float | None], None]
@@ -128,6 +134,8 @@ class Course:
     validations: list[Validation] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     activations: list[Activation] = field(default_factory=list)
+    path: dict[int, Vector] = field(default_factory=dict)
+    """Step -> the weights there (p,), at the ends of some epochs."""
     best: Weights | None = None
     best_loss: float = math.inf
     since: int = 0
@@ -175,6 +183,7 @@ class Course:
         try:
             if self.step == 0 and not self.validations:
                 self._validate()
+            self._note_path()
             while self.step < plan.steps:
                 if self._is_due():
                     self._probe()
@@ -192,6 +201,7 @@ class Course:
                     self._end("time limit", why)
                     return
                 save(self)
+            self._note_path()
             self._end("step limit", f"{count(plan.steps, 'step')} were taken.")
         except KeyboardInterrupt:
             self._end("interrupted", f"It was interrupted after {count(self.step, 'step')}.")
@@ -314,6 +324,7 @@ class Course:
             )
         )
         self.sums = (0.0, 0.0, 0.0)
+        self._note_path()
         self._look_at_layers()
         if validation is None:
             return False
@@ -336,6 +347,14 @@ class Course:
         found = self.plan.trainer.judge(self.stand.weights, *self.plan.held)
         self.validations.append(Validation(self.step, found[0]))
         return found
+
+    def _note_path(self) -> None:
+        if self.plan.network.size > PATHS:
+            return
+        leaves = jax.tree.leaves(self.stand.weights)
+        self.path[self.step] = np.concatenate([np.ravel(leaf) for leaf in leaves])
+        if len(self.path) > PLACES:
+            self.path = dict(list(self.path.items())[::2])
 
     def _look_at_layers(self) -> None:
         every = max(1, -(-self.plan.steps // self.plan.per_epoch) // SAMPLES)

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Final
@@ -17,7 +18,7 @@ import numpy as np
 from steepest.bench.place import Place, store_at
 from steepest.bench.saving import versions
 from steepest.bench.train.course import Course, Plan, Progress
-from steepest.bench.train.measure import arrays, explained, input_facts, judged
+from steepest.bench.train.measure import arrays, explained, input_facts, judged, plane
 from steepest.bench.train.options import STEPS, TrainOptions, read_train_options
 from steepest.bench.train.rates import choose_rate, compare_rates, window
 from steepest.bench.train.remedies import rate_remedy, standardize_remedy
@@ -73,7 +74,7 @@ def train(
     that an unbroken run takes; `steps`, `epochs`, `time_limit`, `patience` and `remedies` may
     change.
     """
-    say = progress or _silent
+    say = progress or no_progress
     if resume is not None:
         return _resumed(resume, data, network, options, store, say)
     if data is None or network is None:
@@ -83,12 +84,13 @@ def train(
         )
     asked = read_train_options({**options, "network": network})
     split = read_rows(data, asked)
-    plan = _plan(asked, split)
+    plan = plan_of(asked, split)
     keeper = _keeper(asked, data, plan, save, store, name)
     return _trained(plan, asked, data, keeper, say)
 
 
-def _plan(asked: TrainOptions, split: Split) -> Plan:
+def plan_of(asked: TrainOptions, split: Split) -> Plan:
+    """What is to be done. Raises UsageError where the network does not fit the rows."""
     network = parse_network(asked.network)
     check_ends(network, split.learned)
     rows = len(split.learned)
@@ -140,7 +142,8 @@ def _finished(teller: _Teller, keeper: Keeper, began: float, say: Progress) -> N
     course, asked = teller.course, teller.asked
     trials, remedies = teller.trials, tuple[Remedy, ...]()
     if asked.remedies and course.stopped != "interrupted":
-        trials, remedies = _helped(teller, say)
+        with suppress(KeyboardInterrupt):  # the training itself is whole
+            trials, remedies = _helped(teller, say)
     record = teller.record(trials=trials, remedies=remedies, final=True)
     record = replace(record, seconds=time.perf_counter() - began)
     record = replace(record, verdict=judge_training(record))
@@ -149,7 +152,9 @@ def _finished(teller: _Teller, keeper: Keeper, began: float, say: Progress) -> N
 
 def _helped(teller: _Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Remedy, ...]]:
     """Try other learning rates where one was given, and standardized inputs where they are not."""
-    course, asked, plan = teller.course, teller.asked, teller.course.plan
+    course, asked = teller.course, teller.asked
+    # Measured against the steps that were taken, not those that were asked for.
+    plan = replace(course.plan, steps=course.step)
     trials: tuple[Trial, ...] = teller.trials
     data = _path(teller.data)
     width = window(plan, max(1, course.step))
@@ -157,7 +162,7 @@ def _helped(teller: _Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Re
     goal = float(ending.mean()) if len(ending) else math.nan
     remedies = []
     if course.stopped == "diverged":
-        _, _, trials = choose_rate(plan, say)
+        _, _, trials = choose_rate(course.plan, say)
         remedies.append(rate_remedy(plan, asked, trials, None, data))
     elif math.isfinite(goal):
         if asked.rate is not None:
@@ -166,7 +171,7 @@ def _helped(teller: _Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Re
         record = teller.record(trials=trials)
         unscaled = any(f.code == "SD304" for f in judge_training(record).findings)
         if unscaled and not asked.standardize:
-            remedies.append(standardize_remedy(plan, asked, teller.data, goal, say))
+            remedies.append(standardize_remedy(plan, asked, goal, data, say))
     return trials, tuple(remedy for remedy in remedies if remedy is not None)
 
 
@@ -261,6 +266,7 @@ class _Teller:
             wrong=None if found is None else found.wrong,
             trials=trials,
             explained=explained(course, split) if final else None,
+            plane=plane(course, split) if final else None,
             call={**({} if data is None else {"data": data}), **self.asked.given()},
         )
 
@@ -366,7 +372,7 @@ def _resumed(
             f"The data of the run {run} came from no file.", instead="Give the same data again."
         )
     split = read_rows(given, asked)
-    plan = replace(_plan(asked, split), lr=learned.lr)
+    plan = replace(plan_of(asked, split), lr=learned.lr)
     if split.fingerprint() != standstill.fingerprint:
         raise InputError(f"The data of the run {run} has changed, so its path cannot go on.")
     _check_steps(plan, standstill.steps, standstill.step, asked)
@@ -402,5 +408,5 @@ def _path(data: Any) -> str | None:
     return os.fsdecode(data) if isinstance(data, str | os.PathLike) else None
 
 
-def _silent(phase: str, done: int, total: int | None, loss: float | None) -> None:
+def no_progress(phase: str, done: int, total: int | None, loss: float | None) -> None:
     """Say nothing."""

@@ -14,14 +14,18 @@ import numpy as np
 from steepest.bench.train.course import Course
 from steepest.bench.train.rows import Split
 from steepest.descent.training import outputs_of
+from steepest.network_landscape import loss_plane
 from steepest.network_probe import Point, backward_values, row_gradients, row_losses
 from steepest.networks import Weights
 from steepest.records import Matrix, Steps, Vector
-from steepest.training import GradientExplained, InputFacts, LayerGradient, RowPull
+from steepest.training import GradientExplained, InputFacts, LayerGradient, LossPlane, RowPull
 
 MOST_WRONG: Final = 100
 MOST_PULLS: Final = 10
 MOST_UNITS: Final = 8
+MOST_ON_PLANE: Final = 1000
+"""Rows over which the loss on a plane is taken."""
+
 MOST_EXPLAINED: Final = 2048
 """Rows of the batch whose gradient is explained."""
 
@@ -133,6 +137,23 @@ def explained(course: Course, split: Split) -> GradientExplained:
         unit_gradients=gradients,
         pictures=learned.inputs[batch[order]].astype(np.float64),
     )
+
+
+def plane(course: Course, split: Split) -> LossPlane | None:
+    """The loss on the plane in which the path was longest; None where the path was not noted."""
+    plan, learned = course.plan, split.learned
+    if not course.path or not np.isfinite(course.trace.loss[-1:]).all():
+        return None
+    leaves = jax.tree.leaves(course.stand.weights)
+    path = {**course.path, course.step: np.concatenate([np.ravel(leaf) for leaf in leaves])}
+    point = Point(
+        plan.network,
+        plan.loss,
+        course.stand.weights,
+        learned.inputs[:MOST_ON_PLANE],
+        learned.targets[:MOST_ON_PLANE],
+    )
+    return loss_plane(point, np.stack(list(path.values())), np.array(list(path)))
 
 
 def _said(outputs: Vector, loss: str) -> float:

@@ -9,12 +9,12 @@ from typing import Final
 import jax
 import numpy as np
 
-from steepest.bench.train.course import Plan, Progress
+from steepest.bench.train.course import CURVED, Plan, Progress
 from steepest.curvature import stability_factor
 from steepest.descent.optimizers import ADAPTIVE
 from steepest.descent.training import CHUNK, Places, Stand
 from steepest.network_probe import Point, extremes
-from steepest.records import Vector
+from steepest.records import Vector, Word
 from steepest.training import Trial
 
 RUNGS: Final = ((1 / 8, 5), (1 / 2, 2))
@@ -23,7 +23,7 @@ RUNGS: Final = ((1 / 8, 5), (1 / 2, 2))
 MANY: Final = 16
 """Learning rates that are tried where one is to be chosen."""
 
-BELOW, ABOVE = 1e-3, 3.0
+BELOW, ABOVE = 1e-3, 10.0
 """Of the stability limit at the start: from where to where they lie."""
 
 WHERE_UNKNOWN: Final = (1e-4, 10.0)
@@ -32,8 +32,8 @@ WHERE_ADAPTIVE: Final = (1e-5, 1.0)
 SHARE: Final = 0.2
 """Of the training's steps, that the trials take where a learning rate is to be chosen."""
 
-LEAST: Final = 64
-"""Steps that they take at least, where the training has so many."""
+LEAST, MOST = 64, 2000
+"""Steps that they take at least, where the training has so many, and at most."""
 
 TENTH: Final = 10
 """Another learning rate is better where it gets as far in a tenth of the steps."""
@@ -50,19 +50,23 @@ def choose_rate(plan: Plan, progress: Progress) -> tuple[float, str, tuple[Trial
 
     A rate with which the loss is lost is never chosen.
     """
-    low, high = _span(plan)
+    low, high = rate_span(plan)
     number = max(2, min(MANY, MOST_NUMBERS // plan.network.size))
-    rates = np.geomspace(low, high, number)
-    steps = min(plan.steps, max(LEAST, round(SHARE * plan.steps)))
+    rates = [_rounded(rate) for rate in np.geomspace(low, high, number)]
+    steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
     trials = try_rates(plan, rates, steps, progress)
-    best = min(trials, key=lambda trial: (-trial.steps, _loss(trial)))
-    if not math.isfinite(best.loss):
-        best = trials[0]
+    best = lowest(trials) or trials[0]
     why = (
         f"the one with the lowest loss of {len(rates)} from {low:.2g} to {high:.2g}, "
         f"after {steps:,} steps"
     )
-    return _rounded(best.lr), why, trials
+    return best.lr, why, trials
+
+
+def lowest(trials: Sequence[Trial]) -> Trial | None:
+    """Of those that went furthest, the one with the lowest loss; None where each lost it."""
+    finite = [trial for trial in trials if math.isfinite(trial.loss)]
+    return min(finite, key=lambda trial: (-trial.steps, trial.loss), default=None)
 
 
 def compare_rates(plan: Plan, goal: float, progress: Progress) -> tuple[Trial, ...]:
@@ -70,7 +74,8 @@ def compare_rates(plan: Plan, goal: float, progress: Progress) -> tuple[Trial, .
     steps = plan.steps // TENTH
     if steps < TENTH or plan.network.size * len(OTHERS) > MOST_NUMBERS:
         return ()
-    return try_rates(plan, plan.lr * np.array(OTHERS), steps, progress, goal=goal, stops=False)
+    rates = [_rounded(plan.lr * times) for times in OTHERS]
+    return try_rates(plan, rates, steps, progress, goal=goal, stops=False)
 
 
 def try_rates(
@@ -106,10 +111,32 @@ def try_rates(
             kept = np.sort(order[: rungs[done]])
             alive, stands = alive[kept], _taken(stands, kept)
     width = window(plan, steps)
+    found = [np.array(curve) for curve in curves]
     return tuple(
-        Trial(float(lr), len(curve), _end(curve), reached_at(np.array(curve), goal, width))
-        for lr, curve in zip(given, curves, strict=True)
+        Trial(
+            float(lr),
+            len(curve),
+            _end(curve),
+            reached_at(curve, goal, width),
+            _word(place, given, found, plan.per_epoch),
+        )
+        for place, (lr, curve) in enumerate(zip(given, found, strict=True))
     )
+
+
+def _word(place: int, rates: Vector, curves: Sequence[Vector], per_epoch: int) -> Word:
+    """The word about one learning rate beside the others."""
+    own = curves[place]
+    start, end = float(own[: len(own) // 8 + 1].mean()), _end(own)
+    if not math.isfinite(end) or end > start + abs(start):
+        return "too large"
+    tenth = len(own) // TENTH
+    width = max(1, min(per_epoch, tenth // 2))
+    for other in np.argsort(rates):
+        reached = reached_at(curves[other][:tenth], end, width)
+        if other != place and reached is not None:
+            return "too small" if rates[other] > rates[place] else "too large"
+    return "just right"
 
 
 def window(plan: Plan, steps: int) -> int:
@@ -127,14 +154,10 @@ def reached_at(losses: Vector, goal: float | None, width: int) -> int | None:
     return int(there[0]) + width if len(there) else None
 
 
-def _end(curve: list[float]) -> float:
+def _end(curve: Sequence[float] | Vector) -> float:
     """The mean of the last eighth; infinite where the loss was lost."""
     last = np.array(curve[-max(5, len(curve) // 8) :])
     return float(last.mean()) if len(last) and np.isfinite(last).all() else math.inf
-
-
-def _loss(trial: Trial) -> float:
-    return trial.loss if math.isfinite(trial.loss) else math.inf
 
 
 def _taken(stands: Stand, kept: Places) -> Stand:
@@ -142,25 +165,27 @@ def _taken(stands: Stand, kept: Places) -> Stand:
     return taken
 
 
-def _span(plan: Plan) -> tuple[float, float]:
+def rate_span(plan: Plan) -> tuple[float, float]:
     """From where to where a learning rate is looked for."""
     if plan.optimizer in ADAPTIVE:
         return WHERE_ADAPTIVE
+    limit = first_limit(plan)
+    return WHERE_UNKNOWN if limit is None else (BELOW * limit, ABOVE * limit)
+
+
+def first_limit(plan: Plan) -> float | None:
+    """The stability limit at the first weights, on the first batch; None where it has none."""
+    factor = stability_factor(plan.optimizer, plan.momentum)
+    if factor is None or plan.optimizer in ADAPTIVE or plan.network.size > CURVED:
+        return None
     batch = plan.batches.take(0, 1)[0]
+    rows = plan.split.learned
     found = extremes(
         Point(
-            plan.network,
-            plan.loss,
-            plan.first_weights(),
-            plan.split.learned.inputs[batch],
-            plan.split.learned.targets[batch],
+            plan.network, plan.loss, plan.first_weights(), rows.inputs[batch], rows.targets[batch]
         )
     )
-    factor = stability_factor(plan.optimizer, plan.momentum)
-    if factor is None or not found.largest > 0:
-        return WHERE_UNKNOWN
-    limit = factor / found.largest
-    return BELOW * limit, ABOVE * limit
+    return factor / found.largest if found.largest > 0 else None
 
 
 def _rounded(rate: float) -> float:

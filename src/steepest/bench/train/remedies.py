@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from steepest.bench.command import number
 from steepest.bench.train.course import Plan, Progress
 from steepest.bench.train.options import TrainOptions
-from steepest.bench.train.rates import choose_rate, try_rates
-from steepest.bench.train.rows import read_rows
+from steepest.bench.train.rates import choose_rate, lowest, try_rates
+from steepest.bench.train.rows import standardized
 from steepest.records import Remedy
 from steepest.training import Trial
 from steepest.wording import count
@@ -27,32 +25,32 @@ def rate_remedy(
 ) -> Remedy | None:
     """The learning rate of the trials that got to the goal first; with no goal the lowest loss."""
     if goal is None:
-        lowest = min(trials, key=lambda trial: trial.loss, default=None)
-        if lowest is None or not math.isfinite(lowest.loss):
+        best = lowest(trials)
+        if best is None:
             return None
         sentence = (
-            f"A learning rate of {number(lowest.lr)} brings the loss to {shown(lowest.loss, 4)} in "
-            f"{count(lowest.steps, 'step')}."
+            f"A learning rate of {number(best.lr)} brings the loss to {shown(best.loss, 4)} in "
+            f"{count(best.steps, 'step')}."
         )
-        return _remedy("lr", sentence, lowest, options, data, lr=_two_digits(lowest.lr))
+        return _remedy("lr", sentence, best, options, data)
     arrived = [trial for trial in trials if trial.reached_at is not None]
     first = min(arrived, key=lambda trial: trial.reached_at or 0, default=None)
     if first is None or first.reached_at is None:
         return None
     sentence = (
-        f"A learning rate of {number(_two_digits(first.lr))} gets in "
+        f"A learning rate of {number(first.lr)} gets in "
         f"{count(first.reached_at, 'step')} to the loss that this one had after "
         f"{count(plan.steps)}."
     )
-    return _remedy("lr", sentence, first, options, data, lr=_two_digits(first.lr))
+    return _remedy("lr", sentence, first, options, data)
 
 
 def standardize_remedy(
-    plan: Plan, options: TrainOptions, given: Any, goal: float, progress: Progress
+    plan: Plan, options: TrainOptions, goal: float, data: str | None, progress: Progress
 ) -> Remedy | None:
     """Standardized inputs, with a learning rate of their own; None where it does not help."""
     changed = replace(options, standardize=True)
-    other = replace(plan, split=read_rows(given, changed))
+    other = replace(plan, split=standardized(plan.split))
     lr, _, _ = choose_rate(other, progress)
     (trial,) = try_rates(replace(other, lr=lr), [lr], plan.steps, progress, goal=goal, stops=False)
     if trial.reached_at is None or trial.reached_at > BETTER * plan.steps:
@@ -61,19 +59,22 @@ def standardize_remedy(
         f"With standardized inputs and a learning rate of {number(lr)} it gets in "
         f"{count(trial.reached_at, 'step')} to the loss that it had after {count(plan.steps)}."
     )
-    data = given if isinstance(given, str) else None
-    return _remedy("standardize", sentence, trial, changed, data, lr=lr)
+    return _remedy("standardize", sentence, trial, changed, data)
 
 
 def _remedy(
-    change: str,
-    sentence: str,
-    trial: Trial,
-    options: TrainOptions,
-    data: str | None,
-    **changes: Any,
+    change: str, sentence: str, trial: Trial, options: TrainOptions, data: str | None
 ) -> Remedy:
-    changed = replace(options, **changes)
+    # The very descent that was measured: all of its steps, with one learning rate.
+    changed = replace(
+        options,
+        lr=trial.lr,
+        steps=trial.steps,
+        schedule="constant",
+        epochs=None,
+        patience=None,
+        time_limit=None,
+    )
     return Remedy(
         change=change,
         sentence=sentence,
@@ -85,10 +86,6 @@ def _remedy(
         reached=trial.reached_at is not None,
         options=changed.given(),
     )
-
-
-def _two_digits(rate: float) -> float:
-    return float(f"{rate:.2g}")
 
 
 def command_line(data: str | None, options: TrainOptions) -> str:

@@ -69,17 +69,18 @@ def read_rows(data: Any, options: TrainOptions) -> Split:
             given="--patience without --validation",
             instead="Add --validation 0.2.",
         )
-    shift, scale = np.zeros(learned.inputs.shape[1]), np.ones(learned.inputs.shape[1])
-    if options.standardize:
-        shift = learned.inputs.mean(axis=0, dtype=np.float64)
-        deviation = learned.inputs.std(axis=0, dtype=np.float64)
-        scale = np.where(deviation > 0, deviation, 1.0)
-    return Split(
-        _scaled(learned, shift, scale),
-        None if held is None else _scaled(held, shift, scale),
-        shift,
-        scale,
-    )
+    width = learned.inputs.shape[1]
+    split = Split(learned, held, np.zeros(width), np.ones(width))
+    return standardized(split) if options.standardize else split
+
+
+def standardized(split: Split) -> Split:
+    """The same rows, scaled so that those learned from have mean 0 and deviation 1."""
+    shift = split.learned.inputs.mean(axis=0, dtype=np.float64)
+    deviation = split.learned.inputs.std(axis=0, dtype=np.float64)
+    scale = np.where(deviation > 0, deviation, 1.0)
+    held = None if split.held is None else _scaled(split.held, shift, scale)
+    return Split(_scaled(split.learned, shift, scale), held, shift, scale)
 
 
 def scaled(inputs: NDArray[np.float32], shift: Vector, scale: Vector) -> NDArray[np.float32]:
