@@ -16,7 +16,7 @@ from typing import get_args
 import steepest
 from steepest.bench.explaining import LossExplanation
 from steepest.bench.training_run import TrainingRun
-from steepest.figures import Figure, RunKind, Theme, TrainingKind
+from steepest.figures import Figure, RunKind, Theme
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "pictures"
@@ -37,8 +37,7 @@ def figures() -> Iterator[Figure]:
     for kind in get_args(RunKind):
         yield (parabola if kind == "function" else run).figure(kind)
     training, loss = trained()
-    for kind in get_args(TrainingKind):
-        yield training.figure(kind)
+    yield from training.figures().figures
     yield loss.figure()
 
 

@@ -5,12 +5,18 @@ import { read, type Board, type FigureData } from "./data";
 import { html, reachable } from "./dom";
 import { drawAutograd } from "./figures/autograd";
 import { drawBackward } from "./figures/backward";
+import { drawConfusion } from "./figures/confusion";
 import { drawContour } from "./figures/contour";
+import { drawEpochs } from "./figures/epochs";
 import { drawFan } from "./figures/fan";
 import { drawFit } from "./figures/fit";
 import { drawLayers } from "./figures/layers";
 import { drawLoss } from "./figures/loss";
+import { drawNetwork } from "./figures/network";
+import { drawPictures } from "./figures/pictures";
+import { drawPlane } from "./figures/plane";
 import { drawPulls } from "./figures/pulls";
+import { drawRates } from "./figures/rates";
 import { drawResiduals } from "./figures/residuals";
 import { drawFunction, drawSlice } from "./figures/slice";
 import { drawSpectrum } from "./figures/spectrum";
@@ -52,6 +58,12 @@ const DRAW = {
   layers: drawLayers,
   fan: drawFan,
   autograd: drawAutograd,
+  epochs: drawEpochs,
+  confusion: drawConfusion,
+  rates: drawRates,
+  network: drawNetwork,
+  pictures: drawPictures,
+  plane: drawPlane,
 } as Record<FigureData["kind"], Draw<FigureData>>;
 
 const NARROWEST = 240;

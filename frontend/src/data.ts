@@ -187,10 +187,89 @@ export interface FanData extends Common {
   probe: number[];
 }
 
+type SaidNode = BackwardNode & { forward: string; back: string };
+
 export interface AutogradData extends Common {
   kind: "autograd";
-  nodes: (BackwardNode & { forward: string; back: string })[];
+  nodes: SaidNode[];
   adjoints: boolean;
+}
+
+/** A network's layers and tensors, as the graph of a loss has its operations. */
+export interface NetworkData extends Omit<AutogradData, "kind"> {
+  kind: "network";
+}
+
+export interface EpochsData extends Common {
+  kind: "epochs";
+  z: AxisData | null;
+  epoch: number[];
+  /** How many steps had been taken at the end of each. */
+  step: number[];
+  loss: number[];
+  held_out: number[] | null;
+  accuracy: number[] | null;
+  held_out_accuracy: number[] | null;
+  best: number | null;
+}
+
+export interface ConfusionData extends Common {
+  kind: "confusion";
+  classes: string[];
+  /** Down what they are, across what the network says. */
+  counts: number[][];
+  totals: number[];
+}
+
+export interface RatesData extends Common {
+  kind: "rates";
+  lr: number[];
+  loss: number[];
+  steps: number[];
+  words: string[];
+  early: boolean[];
+  zones: { word: string; low: number; high: number }[];
+  limit: number | null;
+  limit_said: string | null;
+  own: number | null;
+}
+
+export interface PicturesData extends Common {
+  kind: "pictures";
+  width: number;
+  height: number;
+  channels: number;
+  /** Whether large numbers are ink on paper, rather than light. */
+  inked: boolean;
+  rows: {
+    row: number;
+    is: string;
+    said: string;
+    wrong: boolean;
+    share: number | null;
+    /** From 0 to 255. */
+    pixels: number[];
+  }[];
+  /** Levels from -100 to 100. */
+  units: { unit: number; length: number | null; weights: number[]; asked: number[] }[];
+  /** What 100 stands for. */
+  weight: number | null;
+  asked: number | null;
+}
+
+export interface PlaneData extends Common {
+  kind: "plane";
+  grid_x: number[];
+  grid_y: number[];
+  grid: number[][];
+  levels: number[];
+  path_x: number[];
+  path_y: number[];
+  path_step: number[];
+  path_loss: number[];
+  /** At each frame, the noted place of the path nearest to it. */
+  here: [number, number][];
+  place: number[];
 }
 
 export type FigureData =
@@ -208,7 +287,13 @@ export type FigureData =
   | TrainingData
   | LayersData
   | FanData
-  | AutogradData;
+  | AutogradData
+  | EpochsData
+  | ConfusionData
+  | RatesData
+  | NetworkData
+  | PicturesData
+  | PlaneData;
 
 export interface Board {
   formula: string;
@@ -230,7 +315,8 @@ const NUMERIC = (
   "frames values gradient loss step minimum goal low high validation data_x data_y curve_x " +
   "curve_y best_y predicted residual losses here loss_here slope next next_loss grid_x grid_y " +
   "grid levels path_x path_y path_step path_height height minimum_height lr steps limit amount " +
-  "rest eigenvalues vectors bound value adjoint mean top rates edges relative"
+  "rest eigenvalues vectors bound value adjoint mean top rates edges relative " +
+  "held_out accuracy held_out_accuracy path_loss share length"
 ).split(" ");
 const SPOKEN = new Map([
   ["NaN", NaN],

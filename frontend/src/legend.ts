@@ -15,7 +15,13 @@ interface Mark {
 const LINE = "M-11,0H11";
 const POINT = "loss slice function contour surface training";
 const MARKS: Mark[] = [
-  { means: "now", name: "here", tag: "circle", attributes: { r: 5 }, kinds: `${POINT} sweep` },
+  {
+    means: "now",
+    name: "here",
+    tag: "circle",
+    attributes: { r: 5 },
+    kinds: `${POINT} sweep plane`,
+  },
   {
     means: "after the next step",
     name: "next",

@@ -132,7 +132,7 @@ function piecesOfPath(box: Box, { path_x, path_y }: SurfaceData) {
 }
 
 /** Colours as numbers; the style sheet names them, and the theme decides. */
-function colours(host: HTMLElement, names: string[]): number[][] {
+export function colours(host: HTMLElement, names: string[]): number[][] {
   const probe = html("span");
   host.append(probe);
   const found = names.map((name) => {
@@ -145,5 +145,5 @@ function colours(host: HTMLElement, names: string[]): number[][] {
   return found;
 }
 
-const mixed = (low: number[], high: number[], share: number): string =>
+export const mixed = (low: number[], high: number[], share: number): string =>
   `rgb(${low.map((part, index) => Math.round(part + (high[index]! - part) * share)).join(",")})`;

@@ -310,7 +310,7 @@ class GradientExplained:
     unit_gradients: Matrix = field(default_factory=lambda: np.zeros((0, 0)))
     """(units, inputs)"""
     pictures: Matrix = field(default_factory=lambda: np.zeros((0, 0)))
-    """(pulls, inputs): the inputs of the rows that pull hardest."""
+    """(pulls, inputs): the inputs of the rows that pull hardest, as the data has them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -404,6 +404,8 @@ class Learned:
     """(classes, classes): how many rows of each class, down, were given each class, across."""
     wrong: Steps | None = None
     """(w, 3): rows that were given another class, their own, and the other; at most 100."""
+    wrong_inputs: Matrix | None = None
+    """(v, inputs): of the first of them, as the data has them; at most 24."""
     trials: tuple[Trial, ...] = ()
     explained: GradientExplained | None = None
     plane: LossPlane | None = None

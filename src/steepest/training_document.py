@@ -72,7 +72,7 @@ def sweep_document(record: TrialSweep) -> dict[str, Any]:
 def _learned(learned: Learned) -> dict[str, Any]:
     """What is known beyond a watch, without the weights themselves."""
     found = {**vars(learned)}
-    for name in ("weights", "shift", "scale", "call", "explained", "inputs"):
+    for name in ("weights", "shift", "scale", "call", "explained", "inputs", "wrong_inputs"):
         del found[name]
     explained = learned.explained
     return {

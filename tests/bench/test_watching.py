@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,8 @@ def test_an_error_in_the_loop_ends_the_watch(place: Path) -> None:
     assert steepest.runs(place)[0].status == "interrupted"
     assert not optimizer._optimizer_step_pre_hooks
     assert not model._forward_pre_hooks
+    # The file is closed with the thread that wrote it.
+    assert "steepest-store" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_store_that_fails_costs_nothing_but_the_run(

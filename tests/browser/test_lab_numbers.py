@@ -136,8 +136,11 @@ def test_the_answer_follows_the_cursor(visit: Open) -> None:
 def numbers_of(math_: Locator) -> list[float]:
     """The numbers of an equation, powers of ten put together."""
     texts = math_.evaluate(
-        """(math) => [...math.querySelectorAll("mn")].map((one) =>
-             (one.closest("msup") ? "e" : "") + one.textContent)"""
+        """(math) => [...math.querySelectorAll("mn")].map((one) => {
+             const ten = one.parentElement.firstElementChild;
+             const power = one.parentElement.localName === "msup" && ten.localName === "mn";
+             return (power && ten.textContent === "10" ? "e" : "") + one.textContent;
+           })"""
     )
     found: list[float] = []
     for text in texts:

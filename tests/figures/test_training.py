@@ -263,7 +263,7 @@ def test_bad_input(kind: str, options: dict[str, Any], message: str) -> None:
 def test_a_training_without_a_step_has_words() -> None:
     run = TrainingRun(record_of([]))
     assert [figure.kind for figure in run.figures().figures] == ["training"]
-    with pytest.raises(UsageError, match="no step was recorded"):
+    with pytest.raises(UsageError, match="No step was recorded"):
         run.figure("layers")
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
+from steepest.bench.live import Live, View
 from steepest.lab import answers
 from steepest.lab.answers import Answers
 from steepest.lab.problem import read_problem
@@ -31,6 +35,7 @@ def test_compiled_code_is_let_go_of_and_answers_stay_the_same(
     assert not forgotten
     known.live(asked[2])
     assert forgotten
+    assert [known.is_prepared(one) for one in asked] == [False, False, True]
     assert known.live(asked[0]) == first
 
 
@@ -40,3 +45,22 @@ def test_a_problem_is_prepared_once_whatever_its_start_and_rate() -> None:
     for change in ({"lr": 0.2}, {"start": {"x": 4}}, {"steps": 3}):
         assert known.is_prepared(read_problem({"example": "parabola", **change}))
     assert not known.is_prepared(read_problem({"example": "parabola", "optimizer": "adam"}))
+
+
+def test_what_is_prepared_has_nothing_left_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes while another one's first view compiles is given as long as preparing takes."""
+    known, asked = Answers(Uploads()), read_problem({"example": "parabola"})
+    look, seen = Live.view, []
+
+    def view(self: Live, *given: Any, **more: Any) -> View:
+        seen.append(known.is_prepared(asked))
+        return look(self, *given, **more)
+
+    monkeypatch.setattr(Live, "view", view)
+    visitors = [threading.Thread(target=known.live, args=(asked,)) for _ in range(3)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    # One view to prepare, and one for each.
+    assert seen == [False, True, True, True]

@@ -93,5 +93,5 @@ def test_what_leaves_the_lab(store: Store, recording: Recording) -> None:
     assert (kind, name) == ("application/json", f"{recording.run}.json")
     assert orjson.loads(content)["steps"] == 3000
     for other in ("csv", "pytorch", "jax"):
-        with pytest.raises(UsageError, match="a training that was watched"):
+        with pytest.raises(UsageError, match=r"The run is a training.* Export it to json"):
             runs.export(recording.run, other)

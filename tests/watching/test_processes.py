@@ -118,6 +118,57 @@ os._exit(0)  # The threads of gloo sometimes abort a process that ends in the us
 """
 
 
+SPREAD = """
+import os, torch
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.nn.functional import cross_entropy
+from steepest.ranks import merged
+from steepest.watching import Attached
+
+torch.set_num_threads(1)
+torch.distributed.init_process_group("gloo")
+rank = torch.distributed.get_rank()
+mesh = init_device_mesh("cpu", (2,))
+
+def train(watched):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+    lengths = [float(p.norm()) for p in model.parameters()]
+    for part in (model[0], model[2], model):
+        fully_shard(part, mesh=mesh)
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    watch = Attached(model, [optimizer]) if watched else None
+    source = torch.Generator().manual_seed(rank)
+    losses = []
+    for _ in range(20):
+        x = torch.randn(16, 8, generator=source)
+        loss = cross_entropy(model(x), (x[:, 0] > 0).long())
+        if watch:
+            watch.loss(loss)
+            watch.probe(lambda: cross_entropy(model(x), (x[:, 0] > 0).long()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    if watch:
+        watch.detach()
+        records = [None, None]
+        torch.distributed.all_gather_object(records, watch.record("0"))
+        whole = merged(records)
+        assert not whole.dropped and not whole.probes, whole
+        assert "DistributedDataParallel" in records[rank].not_measured["probes"]
+        assert all(tensor.part for tensor in whole.tensors)
+        # The norms of the parts together are those of the whole.
+        torch.testing.assert_close(list(whole.trace.weight[0]), lengths, rtol=1e-6, atol=0)
+    return losses, b"".join(p.detach().to_local().numpy().tobytes() for p in model.parameters())
+
+assert train(True) == train(False)
+torch.distributed.barrier()
+os._exit(0)
+"""
+
+
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
@@ -133,6 +184,15 @@ def test_a_process_that_is_forked_off_is_not_watched() -> None:
     done = python("-W", "error::RuntimeWarning", "-c", FORK)
     assert done.stdout == "the same\n", done.stderr
     assert "Steepest" not in done.stderr
+
+
+def test_tensors_that_are_spread_over_processes(tmp_path: Path) -> None:
+    """FSDP2: each process measures its part, and waits for no other."""
+    script = tmp_path / "spread.py"
+    script.write_text(SPREAD)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    done = python(*launcher, str(script))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")

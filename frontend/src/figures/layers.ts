@@ -53,6 +53,8 @@ export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width:
   for (const { value, label } of x.ticks(Math.max(2, Math.min(7, width / 64)))) {
     const middle = Math.round(x(value)) + 0.5;
     words.append(svg("path", { class: "axis", d: `M${middle},${height + 0.5}v4` }));
+    // A label that would run out of the picture is left out.
+    if (middle + (label.length * CHARACTER) / 2 > width + readings) continue;
     say("tick", label, middle, height + 18, "middle");
   }
   say("name", cut(data.x.label, 48), width, height + 34, "end");

@@ -74,7 +74,8 @@ export const drawTraining: Draw<TrainingData> = (host, data, { board, cursor, ..
     lower.path("level", edge);
     lower.path("best dots", dots(many, limitX, limitY));
     const said = stage.width < NARROW ? "stability limit" : "stability limit, measured by probes";
-    lower.say("aside", said, 6, Math.max(11, limitY(0) - 7));
+    const above = limitY(0) - 7;
+    lower.say("aside", said, 6, above < 11 ? above + 23 : above);
   }
   for (const course of rates) {
     lower.path(

@@ -196,6 +196,10 @@ export interface KeptRun {
   started?: string | null;
 }
 
+/** Whether figures of a run are there while it goes on. */
+export const isTraining = ({ command }: KeptRun): boolean =>
+  command === "watch" || command === "train";
+
 export interface RunList {
   now: number;
   /** Of all runs, in their order; `runs` are those that have changed. */

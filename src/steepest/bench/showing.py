@@ -20,7 +20,18 @@ from steepest.report import report_page
 from steepest.terminal import plain
 from steepest.wording import escaped, number
 
-PICTURED: Final = ("fit", "function", "loss", "contour", "training", "layers", "fan")
+PICTURED: Final = (
+    "fit",
+    "function",
+    "loss",
+    "contour",
+    "epochs",
+    "confusion",
+    "training",
+    "layers",
+    "pictures",
+    "fan",
+)
 """Kinds of figures in a notebook's picture."""
 
 _PICTURE_DPI: Final = 80

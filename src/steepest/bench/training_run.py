@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from steepest.checks.training import judge_training
 from steepest.errors import UsageError
@@ -13,11 +13,9 @@ from steepest.figures import (
     Figure,
     Seen,
     TrainingKind,
-    fan_figure,
-    layers_figure,
     training_board,
-    training_figure,
     training_frames,
+    training_view,
 )
 from steepest.records import Verdict
 from steepest.terminal import TrainingReport
@@ -52,9 +50,10 @@ class TrainingRun:
         """One figure as plain data: `.title` says what one sees, `.savefig(path)` draws it.
 
         `kind` is training (loss and learning rate by step), layers (a heat map of tensors by
-        steps) or fan (the steps not taken). `of` is what the heat map shows: "update ratio",
-        "gradient" or "turn". It opens at the recorded step nearest to `step`, the last one unless
-        given. Raises UsageError where the training has no such figure.
+        steps) or fan (the steps not taken); of a network that was trained here also epochs,
+        confusion, rates, network, pictures or plane. `of` is what the heat map shows: "update
+        ratio", "gradient" or "turn". It opens at the recorded step nearest to `step`, the last one
+        unless given. Raises UsageError where the training has no such figure.
         """
         if kind not in get_args(TrainingKind):
             kinds = listed(get_args(TrainingKind))
@@ -70,17 +69,10 @@ class TrainingRun:
                 instead=f"It shows {listed(get_args(Seen))}.",
             )
         record = self._judged
-        frames = training_frames(record, step)
-        if kind == "training":
-            return training_figure(frames, record)
-        if kind == "layers":
-            if not len(frames):
-                raise UsageError("This training has no layers figure: no step was recorded.")
-            return layers_figure(frames, record, of)
-        fan = fan_figure(frames, record)
-        if isinstance(fan, str):
-            raise UsageError(f"This training has no fan figure. {fan}")
-        return fan
+        found = training_view(cast(TrainingKind, kind), training_frames(record, step), record, of)
+        if isinstance(found, str):
+            raise UsageError(f"This training has no {kind} figure. {found}")
+        return found
 
     def figures(self) -> Board:
         """All figures of the training, linked by one step cursor."""

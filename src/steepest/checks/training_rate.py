@@ -79,7 +79,8 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         return TrainingRate("too large", "its steps left a layer without a living unit")
     seen = record.losses
     if not seen.count:
-        return TrainingRate("not measured", "the loss was not given (watch.loss(loss) records it)")
+        why = "the loss was not given (watch.loss(loss) records it)"
+        return TrainingRate("not measured", why if record.learned is None else "no step was taken")
     share = share_of_limit(record)
     if share is not None and share > OVER and not seen.last < seen.start:
         return TrainingRate(
@@ -88,14 +89,16 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     if is_too_small(record):
         return TrainingRate("too small", "much longer steps would lower the loss much faster")
     if seen.count < LEAST_LOSSES:
-        return TrainingRate("not measured", f"only {count(seen.count)} losses were given")
+        what = "loss was" if seen.count == 1 else "losses were"
+        return TrainingRate("not measured", f"only {count(seen.count)} {what} given")
     if seen.last < FALLS * seen.start:
-        if seen.last < FELL * seen.start or len(_done(record)) >= LEAST_PROBES:
+        learned = record.learned
+        tried = learned.trials if learned is not None else ()
+        if seen.last < FELL * seen.start or len(_done(record)) >= LEAST_PROBES or tried:
             return TrainingRate("just right", "the loss falls")
+        what = "was not tried" if learned is not None else "needs probes (watch.probe(closure))"
         return TrainingRate(
-            "not measured",
-            "the loss falls, but whether longer steps would be better was not probed "
-            "(watch.probe(closure) does)",
+            "not measured", f"the loss falls; whether it would fall faster at a larger rate {what}"
         )
     return TrainingRate("not measured", "the loss does not fall, and nothing says that it is why")
 

@@ -93,6 +93,11 @@ def train(data: str | None, **given: Any) -> None:
     from steepest.cli.training import show_training
 
     _require(given, DATA=data)
+    if given["network"] is None and given["resume"] is None:
+        raise click.UsageError(
+            "Missing option '--network': widths and activations, such as 64-32-relu-10.",
+            click.get_current_context(),
+        )
     show_training(data, given)
 
 

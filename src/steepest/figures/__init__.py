@@ -19,13 +19,14 @@ from steepest.figures.function import function_figure
 from steepest.figures.layers import Seen, layers_figure
 from steepest.figures.loss import loss_figure
 from steepest.figures.pulls import pulls_figure
+from steepest.figures.rates import trials_figure
 from steepest.figures.residuals import residuals_figure
 from steepest.figures.slice import slice_figure
 from steepest.figures.spectrum import spectrum_figure
 from steepest.figures.surface import surface_figure
 from steepest.figures.sweep import sweep_figure
 from steepest.figures.training import training_figure, training_frames
-from steepest.figures.training_board import training_board
+from steepest.figures.training_board import training_board, training_view
 
 __all__ = [
     "Axis",
@@ -58,4 +59,6 @@ __all__ = [
     "training_board",
     "training_figure",
     "training_frames",
+    "training_view",
+    "trials_figure",
 ]

@@ -25,7 +25,8 @@ def fan_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
     """
     probes = [probe for probe in record.probes if probe.losses and math.isfinite(probe.losses[0])]
     if not probes:
-        return "No probe measured steps that were not taken: call watch.probe(closure) in the loop."
+        how = ": call watch.probe(closure) in the loop" if record.learned is None else ""
+        return f"No probe measured steps that were not taken{how}."
     many = len(probes)
     probes = [probes[place] for place in evenly(many, MOST_MARKS)]
     factors = probes[0].factors

@@ -28,7 +28,18 @@ RunKind = Literal[
     "backward",
     "function",
 ]
-TrainingKind = Literal["training", "layers", "fan"]
+TrainingKind = Literal[
+    "epochs",
+    "confusion",
+    "rates",
+    "training",
+    "layers",
+    "network",
+    "pictures",
+    "plane",
+    "fan",
+]
+"""In the order of a board."""
 Kind = Literal[RunKind, TrainingKind, "autograd"]
 Scale = Literal["linear", "log", "symlog"]
 Theme = Literal["light", "dark"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -54,8 +52,8 @@ def layers_figure(frames: Frames, record: TrainingRecord, of: Seen = "update rat
         for row, group in enumerate(groups)
         if any(len(record.tensors[place].shape) > 1 for place in group)
     }
-    columns = np.array_split(np.arange(len(trace)), max(1, min(len(trace), MOST_COLUMNS)))
-    columns = [column for column in columns if len(column)]
+    many = min(len(trace), MOST_COLUMNS)
+    starts = np.arange(many) * len(trace) // max(many, 1)
     choices = []
     measured: dict[Seen, Matrix] = {
         "update ratio": ratio,
@@ -63,11 +61,9 @@ def layers_figure(frames: Frames, record: TrainingRecord, of: Seen = "update rat
         "turn": trace.turn,
     }
     for name, values in measured.items():
-        together = np.nanmean if name == "turn" else np.nanmax
-        grid = _grid(_lost(record, values), groups, columns, together)
+        grid = _grid(_lost(record, values), groups, starts, mean=name == "turn")
         choices.append(_choice(name, grid, _whole(values, groups), told, large, record))
     shown = [choice["of"] for choice in choices].index(of)
-    widest = max((len(column) for column in columns), default=1)
     chosen = choices[shown]
     return Figure(
         kind="layers",
@@ -80,11 +76,11 @@ def layers_figure(frames: Frames, record: TrainingRecord, of: Seen = "update rat
         parts={
             "shown": shown,
             "rows": names,
-            "edges": _edges(trace.step, columns, record.every),
+            "edges": _edges(trace.step, starts, record.every),
             "choices": choices,
             "alarms": alarms(record),
         },
-        notes=_notes(record, names, by, widest),
+        notes=_notes(record, names, by, starts),
     )
 
 
@@ -132,20 +128,18 @@ def _lost(record: TrainingRecord, values: Matrix) -> Matrix:
     return found
 
 
-def _grid(
-    values: Matrix,
-    groups: list[list[int]],
-    columns: list[Any],
-    together: Callable[..., Any],
-) -> Matrix:
-    """One number a row and column."""
-    found = np.full((len(groups), len(columns)), np.nan)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)
-        for row, group in enumerate(groups):
-            for column, steps in enumerate(columns):
-                found[row, column] = together(values[np.ix_(steps, group)])
-    return found
+def _grid(values: Matrix, groups: list[list[int]], starts: Steps, *, mean: bool) -> Matrix:
+    """The largest of each row and column, or the mean; of what was not measured nothing counts."""
+    if not len(starts):
+        return np.zeros((len(groups), 0))
+    known = ~np.isnan(values)
+    joined, found = (np.add, np.where(known, values, 0.0)) if mean else (np.fmax, values)
+    with np.errstate(all="ignore"):
+        columns = joined.reduceat(found, starts, axis=0)
+        counts = np.add.reduceat(known.astype(np.int64), starts, axis=0)
+        rows = [joined.reduce(columns[:, group], axis=1) for group in groups]
+        many = np.array([counts[:, group].sum(axis=1) for group in groups])
+        return np.asarray(np.array(rows) / many if mean else np.array(rows))
 
 
 def _whole(values: Matrix, groups: list[list[int]]) -> list[float]:
@@ -158,13 +152,12 @@ def _whole(values: Matrix, groups: list[list[int]]) -> list[float]:
     return found
 
 
-def _edges(step: Steps, columns: list[Any], every: int) -> list[int]:
+def _edges(step: Steps, starts: Steps, every: int) -> list[int]:
     """Where the columns begin, and where the last one ends."""
-    if not columns:
+    if not len(starts):
         return [0, 1]
-    starts = [int(step[column[0]]) for column in columns]
     stride = int(step[-1] - step[-2]) if len(step) > 1 else every
-    return [*starts, int(step[-1]) + max(1, stride)]
+    return [*step[starts].tolist(), int(step[-1]) + max(1, stride)]
 
 
 def _choice(
@@ -224,6 +217,10 @@ def _title(
     most = max(told, key=lambda place: middles[place])
     least = min(told, key=lambda place: middles[place])
     top, low = middles[most], middles[least]
+    if top == 0 and of != "turn":
+        what = "matrix" if matrices else "tensor"
+        still = f"no {what} moves" if of == "update ratio" else f"the gradient of every {what} is 0"
+        return f"In most steps {still}.{ended}"
     if top == low:
         each = names[most] if len(told) == 1 else f"every {'matrix' if matrices else 'tensor'}"
         amount = _of_its_length(top) if of == "update ratio" else number(top, 3)
@@ -244,13 +241,15 @@ def _of_its_length(ratio: float) -> str:
     return f"{percent(ratio)} of its length" if ratio < 1 else f"{times(ratio)} its length"
 
 
-def _notes(record: TrainingRecord, names: list[str], by: str, widest: int) -> tuple[str, ...]:
+def _notes(record: TrainingRecord, names: list[str], by: str, starts: Steps) -> tuple[str, ...]:
     found = []
-    if widest > 1:
+    wide = np.diff(np.append(starts, len(record.trace)))
+    if len(wide) and wide.max() > 1:
         stride = int(record.trace.step[1] - record.trace.step[0])
+        steps = count(int(wide.max()) * stride, "step")
         found.append(
-            f"A column is {count(widest * stride, 'step')}: their largest value, and of the cosine "
-            "their mean."
+            f"A column is {'' if wide.min() == wide.max() else 'up to '}{steps}: their largest "
+            "value, and of the cosine their mean."
         )
     if by == "layer":
         several = {tensor.layer or tensor.name for tensor in record.tensors}

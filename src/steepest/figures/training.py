@@ -53,7 +53,7 @@ def training_figure(frames: Frames, record: TrainingRecord) -> Figure:
     trace = record.trace
     places = evenly(len(trace), MOST_POINTS)
     loss, mean = trace.loss[places], _mean(trace.loss)
-    held_out = [found for found in record.validations if math.isfinite(found.loss)]
+    held_out = _held_out(record)
     held_out = [held_out[place] for place in evenly(len(held_out), MOST_MARKS)]
     limits = [probe for probe in record.probes if probe.limit]
     limits = [limits[place] for place in evenly(len(limits), MOST_MARKS)]
@@ -130,6 +130,18 @@ def evenly(many: int, most: int) -> Steps:
     if many <= most:
         return np.arange(many)
     return np.unique(np.linspace(0, many - 1, most).round().astype(np.int64))
+
+
+def _held_out(record: TrainingRecord) -> list[Validation]:
+    """The losses on the rows held out: as they were given, or after each epoch."""
+    found = list(record.validations)
+    if not found and record.learned is not None:
+        found = [
+            Validation(epoch.step, epoch.validation_loss)
+            for epoch in record.learned.epochs
+            if epoch.validation_loss is not None
+        ]
+    return [one for one in found if math.isfinite(one.loss)]
 
 
 def _mean(loss: Vector) -> Vector | None:

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Final, get_args
+
+from steepest.figures.confusion import confusion_figure
+from steepest.figures.epochs import epochs_figure
 from steepest.figures.fan import fan_figure
-from steepest.figures.figure import Board
-from steepest.figures.layers import layers_figure
+from steepest.figures.figure import Board, Figure, Frames, TrainingKind
+from steepest.figures.layers import Seen, layers_figure
+from steepest.figures.network import network_figure
+from steepest.figures.pictures import pictures_figure
+from steepest.figures.plane import plane_figure
+from steepest.figures.rates import rates_figure
 from steepest.figures.training import training_figure, training_frames
 from steepest.training import TrainingRecord
 from steepest.wording import count, escaped, listed
+
+SAID: Final = "fan"
+"""The kind whose absence is said: whoever trains can have it."""
 
 
 def training_board(record: TrainingRecord) -> Board:
     """The board of a training; `notes` say which figure there is none of, and why."""
     frames = training_frames(record)
-    figures = [training_figure(frames, record)]
+    figures: list[Figure] = []
     notes: list[str] = []
-    if len(frames) and record.tensors:
-        figures.append(layers_figure(frames, record))
-    fan = fan_figure(frames, record)
-    if isinstance(fan, str):
-        notes.append(f"There is no fan figure. {fan}")
-    else:
-        figures.append(fan)
+    for kind in get_args(TrainingKind):
+        found = training_view(kind, frames, record)
+        if not isinstance(found, str):
+            figures.append(found)
+        elif kind == SAID:
+            notes.append(f"There is no {kind} figure. {found}")
     verdict = record.verdict
     return Board(
         version=record.version,
@@ -34,6 +44,33 @@ def training_board(record: TrainingRecord) -> Board:
         figures=tuple(figures),
         notes=tuple(notes),
     )
+
+
+def training_view(
+    kind: TrainingKind, frames: Frames, record: TrainingRecord, of: Seen = "update ratio"
+) -> Figure | str:
+    """The figure of a kind, or why the training has none. `of` is what the heat map shows."""
+    match kind:
+        case "training":
+            return training_figure(frames, record)
+        case "layers":
+            if not len(frames) or not record.tensors:
+                return "No step was recorded."
+            return layers_figure(frames, record, of)
+        case "epochs":
+            return epochs_figure(frames, record)
+        case "confusion":
+            return confusion_figure(frames, record)
+        case "rates":
+            return rates_figure(frames, record)
+        case "network":
+            return network_figure(frames, record)
+        case "pictures":
+            return pictures_figure(frames, record)
+        case "plane":
+            return plane_figure(frames, record)
+        case "fan":
+            return fan_figure(frames, record)
 
 
 def subject(record: TrainingRecord) -> str:

@@ -136,13 +136,15 @@ class Answers:
         table = self._table(asked)
 
         def make() -> Live:
-            self._compiles(asked)
             made = live(asked.command, table, asked.formula, asked.options)
             # The first view compiles. Whoever is told that this is prepared must not wait for that.
             made.view(made.start_of(asked.options), made.rates(), asked.options.steps)
             return made
 
-        return self._lives.get(self._live_key(asked), make)
+        key = self._live_key(asked)
+        if key not in self._lives:
+            self._compiles(asked)
+        return self._lives.get(key, make)
 
     def _run(self, asked: Asked) -> Run:
         table = self._table(asked)

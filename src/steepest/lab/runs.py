@@ -24,6 +24,9 @@ from steepest.wire import document, plain, summary_document, to_json
 KINDS: Final = ("json", "csv", "pytorch", "jax")
 """What a run can be exported to from the page; the command line knows more."""
 
+TRAININGS: Final = ("watch", "train")
+"""Commands whose runs have figures while they go on."""
+
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _POINTS: Final = 301
 """Of the loss of a run that goes on."""
@@ -70,7 +73,7 @@ class Runs:
         """
         summary = self._summary(run)
         found: dict[str, Any] = {"summary": summary_document(summary)}
-        if summary.status == "running" and summary.command != "watch":
+        if summary.status == "running" and summary.command not in TRAININGS:
             return _json({**found, "document": None, "board": None, **self._curve(run)})
         try:
             record = self._store.any_record(run)
@@ -116,11 +119,11 @@ class Runs:
                 else document(record)
             )
             return _json(told), "application/json", f"{summary.id}.json"
-        if summary.command == "watch":
+        if kind != "json" and summary.command in TRAININGS:
             raise UsageError(
-                "The run is a training that was watched.",
+                "The run is a training: all of it is in its document.",
                 given=kind,
-                instead="Export its document: json.",
+                instead="Export it to json.",
             )
         if kind == "csv":
             content = to_csv(self._store.trace(run)).encode("utf-8", "replace")

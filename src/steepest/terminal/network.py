@@ -10,11 +10,13 @@ import numpy as np
 from steepest.records import Vector
 from steepest.terminal.page import INDENT, Page
 from steepest.training import Epoch, GradientExplained, Learned, TrainingRecord
-from steepest.wording import count, number, percent
+from steepest.wording import count, escaped, number, percent
 
 MOST_EPOCHS: Final = 8
-MOST_CLASSES: Final = 12
+MOST_MISTAKES: Final = 5
 MOST_PULLS: Final = 5
+LONGEST_CLASS: Final = 16
+"""Characters of a class's name that stand in a line with others."""
 _SHADES: Final = " ░▒▓█"
 _TALLEST: Final = 28
 """Pixels of a picture that is shown in the terminal."""
@@ -22,13 +24,13 @@ _TALLEST: Final = 28
 
 def show_data(page: Page, learned: Learned) -> None:
     """The rows, and how many of them were found."""
-    held = f", and {count(learned.held_out)} more held out" if learned.held_out else ""
+    held = f", {count(learned.held_out)} held out" if learned.held_out else ""
     left = f", {count(learned.left_out)} left out" if learned.left_out else ""
-    scaled = "" if (learned.scale == 1).all() else ", inputs standardized"
+    scaled = "" if (learned.scale == 1).all() else ", standardized"
     what = f"{len(learned.classes):,} classes" if learned.classes is not None else learned.target
     page.say(
-        f"{count(learned.rows, 'row')} of {learned.source}{held}{left}{scaled}, "
-        f"{count(len(learned.inputs), 'input')}, {what} to be found",
+        f"{count(learned.rows, 'row')} of {learned.source} to learn from{held}{left}; "
+        f"{count(len(learned.inputs), 'input')}{scaled}; {what} to be found",
         label=("Data", "bold"),
         indent=INDENT,
     )
@@ -57,7 +59,8 @@ def show_result(page: Page, learned: Learned) -> None:
             parts.append(f"{words} {number(metrics[name], 4)}")
     if "accuracy" in metrics:
         right = round(metrics["accuracy"] * rows)
-        parts.insert(0, f"{percent(metrics['accuracy'])} right ({count(right)} of {count(rows)})")
+        share = percent(metrics["accuracy"], 3)
+        parts.insert(0, f"{share} right ({count(right)} of {count(rows)})")
     page.say(
         (", ".join(parts), "bold"), f" on the {where}", label=("Result", "bold"), indent=INDENT
     )
@@ -107,7 +110,7 @@ def show_confusion(page: Page, learned: Learned) -> None:
     if table is None or classes is None:
         return
     names = [page.safe(name) for name in classes]
-    if len(names) <= MOST_CLASSES and max(map(len, names)) <= 5:
+    if 16 + 6 * len(names) <= page.width and max(map(len, names)) <= 5:
         page.heading("Classes: down what they are, across what the network says")
         page.row((f"{'':7}" + "".join(f"{name:>6}" for name in names) + f"{'right':>9}", "bold"))
         for place, (name, row) in enumerate(zip(names, table, strict=True)):
@@ -116,15 +119,13 @@ def show_confusion(page: Page, learned: Learned) -> None:
             page.row((f"{name:>6} ", "bold"), f"{cells}{share:>9}")
         return
     off = table - np.diag(np.diag(table))
-    order = np.argsort(-off, axis=None, kind="stable")[:MOST_PULLS]
+    order = np.argsort(-off, axis=None, kind="stable")[:MOST_MISTAKES]
     pairs = [divmod(int(place), len(names)) for place in order if off.flat[place]]
     if pairs:
         page.heading("Classes that are mistaken most")
         for own, other in pairs:
-            page.say(
-                f"{names[own]} was taken for {names[other]} {count(int(table[own, other]))} times",
-                indent=2,
-            )
+            many = count(int(table[own, other]), "row")
+            page.say(f"{many} of {names[own]} taken for {names[other]}", indent=2)
 
 
 def show_gradient(page: Page, record: TrainingRecord) -> None:
@@ -136,9 +137,9 @@ def show_gradient(page: Page, record: TrainingRecord) -> None:
     page.heading(f"The gradient at step {count(found.step)}")
     weights = sum(tensor.size for tensor in record.tensors)
     page.say(
-        f"It is {count(weights, 'partial derivative')} of the loss of a batch of "
-        f"{count(found.rows, 'row')}, {number(found.loss, 4)}: one for every weight, in tensors of "
-        "the shapes of the weights. Lengths:"
+        f"It has {count(weights, 'partial derivative')}, one for each weight, in tensors of the "
+        f"same shapes as the weights. The loss is that of the next batch, "
+        f"{number(found.loss, 4)} on {count(found.rows, 'row')}. How long the tensors are:"
     )
     page.blank()
     page.row((f"{'':8}{'shape':>12}{'weights':>11}{'gradient':>11}{'step':>11}", "bold"))
@@ -156,7 +157,11 @@ def _pulls(page: Page, learned: Learned, found: GradientExplained) -> None:
     if not found.pulls:
         return
     page.blank()
-    page.say("The rows that pull hardest, by their share of the gradient's length:")
+    against = any(pull.pull < 0 for pull in found.pulls[:MOST_PULLS])
+    page.say(
+        "The rows that pull hardest, by their share of the gradient's length"
+        f"{' (below zero: against it)' if against else ''}:"
+    )
     length = math.sqrt(sum(part.gradient**2 for part in found.tensors))
     for pull in found.pulls[:MOST_PULLS]:
         share = pull.pull / (found.rows * length) if length > 0 else math.nan
@@ -170,7 +175,7 @@ def _pulls(page: Page, learned: Learned, found: GradientExplained) -> None:
 def _called(learned: Learned, value: float) -> str:
     if learned.classes is None:
         return number(value, 4)
-    return learned.classes[int(value)]
+    return escaped(learned.classes[int(value)], LONGEST_CLASS)
 
 
 def show_picture(page: Page, learned: Learned) -> None:
@@ -185,7 +190,7 @@ def show_picture(page: Page, learned: Learned) -> None:
     page.say(
         f"The row that pulls hardest; the weights of unit {found.units[0] + 1} of the first layer, "
         "which has the longest gradient; and minus that gradient, which is what this batch asks "
-        "the unit to see more of (dark is large):"
+        "the unit to see more of (the fuller, the larger):"
     )
     page.blank()
     pictures = found.pictures[0], found.unit_weights[0], -found.unit_gradients[0]

@@ -155,11 +155,8 @@ def _probes(page: Page, record: TrainingRecord) -> None:
     last = done[-1]
     page.heading(f"The step not taken, at step {count(last.step)}")
     page.say("The loss of that batch, had the step been so many times as long:")
-    fan = "  ".join(
-        f"×{factor:g} {number(loss, 5)}"
-        for factor, loss in zip(last.factors, last.losses, strict=True)
-    )
-    page.say(fan, indent=2)
+    page.row(("".join(f"{f'×{factor:g}':>11}" for factor in last.factors), "bold"))
+    page.row("".join(f"{number(loss, 5):>11}" for loss in last.losses))
     page.say(_curvature(last))
 
 

@@ -3,7 +3,7 @@
 import { mount, type Handle } from "../../board";
 import { html } from "../../dom";
 import { count, cut } from "../../words";
-import type { KeptRun, OpenedRun } from "../contract";
+import { isTraining, type KeptRun, type OpenedRun } from "../contract";
 import { get } from "../server";
 
 export interface Opened {
@@ -77,7 +77,7 @@ export function makeOpened(closed: (id: string) => void): Opened {
       const run = shown && known.get(shown.id);
       if (!shown || !run || markOf(run) === shown.mark) return;
       // A descent has figures when it has ended, a training while it goes on.
-      if (run.command !== "watch" && run.status === "running") return;
+      if (!isTraining(run) && run.status === "running") return;
       const before = shown;
       const found = (await get(`/api/runs/${encodeURIComponent(run.id)}`)) as OpenedRun;
       if (shown !== before) return;

@@ -5,7 +5,7 @@ import { plot } from "../../frame";
 import { line } from "../../path";
 import { extent, roomy } from "../../scale";
 import { count, cut, number } from "../../words";
-import type { KeptRun, OpenedRun, RunList } from "../contract";
+import { isTraining, type KeptRun, type OpenedRun, type RunList } from "../contract";
 import { get, remove, Refused } from "../server";
 import { makeOpened } from "./opened";
 import type { Room } from "./rooms";
@@ -128,7 +128,8 @@ interface Acts {
   delete: (id: string) => Promise<void>;
 }
 
-function makeRow({ id, command, formula, name }: KeptRun, act: Acts) {
+function makeRow(run: KeptRun, act: Acts) {
+  const { id, formula, name } = run;
   const words = html("p", {});
   const aside = html("p", { class: "notes" });
   const called = cut(name || formula || id, 60);
@@ -149,7 +150,7 @@ function makeRow({ id, command, formula, name }: KeptRun, act: Acts) {
     "Report",
   );
   // What has no formula is no descent that a script could repeat.
-  const kinds = command === "watch" ? ["json"] : formula ? Object.keys(EXPORTS) : ["csv", "json"];
+  const kinds = isTraining(run) ? ["json"] : formula ? Object.keys(EXPORTS) : ["csv", "json"];
   const exported = kinds.map((kind) =>
     html(
       "a",

@@ -184,6 +184,9 @@ class Course:
             if self.step == 0 and not self.validations:
                 self._validate()
             self._note_path()
+            # It may have been interrupted when the last step of an epoch was taken.
+            if self._is_epoch_end() and self._end_epoch():
+                return
             while self.step < plan.steps:
                 if self._is_due():
                     self._probe()
@@ -202,7 +205,7 @@ class Course:
                     return
                 save(self)
             self._note_path()
-            self._end("step limit", f"{count(plan.steps, 'step')} were taken.")
+            self._end("step limit", f"The limit of {count(plan.steps, 'step')} was reached.")
         except KeyboardInterrupt:
             self._end("interrupted", f"It was interrupted after {count(self.step, 'step')}.")
         finally:
@@ -324,12 +327,16 @@ class Course:
             )
         )
         self.sums = (0.0, 0.0, 0.0)
+        is_over = validation is not None and self._is_over(validation[0])
+        # What may be interrupted comes last.
         self._note_path()
         self._look_at_layers()
-        if validation is None:
-            return False
-        if validation[0] < self.best_loss:
-            self.best, self.best_loss, self.since = self.stand.weights, validation[0], 0
+        return is_over
+
+    def _is_over(self, loss: float) -> bool:
+        """Note the validation loss of an epoch. True where patience ends with it."""
+        if loss < self.best_loss:
+            self.best, self.best_loss, self.since = self.stand.weights, loss, 0
         else:
             self.since += 1
         patience = self.plan.patience

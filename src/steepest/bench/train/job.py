@@ -264,6 +264,7 @@ class _Teller:
             metrics={} if found is None else found.metrics,
             confusion=None if found is None else found.confusion,
             wrong=None if found is None else found.wrong,
+            wrong_inputs=None if found is None else found.wrong_inputs,
             trials=trials,
             explained=explained(course, split) if final else None,
             plane=plane(course, split) if final else None,

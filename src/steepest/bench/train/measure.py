@@ -21,6 +21,7 @@ from steepest.records import Matrix, Steps, Vector
 from steepest.training import GradientExplained, InputFacts, LayerGradient, LossPlane, RowPull
 
 MOST_WRONG: Final = 100
+MOST_SHOWN: Final = 24
 MOST_PULLS: Final = 10
 MOST_UNITS: Final = 8
 MOST_ON_PLANE: Final = 1000
@@ -37,6 +38,7 @@ class Judged:
     metrics: Mapping[str, float]
     confusion: Steps | None
     wrong: Steps | None
+    wrong_inputs: Matrix | None
 
 
 def judged(course: Course, split: Split) -> Judged:
@@ -45,13 +47,23 @@ def judged(course: Course, split: Split) -> Judged:
     loss, share = trainer.judge(course.weights, jnp.asarray(rows.inputs), jnp.asarray(rows.targets))
     outputs = outputs_of(course.plan.network, course.weights, rows.inputs)
     if rows.classes is None or share is None:
-        return Judged({"loss": loss, **_of_numbers(outputs, rows.targets)}, None, None)
+        return Judged({"loss": loss, **_of_numbers(outputs, rows.targets)}, None, None, None)
     found = outputs.argmax(1)
     table = np.zeros((len(rows.classes), len(rows.classes)), dtype=np.int64)
     np.add.at(table, (rows.targets.astype(np.int64), found), 1)
     missed = np.flatnonzero(found != rows.targets)[:MOST_WRONG]
     wrong = np.stack([rows.rows[missed], rows.targets[missed], found[missed]], axis=1)
-    return Judged({"loss": loss, "accuracy": share}, table, wrong.astype(np.int64))
+    return Judged(
+        {"loss": loss, "accuracy": share},
+        table,
+        wrong.astype(np.int64),
+        _as_given(split, rows.inputs[missed[:MOST_SHOWN]]),
+    )
+
+
+def _as_given(split: Split, inputs: Any) -> Matrix:
+    """Inputs as the data has them, from those that the network takes."""
+    return np.asarray(inputs * split.scale + split.shift, dtype=np.float64)
 
 
 def _of_numbers(outputs: Matrix, targets: Any) -> dict[str, float]:
@@ -135,7 +147,7 @@ def explained(course: Course, split: Split) -> GradientExplained:
         units=units,
         unit_weights=weights,
         unit_gradients=gradients,
-        pictures=learned.inputs[batch[order]].astype(np.float64),
+        pictures=_as_given(split, learned.inputs[batch[order]]),
     )
 
 

@@ -102,7 +102,17 @@ def _drawn(
 
 def _drawers() -> dict[Kind, tuple[Callable[..., None], Callable[[Figure], float]]]:
     """Kind -> what draws it, and its height in inches."""
-    from steepest.figures.drawing import curves, data, graph, planes, rates, training
+    from steepest.figures.drawing import (
+        curves,
+        data,
+        graph,
+        learned,
+        pictures,
+        plane,
+        planes,
+        rates,
+        training,
+    )
 
     def usual(figure: Figure) -> float:
         return 3.9
@@ -119,8 +129,14 @@ def _drawers() -> dict[Kind, tuple[Callable[..., None], Callable[[Figure], float
         "sweep": (rates.draw_sweep, usual),
         "spectrum": (rates.draw_spectrum, rates.spectrum_height),
         "backward": (graph.draw_backward, graph.backward_height),
+        "epochs": (learned.draw_epochs, learned.epochs_height),
+        "confusion": (learned.draw_confusion, learned.confusion_height),
+        "rates": (learned.draw_trials, usual),
         "training": (training.draw_training, lambda figure: 5.2),
         "layers": (training.draw_layers, training.layers_height),
+        "network": (graph.draw_autograd, graph.backward_height),
+        "pictures": (pictures.draw_pictures, pictures.pictures_height),
+        "plane": (plane.draw_plane, lambda figure: 4.8),
         "fan": (training.draw_fan, usual),
         "autograd": (graph.draw_autograd, graph.backward_height),
     }

@@ -44,6 +44,15 @@ def numbers(axis: Any, scale: str, *, whole: bool = False) -> None:
         axis.set_minor_locator(NullLocator())
 
 
+def closer(ax: Any, y: Axis) -> None:
+    """Between powers of ten too, where a logarithmic axis has room for few of them."""
+    from matplotlib.ticker import LogLocator
+
+    low, high = ax.get_ylim()
+    if y.scale == "log" and high < 1000 * low:
+        ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 3.0), numticks=9))
+
+
 def said(value: float) -> str:
     """A number as it stands on an axis.
 

@@ -48,9 +48,9 @@ def draw_contour(part: Any, figure: Figure, frame: int, palette: Palette) -> Non
     if parts["minimum"] is not None:
         low_x, low_y = parts["minimum"]
         cross(ax, low_x, low_y, palette)
-        _note(ax, low_x, low_y, "minimum", palette, x)
+        note(ax, low_x, low_y, "minimum", palette, x)
     if len(path_x):
-        _note(ax, path_x[0], path_y[0], "start", palette, x)
+        note(ax, path_x[0], path_y[0], "start", palette, x)
     (here_x, here_y), (next_x, next_y) = parts["here"][frame], parts["next"][frame]
     if (here_x, here_y) != (next_x, next_y):
         mark(ax, next_x, next_y, palette, hollow=True)
@@ -67,7 +67,8 @@ def draw_contour(part: Any, figure: Figure, frame: int, palette: Palette) -> Non
         )
 
 
-def _note(ax: Any, x: float, y: float, text: str, palette: Palette, axis: Any) -> None:
+def note(ax: Any, x: float, y: float, text: str, palette: Palette, axis: Any) -> None:
+    """Words beside a point, on the side where there is room."""
     right = x > 0.5 * (axis[0] + axis[-1])
     ax.annotate(
         text,

@@ -1,0 +1,96 @@
+// Inputs that are pictures: the rows that pull hardest, and what they ask the first layer for.
+
+import type { PicturesData } from "../data";
+import { html } from "../dom";
+import type { Draw } from "../frame";
+import { colours, mixed } from "../sheet";
+import { count, cut, number } from "../words";
+
+const SIGNED = 100;
+const GRAYS = 255;
+const MOST = 14; // characters of a class
+
+type Colour = string;
+
+export const drawPictures: Draw<PicturesData> = (host, data) => {
+  const { width, height, channels, rows, units } = data;
+  const paints: (() => void)[] = [];
+  let [paper, ink, more, less]: number[][] = [];
+  const dress = (): void => {
+    [paper, ink, more, less] = colours(host, ["--paper", "--ink", "--more", "--less"]);
+  };
+  const tile = (colour: (place: number) => Colour): HTMLCanvasElement => {
+    const canvas = html("canvas", { width, height });
+    paints.push(() => dotted(canvas, width, height, colour));
+    return canvas;
+  };
+  const gray = (level: number): Colour =>
+    data.inked
+      ? mixed(paper!, ink!, level / GRAYS)
+      : mixed([0, 0, 0], [255, 255, 255], level / GRAYS);
+  const signed = (level: number): Colour =>
+    mixed(paper!, level < 0 ? less! : more!, Math.min(1, Math.abs(level) / SIGNED));
+  const words = (...said: (string | null)[]): HTMLElement[] =>
+    said.map((text) => html("span", {}, text ?? ""));
+
+  const shown = rows.map(({ row, is, said, wrong, share, pixels }) => {
+    const canvas = tile((place) => {
+      if (channels === 1) return gray(pixels[place] ?? 0);
+      const [red, green, blue] = pixels.slice(place * channels, place * channels + 3);
+      return `rgb(${red},${green},${blue})`;
+    });
+    const pull = share === null ? "" : ` · ${percent(share)}`;
+    const verdict = wrong ? `${cut(is, MOST)}, not ${cut(said, MOST)}` : cut(is, MOST);
+    const tiled = html(
+      "div",
+      { class: wrong ? "tile wrong" : "tile" },
+      canvas,
+      ...words(verdict, `row ${count(row)}${pull}`),
+    );
+    return tiled;
+  });
+  const asked = units.map(({ unit, length, weights, asked: slope }) =>
+    html(
+      "div",
+      { class: "tile" },
+      tile((place) => signed(weights[place] ?? 0)),
+      tile((place) => signed(slope[place] ?? 0)),
+      ...words(`unit ${count(unit)}`, length === null ? "" : `length ${number(length, 2)}`),
+    ),
+  );
+  const wrong = rows.some((row) => row.wrong) ? "; wrong ones in the warm colour" : "";
+  host.append(
+    html(
+      "div",
+      { role: "img", "aria-label": data.text, class: "tiled" },
+      html("p", {}, `The rows that pull hardest${wrong}`),
+      html("div", { class: "tiles" }, ...shown),
+      html("p", {}, "Units of the first layer: their weights, and below minus their gradient"),
+      html("div", { class: "tiles" }, ...asked),
+    ),
+  );
+  const paint = (): void => {
+    dress();
+    for (const one of paints) one();
+  };
+  paint();
+  host.addEventListener("steepest:theme", paint);
+  return () => undefined;
+};
+
+const percent = (share: number): string => `${number(100 * share, 2)} %`;
+
+/** A dot of the canvas for each pixel; the style sheet makes them large, and keeps them square. */
+function dotted(
+  canvas: HTMLCanvasElement,
+  width: number,
+  height: number,
+  colour: (place: number) => Colour,
+): void {
+  const pen = canvas.getContext("2d");
+  if (!pen) return;
+  for (let place = 0; place < width * height; place += 1) {
+    pen.fillStyle = colour(place);
+    pen.fillRect(place % width, Math.floor(place / width), 1, 1);
+  }
+}

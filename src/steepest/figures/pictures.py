@@ -1,0 +1,177 @@
+"""Inputs that are pictures: the rows that pull hardest, and what they ask the first layer for."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from steepest.figures.figure import Axis, Figure, Frames, finite
+from steepest.records import Matrix, Steps
+from steepest.training import GradientExplained, Learned, RowPull, TrainingRecord
+from steepest.wording import count, escaped, number, percent
+
+MOST_ROWS: Final = 10
+MOST_UNITS: Final = 6
+WIDEST: Final = 32
+"""Pixels a side; larger pictures are drawn as the means of squares of pixels."""
+LONGEST: Final = 24
+"""Characters of a class."""
+GRAYS: Final = 255
+SIGNED: Final = 100
+"""Levels on each side of zero."""
+
+
+def pictures_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
+    """Rows as pictures, and units of the first layer: their weights and minus their gradients.
+
+    Why not, where the inputs are no pictures. `rows` have levels from 0 to 255 (channels last),
+    units from -100 to 100, where 100 is the largest |weight|, and |entry| of a gradient, of all
+    units that are shown; of several channels it is their mean.
+    """
+    learned = record.learned
+    if learned is None or learned.picture is None:
+        return "Its inputs are no pictures."
+    found = learned.explained
+    if found is None or not found.pulls or not len(found.units):
+        return "No gradient was explained."
+    tall, wide = learned.picture
+    block = max(1, -(-max(tall, wide) // WIDEST))
+    pulls = found.pulls[:MOST_ROWS]
+    pixels = found.pictures[: len(pulls)] * learned.scale + learned.shift
+    most = min(MOST_UNITS, len(found.units))
+    inked = learned.channels == 1 and learned.kind != "pictures"
+    shown = _coarse(pixels, learned, block)
+    weights, weight = _signed(_coarse(found.unit_weights[:most], learned, block).mean(axis=-1))
+    asked, slope = _signed(-_coarse(found.unit_gradients[:most], learned, block).mean(axis=-1))
+    title = _title(found, learned)
+    return Figure(
+        kind="pictures",
+        title=title,
+        text=_text(title, found, learned),
+        x=Axis(""),
+        y=Axis(""),
+        frames=frames,
+        parts={
+            "width": shown.shape[2],
+            "height": shown.shape[1],
+            "channels": learned.channels,
+            "inked": inked,
+            "rows": [
+                {
+                    "row": pull.row,
+                    "is": class_of(learned, pull.target),
+                    "said": class_of(learned, pull.output),
+                    "wrong": learned.classes is not None and pull.target != pull.output,
+                    "share": share_of(found, pull),
+                    "pixels": levels,
+                }
+                for pull, levels in zip(pulls, _grays(shown), strict=True)
+            ],
+            "units": [
+                {
+                    "unit": unit + 1,
+                    "length": finite(float(np.linalg.norm(found.unit_gradients[place]))),
+                    "weights": weights[place],
+                    "asked": asked[place],
+                }
+                for place, unit in enumerate(found.units[:most])
+            ],
+            "weight": finite(weight),
+            "asked": finite(slope),
+        },
+        notes=_notes(found, learned, block, inked),
+    )
+
+
+def class_of(learned: Learned, value: float) -> str:
+    """A target or an output in words: the name of a class, or a number."""
+    if learned.classes is None:
+        return number(value, 3)
+    place = int(value) if math.isfinite(value) else -1
+    known = 0 <= place < len(learned.classes)
+    return escaped(learned.classes[place], LONGEST) if known else number(value, 3)
+
+
+def share_of(found: GradientExplained, pull: RowPull) -> float | None:
+    """What a row adds to the gradient of the batch, along it, over its length."""
+    length = math.hypot(*(tensor.gradient for tensor in found.tensors))
+    return finite(pull.pull / (found.rows * length)) if length > 0 else None
+
+
+def _coarse(values: Matrix, learned: Learned, block: int) -> Matrix:
+    """(n, inputs) as (n, tall, wide, channels), each number the mean of a square of pixels."""
+    assert learned.picture is not None
+    tall, wide = learned.picture
+    whole = np.asarray(values, np.float64).reshape(len(values), tall, wide, learned.channels)
+    if block == 1:
+        return whole
+    padded = np.pad(whole, ((0, 0), (0, -tall % block), (0, -wide % block), (0, 0)), mode="edge")
+    n, high, broad, channels = padded.shape
+    squares = padded.reshape(n, high // block, block, broad // block, block, channels)
+    return np.asarray(squares.mean(axis=(2, 4)))
+
+
+def _grays(shown: Matrix) -> Steps:
+    """(n, pixels · channels): from the lowest of all numbers, 0, to the highest, 255."""
+    flat = shown.reshape(len(shown), -1)
+    known = flat[np.isfinite(flat)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    share = (np.nan_to_num(flat, nan=low, posinf=high, neginf=low) - low) / ((high - low) or 1.0)
+    return np.rint(GRAYS * share).astype(np.int64)
+
+
+def _signed(values: Matrix) -> tuple[Steps, float]:
+    """(n, pixels) from -SIGNED to SIGNED, and the size that SIGNED stands for."""
+    flat = values.reshape(len(values), -1)
+    known = np.abs(flat[np.isfinite(flat)])
+    most = float(known.max()) if len(known) else math.nan
+    share = np.nan_to_num(flat, nan=0.0, posinf=most, neginf=-most) / (most or 1.0)
+    return np.rint(SIGNED * np.nan_to_num(share)).astype(np.int64), most
+
+
+def _title(found: GradientExplained, learned: Learned) -> str:
+    first = found.pulls[0]
+    share = share_of(found, first)
+    said = "" if share is None else f", with {percent(share)} of the gradient's length"
+    return (
+        f"Of {count(found.rows, 'row')} row {count(first.row)} pulls hardest{said}: it is "
+        f"{class_of(learned, first.target)}, the network says {class_of(learned, first.output)}; "
+        f"unit {count(found.units[0] + 1)} of the first layer has the longest gradient, "
+        f"{number(float(np.linalg.norm(found.unit_gradients[0])), 3)}."
+    )
+
+
+def _text(title: str, found: GradientExplained, learned: Learned) -> str:
+    rows = "; ".join(_of_row(found, pull, learned) for pull in found.pulls[:MOST_ROWS])
+    units = ", ".join(
+        f"{count(unit + 1)} ({number(float(np.linalg.norm(found.unit_gradients[place])), 3)})"
+        for place, unit in enumerate(found.units[:MOST_UNITS])
+    )
+    return f"{title} The rows: {rows}. The units with their gradients' lengths: {units}."
+
+
+def _of_row(found: GradientExplained, pull: RowPull, learned: Learned) -> str:
+    share = share_of(found, pull)
+    said = "" if share is None else f", {percent(share)}"
+    return (
+        f"{count(pull.row)} is {class_of(learned, pull.target)}, the network says "
+        f"{class_of(learned, pull.output)}{said}"
+    )
+
+
+def _notes(found: GradientExplained, learned: Learned, block: int, inked: bool) -> tuple[str, ...]:
+    notes = [
+        f"A batch of {count(found.rows, 'row')} at step {count(found.step)}. A percentage is what "
+        "the row adds to the gradient, of its length. Units count from 1.",
+        "Minus the gradient is what this batch asks the unit to see more of (ochre) and less of "
+        "(blue).",
+    ]
+    if inked:
+        notes.append("Rows: the larger a number, the more ink.")
+    if learned.channels > 1:
+        notes.append("Of weights and gradients the mean over the colours is shown.")
+    if block > 1:
+        notes.append(f"A dot is the mean of {block} × {block} pixels.")
+    return tuple(notes)
