@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
-from benchmarks.timing import Judged, compare
+from benchmarks.timing import compare
 from steepest.bench.train.course import Plan
 from steepest.bench.train.rates import try_rates
 from steepest.bench.train.rows import Split
@@ -92,38 +92,28 @@ def _demand_same(ours: Trained, theirs: Trained) -> None:
             raise DifferentWorkError("the weights at the end are not the same")
 
 
-def _register(size: int, bound: float, judged: Judged) -> None:
-    both = judged == "passed"
-    threads = torch.get_num_threads() if both else 1
-    clock = "time that passes, with all cores" if both else "processor's time, with one thread"
-
+def _register(size: int, bound: float) -> None:
     @benchmark(
-        f"train-{size}" + ("-passed" if both else ""),
+        f"train-{size}",
         f"a step of {NETWORK.text} at batch {size} with all that is recorded of it, against an "
-        f"eager PyTorch loop that records nothing ({clock})",
+        "eager PyTorch loop that records nothing, both with all cores, by the clock",
         bound=bound,
     )
     def measure(effort: Effort) -> Samples:
         batches = np.random.default_rng(1).integers(0, ROWS, (STEPS, size))
-        default = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        try:
-            return compare(
-                lambda: _ours(batches),
-                lambda: _eager(batches),
-                _demand_same,
-                rounds=effort.rounds,
-                ours_steps=STEPS,
-                theirs_steps=STEPS,
-                judged=judged,
-            )
-        finally:
-            torch.set_num_threads(default)
+        return compare(
+            lambda: _ours(batches),
+            lambda: _eager(batches),
+            _demand_same,
+            rounds=effort.rounds,
+            ours_steps=STEPS,
+            theirs_steps=STEPS,
+            judged="passed",
+        )
 
 
 for _size, _bound in ((64, 0.5), (256, 0.75), (1024, 0.85)):
-    _register(_size, _bound, "processor")
-    _register(_size, _bound, "passed")
+    _register(_size, _bound)
 
 
 def _plan() -> Plan:

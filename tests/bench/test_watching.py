@@ -100,6 +100,7 @@ def test_a_bad_training_fails_a_check_of_its_own(place: Path) -> None:
 def test_an_error_in_the_loop_ends_the_watch(place: Path) -> None:
     model = nn.Linear(2, 1)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    before = set(threading.enumerate())
     watch = steepest.watch(model, optimizer, store=place)
 
     def loop() -> None:
@@ -119,7 +120,8 @@ def test_an_error_in_the_loop_ends_the_watch(place: Path) -> None:
     assert not optimizer._optimizer_step_pre_hooks
     assert not model._forward_pre_hooks
     # The file is closed with the thread that wrote it.
-    assert "steepest-store" not in [thread.name for thread in threading.enumerate()]
+    new = set(threading.enumerate()) - before
+    assert "steepest-store" not in [thread.name for thread in new]
 
 
 def test_a_store_that_fails_costs_nothing_but_the_run(
@@ -134,6 +136,20 @@ def test_a_store_that_fails_costs_nothing_but_the_run(
     assert watch.run.id is None
     assert len(caplog.records) == 1
     assert place.read_text("utf-8").startswith("These")
+
+
+def test_a_check_that_fails_does_not_reach_the_loop(
+    place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(record: object) -> None:
+        raise ZeroDivisionError("no steps")
+
+    monkeypatch.setattr("steepest.bench.watching.judge_training", fail)
+    with caplog.at_level(logging.WARNING, "steepest"):
+        watch = train(place)
+    assert watch.run.record.dropped == {"the verdict": 1}
+    assert watch.run.record.steps == 60
+    assert len(caplog.records) == 1
 
 
 def test_nothing_is_kept_where_nobody_wants_it(

@@ -94,15 +94,17 @@ function courses(part: Plot, epoch: number[], learned: number[], held_out: numbe
 
 /** Words at the ends of the lines, where they lie apart. */
 function direct(part: Plot, { loss, held_out }: EpochsData): void {
-  const place = Math.floor(loss.length * 0.55);
+  const place = Math.floor(loss.length * 0.45);
   if (!held_out || loss.length < 2) return;
   const [one, other] = [part.y(loss[place]!), part.y(held_out[place]!)];
   const { x, width } = part;
   const left = Math.min(width - 4, Math.max(0, x(1 + place)));
   if (!(Math.abs(one - other) > 8)) return;
+  // The lines fall: above them there is room to the right, and below them to the left.
   const up = other < one;
-  part.say("aside", "rows held out", left, other + (up ? -9 : 18), "middle");
-  part.say("aside back", "rows learned from", left, one + (up ? 18 : -9), "middle");
+  const [end, start] = ["end", "start"];
+  part.say("aside", "rows held out", left, other + (up ? -9 : 18), up ? start : end);
+  part.say("aside back", "rows learned from", left, one + (up ? 18 : -9), up ? end : start);
 }
 
 /** Which epoch a step belongs to, with its share. */

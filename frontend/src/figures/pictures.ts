@@ -30,8 +30,8 @@ export const drawPictures: Draw<PicturesData> = (host, data) => {
       : mixed([0, 0, 0], [255, 255, 255], level / GRAYS);
   const signed = (level: number): Colour =>
     mixed(paper!, level < 0 ? less! : more!, Math.min(1, Math.abs(level) / SIGNED));
-  const words = (...said: (string | null)[]): HTMLElement[] =>
-    said.map((text) => html("span", {}, text ?? ""));
+  const words = (...said: string[]): HTMLElement[] =>
+    said.filter(Boolean).map((text) => html("span", {}, text));
 
   const shown = rows.map(({ row, is, said, wrong, share, pixels }) => {
     const canvas = tile((place) => {
@@ -39,15 +39,13 @@ export const drawPictures: Draw<PicturesData> = (host, data) => {
       const [red, green, blue] = pixels.slice(place * channels, place * channels + 3);
       return `rgb(${red},${green},${blue})`;
     });
-    const pull = share === null ? "" : ` · ${percent(share)}`;
     const verdict = wrong ? `${cut(is, MOST)}, not ${cut(said, MOST)}` : cut(is, MOST);
-    const tiled = html(
+    return html(
       "div",
       { class: wrong ? "tile wrong" : "tile" },
       canvas,
-      ...words(verdict, `row ${count(row)}${pull}`),
+      ...words(verdict, `row ${count(row)}`, share === null ? "" : percent(share)),
     );
-    return tiled;
   });
   const asked = units.map(({ unit, length, weights, asked: slope }) =>
     html(
@@ -55,7 +53,7 @@ export const drawPictures: Draw<PicturesData> = (host, data) => {
       { class: "tile" },
       tile((place) => signed(weights[place] ?? 0)),
       tile((place) => signed(slope[place] ?? 0)),
-      ...words(`unit ${count(unit)}`, length === null ? "" : `length ${number(length, 2)}`),
+      ...words(`unit ${count(unit)}`, length === null ? "" : `∂ ${number(length, 2)}`),
     ),
   );
   const wrong = rows.some((row) => row.wrong) ? "; wrong ones in the warm colour" : "";

@@ -29,7 +29,14 @@ export const drawRates: Draw<RatesData> = (host, data, stage) => {
     frame.path("level", `M${left},0V${height}`);
     const before = left > width / 2;
     const said = `${cut(limit_said ?? "limit", 30)}: ${number(limit, 3)}`;
-    frame.say("aside", said, left + (before ? -5 : 5), height - 7, before ? "end" : "start");
+    const span = said.length * CHARACTER;
+    const from = before ? left - span : left;
+    const beside = lr.flatMap((rate, index) => {
+      const across = x(rate);
+      return across > from - 10 && across < from + span + 10 ? [y(loss[index]!)] : [];
+    });
+    const top = freest([26, ...[0.25, 0.4, 0.55, 0.7].map((share) => share * height)], beside);
+    frame.say("aside", said, left + (before ? -5 : 5), top, before ? "end" : "start");
   }
   // Losses after different numbers of steps are no one curve.
   for (const many of new Set(steps)) {
@@ -66,3 +73,10 @@ export const drawRates: Draw<RatesData> = (host, data, stage) => {
   });
   return () => undefined;
 };
+
+/** The height that is farthest from all others. */
+function freest(heights: number[], others: number[]): number {
+  const room = (height: number): number =>
+    Math.min(Infinity, ...others.filter(Number.isFinite).map((other) => Math.abs(other - height)));
+  return heights.reduce((best, height) => (room(height) > room(best) ? height : best));
+}

@@ -97,7 +97,10 @@ class Watch(Attached):
     def _judged(self) -> TrainingRecord:
         record = self.record(version("steepest"))
         record = replace(record, name=self._name, run=self._run_name)
-        record = replace(record, verdict=judge_training(record))
+        try:
+            record = replace(record, verdict=judge_training(record))
+        except Exception as error:
+            self.drop("the verdict", error)
         self._alarm(record)
         return record
 

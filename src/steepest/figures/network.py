@@ -80,10 +80,21 @@ def _nodes(found: GradientExplained) -> list[dict[str, Any]]:
             )
             for tensor in tensors
         ]
-        before = add(what, [before, *own], None, _sized(shape, value), number(adjoint, 3))
+        before = add(_short(what), [before, *own], None, _sized(shape, value), number(adjoint, 3))
     what, _, value, _ = found.passes[-1]
     add(what, [before], None, number(value, 4), "1")
     return nodes
+
+
+def _short(what: str) -> str:
+    """A layer without its numbers of units, which the shapes say.
+
+    >>> _short("layer 1: 64 to 32, relu"), _short("layer 2: 32 to 10")
+    ('layer 1, relu', 'layer 2')
+    """
+    name, _, sizes = what.partition(": ")
+    _, _, activation = sizes.partition(", ")
+    return f"{name}, {activation}" if activation else name
 
 
 def _sized(shape: tuple[int, ...], length: float) -> str:

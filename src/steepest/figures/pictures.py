@@ -13,7 +13,7 @@ from steepest.training import GradientExplained, Learned, RowPull, TrainingRecor
 from steepest.wording import count, escaped, number, percent
 
 MOST_ROWS: Final = 10
-MOST_UNITS: Final = 6
+MOST_UNITS: Final = 8
 WIDEST: Final = 32
 """Pixels a side; larger pictures are drawn as the means of squares of pixels."""
 LONGEST: Final = 24

@@ -88,9 +88,7 @@ def test_any_form_of_the_same_rows(sizes: steepest.NetworkRun, tmp_path: Path) -
     ],
     ids=["a column is missing", "unseen class", "text", "nothing is known", "shape", "no data"],
 )
-def test_what_cannot_be_predicted_is_said(
-    sizes: steepest.NetworkRun, data: Any, says: str
-) -> None:
+def test_what_cannot_be_predicted_is_said(sizes: steepest.NetworkRun, data: Any, says: str) -> None:
     with pytest.raises(InputError, match=says):
         sizes.predict(data)
 

@@ -58,7 +58,7 @@ def draw_pictures(part: Any, figure: Figure, frame: int, palette: Palette) -> No
     middle = palette.paper
     blue, ochre = palette.weight(3), palette.weight(0)
     sides = LinearSegmentedColormap.from_list("sides", [blue, middle, ochre])
-    for place, unit in enumerate(units):
+    for place, unit in enumerate(units[:COLUMNS]):
         above, below = axes[lines, place], axes[lines + 1, place]
         for ax, name in ((above, "weights"), (below, "asked")):
             levels = np.array(unit[name]).reshape(size)
