@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser
 
 import steepest
@@ -50,4 +51,17 @@ def test_a_cell_of_a_notebook_shows_the_page(browser: Browser) -> None:
     assert "learning rate" in frame.locator("h1, h2").first.inner_text()
     picture = page.locator("details img")
     assert picture.evaluate("image => image.naturalWidth") > 300
+    page.close()
+
+
+def test_a_cell_shows_a_loss_explained(browser: Browser) -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.tensor(3.0).requires_grad_()
+    page = browser.new_page()
+    page.set_content(steepest.explain(x**2)._repr_mimebundle_()["text/html"])
+    frame = page.frame_locator("iframe")
+    frame.locator("figure.autograd .plate").first.wait_for()
+    assert frame.locator("h1").inner_text() == "The loss is 9."
+    said = frame.locator("figure.autograd text").all_inner_texts()
+    assert {"p", "3", "← 6", "to the power", "9", "← 1"} <= set(said)
     page.close()

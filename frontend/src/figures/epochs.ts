@@ -11,6 +11,7 @@ const ROOM = 56; // pixels beside both axes
 const FEW = 60; // epochs that have a dot each
 const TOP = 10; // pixels
 const LABEL = 90;
+const LONGEST = 112; // pixels, of the words at a line
 
 export const drawEpochs: Draw<EpochsData> = (host, data, stage) => {
   const { epoch, step, loss, held_out, accuracy, held_out_accuracy, best } = data;
@@ -98,7 +99,7 @@ function direct(part: Plot, { loss, held_out }: EpochsData): void {
   if (!held_out || loss.length < 2) return;
   const [one, other] = [part.y(loss[place]!), part.y(held_out[place]!)];
   const { x, width } = part;
-  const left = Math.min(width - 4, Math.max(0, x(1 + place)));
+  const left = Math.min(width - 4, Math.max(LONGEST, x(1 + place)));
   if (!(Math.abs(one - other) > 8)) return;
   // The lines fall: above them there is room to the right, and below them to the left.
   const up = other < one;

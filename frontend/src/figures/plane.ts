@@ -10,6 +10,7 @@ import { outlines, pair } from "./contour";
 
 const LABELS = 5;
 const APART = 46; // pixels between two labels, and from the path
+const WIDE = 300; // pixels, from which on the reading says what it is
 
 export const drawPlane: Draw<PlaneData> = (host, data, stage) => {
   const { grid_x, grid_y, path_x, path_y, path_loss, levels, here, place } = data;
@@ -75,6 +76,7 @@ export const drawPlane: Draw<PlaneData> = (host, data, stage) => {
     behind.setAttribute("d", walked.upTo(now));
     ball.setAttribute("transform", at(atX, atY));
     const loss = path_loss[now];
-    reading.textContent = loss === undefined ? "" : `loss of the path here: ${number(loss, 3)}`;
+    const what = width > WIDE ? "loss of the path here" : "loss";
+    reading.textContent = loss === undefined ? "" : `${what} ${number(loss, 3)}`;
   };
 };

@@ -57,7 +57,6 @@ export function makeOpinion(tryIt: (remedy: Remedy) => void, back: () => void): 
       findings.append(html("h2", {}, "What was found"), list);
     },
     fail(sentence) {
-      details.classList.remove("stale");
       findings.replaceChildren();
       sentences.replaceChildren();
       helps.replaceChildren(html("p", { class: "failed", role: "alert" }, sentence));

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 from torch import nn
 
 import steepest
-from steepest.bench.train.job import _plan
+from steepest.bench.train.job import plan_of
 from steepest.bench.train.options import read_train_options
 from steepest.bench.train.rows import Split, read_rows
 
@@ -60,7 +60,7 @@ def test_the_gradient_is_explained_as_pytorch_computes_it(split: Split) -> None:
     assert run.record.standstill is not None
     # The batch of the next step, and the weights where the training stands.
     asked = read_train_options(given)
-    batch = _plan(asked, split).batches.take(30, 1)[0]
+    batch = plan_of(asked, split).batches.take(30, 1)[0]
     last = run.record.standstill.arrays[:4]
     model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
     for parameter, values in zip(model.parameters(), last, strict=True):

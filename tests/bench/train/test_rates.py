@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.bench.train.job import _plan
+from steepest.bench.train.job import plan_of
 from steepest.bench.train.options import read_train_options
 from steepest.bench.train.rates import choose_rate, reached_at, try_rates
 from steepest.bench.train.rows import read_rows
@@ -28,9 +28,9 @@ def two_moons(scale: float = 1.0) -> dict[str, Any]:
 GIVEN: dict[str, Any] = {"target": "moon", "batch_size": 20, "remedies": False}
 
 
-def plan_of(data: Any, **options: Any) -> Any:
+def plan_for(data: Any, **options: Any) -> Any:
     asked = read_train_options({"network": "2-16-tanh-2", **GIVEN, **options})
-    return _plan(asked, read_rows(data, asked))
+    return plan_of(asked, read_rows(data, asked))
 
 
 def silent(*_: Any) -> None:
@@ -41,7 +41,7 @@ def silent(*_: Any) -> None:
 def test_trials_are_single_trainings(optimizer: str) -> None:
     rates = [0.003, 0.02, 0.1]
     trials = try_rates(
-        plan_of(two_moons(), optimizer=optimizer), rates, 96, silent, goal=0.5, stops=False
+        plan_for(two_moons(), optimizer=optimizer), rates, 96, silent, goal=0.5, stops=False
     )
     for trial, rate in zip(trials, rates, strict=True):
         run = steepest.train(
@@ -64,7 +64,7 @@ def test_a_rate_that_loses_the_loss_is_never_chosen(
     optimizer: str, loss: str, scale: float
 ) -> None:
     network = "2-16-relu-2" if loss == "cross-entropy" else "2-16-relu-1"
-    plan = plan_of(two_moons(scale), optimizer=optimizer, loss=loss, network=network, steps=300)
+    plan = plan_for(two_moons(scale), optimizer=optimizer, loss=loss, network=network, steps=300)
     lr, why, trials = choose_rate(plan, silent)
     (chosen,) = [trial for trial in trials if trial.lr == lr]
     assert math.isfinite(chosen.loss)
@@ -82,7 +82,7 @@ def test_a_rate_that_loses_the_loss_is_never_chosen(
 
 def test_a_rate_is_chosen_for_any_number_of_steps() -> None:
     """A training of a billion steps with a time limit is not tried for 200 million."""
-    _, _, trials = choose_rate(plan_of(two_moons(), steps=10**9), silent)
+    _, _, trials = choose_rate(plan_for(two_moons(), steps=10**9), silent)
     assert max(trial.steps for trial in trials) <= 2000
 
 

@@ -85,8 +85,8 @@ def train(
     asked = read_train_options({**options, "network": network})
     split = read_rows(data, asked)
     plan = plan_of(asked, split)
-    keeper = _keeper(asked, data, plan, save, store, name)
-    return _trained(plan, asked, data, keeper, say)
+    with _keeper(asked, data, plan, save, store, name) as keeper:
+        return _trained(plan, asked, data, keeper, say)
 
 
 def plan_of(asked: TrainOptions, split: Split) -> Plan:
@@ -280,6 +280,14 @@ class Keeper:
         self._writing: Future[None] | None = None
         self._next = time.monotonic() + KEEP_SECONDS
 
+    def __enter__(self) -> Keeper:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """A training that is broken off is kept as far as it came."""
+        if kind is not None and self._recording is not None:
+            self._recording.close()
+
     def taking(self, teller: _Teller) -> Any:
         """What a course calls between its steps."""
 
@@ -386,8 +394,9 @@ def _resumed(
     teller = _Teller(
         course, asked, given, learned.lr_chosen, learned.trials, standstill.fingerprint
     )
-    course.run(say, keeper.taking(teller), asked.time_limit)
-    return _finished(teller, keeper, began, say)
+    with keeper:
+        course.run(say, keeper.taking(teller), asked.time_limit)
+        return _finished(teller, keeper, began, say)
 
 
 def _check_steps(plan: Plan, before: int, done: int, asked: TrainOptions) -> None:

@@ -97,8 +97,11 @@ def input_facts(split: Split, course: Course) -> InputFacts:
     )
 
 
-def explained(course: Course, split: Split) -> GradientExplained:
-    """The gradient of the next batch where the training ended, tensor by tensor and row by row."""
+def explained(course: Course, split: Split) -> GradientExplained | None:
+    """The gradient of the next batch where the training ended, tensor by tensor and row by row.
+
+    None where it has entries that are not finite.
+    """
     plan, learned = course.plan, split.learned
     batch = plan.batches.take(course.step, 1)[0][:MOST_EXPLAINED]
     stand = course.stand
@@ -112,6 +115,8 @@ def explained(course: Course, split: Split) -> GradientExplained:
     rates = plan.rates(max(0, course.step - 1), max(1, course.step))
     moved, written = plan.trainer.steps(stand, batch[None, :], rates)
     slopes = moved.last
+    if not np.isfinite(written.gradient).all():
+        return None
     outputs = outputs_of(plan.network, stand.weights, learned.inputs[batch])
     losses = row_losses(point)
     squares, along, length = row_gradients(point)

@@ -32,7 +32,7 @@ def rate_remedy(
             f"A learning rate of {number(best.lr)} brings the loss to {shown(best.loss, 4)} in "
             f"{count(best.steps, 'step')}."
         )
-        return _remedy("lr", sentence, best, options, data)
+        return _remedy("lr", sentence, replace(best, reached_at=best.steps), options, data)
     arrived = [trial for trial in trials if trial.reached_at is not None]
     first = min(arrived, key=lambda trial: trial.reached_at or 0, default=None)
     if first is None or first.reached_at is None:
