@@ -60,7 +60,8 @@ def trained() -> tuple[TrainingRun, LossExplanation]:
             rows = torch.randint(0, 192, (16,))
 
             def loss_of(rows: torch.Tensor = rows) -> torch.Tensor:
-                return (model(inputs[rows]) - targets[rows]).square().mean()
+                errors: torch.Tensor = model(inputs[rows]) - targets[rows]
+                return errors.square().mean()
 
             watch.probe(loss_of)
             watch.loss(found := loss_of())

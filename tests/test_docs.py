@@ -81,7 +81,8 @@ def test_every_option_is_explained() -> None:
 
 def test_every_option_has_an_example_that_uses_it() -> None:
     used = {word for page in PAGES for line in lines_typed(page) for word in line}
-    flags = {name for name in every_option() if name.startswith("--")} - {"--remedies"}
+    flags = {name for name in every_option() if name.startswith("--")}
+    flags -= {"--remedies", "--shuffle"}  # used as --no-...
     assert flags - used == set()
 
 
@@ -154,6 +155,8 @@ def test_every_member_of_a_run_and_a_sweep_is_documented() -> None:
     run = steepest.minimize("x**2", optimizer="lbfgs", remedies=False)
     assert members_shown(spans, "run") == members(run)
     assert members_shown(spans, "sweep") == members(steepest.Sweep) | {"record"}
+    trained = members(steepest.NetworkRun) | {"record", "unsaved"}
+    assert members_shown(spans, "trained") == trained
     for public in set(steepest.__all__) - {"__version__", "Run", "Sweep"}:
         assert f"`steepest.{public}" in PAGES["python.md"], public
 
@@ -322,6 +325,7 @@ NAMED = {
     *("problem.missing", "problem.non_finite", "problem.standardized", "options", "user_units"),
     *("not_measured", "statistics.weights", "statistics.not_measured", "remedies[].weights"),
     "verdict.findings[].evidence",
+    *("trace.weight", "trace.update", "trace.turn", "probes[].losses", "learned.options", "versions"),
 }
 """Where the keys are names of weights, columns or options."""
 
@@ -420,6 +424,30 @@ def test_every_key_of_a_sweep_is_described() -> None:
     shared = ("problem.", "options", "seconds", "not_measured", "steepest")
     assert {k for k in missing(emitted, known) if not k.startswith(shared)} == set()
     assert known - emitted == set()
+
+
+def test_every_key_of_a_training_is_described() -> None:
+    pixels = {f"r{place // 2}c{place % 2}": np.arange(40.0) % (place + 3) for place in range(4)}
+    given: dict[str, Any] = {"validation": 0.25, "steps": 30, "batch_size": 10}
+    runs = [
+        # Classes that nothing tells apart, so that rows are wrong and other rates are tried.
+        steepest.train(
+            {**pixels, "kind": np.arange(40) % 2}, "4-2", target="kind", lr=1e-4, **given
+        ),
+        steepest.train(
+            {**pixels, "y": np.arange(40.0)},
+            "4-3-tanh-1",
+            target="y",
+            loss="mse",
+            lr=0.01,
+            remedies=False,
+            **given,
+        ),
+    ]
+    emitted = set().union(*(keys_of(run.to_dict()) for run in runs))
+    known = documented("train")
+    assert missing(emitted, known) == set()
+    assert {key for key in known - emitted if not key.startswith("remedies")} == set()
 
 
 def test_every_key_of_the_list_of_runs_is_described(tmp_path: Path) -> None:

@@ -62,6 +62,6 @@ def test_a_cell_shows_a_loss_explained(browser: Browser) -> None:
     frame = page.frame_locator("iframe")
     frame.locator("figure.autograd .plate").first.wait_for()
     assert frame.locator("h1").inner_text() == "The loss is 9."
-    said = frame.locator("figure.autograd text").all_inner_texts()
+    said = frame.locator("figure.autograd text").all_text_contents()
     assert {"p", "3", "← 6", "to the power", "9", "← 1"} <= set(said)
     page.close()

@@ -42,7 +42,8 @@ def train(store: str) -> None:
             rows = torch.randint(0, 300, (32,))
 
             def loss_of(rows: torch.Tensor = rows) -> torch.Tensor:
-                return (model(inputs[rows]) - targets[rows]).square().mean()
+                errors: torch.Tensor = model(inputs[rows]) - targets[rows]
+                return errors.square().mean()
 
             watch.probe(loss_of)
             loss = loss_of()

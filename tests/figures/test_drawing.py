@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from tests.figures.networks import network_of
 from tests.figures.test_training import PROBED, graph_of
 from tests.figures.trainings import record_of
 from tests.specimens import FORMULA, SPEED
@@ -47,6 +48,8 @@ def figures() -> dict[str, Figure]:
     )
     for figure in (*training_board(training).figures, autograd_figure(graph_of(3))):
         found[figure.kind] = figure
+    for figure in training_board(network_of()).figures:
+        found.setdefault(figure.kind, figure)
     assert set(found) == set(get_args(Kind))
     return found
 

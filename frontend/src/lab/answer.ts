@@ -1,6 +1,6 @@
 // The answer to a number that was asked: above the timeline, and with the cursor.
 
-import { html } from "../dom";
+import { html, reachable } from "../dom";
 import { onAsk, type Question } from "./asked";
 import type { Situation } from "./parts/part";
 import { sourceOf } from "./sources";
@@ -42,6 +42,7 @@ export function makeAnswer(root: HTMLElement): Answer {
     const equations = html("div", { class: "equations" });
     equations.append(...source.equations);
     body.replaceChildren(html("p", {}, source.says), equations);
+    reachable(equations);
     if (!source.torch.length) return;
     body.append(
       html("p", { class: "torch-label" }, "In PyTorch"),

@@ -1,7 +1,7 @@
 // The seven parts of a step, one at a time: what each does with the user's own numbers.
 
 import type { Cursor } from "../cursor";
-import { html, iconButton } from "../dom";
+import { html, iconButton, reachable } from "../dom";
 import type { Judged } from "./contract";
 import { PARTS, type Part, type Situation } from "./parts/part";
 import { gradientPart } from "./parts/gradient";
@@ -63,6 +63,10 @@ export function makePlayer(cursor: Cursor, opened: (part: string | null) => void
     element.replaceChildren(part.element);
     part.resize?.();
     part.show(frame);
+    reach();
+  };
+  const reach = (): void => {
+    for (const wide of element.querySelectorAll<HTMLElement>(".equations, .table")) reachable(wide);
   };
   const choose = (name: string | null): void => {
     open = name;
@@ -111,6 +115,7 @@ export function makePlayer(cursor: Cursor, opened: (part: string | null) => void
     element,
     show(frame) {
       part?.show(frame);
+      reach();
     },
     judge(judged, scene, descent) {
       if (judged && scene && descent) {
@@ -128,6 +133,9 @@ export function makePlayer(cursor: Cursor, opened: (part: string | null) => void
       open = PARTS.find((known) => known === name) ?? null;
       redraw();
     },
-    resize: () => part?.resize?.(),
+    resize() {
+      part?.resize?.();
+      reach();
+    },
   };
 }

@@ -220,6 +220,11 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
         low = f"{number(seen.lowest, 4)}, its lowest, at step {count(seen.lowest_at or 0)}"
         if seen.lost_at is not None:
             sentence = f"The loss went from {low} to no finite number at step {count(seen.lost_at)}"
+        elif seen.tenfold_at is not None and (seen.lowest_at or 0) > seen.tenfold_at:
+            sentence = (
+                f"The loss passed ten times its start at step {count(seen.tenfold_at)}, and ended "
+                f"at {number(seen.last, 4)} ({number(seen.start, 4)} at the start)"
+            )
         else:
             sentence = f"The loss went from {low} to {number(seen.last, 4)}"
     elif died is not None:
