@@ -24,7 +24,7 @@ PAGE = "figures.md"
 
 
 def figures() -> Iterator[Figure]:
-    """One figure of every kind: the tutorial's run, a parabola, a training and its loss."""
+    """One figure of every kind: the tutorial's run, a parabola, a training, its loss, a network."""
     run = steepest.fit(
         DOCS.parent / "examples" / "speed.csv",
         "speed ~ a*time**2 + b*time + c",
@@ -37,7 +37,18 @@ def figures() -> Iterator[Figure]:
     for kind in get_args(RunKind):
         yield (parabola if kind == "function" else run).figure(kind)
     training, loss = trained()
-    yield from training.figures().figures
+    watched = training.figures().figures
+    yield from watched
+    kinds = [figure.kind for figure in watched]
+    network = steepest.train(
+        DOCS.parent / "examples" / "digits.csv",
+        "64-32-relu-10",
+        target="digit",
+        validation=0.2,
+        steps=400,
+        remedies=False,
+    )
+    yield from (figure for figure in network.figures().figures if figure.kind not in kinds)
     yield loss.figure()
 
 

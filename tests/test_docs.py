@@ -325,7 +325,8 @@ NAMED = {
     *("problem.missing", "problem.non_finite", "problem.standardized", "options", "user_units"),
     *("not_measured", "statistics.weights", "statistics.not_measured", "remedies[].weights"),
     "verdict.findings[].evidence",
-    *("trace.weight", "trace.update", "trace.turn", "probes[].losses", "learned.options", "versions"),
+    *("trace.weight", "trace.update", "trace.turn"),
+    *("probes[].losses", "learned.options", "versions"),
 }
 """Where the keys are names of weights, columns or options."""
 
@@ -432,7 +433,11 @@ def test_every_key_of_a_training_is_described() -> None:
     runs = [
         # Classes that nothing tells apart, so that rows are wrong and other rates are tried.
         steepest.train(
-            {**pixels, "kind": np.arange(40) % 2}, "4-2", target="kind", lr=1e-4, **given
+            {**pixels, "kind": np.arange(40) % 2},
+            "4-2",
+            target="kind",
+            lr=1e-4,
+            **{**given, "steps": 100},
         ),
         steepest.train(
             {**pixels, "y": np.arange(40.0)},

@@ -84,7 +84,7 @@ def hessian(point: Point) -> Any:
         found: torch.Tensor = LOSSES[point.loss](outputs, targets)
         return found
 
-    return torch.autograd.functional.hessian(loss, flat).numpy()  # type: ignore[no-untyped-call]
+    return torch.autograd.functional.hessian(loss, flat).numpy()
 
 
 def slopes_of_rows(point: Point) -> Any:
@@ -164,7 +164,7 @@ def test_values_and_adjoints_of_the_backward_pass(text: str, loss: str) -> None:
     for place, module in enumerate(modules):
         current = module(current)
         if isinstance(module, nn.Linear):
-            current.retain_grad()  # type: ignore[no-untyped-call]
+            current.retain_grad()
             befores.append(current)
         if place + 1 == len(modules) or isinstance(modules[place + 1], nn.Linear):
             values.append(current)
@@ -194,7 +194,7 @@ def test_steps_not_taken_are_steps_of_a_copy() -> None:
         other = copy.deepcopy(model)
         with torch.no_grad():
             for parameter, slope in zip(other.parameters(), slopes, strict=True):
-                parameter -= factor * lr * slope
+                parameter.sub_(factor * lr * slope)
             wanted.append(float(nn.functional.cross_entropy(other(inputs), targets)))
     np.testing.assert_allclose(found.losses, wanted, rtol=1e-5)
     assert (found.step, found.loss) == (7, found.losses[0])

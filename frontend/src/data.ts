@@ -234,6 +234,14 @@ export interface RatesData extends Common {
   own: number | null;
 }
 
+interface PictureOfRow {
+  row: number;
+  is: string;
+  said: string;
+  /** From 0 to 255. */
+  pixels: number[];
+}
+
 export interface PicturesData extends Common {
   kind: "pictures";
   width: number;
@@ -241,15 +249,9 @@ export interface PicturesData extends Common {
   channels: number;
   /** Whether large numbers are ink on paper, rather than light. */
   inked: boolean;
-  rows: {
-    row: number;
-    is: string;
-    said: string;
-    wrong: boolean;
-    share: number | null;
-    /** From 0 to 255. */
-    pixels: number[];
-  }[];
+  rows: (PictureOfRow & { wrong: boolean; share: number | null })[];
+  /** Rows that were told wrong. */
+  missed: PictureOfRow[];
   /** Levels from -100 to 100. */
   units: { unit: number; length: number | null; weights: number[]; asked: number[] }[];
   /** What 100 stands for. */

@@ -225,6 +225,10 @@ def test_race_modes_surface_and_runs(visit: Open) -> None:
     with page.expect_download() as download:
         runs.get_by_role("link", name="Report").click()
     assert "283.99 is not the minimum" in Path(download.value.path()).read_text("utf-8")
+    runs.get_by_text("Export").click()
+    with page.expect_download() as download:
+        runs.get_by_role("link", name="CSV, step by step").click()
+    assert len(Path(download.value.path()).read_text("utf-8").splitlines()) == 12
     runs.get_by_role("button", name="Delete").click()
     runs.get_by_role("button", name="Keep").click()
     expect(runs.locator("li")).to_have_count(1)

@@ -195,6 +195,7 @@ def _network_kinds(many: int) -> list[Board]:
                 {"row": 2, "is": "one", "said": "one", "wrong": False, "share": -0.1}
                 | {"pixels": [64, 0, 0, 0]},
             ],
+            missed=[{"row": 9, "is": "three", "said": "seven", "pixels": [0, 0, 255, 0]}],
             units=[
                 {"unit": 2, "length": 5.0}
                 | {"weights": [50, -100, 0, 25], "asked": [-75, 100, 0, 0]},

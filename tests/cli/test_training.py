@@ -69,7 +69,9 @@ NET = ["--network", "2-2", "--target", "kind"]
 CASES: dict[str, tuple[Callable[[Path], list[str]], int, list[str]]] = {
     "no network": (of_points("--target", "kind"), 2, ["--network"]),
     "no target": (of_points("--network", "2-2"), 2, ["--target", "x, z and kind"]),
-    "no such target": (of_points("--network", "2-2", "--target", "kid"), 1, ['Did you mean "kind"']),
+    "no such target": (
+        of_points("--network", "2-2", "--target", "kid"), 1, ['Did you mean "kind"'],
+    ),
     "no such input": (of_points(*NET, "--inputs", "x,q"), 1, ['"q"']),
     "the target among the inputs": (of_points(*NET, "--inputs", "x,kind"), 2, ['"kind"']),
     "text among the inputs": (

@@ -113,6 +113,7 @@ def learned_of(**changes: Any) -> Learned:
         metrics={"loss": 0.9, "accuracy": 0.875},
         confusion=np.array([[4, 0], [2, 2]]),
         wrong=np.array([[7, 1, 0], [9, 1, 0]]),
+        wrong_inputs=np.array([[0.0, 16.0, 8.0, 0.0]]),
         trials=TRIALS,
         explained=explained_of(),
         plane=plane_of(),

@@ -185,7 +185,10 @@ def test_the_words_for_who_cannot_see() -> None:
     assert "layer 2: 8×2: 5, back 0.05; b2: 2: 0.1, back 0; W2: 2×2: 1, back 12" in (
         figure("network").text
     )
-    assert "2 is three, the network says three, -10 %" in figure("pictures").text
+    pictures = figure("pictures")
+    assert "2 is three, the network says three, -10 %" in pictures.text
+    assert pictures.text.endswith("Told wrong: 7 is seven, the network says three.")
+    assert "Drawn are 1 of 2 rows told wrong." in pictures.notes
     plane = figure("plane")
     assert "lowest at 0 and 0, 0.5, and at most 2.5" in plane.text
     assert plane.notes[0].startswith("A projection: 75 % of the path's length (squared) lies in")
@@ -251,15 +254,14 @@ def test_the_layers_are_linked_as_they_compute() -> None:
     assert nodes[0]["back"] == ""
 
 
-def test_pictures_are_the_inputs_as_they_were_given() -> None:
-    # What the network saw was shifted and scaled.
-    shift, scale = np.array([1.0, 2.0, 0.0, 0.0]), np.array([1.0, 4.0, 2.0, 1.0])
-    given = explained_of()
-    seen = explained_of(pictures=(given.pictures - shift) / scale)
-    parts = figure("pictures", explained=seen, shift=shift, scale=scale).parts
-    assert [row["pixels"].tolist() for row in parts["rows"]] == [[0, 255, 128, 0], [64, 0, 0, 0]]
+def test_what_the_pictures_show() -> None:
+    parts = figure("pictures").parts
+    assert [row["pixels"] for row in parts["rows"]] == [[0, 255, 128, 0], [64, 0, 0, 0]]
     assert [row["wrong"] for row in parts["rows"]] == [True, False]
     assert [row["share"] for row in parts["rows"]] == pytest.approx([0.5, -0.1])
+    assert parts["missed"] == [
+        {"row": 7, "is": "seven", "said": "three", "pixels": [0, 255, 128, 0]}
+    ]
     first = parts["units"][0]
     assert first["weights"].tolist() == [50, -100, 0, 25]
     # Minus the gradient: what raises the loss is asked for less.
@@ -271,8 +273,7 @@ def test_pictures_are_the_inputs_as_they_were_given() -> None:
 def test_large_pictures_are_drawn_coarsely(side: int) -> None:
     learned = learned_of(
         picture=(side, side),
-        shift=np.zeros(side * side),
-        scale=np.ones(side * side),
+        wrong_inputs=None,
         explained=explained_of(side * side),
     )
     found = TrainingRun(network_of(learned)).figure("pictures")
@@ -287,8 +288,7 @@ def test_a_dot_of_a_coarse_picture_is_the_mean_of_its_pixels() -> None:
     picture = np.arange(64.0 * 64.0).reshape(1, 64, 64)
     learned = learned_of(
         picture=(64, 64),
-        shift=np.zeros(4096),
-        scale=np.ones(4096),
+        wrong_inputs=None,
         explained=explained_of(
             4096, pulls=explained_of().pulls[:1], pictures=picture.reshape(1, -1)
         ),
@@ -321,7 +321,7 @@ def strange() -> list[Any]:
         pytest.param({"classes": None, "confusion": None, "best": None}, id="numbers"),
         pytest.param({"epochs": (Epoch(1, 4, NAN, 0.1),), "best": None}, id="a loss that is lost"),
         pytest.param({"channels": 3, "inputs": tuple("x" * 12), "kind": "pictures",
-                      "shift": np.zeros(12), "scale": np.ones(12),
+                      "wrong_inputs": np.ones((2, 12)),
                       "explained": explained_of(12)}, id="colours"),
         pytest.param({"plane": plane_of(losses=np.full((9, 9), NAN))}, id="no loss on the plane"),
         pytest.param({"plane": plane_of(path_losses=np.array([2.0, 1.0, INF]))}, id="lost path"),
@@ -364,4 +364,4 @@ def test_what_is_drawn() -> None:
 
 def test_dots_stay_square_in_a_file() -> None:
     svg = figure("pictures").to_svg()
-    assert svg.count("image-rendering:pixelated") == 2 + 2 * 2
+    assert svg.count("image-rendering:pixelated") == 2 + 2 * 2 + 1

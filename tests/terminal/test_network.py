@@ -42,7 +42,7 @@ def trace() -> TrainingTrace:
     none = np.full(STEPS, np.nan)
     return TrainingTrace(
         step=steps,
-        loss=1.2 * 0.93**steps,
+        loss=np.asarray(1.2 * 0.93**steps, dtype=np.float64),
         lr=np.full((STEPS, 1), 0.05),
         weight=np.ones_like(lengths),
         gradient=lengths,

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import nn
 
+from steepest.training_recorder import Recorder
 from steepest.watching import Attached
 from steepest.watching.activations import Activations
 from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Inputs
 from steepest.watching.norms import Norms
 from steepest.watching.probe import Prober
-from steepest.training_recorder import Recorder
 from steepest.watching.resets import Resets
 
 

@@ -1,4 +1,4 @@
-// Inputs that are pictures: the rows that pull hardest, and what they ask the first layer for.
+// Inputs that are pictures: the rows that pull hardest, what they ask the first layer for, and rows told wrong.
 
 import type { PicturesData } from "../data";
 import { html } from "../dom";
@@ -13,7 +13,7 @@ const MOST = 14; // characters of a class
 type Colour = string;
 
 export const drawPictures: Draw<PicturesData> = (host, data) => {
-  const { width, height, channels, rows, units } = data;
+  const { width, height, channels, rows, units, missed } = data;
   const paints: (() => void)[] = [];
   let [paper, ink, more, less]: number[][] = [];
   const dress = (): void => {
@@ -33,20 +33,30 @@ export const drawPictures: Draw<PicturesData> = (host, data) => {
   const words = (...said: string[]): HTMLElement[] =>
     said.filter(Boolean).map((text) => html("span", {}, text));
 
-  const shown = rows.map(({ row, is, said, wrong, share, pixels }) => {
-    const canvas = tile((place) => {
+  const picture = ({ pixels }: { pixels: number[] }): HTMLCanvasElement =>
+    tile((place) => {
       if (channels === 1) return gray(pixels[place] ?? 0);
       const [red, green, blue] = pixels.slice(place * channels, place * channels + 3);
       return `rgb(${red},${green},${blue})`;
     });
-    const verdict = wrong ? `${cut(is, MOST)}, not ${cut(said, MOST)}` : cut(is, MOST);
+  const both = (is: string, said: string): string => `${cut(is, MOST)}, not ${cut(said, MOST)}`;
+  const shown = rows.map(({ row, is, said, wrong, share, pixels }) => {
+    const verdict = wrong ? both(is, said) : cut(is, MOST);
     return html(
       "div",
       { class: wrong ? "tile wrong" : "tile" },
-      canvas,
+      picture({ pixels }),
       ...words(verdict, `row ${count(row)}`, share === null ? "" : percent(share)),
     );
   });
+  const told = missed.map(({ row, is, said, pixels }) =>
+    html(
+      "div",
+      { class: "tile wrong" },
+      picture({ pixels }),
+      ...words(both(is, said), `row ${count(row)}`),
+    ),
+  );
   const asked = units.map(({ unit, length, weights, asked: slope }) =>
     html(
       "div",
@@ -56,15 +66,15 @@ export const drawPictures: Draw<PicturesData> = (host, data) => {
       ...words(`unit ${count(unit)}`, length === null ? "" : `∂ ${number(length, 2)}`),
     ),
   );
-  const wrong = rows.some((row) => row.wrong) ? "; wrong ones in the warm colour" : "";
+  const group = (title: string, tiles: HTMLElement[]): HTMLElement[] =>
+    tiles.length ? [html("p", {}, title), html("div", { class: "tiles" }, ...tiles)] : [];
   host.append(
     html(
       "div",
       { role: "img", "aria-label": data.text, class: "tiled" },
-      html("p", {}, `The rows that pull hardest${wrong}`),
-      html("div", { class: "tiles" }, ...shown),
-      html("p", {}, "Units of the first layer: their weights, and below minus their gradient"),
-      html("div", { class: "tiles" }, ...asked),
+      ...group("The rows that pull hardest", shown),
+      ...group("Units of the first layer: their weights, and below minus their gradient", asked),
+      ...group("Rows told wrong", told),
     ),
   );
   const paint = (): void => {

@@ -1,4 +1,4 @@
-"""Inputs that are pictures: the rows that pull hardest, and what they ask the first layer for."""
+"""Inputs that are pictures: rows that pull hardest, what they ask for, and rows told wrong."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from steepest.training import GradientExplained, Learned, RowPull, TrainingRecor
 from steepest.wording import count, escaped, number, percent
 
 MOST_ROWS: Final = 10
+MOST_WRONG: Final = 12
 MOST_UNITS: Final = 8
 WIDEST: Final = 32
 """Pixels a side; larger pictures are drawn as the means of squares of pixels."""
@@ -39,10 +40,15 @@ def pictures_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
     tall, wide = learned.picture
     block = max(1, -(-max(tall, wide) // WIDEST))
     pulls = found.pulls[:MOST_ROWS]
-    pixels = found.pictures[: len(pulls)] * learned.scale + learned.shift
+    pixels = found.pictures[: len(pulls)]
+    missed = _missed(learned)
+    if missed:
+        assert learned.wrong_inputs is not None
+        pixels = np.concatenate([pixels, learned.wrong_inputs[: len(missed)]])
     most = min(MOST_UNITS, len(found.units))
     inked = learned.channels == 1 and learned.kind != "pictures"
     shown = _coarse(pixels, learned, block)
+    grays = _grays(shown).tolist()
     weights, weight = _signed(_coarse(found.unit_weights[:most], learned, block).mean(axis=-1))
     asked, slope = _signed(-_coarse(found.unit_gradients[:most], learned, block).mean(axis=-1))
     title = _title(found, learned)
@@ -67,7 +73,16 @@ def pictures_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
                     "share": share_of(found, pull),
                     "pixels": levels,
                 }
-                for pull, levels in zip(pulls, _grays(shown), strict=True)
+                for pull, levels in zip(pulls, grays, strict=False)
+            ],
+            "missed": [
+                {
+                    "row": row,
+                    "is": class_of(learned, own),
+                    "said": class_of(learned, other),
+                    "pixels": levels,
+                }
+                for (row, own, other), levels in zip(missed, grays[len(pulls) :], strict=True)
             ],
             "units": [
                 {
@@ -83,6 +98,14 @@ def pictures_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
         },
         notes=_notes(found, learned, block, inked),
     )
+
+
+def _missed(learned: Learned) -> list[tuple[int, int, int]]:
+    """Rows that were given another class and whose inputs are known: row, own, and other class."""
+    if learned.wrong is None or learned.wrong_inputs is None:
+        return []
+    most = min(MOST_WRONG, len(learned.wrong), len(learned.wrong_inputs))
+    return [(int(row), int(own), int(other)) for row, own, other in learned.wrong[:most]]
 
 
 def class_of(learned: Learned, value: float) -> str:
@@ -149,7 +172,12 @@ def _text(title: str, found: GradientExplained, learned: Learned) -> str:
         f"{count(unit + 1)} ({number(float(np.linalg.norm(found.unit_gradients[place])), 3)})"
         for place, unit in enumerate(found.units[:MOST_UNITS])
     )
-    return f"{title} The rows: {rows}. The units with their gradients' lengths: {units}."
+    said = f"{title} The rows: {rows}. The units with their gradients' lengths: {units}."
+    wrong = "; ".join(
+        f"{count(row)} is {class_of(learned, own)}, the network says {class_of(learned, other)}"
+        for row, own, other in _missed(learned)
+    )
+    return f"{said} Told wrong: {wrong}." if wrong else said
 
 
 def _of_row(found: GradientExplained, pull: RowPull, learned: Learned) -> str:
@@ -168,6 +196,11 @@ def _notes(found: GradientExplained, learned: Learned, block: int, inked: bool) 
         "Minus the gradient is what this batch asks the unit to see more of (ochre) and less of "
         "(blue).",
     ]
+    missed = len(_missed(learned))
+    wrong = 0 if learned.confusion is None else int(learned.confusion.sum())
+    wrong -= 0 if learned.confusion is None else int(np.trace(learned.confusion))
+    if 0 < missed < wrong:
+        notes.append(f"Drawn are {missed} of {count(wrong, 'row')} told wrong.")
     if inked:
         notes.append("Rows: the larger a number, the more ink.")
     if learned.channels > 1:

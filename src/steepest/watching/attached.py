@@ -18,12 +18,12 @@ from torch import nn
 
 from steepest.records import Vector
 from steepest.training import Ended, Probe, ResetFacts, TrainingRecord, TrainingTrace, Validation
+from steepest.training_recorder import Recorder, Rows
 from steepest.watching.activations import Activations
 from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Hook, Inputs
 from steepest.watching.own_gradient import OwnGradient, is_averaged
 from steepest.watching.probe import Closure, Prober
-from steepest.training_recorder import Recorder, Rows
 from steepest.watching.side import Side
 from steepest.watching.tensors import Watched, find, unwrapped
 

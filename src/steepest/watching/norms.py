@@ -59,8 +59,11 @@ class Norms:
         self._none = torch.tensor(-1.0, dtype=self._dtype, device=self.device)
         """A length that no gradient has."""
         # As they are now: a loop without an optimizer shows only the end of its steps.
-        self._weights = [part.detach().clone() for part in self._parts(self._tensors)]
+        self._weights = _copies(self._parts(self._tensors))
         self._gradients: list[torch.Tensor | None] = [None] * len(self._tensors)
+        self._lent: list[tuple[torch.Tensor, int]] | None = []
+        """The gradients of the step before as the loop left them, each with its version; None
+        where the loop does not leave them alone."""
         self._weight_norms: list[torch.Tensor] = []
         self._compared: list[torch.Tensor] = []
         self._last_norms: Vector | None = None
@@ -90,7 +93,9 @@ class Norms:
         alike = (
             self._alike
             and len(there) == len(gradients)
-            and all(_is_plain(g, self._dtype, self.device) for g in there)
+            # A gradient is where its tensor is.
+            and all(type(g) is torch.Tensor and g.dtype == self._dtype for g in there)
+            and all(g.layout == torch.strided for g in there)
         )
         whole, rest = self._at_once(there) if alike else self._one_by_one(gradients)
         if scale is not None:
@@ -100,22 +105,26 @@ class Norms:
     @torch.no_grad()
     def after(self, into: torch.Tensor) -> None:
         """Measure after they have moved, and put the row into `into`."""
-        torch._foreach_sub_(self._weights, self._parts(self._tensors))
-        self._put(into, self._weight_norms)
+        self._put(into, self._weight_norms, self._moves())
 
     @torch.no_grad()
     def moved(self, into: torch.Tensor) -> None:
         """Measure a move after its end, from the weights as they were after the one before."""
         weights = self._norms(self._weights)
-        parts = self._parts(self._tensors)
-        torch._foreach_sub_(self._weights, parts)
-        self._put(into, weights)
-        torch._foreach_copy_(self._weights, parts)
+        self._put(into, weights, self._moves())
+        torch._foreach_copy_(self._weights, self._parts(self._tensors))
 
-    def _put(self, into: torch.Tensor, weights: list[torch.Tensor]) -> None:
-        moves = self._norms(self._weights)
+    def _moves(self) -> list[torch.Tensor]:
+        """Norms of the moves, which take the place of the weights before them."""
+        torch._foreach_sub_(self._weights, self._parts(self._tensors))
+        found = self._norms(self._weights)
         if self._sample:
-            moves += [self._norm(move, 4) for move in self._weights]
+            found += [self._norm(move, 4) for move in self._weights]
+        return found
+
+    def _put(
+        self, into: torch.Tensor, weights: list[torch.Tensor], moves: list[torch.Tensor]
+    ) -> None:
         torch.stack([*weights, *self._compared, *moves], out=into)
 
     def read(self, rows: Matrix) -> Measured:
@@ -164,19 +173,50 @@ class Norms:
         whole = self._norms(gradients)
         parts = self._parts(gradients)
         own = self._norms(parts) if self._sample else whole
-        last = [g for g in self._gradients if g is not None]
-        if len(last) < len(parts):
-            self._gradients = [part.clone() for part in parts]
-            return whole, [*own, *([self._nan] * len(parts))]
-        products = [_product(old, part) for old, part in zip(last, parts, strict=True)]
-        torch._foreach_copy_(last, parts)
-        return whole, [*own, *products]
+        flat = [part.reshape(-1) for part in parts]
+        last = self._lasts(flat)
+        products = [torch.dot(*pair) for pair in zip(last, flat, strict=bool(last))]
+        self._keep(flat)
+        return whole, [*own, *(products or [self._nan] * len(parts))]
+
+    def _lasts(self, flat: list[torch.Tensor]) -> list[torch.Tensor]:
+        """The gradients of the step before: as they were lent, else as they were copied."""
+        if self._lent and not _left_alone(self._lent, flat):
+            self._lent = None
+        copied = [gradient for gradient in self._gradients if gradient is not None]
+        if len(copied) == len(flat):
+            return copied
+        return [] if self._lent is None else [gradient for gradient, _ in self._lent]
+
+    def _keep(self, flat: list[torch.Tensor]) -> None:
+        """Keep what the next step compares with.
+
+        Where the loop drops its gradients after each step, as `zero_grad()` does, they are kept as
+        they are. The first ones are copied too, because it is not known yet whether it does.
+        """
+        borrows = self._lent is not None and not self._sample
+        known = bool(self._lent)
+        self._lent = [(gradient, gradient._version) for gradient in flat] if borrows else None
+        if borrows and known:
+            self._gradients = [None] * len(self._gradients)
+            return
+        copied = [gradient for gradient in self._gradients if gradient is not None]
+        if len(copied) < len(flat):
+            self._gradients = list(_copies(flat))
+        else:
+            torch._foreach_copy_(copied, flat)
 
     def _one_by_one(
         self, gradients: list[torch.Tensor | None]
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """The same where some have no gradient, or another kind of it."""
         whole, own, products = [], [], []
+        if self._lent and len(self._lent) == len(gradients):
+            self._gradients = [
+                pair[0] if new is None or new.is_sparse or _left_alone([pair], [new]) else None
+                for pair, new in zip(self._lent, gradients, strict=True)
+            ]
+        self._lent = None
         for place, gradient in enumerate(gradients):
             last = self._gradients[place]
             if gradient is None or gradient.is_sparse:
@@ -190,7 +230,7 @@ class Norms:
             whole.append(self._norm(_local(gradient)))
             own.append(self._norm(part))
             products.append(self._nan if last is None else _product(last, part).to(self._nan))
-            self._gradients[place] = part.clone()
+            self._gradients[place] = part.reshape(-1).clone()
         return whole, [*own, *products]
 
     def _parts(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -208,6 +248,24 @@ class Norms:
             tensor = torch.view_as_real(tensor)
         norm: torch.Tensor = torch.linalg.vector_norm(tensor, power, dtype=self._dtype)
         return norm.to(self.device)
+
+
+def _copies(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Copies that lie behind each other where they can, so that they are read in one go."""
+    first = tensors[0]
+    if not all(_is_plain(tensor, first.dtype, first.device) for tensor in tensors):
+        return [tensor.detach().clone() for tensor in tensors]
+    flat = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+
+
+def _left_alone(lent: list[tuple[torch.Tensor, int]], gradients: list[torch.Tensor]) -> bool:
+    """Whether the gradients of the step before are what they were, and others took their place."""
+    return len(lent) == len(gradients) and all(
+        old._version == version and old.data_ptr() != new.data_ptr()
+        for (old, version), new in zip(lent, gradients, strict=True)
+    )
 
 
 def _is_plain(tensor: torch.Tensor, dtype: torch.dtype, device: torch.device) -> bool:

@@ -60,7 +60,7 @@ def test_threes_are_told_from_sevens() -> None:
             remedies=False,
         )
         assert run.learned.classes == ("3", "7")
-        right.append(run.accuracy)
+        right.append(run.accuracy or 0.0)
     assert np.mean(right) > 0.99
 
 
@@ -229,6 +229,7 @@ def test_an_interrupt_keeps_what_was_done(tmp_path: Path) -> None:
     assert run.metrics["loss"] > 0
     assert run.id is not None
     kept = steepest.load(run.id, store)
+    assert isinstance(kept, steepest.NetworkRun)
     assert kept.record.steps == run.record.steps
     resumed = steepest.train(known_by_heart(), resume=run.id, store=store)
     unbroken = steepest.train(known_by_heart(), "12-2", **{**given, "store": None})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,13 @@ def test_rows_are_held_out_once(split: Split) -> None:
 
 
 def test_the_gradient_is_explained_as_pytorch_computes_it(split: Split) -> None:
-    given = {"network": NETWORK, "target": "digit", "lr": 0.02, "validation": 0.2, "steps": 30}
+    given: dict[str, Any] = {
+        "network": NETWORK,
+        "target": "digit",
+        "lr": 0.02,
+        "validation": 0.2,
+        "steps": 30,
+    }
     run = steepest.train(DIGITS, **given, remedies=False)
     found = run.learned.explained
     assert found is not None
@@ -111,7 +118,8 @@ def test_the_gradient_is_explained_as_pytorch_computes_it(split: Split) -> None:
     for pull, place in zip(found.pulls, order, strict=True):
         assert pull.pull == pytest.approx(along[place], rel=1e-3)
         assert pull.length == pytest.approx(lengths[place], rel=1e-3)
-        assert (pull.target, pull.output) == (targets[place], outputs[place].argmax())
+        assert pull.target == int(targets[place])
+        assert pull.output == int(outputs[place].argmax())
     assert np.array_equal(found.pictures, split.learned.inputs[batch[order]])
 
     # The units of the first layer that are asked for most.

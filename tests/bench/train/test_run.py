@@ -29,6 +29,7 @@ def test_the_store_gives_the_same_answers(digits: tuple[steepest.NetworkRun, Pat
     assert kept.verdict == run.verdict
     assert kept.to_dict() == run.to_dict()
     assert kept.confusion is not None
+    assert run.confusion is not None
     assert np.array_equal(kept.confusion, run.confusion)
 
 

@@ -16,6 +16,7 @@ from steepest.bench.train.rates import MANY, MOST_NUMBERS, first_limit, lowest, 
 from steepest.bench.train.rows import read_rows
 from steepest.bench.values import wrong
 from steepest.errors import UsageError
+from steepest.figures import Figure, trials_figure
 from steepest.terminal import TrialReport
 from steepest.training import Trial, TrialSweep
 from steepest.training_document import sweep_document
@@ -39,6 +40,10 @@ class NetworkSweep:
     def best(self) -> Trial | None:
         """The one with the lowest loss; None where each lost it."""
         return lowest(self.record.trials)
+
+    def figure(self) -> Figure:
+        """The loss by learning rate as a figure: `.title` says it, `.savefig(path)` draws it."""
+        return trials_figure(self.record)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document, in terms of Python."""

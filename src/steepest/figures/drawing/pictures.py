@@ -18,43 +18,37 @@ SIGNED: Final = 100
 
 def pictures_height(figure: Figure) -> float:
     """Inches."""
-    rows = -(-len(figure.parts["rows"]) // COLUMNS)
-    return 1.2 + LINE * (rows + 2)
+    rows, missed = (-(-len(figure.parts[name]) // COLUMNS) for name in ("rows", "missed"))
+    return 1.2 + LINE * (rows + 2 + missed)
 
 
 def draw_pictures(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
-    """The rows, then a row of the units' weights, and below each minus its gradient."""
+    """The rows, the units' weights and below each minus its gradient, and rows told wrong."""
     from matplotlib.colors import LinearSegmentedColormap
 
     parts = figure.parts
     rows, units = parts["rows"], parts["units"]
     lines = -(-len(rows) // COLUMNS)
-    axes = part.subplots(lines + 2, COLUMNS, squeeze=False)
+    missed = parts["missed"]
+    axes = part.subplots(lines + 2 - (-len(missed) // COLUMNS), COLUMNS, squeeze=False)
     for ax in axes.ravel():
         ax.set_axis_off()
     size = (parts["height"], parts["width"])
     ends = [palette.paper, palette.ink] if parts["inked"] else ["#000000", "#ffffff"]
     ink = LinearSegmentedColormap.from_list("ink", ends)
-    for place, row in enumerate(rows):
-        ax = axes[place // COLUMNS, place % COLUMNS]
-        levels = np.array(row["pixels"], dtype=np.uint8)
-        colours = parts["channels"] > 1
-        shown = levels.reshape(*size, parts["channels"]) if colours else levels.reshape(size)
-        _show(ax, shown, palette, cmap=None if colours else ink, low=0, high=255)
-        share = "" if row["share"] is None else f"  {percent(row['share'])}"
-        _say(ax, f"row {count(row['row'])}{share}", palette.muted)
-        verdict = f"{escaped(row['is'], 12)}, said {escaped(row['said'], 12)}"
-        ax.text(
-            0.5,
-            -0.04,
-            verdict,
-            transform=ax.transAxes,
-            ha="center",
-            va="top",
-            fontsize=7.5,
-            color=palette.warm if row["wrong"] else palette.ink,
-            fontweight="bold" if row["wrong"] else "normal",
-        )
+    for first, shown in ((0, rows), (lines + 2, missed)):
+        for place, row in enumerate(shown):
+            ax = axes[first + place // COLUMNS, place % COLUMNS]
+            levels = np.array(row["pixels"], dtype=np.uint8)
+            colours = parts["channels"] > 1
+            dots = levels.reshape(*size, parts["channels"]) if colours else levels.reshape(size)
+            _show(ax, dots, palette, cmap=None if colours else ink, low=0, high=255)
+            share = row.get("share")
+            pull = "" if share is None else f"  {percent(share)}"
+            _say(ax, f"row {count(row['row'])}{pull}", palette.muted)
+            _verdict(ax, row, palette)
+    if missed:
+        axes[lines + 2, 0].set_ylabel("told wrong", fontsize=7.5)
     middle = palette.paper
     blue, ochre = palette.weight(3), palette.weight(0)
     sides = LinearSegmentedColormap.from_list("sides", [blue, middle, ochre])
@@ -68,6 +62,21 @@ def draw_pictures(part: Any, figure: Figure, frame: int, palette: Palette) -> No
         if place == 0:
             above.set_ylabel("weights", fontsize=7.5)
             below.set_ylabel("minus gradient", fontsize=7.5)
+
+
+def _verdict(ax: Any, row: dict[str, Any], palette: Palette) -> None:
+    wrong = row.get("wrong", True)
+    ax.text(
+        0.5,
+        -0.04,
+        f"{escaped(row['is'], 12)}, said {escaped(row['said'], 12)}",
+        transform=ax.transAxes,
+        ha="center",
+        va="top",
+        fontsize=7.5,
+        color=palette.warm if wrong else palette.ink,
+        fontweight="bold" if wrong else "normal",
+    )
 
 
 def _show(ax: Any, shown: Any, palette: Palette, *, cmap: Any, low: int, high: int) -> None:
