@@ -65,6 +65,6 @@ def test_colours_are_shown_as_they_are(show: Show) -> None:
 def test_wrong_rows_say_so(show: Show) -> None:
     page = show(only(every_kind(), "pictures")).page
     assert page.locator(".tile.wrong").all_inner_texts() == [
-        "seven, not one\nrow 7\n50 %",
-        "three, not seven\nrow 9",
+        "seven, said one\nrow 7\n50 %",
+        "three, said seven\nrow 9",
     ]

@@ -114,14 +114,49 @@ def test_norms_turns_rates_and_losses(optimizer: Any, clip: float | None, every:
     assert record.losses.lowest == pytest.approx(np.array(losses)[recorded].min())
 
 
-def test_the_turn_of_all_gradients_as_one() -> None:
+def _in_place(steps: Any) -> None:
+    steps.zero_grad(set_to_none=False)
+
+
+def _by_data(steps: Any) -> None:
+    for group in steps.param_groups:
+        for tensor in group["params"]:
+            if tensor.grad is not None:
+                tensor.grad.data.zero_()
+
+
+def _dropped(steps: Any) -> None:
+    steps.zero_grad()
+
+
+def _spoiled(steps: Any) -> None:
+    """A loop that uses its gradients for something else after the step."""
+    for group in steps.param_groups:
+        for tensor in group["params"]:
+            if tensor.grad is not None:
+                tensor.grad.mul_(-3.0)
+    steps.zero_grad()
+
+
+@pytest.mark.parametrize(
+    "resets",
+    [
+        pytest.param([_dropped], id="dropped"),
+        pytest.param([_in_place], id="in-place"),
+        pytest.param([_by_data], id="by-data"),
+        pytest.param([_dropped, _dropped, _dropped, _in_place], id="mostly-dropped"),
+        pytest.param([_dropped, _dropped, _dropped, _spoiled], id="spoiled"),
+    ],
+)
+def test_the_turn_of_all_gradients_as_one(resets: list[Any]) -> None:
+    """However a loop resets its gradients, a turn is right or not measured."""
     model = network()
     steps = SGD(model.parameters(), lr=0.1)
     watch = Attached(model, [steps])
     last: Any = None
     expected = []
     for step in range(STEPS):
-        steps.zero_grad()
+        resets[step % len(resets)](steps)
         loss_of(model, step).backward()
         whole = nn.utils.parameters_to_vector([p.grad for p in model.parameters()]).double()  # type: ignore[misc]
         expected.append(
@@ -130,7 +165,11 @@ def test_the_turn_of_all_gradients_as_one() -> None:
         last = whole
         steps.step()
     watch.detach()
-    np.testing.assert_allclose(watch.record("0").trace.overall_turn, expected, atol=2e-6)
+    found = watch.record("0").trace.overall_turn
+    missing = np.isnan(found)
+    # Where the loop changes its way, one turn is lost; then the gradients are copied.
+    assert missing.sum() <= (1 if len(resets) == 1 else 2)
+    np.testing.assert_allclose(found[~missing], np.array(expected)[~missing], atol=2e-6)
 
 
 def test_gradients_under_mixed_precision_are_the_unscaled_ones() -> None:

@@ -39,7 +39,7 @@ export const drawPictures: Draw<PicturesData> = (host, data) => {
       const [red, green, blue] = pixels.slice(place * channels, place * channels + 3);
       return `rgb(${red},${green},${blue})`;
     });
-  const both = (is: string, said: string): string => `${cut(is, MOST)}, not ${cut(said, MOST)}`;
+  const both = (is: string, said: string): string => `${cut(is, MOST)}, said ${cut(said, MOST)}`;
   const shown = rows.map(({ row, is, said, wrong, share, pixels }) => {
     const verdict = wrong ? both(is, said) : cut(is, MOST);
     return html(

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from steepest.errors import SteepestError, UsageError
 from steepest.lab.answers import Answers, example_table
 from steepest.lab.guard import refusal
+from steepest.lab.networks import network_examples as all_networks
 from steepest.lab.problem import examples, read_problem, shown
 from steepest.lab.replies import answer, download, no_such, page_file, told
 from steepest.lab.requests import (
@@ -40,6 +41,7 @@ PREPARE_SECONDS: Final = 20.0
 BOARD_SECONDS: Final = 20.0
 REMEDIES_SECONDS: Final = 30.0
 RUNS_SECONDS: Final = 10.0
+NETWORK_SECONDS: Final = 60.0
 UPLOAD_SECONDS: Final = 20.0
 
 _TYPES: Final = {
@@ -83,6 +85,8 @@ class Lab:
             Route("/api/remedies", told(self.remedies), methods=["POST"]),
             Route("/api/race", told(self.race), methods=["POST"]),
             Route("/api/report", told(self.report), methods=["POST"]),
+            Route("/api/networks", told(self.networks)),
+            Route("/api/networks/{name}", told(self.train), methods=["POST"]),
             Route("/api/runs", told(self.runs)),
             Route("/api/runs/{run}", told(self.run), methods=["GET"]),
             Route("/api/runs/{run}", told(self.delete), methods=["DELETE"]),
@@ -203,6 +207,22 @@ class Lab:
             request, lambda: self.answers.report(asked), BOARD_SECONDS, self._slow, given
         )
         return download(page, "text/html", "steepest.html")
+
+    # Networks
+
+    async def networks(self, request: Request) -> Response:
+        """The networks that can be trained here."""
+        listed = [{"id": n.id, "title": n.title, "says": n.says} for n in all_networks().values()]
+        return answer(orjson.dumps(listed))
+
+    async def train(self, request: Request) -> Response:
+        """Train a network into the store."""
+        given = await fields(request)
+        name = request.path_params["name"]
+        run = await self._done(
+            request, lambda: self._runs.train(name), NETWORK_SECONDS, self._slow, given
+        )
+        return answer(orjson.dumps({"run": run}), 201)
 
     # Runs
 

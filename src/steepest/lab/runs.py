@@ -15,6 +15,7 @@ from steepest.bench.training_run import TrainingRun
 from steepest.errors import SteepestError, UsageError
 from steepest.export import to_csv
 from steepest.figures.training import MOST_POINTS, evenly
+from steepest.lab.networks import train_example
 from steepest.records import RunRecord, RunSummary, Trace
 from steepest.store import Store
 from steepest.training import TrainingRecord
@@ -92,6 +93,10 @@ class Runs:
                 "note": changed_data(self._store, run),
             }
         )
+
+    def train(self, name: str) -> str:
+        """Train an example's network into the store; the id of its run. Raises SteepestError."""
+        return train_example(self._store, name)
 
     def delete(self, run: str) -> bytes:
         """Take a run out; its whole id is needed."""

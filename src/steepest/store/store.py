@@ -130,12 +130,13 @@ class Store:
         """The run with its trace thinned to 1,001 points; `trace` has all that were recorded.
 
         Raises StoreError for a run that has none, because it was killed or is not done, and
-        UsageError for a training that was watched.
+        UsageError for a training.
         """
         found = self.any_record(run)
         if isinstance(found, TrainingRecord):
+            how = "that was watched" if found.learned is None else "of a network"
             raise UsageError(
-                f"The run {found.run or run} is a training that was watched.",
+                f"The run {found.run or run} is a training {how}.",
                 instead=f"steepest runs show {found.run or run} shows it.",
             )
         return found

@@ -91,3 +91,18 @@ def test_any_training_ends_or_says_why_not(values: dict[str, Any]) -> None:
 def test_wrong_types_are_said(values: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         read_train_options(values)
+
+
+@pytest.mark.parametrize(
+    "lr",
+    [(0, 1, 3), (1, 0.1, 3), (0.1, 1, 1), (0.1, 1, 10**6), ("a", 1, 3), (0.1, 1, 2.5), 0.1, "all"],
+    ids=str,
+)
+def test_a_sweep_of_no_learning_rates_is_said(lr: Any) -> None:
+    with pytest.raises(UsageError):
+        steepest.sweep_network(ROWS, "2-2", target="kind", lr=lr, steps=2)
+
+
+def test_a_sweep_needs_steps() -> None:
+    with pytest.raises(UsageError, match="needs steps"):
+        steepest.sweep_network(ROWS, "2-2", target="kind", steps=0)

@@ -7,6 +7,7 @@ import { extent, roomy } from "../../scale";
 import { count, cut, number } from "../../words";
 import { isTraining, type KeptRun, type OpenedRun, type RunList } from "../contract";
 import { get, remove, Refused } from "../server";
+import { makeNetworks } from "./networks";
 import { makeOpened } from "./opened";
 import type { Room } from "./rooms";
 
@@ -18,7 +19,12 @@ export function makeRuns(): Room {
   const list = html("ul", { class: "runs", "aria-label": "Runs" });
   const opened = makeOpened((id) => rows.get(id)?.element.querySelector("button")?.focus());
   const both = html("div", { class: "opened" });
-  const element = html("div", {}, said, list, opened.element, both);
+  const networks = makeNetworks(async (id) => {
+    window.clearTimeout(timer);
+    await look();
+    await act.open(id);
+  });
+  const element = html("div", {}, networks.element, said, list, opened.element, both);
   const known = new Map<string, KeptRun>();
   const rows = new Map<string, ReturnType<typeof makeRow>>();
   let since: number | null = null;
@@ -47,7 +53,7 @@ export function makeRuns(): Room {
   const arrange = (ids: string[]): void => {
     said.textContent = ids.length
       ? ""
-      : "No runs are kept yet. Every steepest fit and every steepest.watch adds one.";
+      : "No runs are kept yet. Every steepest fit, steepest train and steepest.watch adds one.";
     for (const [id, row] of rows) {
       if (ids.includes(id)) continue;
       row.element.remove();
@@ -106,6 +112,8 @@ export function makeRuns(): Room {
     element,
     draw() {
       isOpen = true;
+      void networks.draw();
+      window.clearTimeout(timer);
       void look();
     },
     close() {

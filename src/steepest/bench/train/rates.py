@@ -20,6 +20,9 @@ from steepest.training import Trial
 RUNGS: Final = ((1 / 8, 5), (1 / 2, 2))
 """At these shares of the steps only so many go on, because the others lag behind."""
 
+FAIR: Final = 20
+"""Steps that each takes at least."""
+
 MANY: Final = 16
 """Learning rates that are tried where one is to be chosen."""
 
@@ -95,7 +98,7 @@ def try_rates(
     given = np.asarray(rates, dtype=np.float64)
     stands = plan.trainer.side_by_side(plan.first_weights(), given)
     curves: list[list[float]] = [[] for _ in given]
-    rungs = {round(share * steps): left for share, left in RUNGS} if stops else {}
+    rungs = {max(FAIR, round(share * steps)): left for share, left in RUNGS} if stops else {}
     done = 0
     while done < steps and len(alive):
         stop = min([steps, done + 4 * CHUNK, *(rung for rung in rungs if rung > done)])
@@ -131,6 +134,8 @@ def _word(place: int, rates: Vector, curves: Sequence[Vector], per_epoch: int) -
     if not math.isfinite(end) or end > start + abs(start):
         return "too large"
     tenth = len(own) // TENTH
+    if not tenth:
+        return "not measured"
     width = max(1, min(per_epoch, tenth // 2))
     for other in np.argsort(rates):
         reached = reached_at(curves[other][:tenth], end, width)

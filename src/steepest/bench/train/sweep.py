@@ -14,7 +14,7 @@ from steepest.bench.train.job import no_progress, plan_of
 from steepest.bench.train.options import read_train_options
 from steepest.bench.train.rates import MANY, MOST_NUMBERS, first_limit, lowest, rate_span, try_rates
 from steepest.bench.train.rows import read_rows
-from steepest.bench.values import wrong
+from steepest.bench.values import real, whole, wrong
 from steepest.errors import UsageError
 from steepest.figures import Figure, trials_figure
 from steepest.terminal import TrialReport
@@ -22,6 +22,8 @@ from steepest.training import Trial, TrialSweep
 from steepest.training_document import sweep_document
 
 Rates = str | tuple[float, float, int]
+
+MOST_RATES = 1000
 
 
 class NetworkSweep:
@@ -75,6 +77,8 @@ def sweep_network(
     asked = read_train_options({**_without_rate(options), "network": network})
     split = read_rows(data, asked)
     plan = plan_of(asked, split)
+    if not plan.steps:
+        raise UsageError("A sweep needs steps.", given="0 steps", instead="Give one or more.")
     rates = _rates(lr, rate_span(plan), plan.network.size)
     trials = try_rates(plan, rates, plan.steps, say)
     return NetworkSweep(
@@ -111,14 +115,16 @@ def _rates(given: Rates, span: tuple[float, float], size: int) -> Any:
     if given == "auto":
         low, high, number = *span, MANY
     elif isinstance(given, tuple) and len(given) == 3:
-        low, high, number = given
+        low, high = (real("0.1")("lr", end) for end in given[:2])
+        number = whole("16")("lr", given[2])
     else:
         raise wrong("lr", "auto or (lowest, highest, count)", given, "for example lr=(1e-3, 1, 16)")
-    if not (0 < low < high < np.inf and number >= 2):
+    if not (0 < low < high < np.inf and 2 <= number <= MOST_RATES):
         raise UsageError(
-            "A sweep needs a lower and a higher learning rate above 0, and 2 of them or more.",
+            "A sweep needs a lower and a higher learning rate above 0, and from 2 to "
+            f"{MOST_RATES:,} of them.",
             given=f"{low:g}:{high:g}:{number}",
-            instead="1e-3:1:16",
+            instead="Write 1e-3:1:16.",
         )
     if number * size > MOST_NUMBERS:
         raise UsageError(
