@@ -155,6 +155,13 @@ TITLES = [
         id="pictures",
     ),
     pytest.param(
+        "pictures",
+        {"explained": explained_of(unit_gradients=np.zeros((2, 4)))},
+        "Of 8 rows row 7 pulls hardest, with 50 % of the gradient's length: it is seven, the "
+        "network says three; the gradient of every unit of the first layer is zero.",
+        id="dead units",
+    ),
+    pytest.param(
         "plane",
         {},
         "The path leads down from a loss of 2 to 0.5, projected on the plane that holds 75 % of "

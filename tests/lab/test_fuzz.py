@@ -47,7 +47,10 @@ problems = st.fixed_dictionaries(
     },
 )
 posts = st.sampled_from(
-    ["/api/live", "/api/board", "/api/remedies", "/api/race", "/api/report", "/api/upload"]
+    [
+        *("/api/live", "/api/board", "/api/remedies", "/api/race", "/api/report", "/api/upload"),
+        "/api/networks/nothing",
+    ]
 )
 
 

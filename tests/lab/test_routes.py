@@ -468,6 +468,19 @@ def kept(store: Store) -> str:
     return run.id
 
 
+def test_a_network_is_trained_into_the_store(lab: Asking) -> None:
+    listed = ok(lab("GET", "/api/networks"))
+    assert [network["id"] for network in listed] == ["three-or-seven", "three-or-seven-too-large"]
+    answered = lab("POST", "/api/networks/three-or-seven", json={})
+    assert answered.status_code == 201, answered.text
+    found = ok(lab("GET", f"/api/runs/{answered.json()['run']}"))
+    assert found["summary"]["command"] == "train"
+    kinds = {figure["kind"] for figure in found["board"]["figures"]}
+    assert kinds >= {"epochs", "confusion", "rates", "pictures"}
+    refused = lab("POST", "/api/networks/..%2fspeed", json={})
+    assert refused.status_code in (400, 404), refused.text
+
+
 def test_runs_are_listed_and_opened(lab: Asking, kept: str) -> None:
     listed = ok(lab("GET", "/api/runs"))
     assert kept in listed["ids"]

@@ -8,13 +8,14 @@ import { count, cut } from "../words";
 
 const CHARACTER = 6.6; // pixels
 const [LOWEST, TALLEST] = [20, 28]; // pixels a row
-const MOST = 14; // characters of a name
+const MOST = 20; // characters of a name
 const HEAD = 20; // pixels for what an axis shows
 const SHORT = 4; // characters that stand upright below a column
 
 export const drawConfusion: Draw<ConfusionData> = (host, data, stage) => {
   const { counts, totals } = data;
-  const names = data.classes.map((name) => cut(name, MOST));
+  const fits = Math.min(MOST, Math.floor(stage.width / 3 / CHARACTER));
+  const names = data.classes.map((name) => cut(name, fits));
   const many = Math.max(1, names.length);
   const longest = Math.max(1, ...names.map((name) => name.length));
   const left = Math.round(longest * CHARACTER) + 10;

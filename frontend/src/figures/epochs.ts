@@ -36,10 +36,12 @@ export const drawEpochs: Draw<EpochsData> = (host, data, stage) => {
     if (best === null || Number.isNaN(part.x(best))) continue;
     const left = Math.round(part.x(best)) + 0.5;
     part.path("level", `M${left},0V${part.height}`);
-    if (part !== upper) continue;
+    if (part !== parts.at(-1)) continue;
     const turned = left + LABEL > part.width;
     const said = `best: epoch ${count(best)}`;
-    part.say("aside", said, left + (turned ? -5 : 5), TOP, turned ? "end" : "start");
+    // Shares of right rows are high: there is room below them.
+    const top = accuracy ? part.height - 7 : TOP;
+    part.say("aside", said, left + (turned ? -5 : 5), top, turned ? "end" : "start");
   }
   direct(upper, data);
 

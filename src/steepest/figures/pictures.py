@@ -158,11 +158,17 @@ def _title(found: GradientExplained, learned: Learned) -> str:
     first = found.pulls[0]
     share = share_of(found, first)
     said = "" if share is None else f", with {percent(share)} of the gradient's length"
+    length = float(np.linalg.norm(found.unit_gradients[0]))
+    ended = (
+        f"unit {count(found.units[0] + 1)} of the first layer has the longest gradient, "
+        f"{number(length, 3)}"
+    )
+    if length == 0:
+        ended = "the gradient of every unit of the first layer is zero"
     return (
         f"Of {count(found.rows, 'row')} row {count(first.row)} pulls hardest{said}: it is "
         f"{class_of(learned, first.target)}, the network says {class_of(learned, first.output)}; "
-        f"unit {count(found.units[0] + 1)} of the first layer has the longest gradient, "
-        f"{number(float(np.linalg.norm(found.unit_gradients[0])), 3)}."
+        f"{ended}."
     )
 
 

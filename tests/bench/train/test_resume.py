@@ -84,7 +84,9 @@ def test_a_killed_training_goes_on(tmp_path: Path) -> None:
     process.communicate()
     (summary,) = steepest.runs(store)
     assert summary.status == "killed"
-    done = steepest.load(summary.id, store).record.steps
+    kept = steepest.load(summary.id, store)
+    assert isinstance(kept, steepest.NetworkRun)
+    done = kept.record.steps
     assert done > 0
     total = done + 40
     resumed = steepest.train(resume=summary.id, steps=total, store=store)

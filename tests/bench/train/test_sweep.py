@@ -80,10 +80,10 @@ def test_a_lost_loss_is_shown() -> None:
     ("given", "says"),
     [
         ({"lr": (1.0, 0.1, 5)}, "a lower and a higher"),
-        ({"lr": (0.1, 1.0, 1)}, "2 of them"),
+        ({"lr": (0.1, 1.0, 1)}, "from 2 to 1,000"),
         ({"lr": 0.1}, "lowest, highest, count"),
         ({"schedule": "cosine"}, "constant learning rates"),
-        ({"lr": (0.1, 1.0, 10**9)}, "or fewer"),
+        ({"lr": (0.1, 1.0, 10**9)}, "from 2 to 1,000"),
     ],
     ids=["order", "one", "number", "schedule", "many"],
 )

@@ -137,7 +137,7 @@ def _word(place: int, rates: Vector, curves: Sequence[Vector], per_epoch: int) -
     if not tenth:
         return "not measured"
     width = max(1, min(per_epoch, tenth // 2))
-    for other in np.argsort(rates):
+    for other in np.argsort(-rates):  # a larger rate's word counts first
         reached = reached_at(curves[other][:tenth], end, width)
         if other != place and reached is not None:
             return "too small" if rates[other] > rates[place] else "too large"

@@ -43,4 +43,5 @@ def draw_plane(part: Any, figure: Figure, frame: int, palette: Palette) -> None:
     cross(ax, path_x[-1], path_y[-1], palette)
     note(ax, path_x[-1], path_y[-1], "end", palette, x)
     if len(parts["here"]):
-        mark(ax, *map(float, parts["here"][frame]), palette)
+        here_x, here_y = parts["here"][frame]
+        mark(ax, float(here_x), float(here_y), palette)
