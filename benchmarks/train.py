@@ -18,7 +18,7 @@ from torch import nn
 
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare
-from steepest.bench.train.course import Plan
+from steepest.bench.train.plan import Plan
 from steepest.bench.train.rates import try_rates
 from steepest.bench.train.rows import Split
 from steepest.descent.training import Trainer, Way

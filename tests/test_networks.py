@@ -150,7 +150,8 @@ def test_a_trained_network_is_judged_on_any_rows() -> None:
         stand.weights, jnp.asarray(inputs[300:]), jnp.asarray(targets[300:])
     )
     assert loss < 0.3
-    assert share is not None and share > 0.9
+    assert share is not None
+    assert share > 0.9
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 from torch import nn
 
 import steepest
-from steepest.bench.train.job import plan_of
 from steepest.bench.train.options import read_train_options
+from steepest.bench.train.plan import plan_of
 from steepest.bench.train.rows import Split, read_rows
 
 DIGITS = str(Path(__file__).parents[3] / "examples" / "digits.csv")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.bench.train.job import plan_of
 from steepest.bench.train.options import read_train_options
+from steepest.bench.train.plan import plan_of
 from steepest.bench.train.rates import choose_rate, reached_at, try_rates
 from steepest.bench.train.rows import read_rows
 

@@ -59,9 +59,9 @@ def test_it_goes_on_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
 
 KILLED = """
 import sys, steepest
-from steepest.bench.train import job
-job.KEEP_SECONDS = 0.0
-job.WRITING_SHARE = 1.0
+from steepest.bench.train import keeping
+keeping.KEEP_SECONDS = 0.0
+keeping.WRITING_SHARE = 1.0
 def say(phase, done, total, loss):
     print(phase, done, flush=True)
 steepest.train(sys.argv[1], "64-16-relu-10", steps=100_000, store=sys.argv[2], progress=say,

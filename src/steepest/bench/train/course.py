@@ -6,22 +6,19 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.bench.train.rows import Split
+from steepest.bench.train.plan import Plan, Progress
 from steepest.curvature import stability_factor
-from steepest.descent.batches import Batches
 from steepest.descent.optimizers import preconditioner
-from steepest.descent.schedules import learning_rates
-from steepest.descent.training import CHUNK, Stand, Trainer, Way, Written
+from steepest.descent.training import CHUNK, Stand, Written
 from steepest.errors import StoreError
 from steepest.network_probe import Point, backward_values, probe
-from steepest.networks import Network, Weights, first_weights
+from steepest.networks import Weights
 from steepest.records import Stopped, Vector
 from steepest.training import (
     Activation,
@@ -53,71 +50,13 @@ PATHS: Final = 1_000_000
 """Weights up to which they are."""
 
 SATURATED: Final = 0.01
+"""So near to its ends a sigmoid or tanh is said to be saturated."""
 
-Progress = Callable[[str, int, int | None, float | None], None]
 Save = Callable[["Course"], None]
 
 KINDS: Final = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "softplus": "Softplus",
                 "gelu": "GELU", "silu": "SiLU"}  # fmt: skip
 """What PyTorch calls the activations."""
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """What is to be done, and on which rows. Nothing in it changes."""
-
-    network: Network
-    loss: str
-    optimizer: str
-    momentum: float | None
-    lr: float
-    schedule: str
-    steps: int
-    """Of the schedule, and of the training."""
-    batch_rows: int
-    shuffle: bool
-    seed: int
-    patience: int | None
-    split: Split
-
-    @property
-    def per_epoch(self) -> int:
-        """Steps in an epoch, rounded up."""
-        return -(-len(self.split.learned) // self.batch_rows)
-
-    @cached_property
-    def batches(self) -> Batches:
-        """Which rows each step uses."""
-        return Batches(len(self.split.learned), self.batch_rows, self.seed, self.shuffle)
-
-    @cached_property
-    def trainer(self) -> Trainer:
-        """What takes the steps."""
-        way = Way(self.network, self.loss, self.optimizer)
-        return Trainer(
-            way,
-            self.momentum,
-            jnp.asarray(self.split.learned.inputs),
-            jnp.asarray(self.split.learned.targets),
-        )
-
-    @cached_property
-    def held(self) -> tuple[jax.Array, jax.Array] | None:
-        """The inputs and targets that are held out."""
-        rows = self.split.held
-        return None if rows is None else (jnp.asarray(rows.inputs), jnp.asarray(rows.targets))
-
-    def first_weights(self) -> Weights:
-        """Before the first step."""
-        return first_weights(self.network, self.seed)
-
-    def rates(self, first: int, last: int) -> Vector:
-        """Of the steps from `first` to before `last`."""
-        return learning_rates(self.schedule, self.lr, self.steps, first, last)
-
-    def epoch_end(self, number: int) -> int:
-        """How many steps have been taken when the epoch, counted from 1, has ended."""
-        return -(-number * len(self.split.learned) // self.batch_rows)
 
 
 @dataclass

@@ -9,7 +9,8 @@ from typing import Final
 import jax
 import numpy as np
 
-from steepest.bench.train.course import CURVED, Plan, Progress
+from steepest.bench.train.course import CURVED
+from steepest.bench.train.plan import Plan, Progress
 from steepest.curvature import stability_factor
 from steepest.descent.optimizers import ADAPTIVE
 from steepest.descent.training import CHUNK, Places, Stand

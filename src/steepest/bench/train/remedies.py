@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from steepest.bench.command import number
-from steepest.bench.train.course import Plan, Progress
 from steepest.bench.train.options import TrainOptions
+from steepest.bench.train.plan import Plan, Progress
 from steepest.bench.train.rates import choose_rate, lowest, try_rates
 from steepest.bench.train.rows import standardized
 from steepest.records import Remedy

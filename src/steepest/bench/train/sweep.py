@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.bench.train.course import Progress
-from steepest.bench.train.job import no_progress, plan_of
 from steepest.bench.train.options import read_train_options
+from steepest.bench.train.plan import Progress, no_progress, plan_of
 from steepest.bench.train.rates import MANY, MOST_NUMBERS, first_limit, lowest, rate_span, try_rates
 from steepest.bench.train.rows import read_rows
 from steepest.bench.values import real, whole, wrong
