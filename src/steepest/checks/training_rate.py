@@ -111,7 +111,10 @@ def quicker_trial(record: TrainingRecord) -> Trial | None:
     arrived = [
         trial
         for trial in learned.trials
-        if trial.reached_at is not None and trial.reached_at * TENTH <= record.steps
+        if trial.reached_at is not None
+        and trial.reached_at * TENTH <= record.steps
+        # Where nothing was learned, any loss is soon reached.
+        and trial.loss < FALLS * record.losses.start
     ]
     return min(arrived, key=lambda trial: trial.reached_at or 0, default=None)
 

@@ -68,13 +68,14 @@ def test_another_learning_rate_and_scaled_inputs(rings: str) -> None:
     """With cosine the rate changes; what is offered is the constant one that was measured."""
     run = steepest.train(rings, "2-16-tanh-2", lr=2e-5, schedule="cosine", **GIVEN)
     width = 10  # losses of an epoch, of 200 rows in batches of 20
-    goal = run.trace.loss[-width:].mean()
+    # It hardly falls, and to where nothing was learned any rate gets.
+    goal = min(run.trace.loss[-width:].mean(), 0.98 * run.record.losses.start)
     for change in ("lr", "standardize"):
         remedy = of(run, change)
         losses = losses_of(remedy)
         assert remedy.reached
         assert "the loss" in remedy.sentence
-        assert steps_said(remedy.sentence) == [remedy.measured_steps]
+        assert steps_said(remedy.sentence)[0] == remedy.measured_steps
         assert there(losses, goal, width) == remedy.measured_steps
         last = losses[-max(5, len(losses) // 8) :].mean()
         assert last == pytest.approx(remedy.measured_loss, rel=0.02)

@@ -14,9 +14,9 @@ from steepest.bench.train.course import Course
 from steepest.bench.train.keeping import Keeper, keeper_for
 from steepest.bench.train.options import TrainOptions, read_train_options
 from steepest.bench.train.plan import Plan, Progress, no_progress, plan_of
-from steepest.bench.train.rates import choose_rate, compare_rates, window
+from steepest.bench.train.rates import FALLS, choose_rate, compare_rates, window
 from steepest.bench.train.record import Teller, path_of
-from steepest.bench.train.remedies import rate_remedy, standardize_remedy
+from steepest.bench.train.remedies import learning_remedy, rate_remedy, standardize_remedy
 from steepest.bench.train.rows import read_rows
 from steepest.bench.train.run import NetworkRun
 from steepest.checks.training import judge_training
@@ -114,18 +114,23 @@ def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Rem
     width = window(plan, max(1, course.step))
     ending = course.trace.loss[-width:]
     goal = float(ending.mean()) if len(ending) else math.nan
+    start = course.recorder.losses().start
+    if not course.step or math.isnan(start):
+        return trials, ()
+    # To where nothing was learned any rate gets: then the question is whether one learns.
+    learned = goal < FALLS * start
+    wanted = goal if learned else FALLS * start
     remedies = []
-    if course.stopped == "diverged":
+    if asked.rate is not None and course.stopped != "diverged":
+        trials = compare_rates(plan, wanted, say)
+        remedies.append(rate_remedy(plan, asked, trials, None if learned else wanted, data))
+    if not learned and not any(remedies):
         _, _, trials = choose_rate(course.plan, say)
-        remedies.append(rate_remedy(plan, asked, trials, None, data))
-    elif math.isfinite(goal):
-        if asked.rate is not None:
-            trials = compare_rates(plan, goal, say)
-            remedies.append(rate_remedy(plan, asked, trials, goal, data))
-        record = teller.record(trials=trials)
-        unscaled = any(f.code == "SD304" for f in judge_training(record).findings)
-        if unscaled and not asked.standardize:
-            remedies.append(standardize_remedy(plan, asked, goal, data, say))
+        remedies.append(learning_remedy(trials, start, asked, data))
+    record = teller.record(trials=trials)
+    unscaled = any(f.code == "SD304" for f in judge_training(record).findings)
+    if unscaled and not asked.standardize:
+        remedies.append(standardize_remedy(plan, asked, wanted, data, say))
     return trials, tuple(remedy for remedy in remedies if remedy is not None)
 
 

@@ -21,6 +21,9 @@ from steepest.training import Trial
 RUNGS: Final = ((1 / 8, 5), (1 / 2, 2))
 """At these shares of the steps only so many go on, because the others lag behind."""
 
+FALLS: Final = 0.98
+"""A loss below this share of its start has fallen."""
+
 FAIR: Final = 20
 """Steps that each takes at least."""
 
@@ -131,6 +134,8 @@ def try_rates(
 def _word(place: int, rates: Vector, curves: Sequence[Vector], per_epoch: int) -> Word:
     """The word about one learning rate beside the others."""
     own = curves[place]
+    if not len(own):
+        return "not measured"
     start, end = float(own[: len(own) // 8 + 1].mean()), _end(own)
     if not math.isfinite(end) or end > start + abs(start):
         return "too large"
@@ -140,9 +145,10 @@ def _word(place: int, rates: Vector, curves: Sequence[Vector], per_epoch: int) -
     width = max(1, min(per_epoch, tenth // 2))
     for other in np.argsort(-rates):  # a larger rate's word counts first
         reached = reached_at(curves[other][:tenth], end, width)
-        if other != place and reached is not None:
+        learned = _end(curves[other]) < FALLS * start  # else any loss is soon reached
+        if other != place and reached is not None and learned:
             return "too small" if rates[other] > rates[place] else "too large"
-    return "just right"
+    return "just right" if end < FALLS * start else "not measured"
 
 
 def window(plan: Plan, steps: int) -> int:

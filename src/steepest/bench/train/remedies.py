@@ -9,7 +9,7 @@ from dataclasses import replace
 from steepest.bench.command import number
 from steepest.bench.train.options import TrainOptions
 from steepest.bench.train.plan import Plan, Progress
-from steepest.bench.train.rates import choose_rate, lowest, try_rates
+from steepest.bench.train.rates import FALLS, choose_rate, lowest, try_rates
 from steepest.bench.train.rows import standardized
 from steepest.records import Remedy
 from steepest.training import Trial
@@ -20,28 +20,46 @@ BETTER = 0.5
 """A remedy gets to the loss that the training ended with in this share of its steps, at most."""
 
 
-def rate_remedy(
-    plan: Plan, options: TrainOptions, trials: Sequence[Trial], goal: float | None, data: str | None
+def learning_remedy(
+    trials: Sequence[Trial], start: float, options: TrainOptions, data: str | None
 ) -> Remedy | None:
-    """The learning rate of the trials that got to the goal first; with no goal the lowest loss."""
-    if goal is None:
-        best = lowest(trials)
-        if best is None:
-            return None
-        sentence = (
-            f"A learning rate of {number(best.lr)} brings the loss to {shown(best.loss, 4)} in "
-            f"{count(best.steps, 'step')}."
-        )
-        return _remedy("lr", sentence, replace(best, reached_at=best.steps), options, data)
+    """The learning rate with the lowest loss; None where none brings it below its start."""
+    best = lowest(trials)
+    if best is None or not best.loss < FALLS * start:
+        return None
+    sentence = (
+        f"A learning rate of {number(best.lr)} brings the loss to {shown(best.loss, 4)} in "
+        f"{count(best.steps, 'step')}."
+    )
+    return _remedy("lr", sentence, replace(best, reached_at=best.steps), options, data)
+
+
+def rate_remedy(
+    plan: Plan,
+    options: TrainOptions,
+    trials: Sequence[Trial],
+    missed: float | None,
+    data: str | None,
+) -> Remedy | None:
+    """The learning rate of the trials that got first to where the training ended.
+
+    `missed` is the loss that they went for instead, where the training did not fall as low.
+    """
     arrived = [trial for trial in trials if trial.reached_at is not None]
     first = min(arrived, key=lambda trial: trial.reached_at or 0, default=None)
     if first is None or first.reached_at is None:
         return None
-    sentence = (
-        f"A learning rate of {number(first.lr)} gets in "
-        f"{count(first.reached_at, 'step')} to the loss that this one had after "
-        f"{count(plan.steps)}."
-    )
+    reached, steps = count(first.reached_at, "step"), count(plan.steps)
+    if missed is None:
+        sentence = (
+            f"A learning rate of {number(first.lr)} gets in {reached} to the loss that this one "
+            f"had after {steps}."
+        )
+    else:
+        sentence = (
+            f"With a learning rate of {number(first.lr)} the loss falls to {shown(missed, 4)} in "
+            f"{reached}; here it did not in {steps}."
+        )
     return _remedy("lr", sentence, first, options, data)
 
 
@@ -56,8 +74,9 @@ def standardize_remedy(
     if trial.reached_at is None or trial.reached_at > BETTER * plan.steps:
         return None
     sentence = (
-        f"With standardized inputs and a learning rate of {number(lr)} it gets in "
-        f"{count(trial.reached_at, 'step')} to the loss that it had after {count(plan.steps)}."
+        f"With standardized inputs and a learning rate of {number(lr)} the loss falls to "
+        f"{shown(goal, 4)} in {count(trial.reached_at, 'step')}, and to {shown(trial.loss, 4)} in "
+        f"{count(trial.steps)}."
     )
     return _remedy("standardize", sentence, trial, changed, data)
 
