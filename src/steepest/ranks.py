@@ -69,6 +69,7 @@ def merged(records: Sequence[TrainingRecord]) -> TrainingRecord:
         seconds=max(record.seconds for record in ranks),
         cost=max(record.cost for record in ranks),
         rank=None,
+        processes=len(ranks),
         verdict=None,
     )
 

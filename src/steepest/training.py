@@ -486,6 +486,11 @@ class TrainingRecord:
     cost: float = 0.0
     """Of these, the seconds that were spent here."""
     rank: int | None = None
+    """Of the process; None with one process, and where the records of all were merged."""
+    job: str | None = None
+    """What the processes of one training share."""
+    processes: int = 1
+    """Whose records these are, merged."""
     name: str | None = None
     run: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

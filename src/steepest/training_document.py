@@ -33,6 +33,7 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
             "every": record.every,
             "ended": record.ended,
             "rank": record.rank,
+            "processes": record.processes,
             "groups": [asdict(group) for group in record.groups],
             "tensors": [_tensor(record, place) for place in range(len(record.tensors))],
             "trace": _trace(record),

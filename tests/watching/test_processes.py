@@ -16,6 +16,7 @@ import torch
 
 from steepest.errors import UsageError
 from steepest.ranks import merged
+from steepest.store import Opening, Recording, Store
 from steepest.training import TrainingRecord
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked off here")
@@ -260,6 +261,43 @@ def test_records_are_merged(ranks: list[TrainingRecord]) -> None:
         np.testing.assert_allclose(probe.losses, (np.array(a.losses) + b.losses) / 2)
     assert whole.ended == "closed"
     assert merged([first]) == replace(first, rank=None)
+
+
+def test_a_store_tells_of_all_processes(ranks: list[TrainingRecord], tmp_path: Path) -> None:
+    """Each process keeps its own; whichever is asked for, the records of all are read."""
+    store = Store(tmp_path / "runs.db")
+
+    def begin(record: TrainingRecord, job: str) -> Recording:
+        return store.begin(
+            Opening(
+                command="watch",
+                formula=record.model,
+                weights=tuple(tensor.name for tensor in record.tensors),
+                optimizer="SGD",
+                step_limit=0,
+                options={"every": 1, "rank": record.rank, "job": job},
+                versions={"steepest": "0"},
+            )
+        )
+
+    kept = [*ranks, ranks[1]]
+    recordings = [begin(r, job) for r, job in zip(kept, ("one", "one", "another"), strict=True)]
+    for recording, record in zip(recordings, kept, strict=True):
+        recording.training(replace(record, ended="closed")).result()
+        recording.close()
+    mine, theirs, alone = (recording.run for recording in recordings)
+    whole = merged(ranks)
+    for run in (mine, theirs):
+        found = store.any_record(run)
+        assert isinstance(found, TrainingRecord)
+        assert (found.run, found.processes, found.rank) == (run, 2, None)
+        assert found.losses == whole.losses
+        assert found.noise == whole.noise
+        assert found.verdict is not None
+    other = store.any_record(alone)
+    assert isinstance(other, TrainingRecord)
+    assert other.processes == 1
+    assert other.losses == ranks[1].losses
 
 
 def test_noise_that_is_known() -> None:

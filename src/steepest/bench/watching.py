@@ -233,7 +233,10 @@ def _opening(record: TrainingRecord) -> Opening:
         weights=tuple(tensor.name for tensor in record.tensors),
         optimizer=", ".join(kinds) or "none",
         step_limit=0,
-        options={"every": record.every},
+        options={
+            "every": record.every,
+            **({} if record.rank is None else {"rank": record.rank, "job": record.job}),
+        },
         versions={"steepest": record.version, **record.versions, "numpy": np.__version__},
         name=record.name,
     )

@@ -10,13 +10,16 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import platformdirs
 
+from steepest.checks.training import judge_training
 from steepest.errors import StoreError, UsageError
+from steepest.ranks import merged
 from steepest.records import RunRecord, RunSummary, Status, Trace
 from steepest.store.arrays import Array, unpack
 from steepest.store.connection import (
@@ -142,15 +145,19 @@ class Store:
         return found
 
     def any_record(self, run: str) -> RunRecord | TrainingRecord:
-        """The same for a run of any kind. A training has one while it goes on, too."""
+        """The same for a run of any kind. A training has one while it goes on, too.
+
+        Of a training in several processes, which each kept their own, it is that of all together.
+        """
         with self._reading() as db:
             row = _row(db, run)
-            found = db.execute("SELECT body FROM records WHERE run = ?", (row["id"],)).fetchone()
-            if found is None:
-                raise _without_record(row)
-            beside = db.execute("SELECT place, body FROM record_arrays WHERE run = ?", (row["id"],))
-            blobs = {int(place): bytes(body) for place, body in beside}
-        return from_bytes(found["body"], blobs)
+            found = _record(db, row)
+            if not isinstance(found, TrainingRecord) or found.rank is None:
+                return found
+            others = [_record(db, other) for other in _together(db, row)]
+        ranks = {one.rank: one for one in others if isinstance(one, TrainingRecord)}
+        whole = merged([*{**ranks, found.rank: found}.values()])
+        return replace(whole, run=found.run, verdict=judge_training(whole))
 
     def curve(self, run: str) -> Trace:
         """The trace as a figure shows it, thinned to 1,001 points; empty before the first."""
@@ -237,6 +244,34 @@ def _opened(recording: Recording, done: Future[None]) -> Recording:
         recording.close()
         raise
     return recording
+
+
+def _record(db: sqlite3.Connection, row: sqlite3.Row) -> RunRecord | TrainingRecord:
+    """What one process kept. Raises StoreError where it kept nothing."""
+    found = db.execute("SELECT body FROM records WHERE run = ?", (row["id"],)).fetchone()
+    if found is None:
+        raise _without_record(row)
+    beside = db.execute("SELECT place, body FROM record_arrays WHERE run = ?", (row["id"],))
+    return from_bytes(found["body"], {int(place): bytes(body) for place, body in beside})
+
+
+def _together(db: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
+    """The runs of the processes that trained together with this one, as far as they have records.
+
+    They share a job and a model, and were going on at the same time. Where a process watched the
+    model twice, the one that began nearest to this one comes last.
+    """
+    job = _values(row["options"]).get("job")
+    beside = db.execute(
+        "SELECT runs.* FROM runs JOIN records ON records.run = runs.id "
+        "WHERE command = ? AND formula = ? AND weights = ? "
+        "AND started <= ? AND coalesce(ended, heartbeat) >= ? ORDER BY abs(started - ?) DESC",
+        (
+            *(row["command"], row["formula"], row["weights"]),
+            *(row["ended"] or row["heartbeat"], row["started"], row["started"]),
+        ),
+    ).fetchall()
+    return [other for other in beside if _values(other["options"]).get("job") == job]
 
 
 def _row(db: sqlite3.Connection, run: str) -> sqlite3.Row:

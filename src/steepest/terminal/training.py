@@ -67,7 +67,7 @@ def _head(page: Page, record: TrainingRecord) -> None:
     weights = sum(tensor.size for tensor in record.tensors)
     page.say(
         f"{record.model or 'tensors'}, {count(weights, 'weight')} in "
-        f"{count(len(record.tensors), 'tensor')}",
+        f"{count(len(record.tensors), 'tensor')}{_processes(record)}",
         label=("Model", "bold"),
         indent=INDENT,
     )
@@ -77,6 +77,10 @@ def _head(page: Page, record: TrainingRecord) -> None:
         show_data(page, record.learned)
     if record.run is not None:
         page.say(record.run, label=("Run", "bold"), indent=INDENT)
+
+
+def _processes(record: TrainingRecord) -> str:
+    return f", trained in {count(record.processes)} processes" if record.processes > 1 else ""
 
 
 def _descent(page: Page, record: TrainingRecord) -> None:

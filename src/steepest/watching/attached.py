@@ -170,6 +170,7 @@ class Attached:
             seconds=seconds,
             cost=self._cost,
             rank=self._rank,
+            job=None if self._rank is None else _job(),
             versions={"torch": torch.__version__},
             not_measured=self._reasons(),
             resets=self._resets(),
@@ -510,6 +511,12 @@ def _rank() -> int | None:
     if distributed.is_available() and distributed.is_initialized():
         return int(distributed.get_rank())
     return None
+
+
+def _job() -> str:
+    """What the processes of one training share, and what torchrun and its like tell them."""
+    names = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
+    return "/".join(os.environ.get(name, "") for name in names)
 
 
 def _empty(tensors: int, groups: int) -> TrainingTrace:
