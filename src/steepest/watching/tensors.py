@@ -17,10 +17,10 @@ Watched = nn.Module | Mapping[str, torch.Tensor] | Iterable[Any] | torch.Tensor
 FULL: Final = 10_000_000
 """Up to so many weights in all, the change of each is measured; above, that of a sample."""
 
-SAMPLE: Final = 211
+SAMPLE: Final = 263
 """Above FULL, one weight in so many. A prime number, so that no column is always left out."""
 
-LEAST: Final = 1000
+LEAST: Final = 10_000
 """Tensors of up to so many entries are always measured in full."""
 
 
