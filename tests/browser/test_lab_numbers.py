@@ -14,6 +14,7 @@ import pytest
 import torch
 from playwright.sync_api import Locator, expect
 from tests.browser.visits import SECONDS, START, TUTORIAL, Open
+from tests.scripts import settings_kept
 
 DATA = Path(__file__).parents[2] / "examples/speed.csv"
 ROWS = np.genfromtxt(DATA, delimiter=",")[1:]
@@ -57,7 +58,7 @@ FACTS = {
 def ran(script: str) -> float:
     """What the last line of a script prints."""
     told = io.StringIO()
-    with contextlib.redirect_stdout(told):
+    with contextlib.redirect_stdout(told), settings_kept():
         exec(compile(script, "script", "exec"), {})
     return float(told.getvalue().split()[-1])
 
