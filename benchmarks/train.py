@@ -2,11 +2,15 @@
 
 The network is 784-128-relu-10, on drawn pixels: the time of a step does not depend on them. Every
 step of ours records the loss, the rows that were right, and for each tensor the lengths of weights,
-gradient and update; the eager loop records nothing at all.
+gradient and update, and the turn of the gradient. The eager loop records loss, rows that were right
+and lengths of gradients, as tensors that nobody waits for; where it is called bare, nothing at all.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -65,7 +69,7 @@ def _trainer() -> Trainer:
     return Trainer(way, None, jax.device_put(inputs), jax.device_put(targets))
 
 
-def _eager(batches: Any) -> Trained:
+def _eager(batches: Any, *, records: bool) -> Trained:
     inputs, targets = (torch.from_numpy(part) for part in _rows())
     targets = targets.long()
     places = torch.from_numpy(batches)
@@ -76,10 +80,17 @@ def _eager(batches: Any) -> Trained:
             parameter.copy_(torch.from_numpy(np.array(weights)))
     optimizer = torch.optim.SGD(model.parameters(), lr=LR)
     loss = torch.zeros(())
+    recorded: list[torch.Tensor] = []
     for batch in places:
-        loss = nn.functional.cross_entropy(model(inputs[batch]), targets[batch])
+        outputs, wanted = model(inputs[batch]), targets[batch]
+        loss = nn.functional.cross_entropy(outputs, wanted)
         optimizer.zero_grad()
         loss.backward()
+        if records:
+            recorded += [loss.detach(), (outputs.argmax(1) == wanted).sum()]
+            recorded += torch._foreach_norm(
+                [p.grad for p in model.parameters() if p.grad is not None]
+            )
         optimizer.step()
     return Trained(float(loss.detach()), [p.detach().numpy() for p in model.parameters()])
 
@@ -93,24 +104,56 @@ def _demand_same(ours: Trained, theirs: Trained) -> None:
             raise DifferentWorkError("the weights at the end are not the same")
 
 
+def side_by_side(size: int, rounds: int, *, records: bool) -> Samples:
+    """Steps at this batch size, ours and eager ones, by the clock."""
+    batches = np.random.default_rng(1).integers(0, ROWS, (STEPS, size))
+    return compare(
+        lambda: _ours(batches),
+        lambda: _eager(batches, records=records),
+        _demand_same,
+        rounds=rounds,
+        ours_steps=STEPS,
+        theirs_steps=STEPS,
+        judged="passed",
+    )
+
+
 def _register(size: int, bound: float) -> None:
+    step = f"a step of {NETWORK.text} at batch {size} with all that is recorded of it"
+
     @benchmark(
         f"train-{size}",
-        f"a step of {NETWORK.text} at batch {size} with all that is recorded of it, against an "
-        "eager PyTorch loop that records nothing, both with all cores, by the clock",
+        f"{step}, against an eager PyTorch loop that records loss, gradient norms and accuracy, "
+        "both on one core, by the clock",
         bound=bound,
     )
-    def measure(effort: Effort) -> Samples:
-        batches = np.random.default_rng(1).integers(0, ROWS, (STEPS, size))
-        return compare(
-            lambda: _ours(batches),
-            lambda: _eager(batches),
-            _demand_same,
-            rounds=effort.rounds,
-            ours_steps=STEPS,
-            theirs_steps=STEPS,
-            judged="passed",
+    def on_one_core(effort: Effort) -> Samples:
+        # Both libraries choose their threads when they are loaded: in a process of its own.
+        script = (
+            "import json, os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+            "from benchmarks.train import side_by_side; "
+            f"found = side_by_side({size}, {effort.rounds}, records=True); "
+            "print(json.dumps([found.values, found.detail]))"
         )
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False
+        )
+        if done.returncode:
+            raise DifferentWorkError(done.stderr.strip().rpartition("\n")[2])
+        values, detail = json.loads(done.stdout.strip().rpartition("\n")[2])
+        return Samples(tuple(values), detail)
+
+    @benchmark(f"train-{size}-cores", f"the same, both on all cores ({step})", bound=None)
+    def on_all_cores(effort: Effort) -> Samples:
+        return side_by_side(size, effort.rounds, records=True)
+
+    @benchmark(
+        f"train-{size}-bare",
+        f"{step}, against an eager PyTorch loop that records nothing, both on all cores",
+        bound=None,
+    )
+    def bare(effort: Effort) -> Samples:
+        return side_by_side(size, effort.rounds, records=False)
 
 
 for _size, _bound in ((64, 0.5), (256, 0.75), (1024, 0.85)):
