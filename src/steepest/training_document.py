@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.records import Remedy, Steps
+from steepest.records import Steps
 from steepest.training import GradientExplained, Learned, Probe, TrainingRecord, TrialSweep
-from steepest.wire import MOST_POINTS, plain
+from steepest.wire import MOST_POINTS, outcome_document, plain
 
 MOST_SAMPLES: Final = 200
 """Of activations, the latest."""
@@ -52,7 +52,7 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
                 "findings": [asdict(finding) for finding in verdict.findings],
             },
             "learned": None if record.learned is None else _learned(record.learned),
-            "remedies": [_remedy(remedy) for remedy in record.remedies],
+            "remedies": [outcome_document(remedy) for remedy in record.remedies],
             "dropped": dict(record.dropped),
             "not_measured": dict(record.not_measured),
             "seconds": record.seconds,
@@ -101,19 +101,6 @@ def _explained(found: GradientExplained) -> dict[str, Any]:
             for what, shape, value, adjoint in found.passes
         ],
         "pulls": [asdict(pull) for pull in found.pulls],
-    }
-
-
-def _remedy(remedy: Remedy) -> dict[str, Any]:
-    return {
-        "change": remedy.change,
-        "sentence": remedy.sentence,
-        "command": remedy.command,
-        "python": remedy.python,
-        "predicted_steps": remedy.predicted_steps,
-        "measured_steps": remedy.measured_steps,
-        "measured_loss": remedy.measured_loss,
-        "reached": remedy.reached,
     }
 
 

@@ -493,6 +493,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _remedy(remedy: Remedy) -> dict[str, Any]:
+    return {**outcome_document(remedy), "weights": remedy.weights}
+
+
+def outcome_document(remedy: Remedy) -> dict[str, Any]:
+    """What a remedy is and what came of it, without its weights."""
     return {
         "change": remedy.change,
         "sentence": remedy.sentence,
@@ -502,7 +507,6 @@ def _remedy(remedy: Remedy) -> dict[str, Any]:
         "measured_steps": remedy.measured_steps,
         "measured_loss": remedy.measured_loss,
         "reached": remedy.reached,
-        "weights": remedy.weights,
     }
 
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, Final, Literal, get_args
 
-from steepest.bench.values import is_truth, rate, real, shown_value, text, truth, whole, wrong
+from steepest.bench.values import (
+    differing,
+    is_truth,
+    rate,
+    read_values,
+    real,
+    shown_value,
+    text,
+    truth,
+    whole,
+    wrong,
+)
 from steepest.errors import InputError, UsageError
-from steepest.formula import suggest
 from steepest.records import Settings
 
 Gives = Literal["auto", "logit", "probability"]
@@ -68,12 +78,7 @@ class Options:
 
     def given(self) -> dict[str, Any]:
         """The options that differ from their defaults, for a command that does the same."""
-        plain = Options()
-        return {
-            item.name: getattr(self, item.name)
-            for item in fields(self)
-            if getattr(self, item.name) != getattr(plain, item.name)
-        }
+        return differing(self)
 
     def changed(self, **changes: Any) -> Options:
         """The same options with some changed."""
@@ -88,20 +93,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
     >>> read_options({"steps": 1e6, "fix": {"a": 2}}).given()
     {'steps': 1000000, 'fix': {'a': 2.0}}
     """
-    known = [item.name for item in fields(Options)]
-    for name in given:
-        if name not in known:
-            near = suggest(name, known)
-            raise UsageError(
-                "There is no such option.",
-                given=name,
-                instead=f"Did you mean {near[0]}?"
-                if near
-                else f"The options are {', '.join(known)}.",
-            )
-    return Options(
-        **{name: _KINDS[name](name, value) for name, value in given.items() if value is not None}
-    )
+    return Options(**read_values(_KINDS, given))
 
 
 FAR = (-math.inf, math.inf)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
 from steepest.errors import UsageError
+from steepest.formula import suggest
+from steepest.wording import escaped
 
 LONGEST_SHOWN = 60
 """Characters of a wrong value that are shown."""
@@ -87,3 +90,33 @@ def rate(name: str, value: Any) -> float | str:
         except ValueError:
             pass
     return number(name, value, example="0.01", what='a number or "auto"')
+
+
+def read_values(
+    kinds: Mapping[str, Callable[[str, Any], Any]], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Each value as its kind reads it; those that are None are left out.
+
+    Raises UsageError for a name that has no kind, and what the kinds raise.
+    """
+    for name in given:
+        if name not in kinds:
+            near = suggest(name, list(kinds))
+            raise UsageError(
+                "There is no such option.",
+                given=escaped(name),
+                instead=f"Did you mean {near[0]}?"
+                if near
+                else f"The options are {', '.join(kinds)}.",
+            )
+    return {name: kinds[name](name, value) for name, value in given.items() if value is not None}
+
+
+def differing(options: Any) -> dict[str, Any]:
+    """What in a record of options is not its default. Every option has one."""
+    plain = type(options)()
+    return {
+        item.name: getattr(options, item.name)
+        for item in fields(options)
+        if getattr(options, item.name) != getattr(plain, item.name)
+    }

@@ -97,6 +97,29 @@ def _stacked(*decorators: Callable[[Any], Any]) -> Callable[[_Function], _Functi
     return apply
 
 
+_momentum = click.option(
+    "--momentum",
+    type=float,
+    metavar="BETA",
+    help="Share of the last step that goes into the next one, from 0 to below 1.  "
+    "[default: 0.9 where the optimizer has one]",
+)
+
+_where = click.option(
+    "--where", metavar="CONDITION", help='Use only the rows where this holds: "time>3".'
+)
+
+_time_limit = click.option(
+    "--time-limit", type=float, metavar="SECONDS", help="Stop after so many seconds."
+)
+
+_remedies = click.option(
+    "--remedies/--no-remedies",
+    default=True,
+    show_default=True,
+    help="Run what may help, and report what did.",
+)
+
 learning_from = _stacked(
     click.option(
         "--loss",
@@ -113,9 +136,7 @@ learning_from = _stacked(
         help="What the formula gives, under cross-entropy. auto: a probability where its "
         "outermost function is sigmoid, else a logit.",
     ),
-    click.option(
-        "--where", metavar="CONDITION", help='Use only the rows where this holds: "time>3".'
-    ),
+    _where,
     click.option(
         "--sigma",
         metavar="COLUMN",
@@ -162,13 +183,7 @@ method = _stacked(
         show_default=True,
         help="How a gradient becomes a step. lbfgs and lm are solvers and need no learning rate.",
     ),
-    click.option(
-        "--momentum",
-        type=float,
-        metavar="BETA",
-        help="Share of the last step that goes into the next one, from 0 to below 1.  "
-        "[default: 0.9 where the optimizer has one]",
-    ),
+    _momentum,
 )
 """How a gradient becomes a step."""
 
@@ -197,7 +212,7 @@ beginning = _stacked(
         help="Count each weight in a unit of its own, so that a weight of 10,000 and one of "
         "0.0001 can share a learning rate.",
     ),
-    click.option("--time-limit", type=float, metavar="SECONDS", help="Stop after so many seconds."),
+    _time_limit,
 )
 """Where a descent may begin and go, and for how long."""
 
@@ -282,13 +297,7 @@ network = _stacked(
         show_default=True,
         help="How a gradient becomes a step.",
     ),
-    click.option(
-        "--momentum",
-        type=float,
-        metavar="BETA",
-        help="Share of the last step that goes into the next one, from 0 to below 1.  "
-        "[default: 0.9 where the optimizer has one]",
-    ),
+    _momentum,
     click.option(
         "--lr",
         type=LearningRate(),
@@ -344,7 +353,7 @@ network = _stacked(
         metavar="EPOCHS",
         help="Stop after so many epochs without a lower loss on the rows held out.",
     ),
-    click.option("--time-limit", type=float, metavar="SECONDS", help="Stop after so many seconds."),
+    _time_limit,
     click.option(
         "--seed",
         type=Whole(),
@@ -352,15 +361,8 @@ network = _stacked(
         show_default=True,
         help="Another number draws other first weights, rows held out and batches.",
     ),
-    click.option(
-        "--where", metavar="CONDITION", help='Use only the rows where this holds: "time>3".'
-    ),
-    click.option(
-        "--remedies/--no-remedies",
-        default=True,
-        show_default=True,
-        help="Run what may help, and report what did.",
-    ),
+    _where,
+    _remedies,
 )
 """Options of the training of a network."""
 
@@ -372,12 +374,7 @@ as_json = click.option(
 )
 
 showing = _stacked(
-    click.option(
-        "--remedies/--no-remedies",
-        default=True,
-        show_default=True,
-        help="Run what may help, and report what did.",
-    ),
+    _remedies,
     click.option(
         "--at",
         type=Whole(),

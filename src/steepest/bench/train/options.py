@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from steepest.bench.options import MOST_STEPS
-from steepest.bench.values import rate, real, text, truth, whole, wrong
+from steepest.bench.values import differing, rate, read_values, real, text, truth, whole, wrong
 from steepest.descent.optimizers import OPTIMIZERS, momentum_of
 from steepest.descent.schedules import check_schedule
 from steepest.errors import InputError, UsageError
-from steepest.formula import suggest
 from steepest.networks import ROW_LOSSES
 from steepest.wording import escaped
 
@@ -51,12 +50,7 @@ class TrainOptions:
 
     def given(self) -> dict[str, Any]:
         """The options that differ from their defaults."""
-        plain = TrainOptions()
-        return {
-            item.name: getattr(self, item.name)
-            for item in fields(self)
-            if getattr(self, item.name) != getattr(plain, item.name)
-        }
+        return differing(self)
 
 
 STEPS: Final = 1000
@@ -68,20 +62,7 @@ def read_train_options(given: Mapping[str, Any]) -> TrainOptions:
 
     Raises UsageError for a name that is not one, and for a value that it cannot have.
     """
-    known = [item.name for item in fields(TrainOptions)]
-    for name in given:
-        if name not in known:
-            near = suggest(name, known)
-            raise UsageError(
-                "There is no such option.",
-                given=escaped(name),
-                instead=f"Did you mean {near[0]}?"
-                if near
-                else f"The options are {', '.join(known)}.",
-            )
-    options = TrainOptions(
-        **{name: _KINDS[name](name, value) for name, value in given.items() if value is not None}
-    )
+    options = TrainOptions(**read_values(_KINDS, given))
     _check(options)
     return options
 
