@@ -57,7 +57,7 @@ def choose_rate(plan: Plan, progress: Progress) -> tuple[float, str, tuple[Trial
 
     A rate with which the loss is lost is never chosen.
     """
-    low, high = rate_span(plan)
+    low, high = rate_span(plan, first_limit(plan))
     number = max(2, min(MANY, MOST_NUMBERS // plan.network.size))
     rates = [_rounded(rate) for rate in np.geomspace(low, high, number)]
     steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
@@ -177,11 +177,10 @@ def _taken(stands: Stand, kept: Places) -> Stand:
     return taken
 
 
-def rate_span(plan: Plan) -> tuple[float, float]:
-    """From where to where a learning rate is looked for."""
+def rate_span(plan: Plan, limit: float | None) -> tuple[float, float]:
+    """From where to where a learning rate is looked for; `limit` is the first one."""
     if plan.optimizer in ADAPTIVE:
         return WHERE_ADAPTIVE
-    limit = first_limit(plan)
     return WHERE_UNKNOWN if limit is None else (BELOW * limit, ABOVE * limit)
 
 

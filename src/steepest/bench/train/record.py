@@ -28,6 +28,8 @@ class Teller:
     ):
         self.course, self.asked, self.data = course, asked, data
         self.why, self.trials, self.fingerprint = why, trials, fingerprint
+        # One pass over all rows, not one each time that the training is kept.
+        self._inputs = input_facts(course.plan.split, course)
 
     def record(
         self,
@@ -53,7 +55,7 @@ class Teller:
             steps=course.step,
             every=1,
             losses=recorder.losses(),
-            inputs=input_facts(plan.split, course),
+            inputs=self._inputs,
             noise=recorder.noise,
             activations=tuple(course.activations),
             probes=tuple(course.probes),

@@ -78,7 +78,8 @@ def sweep_network(
     plan = plan_of(asked, split)
     if not plan.steps:
         raise UsageError("A sweep needs steps.", given="0 steps", instead="Give one or more.")
-    rates = _rates(lr, rate_span(plan), plan.network.size)
+    limit = first_limit(plan)
+    rates = _rates(lr, rate_span(plan, limit), plan.network.size)
     trials = try_rates(plan, rates, plan.steps, say)
     return NetworkSweep(
         TrialSweep(
@@ -93,7 +94,7 @@ def sweep_network(
             start=plan.trainer.judge(
                 plan.first_weights(), plan.trainer.inputs, plan.trainer.targets
             )[0],
-            limit=first_limit(plan),
+            limit=limit,
             trials=trials,
             seconds=time.perf_counter() - began,
         )
