@@ -19,6 +19,7 @@ from torch import nn
 import steepest
 from steepest.bench import watching
 from steepest.bench.training_run import TrainingRun
+from steepest.errors import UsageError
 from steepest.store import Store
 
 STEPS = 400
@@ -51,10 +52,10 @@ def train(store, at_half=None):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if step == 200 and at_half:
-            # What waits is written, before there is no room any more.
+        if 100 <= step <= 200 and at_half:
+            # What waits is written: first that the run began, then its steps.
             while watch._writing and not watch._writing.done(): pass
-            at_half()
+            if step == 200: at_half()
     if watch: watch.close()
     weights = b"".join(p.detach().numpy().tobytes() for p in model.parameters())
     return watch, hashlib.sha256(weights).hexdigest()
@@ -129,6 +130,8 @@ def test_a_process_that_is_killed(tmp_path: Path) -> None:
     found = steepest.load(summary.id, place)
     assert isinstance(found, TrainingRun)
     assert found.record.ended == "still running"
+    with pytest.raises(UsageError, match="was watched"):
+        steepest.fit(resume=summary.id, store=place)
     assert 0 < len(found.record.trace) == found.record.steps <= 201
     assert found.verdict.headline
 

@@ -237,6 +237,11 @@ def go_on(
     """
     summary = store.summary(run)
     run = summary.id
+    if summary.command == "watch":
+        raise UsageError(
+            f"The run {run} is a training that was watched.",
+            instead="The loop that trained it is yours: only it can go on.",
+        )
     if summary.command != command:
         raise UsageError(
             f"The run {run} is one of steepest {summary.command}.",

@@ -347,6 +347,8 @@ def _without_record(row: sqlite3.Row) -> StoreError:
     run, status = row["id"], _status(row)
     if status == "running":
         return StoreError(f"The run {run} is still running, so it has no verdict yet.")
+    if row["command"] == "watch":
+        return StoreError(f"The run {run} was killed before anything of it was kept.")
     how = "killed" if status == "killed" else "interrupted before it was measured"
     done = "" if row["steps"] is None else f" at step {row['steps']:,}"
     return StoreError(
