@@ -12,7 +12,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 from benchmarks import (
     compilations,
     lab,
+    lr_finder,
     memory,
+    one_percent,
+    peers,
     rows,
     scrub,
     startup,
@@ -25,7 +28,10 @@ from benchmarks import (
 __all__ = [
     "compilations",
     "lab",
+    "lr_finder",
     "memory",
+    "one_percent",
+    "peers",
     "rows",
     "scrub",
     "startup",

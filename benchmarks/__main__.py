@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.registry import FULL, QUICK, REGISTRY, Benchmark, DifferentWorkError, Effort
-from benchmarks.results import Result, machine, page, table
+from benchmarks.registry import (
+    FULL,
+    QUICK,
+    REGISTRY,
+    Benchmark,
+    DifferentWorkError,
+    Effort,
+    NotMeasuredError,
+    Samples,
+)
+from benchmarks.results import PEERS, Result, machine, page, sections, table
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
@@ -17,6 +27,8 @@ def run(benchmark: Benchmark, effort: Effort) -> Result:
     """One benchmark's result; that the two sides did different work is one too."""
     try:
         return Result(benchmark, benchmark.measure(effort))
+    except NotMeasuredError as missing:
+        return Result(benchmark, Samples((math.nan,), str(missing)))
     except DifferentWorkError as error:
         return Result(benchmark, None, str(error))
 
@@ -46,7 +58,8 @@ def main(
         results.append(run(benchmark, effort))
         print("ok" if results[-1].holds else "MISSED", file=sys.stderr, flush=True)
     print(table(results))
-    print(machine())
+    print(sections(results))
+    print(machine(peers=PEERS))
     # Only a complete measurement replaces the one that is kept.
     if not given.quick and not given.names:
         results_path.write_text(page(results), "utf-8")

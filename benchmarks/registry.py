@@ -11,6 +11,10 @@ class DifferentWorkError(Exception):
     """The two sides did not do the same work, so their times say nothing."""
 
 
+class NotMeasuredError(Exception):
+    """What a benchmark needs is not here: the message says what."""
+
+
 @dataclass(frozen=True)
 class Effort:
     """How much time to spend. Bounds are the same for every effort."""
@@ -32,6 +36,8 @@ class Samples:
 
     values: tuple[float, ...]
     detail: str = ""
+    section: str = ""
+    """Markdown with a heading of its own, for what one line cannot say: below the table of all."""
 
     @property
     def median(self) -> float:

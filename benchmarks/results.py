@@ -6,14 +6,17 @@ import math
 import os
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.registry import RATIO, Benchmark, Samples
 from benchmarks.timing import ratio
 
 LIBRARIES = ("steepest", "jax", "jaxlib", "optax", "numpy", "polars", "torch")
+PEERS = ("scipy", "scikit-learn", "lmfit", "torch-lr-finder")
+"""Named with their versions where they are installed."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,22 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def machine(libraries: Sequence[str] = LIBRARIES) -> str:
+def sections(results: Sequence[Result]) -> str:
+    """What stands below the table: one section after the other, none where there are none."""
+    found = [result.samples.section for result in results if result.samples is not None]
+    return "".join(f"\n{section}\n" for section in found if section)
+
+
+def machine(libraries: Sequence[str] = LIBRARIES, peers: Sequence[str] = ()) -> str:
     """The processor, the system and the versions, one a line; no names and no paths."""
+    versions = [f"{name} {version(name)}" for name in libraries]
+    for name in peers:
+        with suppress(PackageNotFoundError):  # a peer may be left out
+            versions.append(f"{name} {version(name)}")
     lines = [
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
         f"Python {platform.python_version()}",
-        ", ".join(f"{name} {version(name)}" for name in libraries),
+        ", ".join(versions),
     ]
     return "\n".join(f"- {line}" for line in lines)
 
@@ -107,8 +120,8 @@ processor time, which others' work on the machine disturbs least; the ratio by t
 the last column. The spread is the lowest and the highest round. Nothing is subtracted.
 
 {table(results)}
-
+{sections(results)}
 Measured on:
 
-{machine()}
+{machine(peers=PEERS)}
 """

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from steepest.curvature import (
     DENSE,
-    hessian,
     hessian_times,
     spectrum,
     spectrum_of_modes,
@@ -56,8 +55,8 @@ BARE: dict[str, tuple[Callable[..., Tensor], Mapping[str, float]]] = {
 def test_hessian_of_a_rescaled_objective_is_by_the_scaled_weights() -> None:
     plain = formula_objective(parse_expression("sin(x)*exp(y) + x**2"), {}, loss=None)
     unit, at = np.array([10.0, 0.1]), np.array([0.4, -0.3])
-    wanted = np.outer(unit, unit) * hessian(plain, at)
-    np.testing.assert_allclose(hessian(rescaled(plain, unit), at), wanted, rtol=1e-12)
+    wanted = np.outer(unit, unit) * plain.hessian(at)
+    np.testing.assert_allclose(rescaled(plain, unit).hessian(at), wanted, rtol=1e-12)
 
 
 @pytest.mark.parametrize("text", BARE)
@@ -68,7 +67,7 @@ def test_hessian_of_an_expression_is_that_of_torch(text: str) -> None:
     ).numpy()
     objective = formula_objective(parse_expression(text), {}, loss=None)
     order = [[*at].index(name) for name in objective.names]
-    found = hessian(objective, objective.vector(at))
+    found = objective.hessian(objective.vector(at))
     np.testing.assert_allclose(found, theirs[np.ix_(order, order)], rtol=1e-12, atol=1e-13)
     np.testing.assert_array_equal(found, found.T, err_msg="not symmetric")
 
@@ -95,7 +94,7 @@ def test_hessian_under_every_loss_is_that_of_torch(loss: tuple[str, str]) -> Non
     at_weights = tensor([*WEIGHTS.values()])
     theirs = torch.autograd.functional.hessian(total, at_weights).numpy()
     at = objective.vector(WEIGHTS)
-    found = hessian(objective, at)
+    found = objective.hessian(at)
     np.testing.assert_allclose(found, theirs, rtol=1e-10, atol=1e-11 * np.max(np.abs(theirs)))
     vector = np.array([1.0, -2.0, 0.5])
     np.testing.assert_allclose(

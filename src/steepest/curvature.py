@@ -15,19 +15,13 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from steepest.objective import Data, Kernel, Objective
 from steepest.quadratic import Modes
-from steepest.records import Mask, Matrix, Spectrum, Vector
+from steepest.records import Mask, Spectrum, Vector
 from steepest.xla import in_float64
 
 DENSE = 400
 """Up to this many weights the Hessian is built as a matrix."""
 
 Place = Literal["start", "end", "minimum"]
-
-
-@partial(jax.jit, static_argnames="kernel")
-def _hessian(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
-    found: jax.Array = jax.hessian(kernel.loss)(position, data)
-    return found
 
 
 @partial(jax.jit, static_argnames="kernel")
@@ -41,20 +35,8 @@ def _times(kernel: Kernel, position: jax.Array, vector: jax.Array, data: Data) -
 
 
 @in_float64
-def hessian(objective: Objective, weights: Vector) -> Matrix:
-    """The Hessian (p, p) at weights (p,). About 2p gradients.
-
-    Derivatives are by a kernel's position: of a `rescaled` objective each weight is counted in its
-    own unit, so entry (i, j) is unit[i]*unit[j] times the second derivative by the weights.
-    """
-    found = np.asarray(_hessian(objective.kernel, objective.position(weights), objective.data))
-    symmetric: Matrix = (found + found.T) / 2
-    return symmetric
-
-
-@in_float64
 def hessian_times(objective: Objective, weights: Vector, vector: Vector) -> Vector:
-    """Hessian times a vector (p,), without the Hessian, in the coordinates of `hessian`.
+    """Hessian times a vector (p,), without the Hessian, in the coordinates of `Objective.hessian`.
 
     About two gradients.
     """
@@ -84,7 +66,7 @@ def spectrum(
     names = tuple(name for name, moves in zip(objective.names, free, strict=True) if not moves)
     root = np.ones(len(weights)) if scaling is None else 1.0 / np.sqrt(scaling)
     if np.sum(free) <= DENSE:
-        matrix = (root[:, None] * hessian(objective, weights) * root[None, :])[np.ix_(free, free)]
+        matrix = (root[:, None] * objective.hessian(weights) * root[None, :])[np.ix_(free, free)]
         if not np.all(np.isfinite(matrix)):
             return None
         values, among = np.linalg.eigh(matrix)

@@ -1,7 +1,8 @@
 """The loss around a descent: along one weight, and over two.
 
 All points are losses of one compiled function, a chunk of them at once, so that memory stays
-bounded whatever the number of rows.
+bounded whatever the number of rows. Along a weight in which the model is linear a whole line costs
+what two of its points would.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import jax
 import numpy as np
 
 from steepest.objective import Data, Kernel, Objective
+from steepest.parabolas import has_parabolas, parabolas
 from steepest.records import Matrix, Vector
 from steepest.xla import in_float64
 
@@ -34,10 +36,9 @@ def _losses(kernel: Kernel, positions: jax.Array, data: Data) -> jax.Array:
 @in_float64
 def losses(objective: Objective, weights: Matrix) -> Vector:
     """The loss (m,) at each of many weights (m, p). m passes over the rows."""
-    count = len(weights)
-    length = max(1, min(count, CHUNK_ELEMENTS // max(objective.work, 1)))
+    length = _at_once(objective, len(weights))
     found = []
-    for first in range(0, count, length):
+    for first in range(0, len(weights), length):
         chunk = objective.position(weights[first : first + length])
         # The last chunk is filled up, so that it has the shape that is compiled.
         filled = np.concatenate([chunk, np.repeat(chunk[-1:], length - len(chunk), axis=0)])
@@ -47,17 +48,42 @@ def losses(objective: Objective, weights: Matrix) -> Vector:
 
 def along(objective: Objective, at: Vector, place: int, values: Vector) -> Vector:
     """The loss (m,) with weight number `place` at each of `values` (m,), the others as in `at`."""
-    weights = np.tile(at, (len(values), 1))
-    weights[:, place] = values
-    return losses(objective, weights)
+    found: Vector = _lines(objective, at[None, :], place, values)[0]
+    return found
 
 
 def over(objective: Objective, at: Vector, places: tuple[int, int], x: Vector, y: Vector) -> Matrix:
     """The loss (n, m) over two weights: the first at `x` (m,), the second at `y` (n,)."""
-    weights = np.tile(at, (len(x) * len(y), 1))
-    weights[:, places[0]] = np.tile(x, len(y))
-    weights[:, places[1]] = np.repeat(y, len(x))
-    return losses(objective, weights).reshape(len(y), len(x))
+    fewer_lines = sorted(((len(y), 0), (len(x), 1)))
+    best = next((k for _, k in fewer_lines if has_parabolas(objective, places[k])), 0)
+    values, others = (x, y) if best == 0 else (y, x)
+    weights = np.tile(at, (len(others), 1))
+    weights[:, places[1 - best]] = others
+    found = _lines(objective, weights, places[best], values)
+    return found if best == 0 else np.ascontiguousarray(found.T)
+
+
+def _lines(objective: Objective, weights: Matrix, place: int, values: Vector) -> Matrix:
+    """The loss (k, m) with weight number `place` at `values` (m,), the others as in each row."""
+    if has_parabolas(objective, place):
+        found = parabolas(objective, place, weights, _at_once(objective, len(weights)))
+        lines = found.at(values)
+        # Where a number overflows on the way, only the point itself can tell what it is.
+        again = np.flatnonzero(~np.all(np.isfinite(lines), axis=1))
+        if len(again):
+            lines[again] = _points(objective, weights[again], place, values)
+        return lines
+    return _points(objective, weights, place, values)
+
+
+def _points(objective: Objective, weights: Matrix, place: int, values: Vector) -> Matrix:
+    points = np.repeat(weights, len(values), axis=0)
+    points[:, place] = np.tile(values, len(weights))
+    return losses(objective, points).reshape(len(weights), len(values))
+
+
+def _at_once(objective: Objective, count: int) -> int:
+    return max(1, min(count, CHUNK_ELEMENTS // max(objective.work, 1)))
 
 
 def span_around(values: Sequence[float] | Vector) -> tuple[float, float]:

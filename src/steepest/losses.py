@@ -176,6 +176,23 @@ def stages(name: str, gives: str) -> tuple[Stage, ...]:
     return _CROSS_ENTROPY[gives] if name == "cross-entropy" else _BY_NAME[name]
 
 
+def cost_of(
+    name: str, gives: str, prediction: jax.Array, target: jax.Array, row_weight: jax.Array | None
+) -> jax.Array:
+    """What each row adds to the mean that a loss takes, times its weight, (n,)."""
+    chain = stages(name, gives)
+    before = chain[: chain.index(_MEAN)]
+    cost = reduce(lambda value, stage: stage.apply(value, target, None), before, prediction)
+    return cost if row_weight is None else row_weight * jnp.where(row_weight > 0, cost, 0.0)
+
+
+def of_mean(name: str, gives: str, mean_cost: jax.Array) -> jax.Array:
+    """The loss, from the mean over rows of what `cost_of` says."""
+    chain = stages(name, gives)
+    after = chain[chain.index(_MEAN) + 1 :]
+    return reduce(lambda value, stage: stage.apply(value, value, None), after, mean_cost)
+
+
 @partial(jax.jit, static_argnames=("name", "gives"))
 def loss_of(
     name: str,

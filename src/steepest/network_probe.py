@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -58,16 +59,17 @@ def probe(
     factor: float | None,
     *,
     curved: bool = True,
+    seconds: float = math.inf,
 ) -> Probe:
     """Measure the curvature, the noise and the steps not taken.
 
     `change` is what the optimizer would add to the weights. `scaling` (p,) is the diagonal by
     which an adaptive optimizer divides its steps; `factor` is its stability limit times the
     largest eigenvalue, None where it has no such number. The curvature is measured where it is
-    `curved`.
+    `curved`, and in so many `seconds`.
     """
     losses = [_moved(*point.given, change, times) for times in FACTORS]
-    found = extremes(point, scaling) if curved else Extremes()
+    found = extremes(point, scaling, seconds) if curved else Extremes()
     largest = found.largest
     limit = factor / largest if factor and math.isfinite(largest) and largest > 0 else None
     squares, _, length = row_gradients(point)
@@ -97,10 +99,15 @@ class Extremes:
     most_negative_residual: float = math.nan
 
 
-def extremes(point: Point, scaling: Vector | None = None) -> Extremes:
+class _OutOfTimeError(Exception):
+    """Raised out of Lanczos' method, to end it."""
+
+
+def extremes(point: Point, scaling: Vector | None = None, seconds: float = math.inf) -> Extremes:
     """The ends of the Hessian's spectrum, by ARPACK's Lanczos method.
 
-    With `scaling` (p,) they are those of P⁻¹H.
+    With `scaling` (p,) they are those of P⁻¹H. An end that was not found in so many `seconds`, not
+    counting what compiling takes, is NaN.
     """
     size = point.network.size
     root = np.ones(size) if scaling is None else 1.0 / np.sqrt(scaling)
@@ -119,7 +126,14 @@ def extremes(point: Point, scaling: Vector | None = None) -> Extremes:
     begin = np.random.default_rng(0).normal(size=size)
     if not np.isfinite(times(begin)).all():
         return Extremes()
-    operator = LinearOperator((size, size), matvec=times, dtype=np.float64)
+    ends_at = time.monotonic() + seconds
+
+    def timed(vector: Any) -> Vector:
+        if time.monotonic() > ends_at:
+            raise _OutOfTimeError
+        return times(vector)
+
+    operator = LinearOperator((size, size), matvec=timed, dtype=np.float64)
     ends = [_end(operator, which, begin) for which in ("LA", "SA")]
     return Extremes(*ends[0], *ends[1])
 
@@ -137,10 +151,10 @@ def _end(operator: Any, which: str, begin: Vector) -> tuple[float, float]:
             ncv=width,
             maxiter=max(1, MOST_PRODUCTS // width),
         )
-    except (ArpackError, ArpackNoConvergence):
+        vector = vectors[:, 0]
+        residual = float(np.linalg.norm(operator.matvec(vector) - value[0] * vector))
+    except (ArpackError, ArpackNoConvergence, _OutOfTimeError):
         return math.nan, math.nan
-    vector = vectors[:, 0]
-    residual = float(np.linalg.norm(operator.matvec(vector) - value[0] * vector))
     return float(value[0]), residual / max(abs(float(value[0])), 1e-300)
 
 

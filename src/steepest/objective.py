@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +18,10 @@ import numpy as np
 
 from steepest.errors import InputError
 from steepest.formula import Column, Formula, Node, evaluate, is_linear, walk
-from steepest.losses import loss_of
+from steepest.losses import cost_of, loss_of, of_mean
 from steepest.operations import OPERATIONS
-from steepest.records import Mask, Matrix, Vector
+from steepest.records import Mask, Matrix, Steps, Vector
+from steepest.row_sums import MANY, sums
 from steepest.wording import escaped
 from steepest.xla import in_float64
 
@@ -74,6 +75,24 @@ class FormulaKernel:
             self.loss_name, self.gives, prediction, rows["target"], rows["weight"]
         )
         return found
+
+    def value_and_gradient(self, position: jax.Array, data: Data) -> tuple[jax.Array, jax.Array]:
+        """The loss () and its slopes (p,), in one pass over the rows where there are many."""
+        rows, weight = data["rows"], data["rows"]["weight"]
+        name, gives = self.loss_name, self.gives
+        if name is None or rows["target"].shape[0] < MANY:
+            return jax.value_and_grad(self.loss)(position, data)
+
+        def costs(at: Any, strip: Any) -> jax.Array:
+            target = strip["target"]
+            prediction = self.predict(at, {**data, "rows": strip})
+            whole = jnp.broadcast_to(prediction, target.shape)
+            return cost_of(name, gives, whole, target, strip["weight"])
+
+        total, slopes = sums(costs, position, rows, in_strips=name == "cross-entropy")
+        size = rows["target"].shape[0] if weight is None else jnp.sum(weight)
+        value, slope = jax.value_and_grad(partial(of_mean, name, gives))(total / size)
+        return value, slope * slopes / size
 
 
 @dataclass(frozen=True)
@@ -131,6 +150,13 @@ class Objective:
     """Elementary operations of one evaluation, roughly: rows times nodes."""
     unit: Vector | float = 1.0
     """One where every weight is counted as it is."""
+
+    is_at_hand: ClassVar[bool] = True
+    """Whether `data` holds wherever the kernel stands; else it is that of one position."""
+
+    def data_at(self, position: Any) -> Data:
+        """What the kernel needs to know of a position (p,)."""
+        return self.data
 
     def position(self, weights: Vector) -> Vector:
         """Weights (p,) -> where a kernel stands."""
@@ -202,14 +228,25 @@ class Objective:
         return float(value), np.asarray(gradient) / self.unit
 
     @in_float64
+    def hessian(self, weights: Vector) -> Matrix:
+        """Second derivatives (p, p) by the kernel's position, at weights (p,).
+
+        Of a `rescaled` objective each weight is counted in its own unit, so entry (i, j) is
+        unit[i]*unit[j] times the second derivative by the weights. About 2p gradients.
+        """
+        found = np.asarray(_hessian(self.kernel, self.position(weights), self.data))
+        symmetric: Matrix = (found + found.T) / 2
+        return symmetric
+
+    @in_float64
     def predictions(self, weights: Vector) -> Vector:
         """The model's value on each row, (n,)."""
-        return np.asarray(_predict(self.kernel, weights, self.data))
+        return np.asarray(predictions_of(self.kernel, weights, self.data))
 
     @in_float64
     def jacobian(self, weights: Vector) -> Matrix:
         """Derivative of each row's prediction by each weight, (n, p). p passes over the rows."""
-        return np.asarray(_jacobian(self.kernel, weights, self.data))
+        return np.asarray(jacobian_of(self.kernel, weights, self.data))
 
 
 @partial(jax.jit, static_argnames="kernel")
@@ -221,7 +258,25 @@ def _value(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
 def _value_and_gradient(
     kernel: Kernel, position: jax.Array, data: Data
 ) -> tuple[jax.Array, jax.Array]:
+    return value_and_gradient(kernel, position, data)
+
+
+def value_and_gradient(
+    kernel: Kernel, position: jax.Array, data: Data
+) -> tuple[jax.Array, jax.Array]:
+    """A kernel's loss () and its slopes (p,), for use in compiled code."""
+    if isinstance(kernel, RescaledKernel):
+        value, slopes = value_and_gradient(kernel.inner, position * data["unit"], data)
+        return value, slopes * data["unit"]
+    if isinstance(kernel, FormulaKernel):
+        return kernel.value_and_gradient(position, data)
     return jax.value_and_grad(kernel.loss)(position, data)
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _hessian(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
+    found: jax.Array = jax.hessian(kernel.loss)(position, data)
+    return found
 
 
 def _row_values(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.Array:
@@ -230,12 +285,14 @@ def _row_values(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.A
 
 
 @partial(jax.jit, static_argnames="kernel")
-def _predict(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.Array:
+def predictions_of(kernel: FormulaKernel, position: Any, data: Data) -> jax.Array:
+    """The formula's value on each row, (n,)."""
     return _row_values(kernel, position, data)
 
 
 @partial(jax.jit, static_argnames="kernel")
-def _jacobian(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.Array:
+def jacobian_of(kernel: FormulaKernel, position: Any, data: Data) -> jax.Array:
+    """Its derivative on each row by each weight, (n, p)."""
     found: jax.Array = jax.jacfwd(lambda at: _row_values(kernel, at, data))(position)
     return found
 
@@ -294,13 +351,17 @@ def formula_objective(
     )
 
 
-def check_target(target: Vector, loss: str) -> None:
-    """Raise InputError where the target's values do not fit the loss."""
+def check_target(target: Vector, loss: str, row_numbers: Steps | None = None) -> None:
+    """Raise InputError where the target's values do not fit the loss.
+
+    `row_numbers` (n,) are the rows' places in the data, where they are known.
+    """
     if not np.all(np.isfinite(target)):
         row = int(np.argmin(np.isfinite(target)))
+        place = f"kept row {row}" if row_numbers is None else f"row {row_numbers[row]:,}"
         raise InputError(
             "The target is not a finite number on every row.",
-            given=f"{target[row]} on kept row {row} (counted from 0)",
+            given=f"{target[row]} on {place} (counted from 0)",
             instead="Leave such rows out with --where, or write another target.",
         )
     if loss == "cross-entropy" and (np.min(target) < 0 or np.max(target) > 1):

@@ -60,6 +60,10 @@ class Problem:
     doubtful_names: tuple[tuple[str, str], ...] = ()
     """(weight, column with nearly the same name)."""
     sigma: str | None = None
+    drawn: int | None = None
+    """Rows that were drawn evenly and held, where the others were only passed over; else None."""
+    processes: int = 1
+    """Over how many the rows were spread."""
     constant: bool = False
     """No column is in the model, so that it predicts the same for every row."""
 

@@ -66,16 +66,23 @@ def moments(
 
 
 def find_scaling(
-    formula: Formula, columns: Mapping[str, Vector], names: tuple[str, ...]
+    formula: Formula,
+    columns: Mapping[str, Vector],
+    names: tuple[str, ...],
+    known: Shifts | None = None,
 ) -> Scaling | None:
     """The scaling of the model's columns to mean 0 and deviation 1, as far as the model allows.
 
-    `names` are the free weights. None where no column can be scaled without changing the model.
+    `names` are the free weights. `known` are the mean and the deviation of each column that is not
+    constant, where `columns` are some of the rows only. None where no column can be scaled without
+    changing the model.
     """
     # A target that is also an input must stay what it is.
     target = set() if formula.target is None else set(_columns_in(formula.target))
     used = tuple(name for name in _columns_in(formula.model) if name not in target)
     standard = moments(columns, used)
+    if known is not None:
+        standard = {name: known[name] for name in used if name in known}
     best: Scaling | None = None
     shifts: dict[str, tuple[float, float]] = {}
     # First all at once, which is what nearly always works; else column by column.

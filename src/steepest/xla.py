@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
 import jax
+import numpy as np
 
 _OPTION = "xla_cpu_small_while_loop_byte_threshold"
 _FLAG = f"--xla_backend_extra_options={_OPTION}=65536"
@@ -42,6 +43,22 @@ def in_float64(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return wrapped
+
+
+@cache
+def makes_kernels_of_loops() -> bool:
+    """Whether the option above has taken effect, seen in a small compiled loop.
+
+    Where it has not, a loop of small steps costs more than it saves.
+    """
+
+    def loop(start: jax.Array) -> jax.Array:
+        found: jax.Array = jax.lax.fori_loop(0, 9, lambda number, so_far: so_far + number, start)
+        return found
+
+    with float64():
+        text = jax.jit(loop).lower(np.zeros(256)).compile().as_text()
+    return text is not None and "small_call" in text
 
 
 def forget_compiled() -> None:

@@ -44,3 +44,13 @@ def test_rows_can_be_held_out_of_a_rescaled_descent() -> None:
     assert plain.trace.validation is not None
     assert held_out[0] == pytest.approx(plain.trace.validation[0], rel=1e-12)
     assert held_out[-1] < held_out[0]
+
+
+def test_a_solver_that_is_offered_to_a_descent_in_batches_has_none() -> None:
+    columns = {"x": X, "y": 2 * np.exp(0.5 * X)}
+    start = {"a": 1.0, "b": 0.1}
+    run = steepest.fit(columns, "y ~ a*exp(b*x)", start=start, lr=1e-3, steps=50, batch_size=4)
+    (remedy,) = [found for found in run.remedies if found.change == "Levenberg-Marquardt"]
+    assert remedy.reached
+    assert "--batch-size" not in remedy.command
+    assert remedy.run.loss == remedy.measured_loss

@@ -102,9 +102,43 @@ def test_a_solver_stops_within_its_time(optimizer: str, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
-def test_a_solver_takes_no_learning_rate(optimizer: str) -> None:
+def test_a_solver_takes_no_learning_rate_and_no_batches(optimizer: str) -> None:
     with pytest.raises(UsageError, match="chooses the length of its steps") as caught:
         check_settings(Settings(optimizer=optimizer, lr=0.1), CURVE)
     assert "--lr 0.1" in str(caught.value)
+    with pytest.raises(UsageError, match="uses all rows in every step") as caught:
+        check_settings(Settings(optimizer=optimizer, batch_size=8), CURVE)
+    assert "--batch-size 8" in str(caught.value)
     check_settings(Settings(optimizer=optimizer), CURVE)
     check_settings(Settings(optimizer="gd", lr=0.1), CURVE)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
+def test_a_tolerance_ends_a_solver(optimizer: str) -> None:
+    done = solve_by(CURVE, Settings(optimizer=optimizer, steps=500, tolerance=0.03), START)
+    short = np.linalg.norm(done.trace.gradient, axis=1) < 0.03 * np.linalg.norm(
+        done.trace.gradient[0]
+    )
+    assert short.tolist() == [False] * done.descent.steps + [True]
+    assert done.descent.stopped == "converged"
+    assert "shorter than 0.03 of its first length" in done.descent.stopped_why
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "lm"])
+def test_rows_held_out_are_judged_at_every_step_of_a_solver(optimizer: str) -> None:
+    # They want c = 0.55, which the path passes on its way to 0.5.
+    columns = {"x": X + 2, "y": np.full(len(X), 0.55)}
+    held_out = formula_objective(formula_of("y ~ a*exp(-b*x) + c", columns), columns, loss="mse")
+    whole = solve_by(CURVE, Settings(optimizer=optimizer, steps=500), START, held_out=held_out)
+    found = whole.trace.validation
+    assert found is not None
+    assert found.tolist() == [held_out.value(at) for at in whole.trace.weights]
+    lowest = int(np.argmin(found))
+    assert 0 < lowest < whole.descent.steps == len(found) - 1, "nothing rises again"
+    assert whole.descent.validation_lowest_step == lowest
+
+    settings = Settings(optimizer=optimizer, steps=500, patience=1)
+    done = solve_by(CURVE, settings, START, held_out=held_out)
+    risen = int(np.argmax(np.diff(found) >= 0)) + 1
+    assert (done.descent.stopped, done.descent.steps) == ("patience", risen)
+    assert "not fallen for 1 step; it was lowest at" in done.descent.stopped_why

@@ -22,12 +22,14 @@ def explain(setup: Setup, step: int, weights: Vector, move: Vector | None) -> Ex
     Pulls cost p + 2 passes over the rows, nudges one a weight, the rest a few.
     """
     objective = setup.objective
-    loss, gradient = objective.value_and_gradient(weights)
+    loss, gradient = setup.full.value_and_gradient(weights)
     rows = setup.problem.rows
     pulls = None
     if rows and setup.problem.loss is not None:
         pulls = hardest_pulls(pull_amounts(objective, weights), gradient, setup.row_numbers)
-    nudged = nudges(objective, weights, gradient) if len(weights) <= MOST_NUDGED else None
+    # Of rows that are passed over each nudge would be a pass.
+    measurable = not setup.is_passing and len(weights) <= MOST_NUDGED
+    nudged = nudges(setup.full, weights, gradient) if measurable else None
     edges = edges_of(objective, weights)
     loss_name, gives = setup.problem.loss, setup.problem.gives
     written = None if gives == "value" else gives
@@ -45,8 +47,8 @@ def explain(setup: Setup, step: int, weights: Vector, move: Vector | None) -> Ex
         for index, name in enumerate(objective.names)
     )
     taylor = None
-    if move is not None and np.all(np.isfinite(move)):
-        taylor = taylor_check(objective, weights, move)
+    if not setup.is_passing and move is not None and np.all(np.isfinite(move)):
+        taylor = taylor_check(setup.full, weights, move)
     backward: tuple[BackwardNode, ...] = ()
     if (rows or 0) <= MOST_BACKWARD_ROWS and math.isfinite(loss):
         backward = backward_pass(objective, weights)

@@ -222,7 +222,9 @@ def _job(
     goal = None if arrival is None else arrival.loss
     descended: Walked
     if settings.optimizer in SOLVERS:
-        descended = solve_by(setup.objective, settings, setup.start, goal=goal)
+        descended = solve_by(
+            setup.objective, settings, setup.start, goal=goal, held_out=setup.held_out
+        )
     else:
         if saver is not None:
             saver.descending(settings, chosen)

@@ -54,6 +54,7 @@ class Options:
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     sigma: str | None = None
     at: int | None = None
+    memory: str | None = None
 
     @property
     def rate(self) -> float | None:
@@ -156,6 +157,7 @@ _KINDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "bounds": _pairs,
     "sigma": text("error"),
     "at": whole("0"),
+    "memory": text("2GB"),
 }
 """How the value of each option is read."""
 

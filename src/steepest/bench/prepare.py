@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from steepest.bench.options import Options, check
-from steepest.curvature import hessian
 from steepest.errors import InputError, UsageError
 from steepest.formula import (
     Call,
@@ -20,6 +19,7 @@ from steepest.formula import (
     parse_expression,
     parse_model,
     suggest,
+    to_text,
     walk,
 )
 from steepest.losses import LOSSES, loss_of
@@ -36,8 +36,26 @@ from steepest.objective import (
 from steepest.records import Problem, Vector
 from steepest.samples.condition import rows_where
 from steepest.scaling import Scaling, find_scaling, scaled_columns
+from steepest.streaming.passing import Passing, Totals
+from steepest.streaming.survey import Survey
 from steepest.table import Selection, Table, read_table, select
 from steepest.xla import in_float64
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What is known of rows that are not at hand.
+
+    `full` is the loss of all of them. `passing` is what a descent runs on, each step a pass; None
+    where the model is linear in its weights, and what the rows sum up to is all that it needs.
+    """
+
+    survey: Survey
+    totals: Totals
+    full: Objective
+    passing: Passing | None
+    near: Setup
+    """The same problem on the rows that were drawn."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,25 @@ class Setup:
     unit: Vector | None = None
     """What each weight is counted in, where they were rescaled."""
     held_out_columns: Mapping[str, Vector] | None = None
+    streamed: Streamed | None = None
+    """Where only some of the rows are at hand: those of `objective`."""
+
+    @property
+    def full(self) -> Objective:
+        """The loss of all rows."""
+        return self.objective if self.streamed is None else self.streamed.full
+
+    @property
+    def walked(self) -> Objective:
+        """What the descent runs on."""
+        if self.streamed is None or self.streamed.passing is None:
+            return self.moving
+        return self.streamed.passing
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether each evaluation of `full` is a pass over rows that are not at hand."""
+        return not self.full.is_at_hand
 
     @property
     def scale(self) -> float:
@@ -83,37 +120,11 @@ class Setup:
 
 def prepare_fit(data: Any, text: str, options: Options) -> Setup:
     """Read the data, parse the formula, build the objective. Raises SteepestError."""
-    check(options)
-    if options.loss not in LOSSES:
-        near = suggest(options.loss, LOSSES)
-        raise UsageError(
-            "This loss is not known.",
-            given=options.loss,
-            instead=f"Write {near[0]}." if near else f"Write one of {', '.join(LOSSES)}.",
-        )
     table = read_table(data)
-    formula = parse_model(text, table.names, declared=(*options.start, *options.fix))
-    selection = _chosen_rows(table, formula, options)
-    gives = gives_of(formula, options)
-    problem = Problem(
-        command="fit",
-        formula=formula.text,
-        weights=formula.weights,
-        linear_in_weights=is_linear(formula.model, formula.weights),
-        loss=options.loss,
-        gives=gives,
-        target=None if formula.target is None else _text(formula),
-        columns=formula.columns,
-        source=table.source,
-        rows=selection.rows,
-        rows_read=table.rows,
-        missing=dict(selection.missing),
-        non_finite=dict(selection.non_finite),
-        excluded_by_where=selection.excluded_by_where,
-        doubtful_names=formula.doubtful,
-        sigma=options.sigma,
-        constant=not any(isinstance(node, Column) for node in walk(formula.model)),
-    )
+    formula = parsed(table, text, options)
+    keep = None if options.where is None else rows_where(table, options.where)
+    selection = select(table, columns_in_use(table, formula, options), keep)
+    problem = problem_of(table, formula, options, selection)
     learning, held_out = _split(selection, options)
     columns = {name: column[learning] for name, column in selection.columns.items()}
     apart = (
@@ -123,7 +134,7 @@ def prepare_fit(data: Any, text: str, options: Options) -> Setup:
     )
     sigma = options.sigma
     row_weight = None if sigma is None else row_weights(columns[sigma], sigma)
-    fixed, bounds = _held(options, formula)
+    fixed, bounds = held(options, formula)
     names = tuple(name for name in formula.weights if name not in fixed)
     start = draw_start(options, names, bounds)
     setup = assemble(
@@ -142,6 +153,15 @@ def prepare_fit(data: Any, text: str, options: Options) -> Setup:
         setup = with_own_units(setup)
     if not options.standardize:
         return setup
+    check_scalable(options)
+    scaled = standardized(setup)
+    if scaled is None:
+        raise not_scalable(formula)
+    return scaled
+
+
+def check_scalable(options: Options) -> None:
+    """Raise UsageError where --standardize stands beside options of the weights as they are."""
     for name, given in (
         ("--rescale", options.rescale),
         ("--fix", options.fix),
@@ -154,28 +174,34 @@ def prepare_fit(data: Any, text: str, options: Options) -> Setup:
                 given=f"--standardize {name}",
                 instead="Leave one of them out.",
             )
-    scaled = standardized(setup)
-    if scaled is None:
-        raise InputError(
-            "The columns of this formula cannot be scaled without changing the model.",
-            given=formula.text,
-            instead="Leave out --standardize, or write the formula so that each scaled column "
-            "stands in a part that is linear in its weights, such as a*x + b.",
+
+
+def not_scalable(formula: Formula) -> InputError:
+    """That --standardize would change the model."""
+    return InputError(
+        "The columns of this formula cannot be scaled without changing the model.",
+        given=formula.text,
+        instead="Leave out --standardize, or write the formula so that each scaled column "
+        "stands in a part that is linear in its weights, such as a*x + b.",
+    )
+
+
+def parsed(table: Table, text: str, options: Options) -> Formula:
+    """The formula, the options having been looked at. Raises SteepestError."""
+    check(options)
+    if options.loss not in LOSSES:
+        near = suggest(options.loss, LOSSES)
+        raise UsageError(
+            "This loss is not known.",
+            given=options.loss,
+            instead=f"Write {near[0]}." if near else f"Write one of {', '.join(LOSSES)}.",
         )
-    return scaled
+    return parse_model(text, table.names, declared=(*options.start, *options.fix))
 
 
-def _text(formula: Formula) -> str:
-    from steepest.formula import to_text
-
-    return to_text(formula.target) if formula.target is not None else ""
-
-
-def _chosen_rows(table: Table, formula: Formula, options: Options) -> Selection:
-    keep = None
+def columns_in_use(table: Table, formula: Formula, options: Options) -> tuple[str, ...]:
+    """The columns of the formula and of --sigma. Raises InputError where there are none."""
     names = list(formula.columns)
-    if options.where is not None:
-        keep = rows_where(table, options.where)
     if options.sigma is not None:
         if options.sigma not in table.names:
             near = suggest(options.sigma, table.names)
@@ -191,7 +217,30 @@ def _chosen_rows(table: Table, formula: Formula, options: Options) -> Selection:
             given=formula.text,
             instead=f"Use a column: {', '.join(table.names[:8])}.",
         )
-    return select(table, list(dict.fromkeys(names)), keep)
+    return tuple(dict.fromkeys(names))
+
+
+def problem_of(table: Table, formula: Formula, options: Options, selection: Selection) -> Problem:
+    """What is minimized, in words and numbers."""
+    return Problem(
+        command="fit",
+        formula=formula.text,
+        weights=formula.weights,
+        linear_in_weights=is_linear(formula.model, formula.weights),
+        loss=options.loss,
+        gives=gives_of(formula, options),
+        target=None if formula.target is None else to_text(formula.target),
+        columns=formula.columns,
+        source=table.source,
+        rows=selection.rows,
+        rows_read=table.rows,
+        missing=dict(selection.missing),
+        non_finite=dict(selection.non_finite),
+        excluded_by_where=selection.excluded_by_where,
+        doubtful_names=formula.doubtful,
+        sigma=options.sigma,
+        constant=not any(isinstance(node, Column) for node in walk(formula.model)),
+    )
 
 
 def gives_of(formula: Formula, options: Options) -> Any:
@@ -243,9 +292,10 @@ def _known(names: Mapping[str, Any], formula: Formula, option: str) -> None:
             )
 
 
-def _held(
+def held(
     options: Options, formula: Formula
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Weights that are held at a value, and those that have bounds. Raises InputError."""
     _known(options.start, formula, "--start")
     _known(options.fix, formula, "--fix")
     _known(options.bounds, formula, "--bounds")
@@ -335,7 +385,7 @@ def assemble(
         solved=solved,
         held_out=held_out,
         start=start,
-        reference_loss=_constant_loss(objective, problem),
+        reference_loss=constant_loss(objective, problem),
         fixed=fixed,
         bounds=bounds,
         row_weight=row_weight,
@@ -344,7 +394,7 @@ def assemble(
 
 
 @in_float64
-def _constant_loss(objective: Objective, problem: Problem) -> float | None:
+def constant_loss(objective: Objective, problem: Problem) -> float | None:
     """Loss of the best constant prediction: the mean, or the median under mae.
 
     Where that is zero, the target being constant, the loss of a prediction of zero; None where
@@ -376,6 +426,11 @@ def standardized(setup: Setup) -> Setup | None:
     scaling = find_scaling(setup.formula, setup.columns, setup.objective.names)
     if scaling is None:
         return None
+    return scaled_by(setup, scaling)
+
+
+def scaled_by(setup: Setup, scaling: Scaling) -> Setup:
+    """The same problem with its columns scaled so, starting at the same model."""
     columns = scaled_columns(setup.columns, scaling.columns)
     apart = setup.held_out_columns
     scaled = assemble(
@@ -405,7 +460,7 @@ def with_own_units(setup: Setup) -> Setup:
     if setup.problem.loss is not None:
         curvature = np.mean(setup.objective.jacobian(setup.start) ** 2, axis=0)
     else:
-        curvature = np.abs(np.diag(hessian(setup.objective, setup.start)))
+        curvature = np.abs(np.diag(setup.objective.hessian(setup.start)))
     usable = np.isfinite(curvature) & (curvature > 0)
     unit = np.where(usable, 1.0 / np.sqrt(np.where(usable, curvature, 1.0)), fallback)
     return replace(
@@ -434,7 +489,7 @@ def prepare_minimize(text: str, options: Options) -> Setup:
                 instead="Leave it out, or use steepest fit.",
             )
     formula = parse_expression(text, declared=(*options.start, *options.fix))
-    fixed, bounds = _held(options, formula)
+    fixed, bounds = held(options, formula)
     names = tuple(name for name in formula.weights if name not in fixed)
     problem = Problem(
         command="minimize",

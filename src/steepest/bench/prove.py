@@ -226,7 +226,9 @@ def _attempt(
     if changed is None:
         return None
     if typed.optimizer in SOLVERS:
-        return Attempt(proposal, changed, typed.changed(lr="auto", steps=SOLVER_STEPS), None)
+        # It has no batches: every step of it uses all rows.
+        typed = typed.changed(lr="auto", steps=SOLVER_STEPS, batch_size=None)
+        return Attempt(proposal, changed, typed, None)
     found = _rate(changed, typed, measurements, fresh=bool(changes))
     if found is None:
         return None

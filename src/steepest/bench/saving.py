@@ -61,6 +61,19 @@ def kept_data(table: Table) -> KeptData:
     )
 
 
+def passed_data(table: Table, setup: Setup) -> KeptData:
+    """The same of rows that were passed over: where they are, and their fingerprint."""
+    assert setup.streamed is not None
+    return KeptData(
+        source=table.source,
+        names=table.names,
+        used=setup.streamed.totals.rows.wanted.columns,
+        rows=table.rows,
+        fingerprint=fingerprint_of_passed(setup),
+        columns=None,
+    )
+
+
 def fingerprint_of(table: Table, used: tuple[str, ...]) -> str:
     """Of the rows that are complete in the columns in use. Raises InputError."""
     return fingerprint(select(table, used, minimum_rows=1))

@@ -30,7 +30,7 @@ def spectrum_at(
         own = 1.0 / setup.unit**2
         scaling = own if scaling is None else scaling * own
     return spectrum(
-        setup.objective,
+        setup.full,
         weights,
         at,
         scaling=scaling,

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.optimizers import transformation
-from steepest.objective import Data, Kernel
+from steepest.objective import Data, Kernel, value_and_gradient
 from steepest.xla import in_float64
 
 
@@ -143,7 +143,7 @@ def advance(
 ) -> tuple[State, Record]:
     """Record where the descent stands and take one step, unless a stop rule holds."""
     if batch is None:
-        loss, gradient = jax.value_and_grad(kernel.loss)(state.position, setting.data)
+        loss, gradient = value_and_gradient(kernel, state.position, setting.data)
     else:
         # The step follows the batch; the loss that is recorded and judged is that of all rows.
         loss = kernel.loss(state.position, setting.data)

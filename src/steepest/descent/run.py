@@ -63,7 +63,7 @@ class Machine:
             self.batches.per_epoch if self.batches else 1,
             state,
             Setting(
-                objective.data,
+                objective.data_at(state.position),
                 self.held_out.data if self.held_out else {},
                 objective.centre / objective.unit,
                 objective.lower / objective.unit,
@@ -188,6 +188,8 @@ def _running(state: State) -> State:
 
 def chunk_length(objective: Objective, batch_size: int | None) -> int:
     """Steps a chunk: a few hundredths of a second of work, bounded in memory."""
+    if not objective.is_at_hand:
+        return 1
     rows = max(objective.rows, 1)
     share = 1.0 if batch_size is None else batch_size / rows
     by_work = TARGET_WORK / (3 * objective.work * share + 2000)
@@ -211,6 +213,12 @@ def check_settings(settings: Settings, objective: Objective) -> None:
             "learning rate.",
             given=f"--lr {lr:g}",
             instead="Leave out --lr, or choose an optimizer such as momentum or adam.",
+        )
+    if settings.batch_size is not None and settings.optimizer in SOLVERS:
+        raise UsageError(
+            f"{settings.optimizer} uses all rows in every step, so it has no batches.",
+            given=f"--batch-size {settings.batch_size}",
+            instead="Leave out --batch-size, or choose an optimizer such as momentum or adam.",
         )
     if not (math.isfinite(settings.tolerance) and settings.tolerance >= 0):
         raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,9 +75,11 @@ def solve_by(
     start: Vector,
     *,
     goal: float | None = None,
+    held_out: Objective | None = None,
 ) -> Solved:
     """Run a solver from `start` (p,): one step for every point that it moved to.
 
+    Every step uses all rows, so each ends an epoch, and what is `held_out` is judged after it.
     Raises UsageError where the solver does not fit the loss.
     """
     ends = time.monotonic() + (settings.time_limit or FOREVER)
@@ -87,22 +90,20 @@ def solve_by(
             instead="Use --loss mse, or --optimizer lbfgs.",
         )
     began = time.monotonic()
-    way = _Way(objective, settings.steps)
-    way.to(start)
+    way = _Way(objective, settings, held_out)
+    with suppress(EnoughError):
+        way.to(start)
     method = least_squares_path if settings.optimizer == "lm" else quasi_newton_path
     stopped: Stopped = "converged"
-    if not settings.steps:
-        stopped = "step limit"
-    else:
+    if way.ended is None:
         try:
             method(objective, start, ends, max(settings.steps, LEAST_EVALUATIONS), way.to)
         except KeyboardInterrupt:
             stopped = "interrupted"
         else:
-            if way.last >= settings.steps:
-                stopped = "step limit"
-            elif time.monotonic() > ends:
+            if time.monotonic() > ends:
                 stopped = "time limit"
+    stopped = way.ended or stopped
     seconds = time.monotonic() - began
     trace, last = way.trace(), way.last
     reached = np.flatnonzero(trace.loss <= (-np.inf if goal is None else goal))
@@ -114,7 +115,7 @@ def solve_by(
         momentum=None,
         steps=last,
         stopped=stopped,
-        stopped_why=_sentence(stopped, settings, last),
+        stopped_why=_sentence(stopped, settings, way),
         seconds=seconds,
         final_loss=float(trace.loss[-1]),
         final_step=last,
@@ -124,6 +125,7 @@ def solve_by(
         goal_step=int(reached[0]) if len(reached) else None,
         growing=growing,
         turn=turn,
+        validation_lowest_step=way.validation_lowest_step,
         recent_fall=recent_fall,
     )
     return Solved(descent, trace)
@@ -132,28 +134,53 @@ def solve_by(
 class _Way:
     """The points that a solver moved to, without those that it only tried: each lower."""
 
-    def __init__(self, objective: Objective, most: int):
+    def __init__(self, objective: Objective, settings: Settings, held_out: Objective | None):
         self.objective = objective
-        self.most = most
+        self.settings = settings
+        self.held_out = held_out
         self.points: list[Vector] = []
         self.losses: list[float] = []
         self.gradients: list[Vector] = []
+        self.validations: list[float] = []
+        self.ended: Stopped | None = None
+        """The rule that ended it; None where the solver stopped by itself."""
 
     @property
     def last(self) -> int:
         """Steps so far."""
         return len(self.points) - 1
 
+    @property
+    def validation_lowest_step(self) -> int | None:
+        """The first step with the lowest validation loss; None where none was measured."""
+        if not np.any(np.isfinite(self.validations)):
+            return None
+        return int(np.nanargmin(self.validations))
+
     def to(self, point: Vector) -> None:
-        """Note a point; raise EnoughError once there are as many steps as there may be."""
+        """Note a point; raise EnoughError once a rule says that it is the last."""
         value, gradient = self.objective.value_and_gradient(point)
         lowest = self.losses[-1] if self.losses else math.nan
         if not self.points or value < lowest or (math.isfinite(value) > math.isfinite(lowest)):
+            apart = None if self.held_out is None else self.held_out.value(point)
             self.points.append(np.array(point))
             self.losses.append(value)
             self.gradients.append(gradient)
-        if self.last >= self.most > 0:
+            self.validations += [] if apart is None else [apart]
+            self.ended = self._rule()
+        if self.ended is not None:
             raise EnoughError
+
+    def _rule(self) -> Stopped | None:
+        """The rule by which the last point is the end, in a descent's order."""
+        settings, patience = self.settings, self.settings.patience
+        with np.errstate(over="ignore", invalid="ignore"):
+            lengths = [float(slope @ slope) for slope in (self.gradients[0], self.gradients[-1])]
+        if lengths[1] < settings.tolerance**2 * lengths[0]:
+            return "converged"
+        if patience is not None and self.last - (self.validation_lowest_step or 0) >= patience:
+            return "patience"
+        return "step limit" if self.last >= settings.steps else None
 
     def trace(self) -> Trace:
         """All of it."""
@@ -163,15 +190,26 @@ class _Way:
             np.array(self.losses),
             np.stack(self.points),
             np.stack(self.gradients),
+            np.array(self.validations) if self.validations else None,
         )
 
 
-def _sentence(stopped: Stopped, settings: Settings, steps: int) -> str:
-    after = count(steps, "step")
+def _sentence(stopped: Stopped, settings: Settings, way: _Way) -> str:
+    after = count(way.last, "step")
     if stopped == "step limit":
         return f"The limit of {settings.steps:,} steps was reached."
     if stopped == "time limit":
         return f"The time limit of {settings.time_limit:g} s was reached after {after}."
     if stopped == "interrupted":
         return f"Interrupted after {after}; what was done is kept."
+    if stopped == "patience":
+        return (
+            f"The validation loss had not fallen for {count(settings.patience or 0, 'step')}; "
+            f"it was lowest at step {way.validation_lowest_step or 0:,}."
+        )
+    if way.ended == "converged":
+        return (
+            f"After {after} the gradient was shorter than {settings.tolerance:g} "
+            "of its first length."
+        )
     return f"After {after} the solver found nothing lower."

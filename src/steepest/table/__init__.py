@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from steepest.table.columns import Table
 from steepest.table.delimited import first_rows, read_delimited
-from steepest.table.selection import Selection, fingerprint, select
+from steepest.table.selection import (
+    Selection,
+    check_selection,
+    complete_rows,
+    fingerprint,
+    select,
+)
 from steepest.table.source import read_table
 
 __all__ = [
     "Selection",
     "Table",
+    "check_selection",
+    "complete_rows",
     "fingerprint",
     "first_rows",
     "read_delimited",

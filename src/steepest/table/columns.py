@@ -17,6 +17,7 @@ from steepest.table.wording import nearest, opening, origin, quoted
 Floats = NDArray[np.float64]
 Read = Callable[[Sequence[int]], Mapping[int, Floats]]
 ReadLabels = Callable[[int], Labels]
+ReadPart = Callable[[int, int], "Table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,8 @@ class Table:
     rows: int
     _read: Read = field(repr=False)
     _read_labels: ReadLabels | None = field(default=None, repr=False)
+    _read_part: ReadPart | None = field(default=None, repr=False)
+    """Reads only these rows, where that can be done: (first row, how many) -> a table of them."""
     _kept: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -60,6 +63,25 @@ class Table:
         labels = self._read_labels(position)
         self._check_rows(name, len(labels))
         return labels
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether some of its rows can be read without the others."""
+        return self._read_part is not None
+
+    def part(self, first: int, rows: int) -> Table:
+        """Only `rows` of its rows, from row `first` on (counted from 0). Keeps nothing of them.
+
+        Of data that cannot be read in parts each column is read whole, and kept.
+        """
+        if self._read_part is not None:
+            return self._read_part(first, rows)
+
+        def read(positions: Sequence[int]) -> dict[int, Floats]:
+            columns = {p: self.numbers(self.names[p]) for p in positions}
+            return {p: column[first : first + rows] for p, column in columns.items()}
+
+        return Table(self.source, self.names, rows, read)
 
     def load(self, names: Iterable[str]) -> None:
         """Read these columns in one pass over the data. Errors as in `numbers`."""

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     import narwhals as nw
 
 
-def read_frame(data: Any, source: str = "data frame") -> Table:
+def read_frame(data: Any, source: str = "data frame", *, rows: int | None = None) -> Table:
     """Make a table of a data frame. Column names that are no text become text with str().
 
-    A lazy frame is collected for its number of rows, and for the columns that are asked for.
+    A lazy frame is collected for its number of `rows` where that is not known, and for the columns
+    that are asked for.
     Raises InputError for anything that is no data frame, and for two columns of one name.
     """
     import narwhals as nw
@@ -57,10 +58,9 @@ def read_frame(data: Any, source: str = "data frame") -> Table:
         cells = collected([position]).get_column(keys[position]).to_list()
         return labels_from_objects(cells, Column(names[position], source))
 
-    if isinstance(frame, nw.LazyFrame):
-        rows = int(frame.select(nw.len()).collect().item())
-    else:
-        rows = len(frame)
+    if rows is None:
+        lazy = isinstance(frame, nw.LazyFrame)
+        rows = int(frame.select(nw.len()).collect().item()) if lazy else len(frame)
     return Table(source, names, rows, read, read_labels)
 
 

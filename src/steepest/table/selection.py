@@ -46,21 +46,25 @@ def select(
     Raises InputError where a column is not numbers or holds none, and where fewer than
     `minimum_rows` complete rows are left.
     """
-    names = tuple(dict.fromkeys(names))
-    if keep is not None and keep.shape != (table.rows,):
-        raise ValueError(f"keep has shape {keep.shape}, the table has {table.rows} rows")
     if table.rows == 0:
         raise InputError(
             f"{opening(table.source)} has columns but no rows.",
             instead=f"Give at least {count(minimum_rows, 'row')}.",
         )
+    found = complete_rows(table, names, keep)
+    check_selection(found, table.source, table.rows, minimum_rows)
+    return found
+
+
+def complete_rows(
+    table: Table, names: Iterable[str], keep: NDArray[np.bool_] | None = None
+) -> Selection:
+    """As `select`, however few are left: of a part of the data that may be none."""
+    names = tuple(dict.fromkeys(names))
+    if keep is not None and keep.shape != (table.rows,):
+        raise ValueError(f"keep has shape {keep.shape}, the table has {table.rows} rows")
     table.load(names)
     chosen = np.ones(table.rows, dtype=bool) if keep is None else np.asarray(keep, dtype=bool)
-    if not chosen.any():
-        raise InputError(
-            f"No row of {origin(table.source)} fulfils the condition.",
-            instead="Change --where so that it keeps rows.",
-        )
     kept = int(chosen.sum())
     complete = chosen.copy()
     missing: dict[str, int] = {}
@@ -71,15 +75,8 @@ def select(
         missing[name] = int(absent.sum())
         non_finite[name] = int((chosen & np.isinf(values)).sum())
         complete &= np.isfinite(values)
-        if missing[name] == kept:
-            raise InputError(
-                f"Every value of column {quoted(name)} of {origin(table.source)} is missing.",
-                instead="Fill the column in, or leave it out of the formula.",
-            )
     row_numbers = np.flatnonzero(complete)
     rows = len(row_numbers)
-    if rows < minimum_rows:
-        raise _too_few(table, rows, kept, missing, non_finite, minimum_rows)
     whole = rows == table.rows
     return Selection(
         columns={n: table.numbers(n) if whole else table.numbers(n)[row_numbers] for n in names},
@@ -92,27 +89,39 @@ def select(
     )
 
 
-def _too_few(
-    table: Table,
-    rows: int,
-    kept: int,
-    missing: dict[str, int],
-    non_finite: dict[str, int],
-    minimum_rows: int,
-) -> InputError:
-    gaps = {name: missing[name] + non_finite[name] for name in missing}
+def check_selection(found: Selection, source: str, rows_read: int, minimum_rows: int = 2) -> None:
+    """Raise InputError where too little is left of the rows that were read."""
+    kept = rows_read - found.excluded_by_where
+    if not kept:
+        raise InputError(
+            f"No row of {origin(source)} fulfils the condition.",
+            instead="Change --where so that it keeps rows.",
+        )
+    for name, absent in found.missing.items():
+        if absent == kept:
+            raise InputError(
+                f"Every value of column {quoted(name)} of {origin(source)} is missing.",
+                instead="Fill the column in, or leave it out of the formula.",
+            )
+    if found.rows < minimum_rows:
+        raise _too_few(found, source, rows_read, minimum_rows)
+
+
+def _too_few(found: Selection, source: str, rows_read: int, minimum_rows: int) -> InputError:
+    kept = found.rows + found.left_out
+    gaps = {name: found.missing[name] + found.non_finite[name] for name in found.missing}
     worst = max(gaps, key=lambda name: gaps[name], default=None)
     left_out = (
         ""
-        if worst is None or rows == kept
+        if worst is None or not found.left_out
         else (
-            f" {count(kept - rows, 'row')} had a missing or non-finite value, "
+            f" {count(found.left_out, 'row')} had a missing or non-finite value, "
             f"most often in column {quoted(worst)} ({gaps[worst]})."
         )
     )
-    of_where = " among those that fulfil the condition" if kept < table.rows else ""
+    of_where = " among those that fulfil the condition" if kept < rows_read else ""
     return InputError(
-        f"{opening(table.source)} has {count(rows, 'complete row')}{of_where}.{left_out}",
+        f"{opening(source)} has {count(found.rows, 'complete row')}{of_where}.{left_out}",
         instead=f"Give at least {count(minimum_rows, 'row')}.",
     )
 

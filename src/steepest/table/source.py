@@ -10,17 +10,17 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from steepest.errors import InputError
 from steepest.table.arrays import read_mapping
-from steepest.table.columns import Floats, Table
+from steepest.table.columns import Table
 from steepest.table.delimited import read_delimited
 from steepest.table.frames import read_frame
-from steepest.table.labels import Labels
-from steepest.table.wording import nearest, opening, quoted
+from steepest.table.parquet import read_parquet
+from steepest.table.wording import nearest, quoted
 from steepest.wording import escaped
 
 # A separator of None is found in the text.
@@ -29,8 +29,6 @@ PARQUET: Final = (".parquet", ".pq")
 _KNOWN: Final = "Known are .csv, .tsv and .txt (also with .gz), .parquet and .pq."
 _MOST_UNPACKED: Final = 8 << 30
 _MOST_NAMES_COMPARED: Final = 10_000
-
-_Result = TypeVar("_Result")
 
 
 def read_table(data: Any) -> Table:
@@ -85,7 +83,7 @@ def _from_path(text: str) -> Table:
                 instead="Give the path of a file, or a folder of .parquet files.",
             )
         by_folder = any("=" in part for p in files for part in p.relative_to(path).parent.parts)
-        return _from_parquet(sorted(files), text, by_folder=by_folder)
+        return read_parquet(sorted(files), text, by_folder=by_folder)
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         raise InputError(f"{quoted(text, 200)} is not a file.", instead="Give the path of a file.")
     return _from_file(path, text)
@@ -113,7 +111,7 @@ def _from_pattern(text: str) -> Table:
             instead="Give one file, or a pattern for Parquet files alone.",
         )
     by_folder = any("=" in part for path in files for part in path.parent.parts)
-    return _from_parquet(files, text, by_folder=by_folder)
+    return read_parquet(files, text, by_folder=by_folder)
 
 
 def _no_such_file(text: str) -> InputError:
@@ -146,7 +144,7 @@ def _from_file(path: Path, source: str) -> Table:
     packed = last == ".gz"
     kind = (rest[-1] if rest else "") if packed else last
     if kind in PARQUET and not packed:
-        return _from_parquet([path], source)
+        return read_parquet([path], source)
     if kind not in _DELIMITED and (kind or packed):
         raise InputError(
             f"Steepest does not know what kind of file {quoted(source, 200)} is.",
@@ -177,42 +175,3 @@ def _unpacked(content: bytes, source: str) -> bytes:
             instead="Save the data as Parquet.",
         )
     return unpacked
-
-
-def _from_parquet(files: Sequence[Path], source: str, *, by_folder: bool = False) -> Table:
-    import polars as pl
-
-    def scan() -> Table:
-        frame = pl.scan_parquet(
-            # Absolute, so that no name is taken for an address on the network.
-            [path.absolute() for path in files],
-            glob=False,
-            # Folders such as year=2024 name a column and its value.
-            hive_partitioning=by_folder,
-        )
-        return read_frame(frame, source)
-
-    table = _with_parquet_errors(scan, source)
-
-    def read(positions: Sequence[int]) -> Mapping[int, Floats]:
-        return _with_parquet_errors(lambda: table._read(positions), source)
-
-    def read_labels(position: int) -> Labels:
-        return _with_parquet_errors(lambda: table.labels(table.names[position]), source)
-
-    return Table(source, table.names, table.rows, read, read_labels)
-
-
-def _with_parquet_errors(work: Callable[[], _Result], source: str) -> _Result:
-    from narwhals.exceptions import NarwhalsError
-    from polars.exceptions import PanicException, PolarsError
-
-    try:
-        return work()
-    except (PolarsError, NarwhalsError, PanicException, OSError) as error:
-        reason = str(error).strip().splitlines() or ["it gives no reason"]
-        raise InputError(
-            f"{opening(source)} is not whole Parquet data, or its files do not fit together.",
-            given=quoted(reason[0], 160),
-            instead="Write the files anew, all with the same columns and types.",
-        ) from None

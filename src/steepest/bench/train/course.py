@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.bench.train.budget import Budget, Pace
 from steepest.bench.train.plan import Plan, Progress
 from steepest.curvature import stability_factor
 from steepest.descent.optimizers import preconditioner
@@ -114,11 +115,10 @@ class Course:
         found = self.recorder.trace()
         return _no_trace(len(self.plan.network.names)) if found is None else found
 
-    def run(self, progress: Progress, save: Save, time_limit: float | None) -> None:
+    def run(self, progress: Progress, save: Save, budget: Budget) -> None:
         """Take the steps until one of the reasons to stop."""
         began = time.perf_counter() - self.seconds
-        limit = math.inf if time_limit is None else time_limit
-        plan = self.plan
+        plan, pace = self.plan, Pace(budget, 4 * CHUNK)
         try:
             if self.step == 0 and not self.validations:
                 self._validate()
@@ -126,10 +126,14 @@ class Course:
             # It may have been interrupted when the last step of an epoch was taken.
             if self._is_epoch_end() and self._end_epoch():
                 return
+            if self.step < plan.steps and self._is_due():
+                self._probe(budget)  # compiles, and moves nothing: the clock is for the steps
+            budget.begin()
             while self.step < plan.steps:
                 if self._is_due():
-                    self._probe()
-                self._advance(self._next_stop())
+                    self._probe(budget)
+                stop = self._next_stop(pace.steps)
+                pace.took(stop - self.step, self._advance(stop))
                 self.seconds = time.perf_counter() - began
                 progress("training", self.step, plan.steps, self._latest)
                 if self.recorder.losses().lost_at is not None:
@@ -138,8 +142,8 @@ class Course:
                     return
                 if self._is_epoch_end() and self._end_epoch():
                     return
-                if self.seconds > limit:
-                    why = f"The time limit of {limit:g} seconds was reached."
+                if budget.is_spent:
+                    why = f"The time limit of {budget.limit:g} seconds was reached."
                     self._end("time limit", why)
                     return
                 save(self)
@@ -193,31 +197,33 @@ class Course:
             done.step == self.step for done in self.probes
         )
 
-    def _next_stop(self) -> int:
-        """The step before which something else is to be done."""
+    def _next_stop(self, most: int) -> int:
+        """The step before which something else is to be done, `most` further at most."""
         due = (self.step // self._probe_every + 1) * self._probe_every
         end = self.plan.epoch_end(len(self.epochs) + 1)
-        return min(self.plan.steps, due, end, self.step + 4 * CHUNK)
+        return min(self.plan.steps, due, end, self.step + most)
 
     def _is_epoch_end(self) -> bool:
         return self.step >= self.plan.epoch_end(len(self.epochs) + 1)
 
-    def _advance(self, stop: int) -> None:
+    def _advance(self, stop: int) -> float:
+        """Take the steps to before `stop`; the seconds that they took."""
         first, plan = self.step, self.plan
         rates = plan.rates(first, stop)
         began = time.perf_counter()
         batches = plan.batches.take(first, stop - first)
         self.stand, written = plan.trainer.steps(self.stand, batches, rates)
-        seconds = (time.perf_counter() - began) / (stop - first)
-        self.recorder.add(_rows(first, self.lengths, written, rates, seconds))
+        seconds = time.perf_counter() - began
+        self.recorder.add(_rows(first, self.lengths, written, rates, seconds / (stop - first)))
         self.lengths = written.gradient[-1]
         loss, right, number = self.sums
         for one in written.loss.tolist():  # one by one, so that it does not matter where it stops
             loss += one
         self.sums = (loss, right + float(written.correct.sum()), number + len(written.loss))
         self.step = stop
+        return seconds
 
-    def _probe(self) -> None:
+    def _probe(self, budget: Budget) -> None:
         """Measure on the batch of the next step, and see what that step would do."""
         plan, began = self.plan, time.perf_counter()
         batch = plan.batches.take(self.step, 1)
@@ -244,6 +250,7 @@ class Course:
                 scaling,
                 stability_factor(plan.optimizer, plan.momentum),
                 curved=plan.network.size <= CURVED,
+                seconds=min(budget.left, (budget.limit or math.inf) / PROBES),
             )
         )
         self.probing += time.perf_counter() - began

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from steepest.bench.place import Place, store_at
+from steepest.bench.train.budget import Budget
 from steepest.bench.train.course import Course
 from steepest.bench.train.keeping import Keeper, keeper_for
 from steepest.bench.train.options import TrainOptions, read_train_options
@@ -77,13 +78,14 @@ def _trained(
     why = "given"
     trials: tuple[Trial, ...] = ()
     if asked.rate is None:
-        lr, why, trials = choose_rate(plan, say)
+        lr, why, trials = choose_rate(plan, say, Budget(asked.time_limit))
         plan = replace(plan, lr=lr)
     fingerprint = plan.split.fingerprint()
+    budget = Budget(asked.time_limit)
     for attempt in range(AGAIN + 1):
         course = Course.begin(plan)
         teller = Teller(course, asked, data, why, trials, fingerprint)
-        course.run(say, keeper.taking(teller), asked.time_limit)
+        course.run(say, keeper.taking(teller), budget)
         if asked.rate is not None or course.stopped != "diverged" or attempt == AGAIN:
             break
         plan = replace(plan, lr=float(f"{plan.lr / 3:.2g}"))
@@ -105,7 +107,11 @@ def _finished(teller: Teller, keeper: Keeper, began: float, say: Progress) -> Ne
 
 
 def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Remedy, ...]]:
-    """Try other learning rates where one was given, and standardized inputs where they are not."""
+    """Try other learning rates where one was given, and standardized inputs where they are not.
+
+    All of it together takes no longer than the training may.
+    """
+    budget = Budget(teller.asked.time_limit)
     course, asked = teller.course, teller.asked
     # Measured against the steps that were taken, not those that were asked for.
     plan = replace(course.plan, steps=course.step)
@@ -122,15 +128,15 @@ def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Rem
     wanted = goal if learned else FALLS * start
     remedies = []
     if asked.rate is not None and course.stopped != "diverged":
-        trials = compare_rates(plan, wanted, say)
+        trials = compare_rates(plan, wanted, say, budget)
         remedies.append(rate_remedy(plan, asked, trials, None if learned else wanted, data))
-    if not learned and not any(remedies):
-        _, _, trials = choose_rate(course.plan, say)
+    if not learned and not any(remedies) and not budget.is_spent:
+        _, _, trials = choose_rate(course.plan, say, budget)
         remedies.append(learning_remedy(trials, start, asked, data))
     record = teller.record(trials=trials)
     unscaled = any(f.code == "SD304" for f in judge_training(record).findings)
-    if unscaled and not asked.standardize:
-        remedies.append(standardize_remedy(plan, asked, wanted, data, say))
+    if unscaled and not asked.standardize and not budget.is_spent:
+        remedies.append(standardize_remedy(plan, asked, wanted, data, say, budget))
     return trials, tuple(remedy for remedy in remedies if remedy is not None)
 
 
@@ -182,7 +188,7 @@ def _resumed(
     keeper = Keeper(recording)
     teller = Teller(course, asked, given, learned.lr_chosen, learned.trials, standstill.fingerprint)
     with keeper:
-        course.run(say, keeper.taking(teller), asked.time_limit)
+        course.run(say, keeper.taking(teller), Budget(asked.time_limit, used=course.seconds))
         return _finished(teller, keeper, began, say)
 
 

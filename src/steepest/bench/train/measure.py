@@ -14,7 +14,7 @@ import numpy as np
 from steepest.bench.train.course import Course
 from steepest.bench.train.rows import Split
 from steepest.descent.training import outputs_of
-from steepest.network_landscape import loss_plane
+from steepest.network_landscape import SIDE, loss_plane
 from steepest.network_probe import Point, backward_values, row_gradients, row_losses
 from steepest.networks import Weights
 from steepest.records import Matrix, Steps, Vector
@@ -26,6 +26,9 @@ MOST_PULLS: Final = 10
 MOST_UNITS: Final = 8
 MOST_ON_PLANE: Final = 1000
 """Rows over which the loss on a plane is taken."""
+
+WORK_ON_PLANE: Final = 10**11
+"""Weights times rows times places, at most: a few seconds."""
 
 MOST_EXPLAINED: Final = 2048
 """Rows of the batch whose gradient is explained."""
@@ -161,14 +164,15 @@ def plane(course: Course, split: Split) -> LossPlane | None:
     plan, learned = course.plan, split.learned
     if not course.path or not np.isfinite(course.trace.loss[-1:]).all():
         return None
+    rows = min(MOST_ON_PLANE, WORK_ON_PLANE // (SIDE**2 * plan.network.size))
     leaves = jax.tree.leaves(course.stand.weights)
     path = {**course.path, course.step: np.concatenate([np.ravel(leaf) for leaf in leaves])}
     point = Point(
         plan.network,
         plan.loss,
         course.stand.weights,
-        learned.inputs[:MOST_ON_PLANE],
-        learned.targets[:MOST_ON_PLANE],
+        learned.inputs[:rows],
+        learned.targets[:rows],
     )
     return loss_plane(point, np.stack(list(path.values())), np.array(list(path)))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Final
 
 import jax
 import numpy as np
 
+from steepest.bench.train.budget import NO_LIMIT, Budget, Pace
 from steepest.bench.train.course import CURVED
 from steepest.bench.train.plan import Plan, Progress
 from steepest.curvature import stability_factor
@@ -17,6 +19,7 @@ from steepest.descent.training import CHUNK, Places, Stand
 from steepest.network_probe import Point, extremes
 from steepest.records import Vector, Word
 from steepest.training import Trial
+from steepest.wording import count
 
 RUNGS: Final = ((1 / 8, 5), (1 / 2, 2))
 """At these shares of the steps only so many go on, because the others lag behind."""
@@ -52,20 +55,23 @@ MOST_NUMBERS: Final = 200_000_000
 """Weights of all trials together."""
 
 
-def choose_rate(plan: Plan, progress: Progress) -> tuple[float, str, tuple[Trial, ...]]:
+def choose_rate(
+    plan: Plan, progress: Progress, budget: Budget = NO_LIMIT
+) -> tuple[float, str, tuple[Trial, ...]]:
     """The learning rate with the lowest loss after some steps, why it is that one, and the trials.
 
-    A rate with which the loss is lost is never chosen.
+    A rate with which the loss is lost is never chosen. Where the budget is spent before, the steps
+    are fewer.
     """
-    low, high = rate_span(plan, first_limit(plan))
+    low, high = rate_span(plan, first_limit(plan, budget.left / 2))
     number = max(2, min(MANY, MOST_NUMBERS // plan.network.size))
     rates = [_rounded(rate) for rate in np.geomspace(low, high, number)]
     steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
-    trials = try_rates(plan, rates, steps, progress)
+    trials = try_rates(plan, rates, steps, progress, budget=budget)
     best = lowest(trials) or trials[0]
     why = (
         f"the one with the lowest loss of {len(rates)} from {low:.2g} to {high:.2g}, "
-        f"after {steps:,} steps"
+        f"after {count(max(trial.steps for trial in trials), 'step')}"
     )
     return best.lr, why, trials
 
@@ -76,13 +82,20 @@ def lowest(trials: Sequence[Trial]) -> Trial | None:
     return min(finite, key=lambda trial: (-trial.steps, trial.loss), default=None)
 
 
-def compare_rates(plan: Plan, goal: float, progress: Progress) -> tuple[Trial, ...]:
-    """Smaller and larger rates for a tenth of the steps: whether one gets to the goal in these."""
+def compare_rates(
+    plan: Plan, goal: float, progress: Progress, budget: Budget = NO_LIMIT
+) -> tuple[Trial, ...]:
+    """Smaller and larger rates for a tenth of the steps: whether one gets to the goal in these.
+
+    None where the budget was spent before that was known.
+    """
     steps = plan.steps // TENTH
     if steps < TENTH or plan.network.size * len(OTHERS) > MOST_NUMBERS:
         return ()
     rates = [_rounded(plan.lr * times) for times in OTHERS]
-    return try_rates(plan, rates, steps, progress, goal=goal, stops=False)
+    trials = try_rates(plan, rates, steps, progress, goal=goal, stops=False, budget=budget)
+    known = any(trial.steps == steps or trial.reached_at is not None for trial in trials)
+    return trials if known else ()
 
 
 def try_rates(
@@ -93,24 +106,29 @@ def try_rates(
     *,
     goal: float | None = None,
     stops: bool = True,
+    budget: Budget = NO_LIMIT,
 ) -> tuple[Trial, ...]:
     """Train with each rate for so many steps; those that lag behind may be stopped early.
 
-    They start at the plan's first weights and take the plan's batches, with constant rates.
+    They start at the plan's first weights and take the plan's batches, with constant rates. All
+    take at least a few steps, and none goes on when the budget is spent.
     """
     alive = np.arange(len(rates))
     given = np.asarray(rates, dtype=np.float64)
     stands = plan.trainer.side_by_side(plan.first_weights(), given)
     curves: list[list[float]] = [[] for _ in given]
     rungs = {max(FAIR, round(share * steps)): left for share, left in RUNGS} if stops else {}
-    done = 0
-    while done < steps and len(alive):
-        stop = min([steps, done + 4 * CHUNK, *(rung for rung in rungs if rung > done)])
+    done, pace = 0, Pace(budget, 4 * CHUNK)
+    while done < steps and len(alive) and not (done and budget.is_spent):
+        stop = min([steps, done + pace.steps, *(rung for rung in rungs if rung > done)])
+        began = time.perf_counter()
         batches = plan.batches.take(done, stop - done)
         every = np.broadcast_to(given[alive], (stop - done, len(alive)))
         stands, losses = plan.trainer.steps_of_many(stands, batches, every)
         for place, column in zip(alive, losses.T, strict=True):
             curves[place].extend(column)
+        budget.begin()  # the first steps compile: the clock is for those that follow
+        pace.took(stop - done, time.perf_counter() - began)
         done = stop
         progress("trying learning rates", done, steps, None)
         if len(alive) > rungs.get(done, len(alive)):
@@ -184,8 +202,11 @@ def rate_span(plan: Plan, limit: float | None) -> tuple[float, float]:
     return WHERE_UNKNOWN if limit is None else (BELOW * limit, ABOVE * limit)
 
 
-def first_limit(plan: Plan) -> float | None:
-    """The stability limit at the first weights, on the first batch; None where it has none."""
+def first_limit(plan: Plan, seconds: float = math.inf) -> float | None:
+    """The stability limit at the first weights, on the first batch.
+
+    None where there is none, and where it is not known in so many seconds.
+    """
     factor = stability_factor(plan.optimizer, plan.momentum)
     if factor is None or plan.optimizer in ADAPTIVE or plan.network.size > CURVED:
         return None
@@ -194,7 +215,8 @@ def first_limit(plan: Plan) -> float | None:
     found = extremes(
         Point(
             plan.network, plan.loss, plan.first_weights(), rows.inputs[batch], rows.targets[batch]
-        )
+        ),
+        seconds=seconds,
     )
     return factor / found.largest if found.largest > 0 else None
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from steepest.bench.command import number
+from steepest.bench.train.budget import Budget
 from steepest.bench.train.options import TrainOptions
 from steepest.bench.train.plan import Plan, Progress
 from steepest.bench.train.rates import FALLS, choose_rate, lowest, try_rates
@@ -64,13 +65,20 @@ def rate_remedy(
 
 
 def standardize_remedy(
-    plan: Plan, options: TrainOptions, goal: float, data: str | None, progress: Progress
+    plan: Plan,
+    options: TrainOptions,
+    goal: float,
+    data: str | None,
+    progress: Progress,
+    budget: Budget,
 ) -> Remedy | None:
     """Standardized inputs, with a learning rate of their own; None where it does not help."""
     changed = replace(options, standardize=True)
     other = replace(plan, split=standardized(plan.split))
-    lr, _, _ = choose_rate(other, progress)
-    (trial,) = try_rates(replace(other, lr=lr), [lr], plan.steps, progress, goal=goal, stops=False)
+    lr, _, _ = choose_rate(other, progress, budget)
+    (trial,) = try_rates(
+        replace(other, lr=lr), [lr], plan.steps, progress, goal=goal, stops=False, budget=budget
+    )
     if trial.reached_at is None or trial.reached_at > BETTER * plan.steps:
         return None
     sentence = (

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.bench.train.budget import Budget
 from steepest.bench.train.options import read_train_options
 from steepest.bench.train.plan import Progress, no_progress, plan_of
 from steepest.bench.train.rates import MANY, MOST_NUMBERS, first_limit, lowest, rate_span, try_rates
@@ -78,9 +79,10 @@ def sweep_network(
     plan = plan_of(asked, split)
     if not plan.steps:
         raise UsageError("A sweep needs steps.", given="0 steps", instead="Give one or more.")
-    limit = first_limit(plan)
+    budget = Budget(asked.time_limit)
+    limit = first_limit(plan, budget.left / 2)
     rates = _rates(lr, rate_span(plan, limit), plan.network.size)
-    trials = try_rates(plan, rates, plan.steps, say)
+    trials = try_rates(plan, rates, plan.steps, say, budget=budget)
     return NetworkSweep(
         TrialSweep(
             version=version("steepest"),

@@ -1,0 +1,177 @@
+"""The processes of one job, joined by JAX: process 0 asks, all answer with their share of rows.
+
+Each is a process of the same command on the same data. XLA carries what they say to each other
+(on CPUs by gloo), and JAX finds them: by the options of the command line, or from Slurm, Open MPI,
+mpi4py or Kubernetes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import jax
+import numpy as np
+
+from steepest.errors import SteepestError, UsageError
+from steepest.records import Vector
+from steepest.wording import escaped
+from steepest.xla import in_float64
+
+HEARTBEAT_SECONDS: Final = 20
+"""A process that was silent for so long is lost. One that ended is noticed at once."""
+
+JOINING_SECONDS: Final = 300
+
+
+class LostProcessError(SteepestError):
+    """Another process of the job ended or cannot be reached (exit code 1)."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """How many processes there are, and which this one is."""
+
+    size: int = 1
+    index: int = 0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is process 0, which asks, judges, keeps and shows."""
+        return self.index == 0
+
+    @in_float64
+    def total(self, values: Vector) -> Vector:
+        """The sum over all processes of values (k,), added up by XLA."""
+        if self.size == 1:
+            return values
+        with _losing():
+            return np.asarray(_summed()(_across(values)))
+
+    def gather(self, content: bytes) -> list[bytes]:
+        """What each process has to say, in their order."""
+        if self.size == 1:
+            return [content]
+        with _losing():
+            lengths = _all(np.array([len(content)], dtype=np.int64))[:, 0]
+            buffer = np.zeros(int(np.max(lengths)), dtype=np.uint8)
+            buffer[: len(content)] = np.frombuffer(content, dtype=np.uint8)
+            every = _all(buffer)
+        return [
+            every[index, : int(length)].tobytes() for index, length in enumerate(lengths.tolist())
+        ]
+
+    def from_leader(self, content: bytes = b"") -> bytes:
+        """What process 0 says; the others wait for it."""
+        return self.gather(content if self.leads else b"")[0]
+
+
+ALONE: Final = Team()
+
+
+def join(coordinator: str | None, processes: int | None, process: int | None) -> Team:
+    """Join the other processes. What is None is found from the environment, as JAX does it.
+
+    Raises UsageError where that cannot be, LostProcessError where the others do not come.
+    """
+    _check(coordinator, processes, process)
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            processes,
+            process,
+            initialization_timeout=JOINING_SECONDS,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+        )
+    except ValueError as error:
+        raise UsageError(
+            "The processes of this job cannot be found.",
+            given=escaped(str(error), 200),
+            instead="Write --coordinator HOST:PORT --processes N --process I.",
+        ) from None
+    except RuntimeError as error:
+        reason = (str(error).strip().splitlines() or ["no reason"])[0]
+        raise LostProcessError(
+            "The other processes of this job were not reached.",
+            given=escaped(reason, 200),
+            instead="Begin all of them, with the same --coordinator and --processes.",
+        ) from None
+    return Team(jax.process_count(), jax.process_index())
+
+
+def _check(coordinator: str | None, processes: int | None, process: int | None) -> None:
+    if coordinator is not None:
+        host, colon, port = coordinator.rpartition(":")
+        if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
+            raise UsageError(
+                "The coordinator is a host and a port.",
+                given=escaped(coordinator, 80),
+                instead="For example --coordinator node1:9876.",
+            )
+    if processes is not None and processes < 1:
+        raise UsageError(
+            "--processes must be 1 or more.", given=str(processes), instead="For example 4."
+        )
+    if process is not None and not 0 <= process < (processes or process + 1):
+        raise UsageError(
+            "--process counts the processes from 0.",
+            given=f"{process} of {processes}" if processes else str(process),
+            instead="The first is 0, and the last one less than --processes.",
+        )
+
+
+def leave(team: Team, code: int) -> None:
+    """End this process at once where another is lost: no one is left to say goodbye to.
+
+    JAX would wait for the others when the interpreter ends, and then abort.
+    """
+    if team.size > 1:
+        os._exit(code)
+
+
+@contextmanager
+def _losing() -> Iterator[None]:
+    """Say in words that another process is gone."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or ["no reason"])[0]
+        raise LostProcessError(
+            "Another process of this job ended, or cannot be reached.", given=escaped(reason, 120)
+        ) from error
+
+
+@in_float64
+def _all(values: Any) -> Any:
+    from jax.experimental.multihost_utils import process_allgather
+
+    return np.asarray(process_allgather(values))
+
+
+@cache
+def _mesh() -> Any:
+    """One device of each process, whatever it has."""
+    first: dict[int, Any] = {}
+    for device in jax.devices():
+        first.setdefault(device.process_index, device)
+    return jax.sharding.Mesh(np.array([first[i] for i in sorted(first)]), ("process",))
+
+
+def _across(values: Vector) -> jax.Array:
+    """One row a process, each held by its own."""
+    spread = jax.sharding.NamedSharding(_mesh(), jax.sharding.PartitionSpec("process"))
+    shape = (jax.process_count(), len(values))
+    found: jax.Array = jax.make_array_from_process_local_data(spread, values[None], shape)
+    return found
+
+
+@cache
+def _summed() -> Any:
+    everywhere = jax.sharding.NamedSharding(_mesh(), jax.sharding.PartitionSpec())
+    return jax.jit(lambda rows: rows.sum(axis=0), out_shardings=everywhere)
