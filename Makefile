@@ -41,7 +41,7 @@ lab: $(VENV)/.core ## open the lab: gradient descent in a browser, live
 test: $(VENV)/.dev $(NODE) browser ## run every test
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-bench: $(VENV)/.bench $(NODE) browser ## run the side-by-side benchmarks
+bench: $(VENV)/.bench $(NODE) browser ## run the side-by-side benchmarks; python -m benchmarks.growth: how cost grows
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: $(VENV)/.dev $(NODE) ## lint, format, types, layers, generated files

@@ -20,6 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 import torch
+from scipy.optimize import curve_fit
 
 import steepest
 from benchmarks.c_loops import compiler_version, over_quadratic, over_rows, quadratic_of
@@ -172,7 +173,6 @@ def parabola(t: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def _curve_fit() -> Callable[[], Vector]:
-    curve_fit = importlib.import_module("scipy.optimize").curve_fit
     time, speed = columns()
     return lambda: np.asarray(curve_fit(parabola, time, speed, p0=list(START.values()))[0])
 

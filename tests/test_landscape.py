@@ -1,5 +1,7 @@
 """Slices against the loss computed by hand with numpy, point by point."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tests.specimens import INPUTS, SPEEDS, START, TIME, loss
@@ -66,6 +68,74 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(losses(objective, np.zeros((1000, 3)))) == 1000
     assert len(set(shapes)) == 1
     assert shapes[0][0] * objective.work <= 10_000
+
+
+DRAW = np.random.default_rng(11)
+GROWTH = {"x": DRAW.uniform(0, 2, 40), "y": DRAW.normal(size=40), "sure": DRAW.uniform(0, 2, 40)}
+GROWTH["sure"][3] = 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "loss", "lines"),
+    [
+        pytest.param("y ~ a*exp(b*x) + c", "mse", True, id="linear in a"),
+        pytest.param("y ~ b*exp(a*x) + c", "mse", True, id="linear in b"),
+        pytest.param("y ~ exp(a*x) + sin(b*x) + c", "mse", False, id="linear in neither"),
+        pytest.param("y ~ a*exp(b*x) + c", "rmse", True, id="root"),
+        pytest.param("y ~ a*exp(b*x) + c", "mae", False, id="no square"),
+        pytest.param("y ~ a*x + b*x**2 + c", "mse", True, id="linear in both"),
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal rows", "weighted rows"])
+def test_a_line_costs_two_points_where_the_model_is_linear(
+    text: str, loss: str, lines: bool, weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight = GROWTH["sure"] if weighted else None
+    formula = parse_model(text, tuple(GROWTH))
+    objective = formula_objective(formula, GROWTH, loss=loss, row_weight=weight)
+    a, b = (objective.names.index(name) for name in "ab")
+    at = objective.vector({"a": 0.4, "b": -0.7, "c": 0.2})
+    x, y = np.linspace(-2, 1, 9), np.linspace(-1, 3, 6)
+    wanted = np.empty((6, 9))
+    for row, column in np.ndindex(6, 9):
+        point = at.copy()
+        point[[a, b]] = x[column], y[row]
+        wanted[row, column] = objective.value(point)
+    asked = []
+    compute = landscape._losses
+
+    def noted(*given: Any) -> Any:
+        asked.append(given)
+        return compute(*given)
+
+    monkeypatch.setattr(landscape, "_losses", noted)
+    for objective_here in (objective, rescaled(objective, np.array([0.1, 20.0, 3.0]))):
+        found = over(objective_here, at, (a, b), x, y)
+        np.testing.assert_allclose(found, wanted, rtol=1e-11)
+    assert bool(asked) is not lines, "the points were taken one by one, or should have been"
+
+
+def test_a_perfect_fit_keeps_its_digits() -> None:
+    # Along b the parabola of a reaches zero at b = -0.5, and is 1e-20 of its size close by.
+    columns = {"x": GROWTH["x"], "y": 3.0 * np.exp(-0.5 * GROWTH["x"])}
+    formula = parse_model("y ~ a*exp(b*x)", tuple(columns))
+    objective = formula_objective(formula, columns, loss="mse")
+    values = 3.0 + np.array([-1e-9, 0.0, 1e-10, 1e-3])
+    found = along(objective, np.array([0.0, -0.5]), 0, values)
+    wanted = (values - 3.0) ** 2 * np.mean(np.exp(-columns["x"]))
+    np.testing.assert_allclose(found[[0, 2, 3]], wanted[[0, 2, 3]], rtol=1e-4)
+    assert 0 <= found[1] < 1e-28
+
+
+def test_a_line_that_overflows_is_taken_point_by_point() -> None:
+    columns = {"x": np.array([1.0, 2.0]), "y": np.zeros(2)}
+    formula = parse_model("y ~ exp(b*x)*a", tuple(columns))
+    objective = formula_objective(formula, columns, loss="mse")
+    place = objective.names.index("a")
+    at = objective.vector({"a": 0.0, "b": 300.0})
+    found = along(objective, at, place, np.array([1e-250, 1e-200, 1.0]))
+    wanted = [(1e-250 * np.exp(600.0)) ** 2 / 2, (1e-200 * np.exp(600.0)) ** 2 / 2, np.inf]
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
 
 def test_a_point_outside_the_domain_is_not_finite() -> None:

@@ -84,6 +84,12 @@ def test_the_command_of_the_best_remedy_arrives() -> None:
     assert ways[one_percent.REMEDY].seconds == ways[one_percent.INSIDE].seconds == 2.0
 
 
+def test_a_process_that_fails_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_percent, "CURVE_FIT", "import no_such_library")
+    with pytest.raises(DifferentWorkError, match="no_such_library"):
+        one_percent.curve_fit_way()
+
+
 @pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="sklearn is not installed")
 def test_a_regression_arrives_with_all_its_passes() -> None:
     found = one_percent.sgd_way(one_percent.ALL_PASSES)

@@ -51,6 +51,9 @@ def drawn(growth: Growth, courses: Sequence[Course], speed: float, theme: Theme)
         mpl.rcParams.update(cast(Any, settings(palette)))
         canvas = Canvas(figsize=SIZE, layout="constrained")
         time, memory = canvas.subplots(1, 2)
+        for ax in (time, memory):
+            ax.set_xscale("log")
+            ax.set_yscale("log")
         _time(time, growth, courses, speed, palette)
         _memory(memory, growth, courses, palette)
         canvas.suptitle(growth.title, x=0.01, ha="left", fontsize=11, color=palette.ink)
@@ -167,8 +170,6 @@ def _finish(
     palette: Palette,
 ) -> None:
     """Scales, names and numbers of the axes, and the words at the ends of the lines."""
-    ax.set_xscale("log")
-    ax.set_yscale("log")
     ax.set_xlabel(f"{growth.one}s")
     ax.set_title(what, loc="left", fontsize=9, color=palette.muted)
     ax.xaxis.set_major_locator(LogLocator(base=10, numticks=10))

@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 import steepest
 from steepest.bench.auto import Choice, choose_rate
-from steepest.bench.measure import at_most, known_minimum, measure
+from steepest.bench.measure import at_most, goal_of, known_minimum, measure, near_of
 from steepest.bench.options import Options, read_options
 from steepest.bench.place import Place, store_at
-from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
+from steepest.bench.prepare import Setup, prepare_minimize
 from steepest.bench.prove import changed_setup, prove
 from steepest.bench.rates import GUARD, one_percent_goal
 from steepest.bench.run import Run, Walk, explanation_at
-from steepest.bench.saving import Saver, kept_data, opening_of
+from steepest.bench.saving import Saver, kept_data, opening_of, passed_data
 from steepest.bench.spectra import spectrum_at
+from steepest.bench.streamed import Reading, prepare, refined
 from steepest.checks import judge
 from steepest.curvature import stability_limit
 from steepest.descent import SOLVERS, Walked, solve_by
 from steepest.descent.optimizers import momentum_of
 from steepest.descent.run import check_settings, descend
 from steepest.errors import StoreError, StoreWarning, UsageError
-from steepest.records import Command, Goal, Minimum, Remedy, RunRecord, Settings
+from steepest.records import Command, Goal, Measurements, Minimum, Remedy, RunRecord, Settings
+from steepest.streaming.team import ALONE, LostProcessError, Team
 from steepest.table import Table, read_table
 
 if TYPE_CHECKING:
@@ -62,17 +64,38 @@ def fit(
     may change.
     """
     if resume is not None:
-        return _resume("fit", resume, data, formula, options, store, progress)
+        return go_on_with("fit", resume, data, formula, options, store, progress)
+    return begin(data, formula, save, store, name, progress, options)
+
+
+def begin(
+    data: Any,
+    formula: str | None,
+    save: bool | None,
+    store: Place,
+    name: str | None,
+    progress: Progress | None,
+    options: Mapping[str, Any],
+    team: Team = ALONE,
+) -> Run:
+    """A new fit, with rows that the processes of a team share."""
     if data is None or formula is None:
         raise UsageError(
             "fit needs data and a formula.", instead='For example "data.csv" and "y ~ a*x + b".'
         )
     asked = read_options(options)
     table = read_table(data)
-    setup = prepare_fit(table, formula, asked)
+    setup = prepare(table, formula, asked, team, reading_of(progress))
     source = os.fsdecode(data) if isinstance(data, str | os.PathLike) else None
     saver = _saver(setup, asked, source, save, store, name, table)
     return _run(setup, asked, source, progress, table=table, saver=saver)
+
+
+def reading_of(progress: Progress | None) -> Reading | None:
+    """How passes over rows are told of."""
+    if progress is None:
+        return None
+    return lambda done, rows: progress("reading rows", done, rows, None)
 
 
 def minimize(
@@ -90,7 +113,7 @@ def minimize(
     `save`, `store`, `name` and `resume` are as in `fit`.
     """
     if resume is not None:
-        return _resume("minimize", resume, None, expression, options, store, progress)
+        return go_on_with("minimize", resume, None, expression, options, store, progress)
     if expression is None:
         raise UsageError("minimize needs an expression.", instead='For example "x**2".')
     asked = read_options(options)
@@ -121,11 +144,11 @@ def _saver(
             raise
         return error
     if table is not None:
-        recording.data(kept_data(table))
+        recording.data(passed_data(table, setup) if setup.streamed else kept_data(table))
     return Saver(recording)
 
 
-def _resume(
+def go_on_with(
     command: Command,
     run: str,
     data: Any,
@@ -133,11 +156,14 @@ def _resume(
     given: Mapping[str, Any],
     store: Place,
     progress: Progress | None,
+    team: Team = ALONE,
 ) -> Run:
+    """A fit or a minimization from a store, gone on with."""
     from steepest.bench.stored import go_on
 
     read_options(given)
-    going = go_on(store_at(store), run, command, data, formula, given)
+    reading = reading_of(progress)
+    going = go_on(store_at(store), run, command, data, formula, given, team, reading)
     return _run(
         going.setup,
         going.options,
@@ -176,6 +202,8 @@ def _run(
     except BaseException as error:
         if kept is not None:
             kept.stop(error)
+            if isinstance(error, LostProcessError) and kept.snapshot is not None:
+                raise _lost(error, kept) from None
         raise
     unsaved = saver if isinstance(saver, StoreError) else None
     if kept is not None:
@@ -201,9 +229,13 @@ def _job(
     settings = options.settings()
     check_settings(settings, setup.objective)
     _say(progress, "looking for the minimum")
-    minimum = known_minimum(setup, options.seed, options.time_limit)
-    first_loss = setup.objective.value(setup.start)
+    near = near_of(setup)
+    near_minimum = known_minimum(near, options.seed, options.time_limit)
+    minimum = refined(setup, near_minimum)
+    first_loss = setup.full.value(setup.start)
     arrival = one_percent_goal(setup, minimum, first_loss)
+    # Where each evaluation is a pass, rates are compared on rows that were drawn.
+    near_arrival = arrival if near is setup else goal_of(near, near_minimum)
     chosen = "given"
     choice: Choice | None = None
     if going is not None and going.lr is not None:
@@ -211,7 +243,7 @@ def _job(
         chosen = going.lr_chosen
     if settings.lr is None and settings.optimizer not in SOLVERS:
         _say(progress, "choosing a learning rate")
-        choice = _auto_rate(setup, settings, arrival, minimum)
+        choice = _auto_rate(near, settings, near_arrival, near_minimum)
         settings = replace(settings, lr=choice.lr)
         chosen = "auto"
 
@@ -229,7 +261,7 @@ def _job(
         if saver is not None:
             saver.descending(settings, chosen)
         descended = descend(
-            setup.moving,
+            setup.walked,
             settings,
             setup.start,
             lr_chosen=chosen,
@@ -251,14 +283,14 @@ def _job(
         )
     beginning = explanation_at(setup, descended, 0)
     explanation = beginning if step == 0 else explanation_at(setup, descended, step)
-    measurements = measure(setup, settings, descended, minimum, choice)
+    measurements = measure(setup, settings, descended, minimum, choice, near_minimum)
     verdict = judge(measurements)
     remedies: tuple[Remedy, ...] = ()
     if options.remedies:
         # The descent is done and judged: whoever does not wait for remedies keeps it.
         with suppress(KeyboardInterrupt):
             _say(progress, "trying remedies")
-            remedies = prove(setup, options, data, measurements)
+            remedies = _remedies(setup, options, data, measurements, near_minimum)
     record = RunRecord(
         version=steepest.__version__,
         command=setup.problem.command,
@@ -277,6 +309,33 @@ def _job(
         user_units=_user_units(setup, descended.final_weights),
     )
     return record, descended
+
+
+def _remedies(
+    setup: Setup,
+    options: Options,
+    data: str | None,
+    measurements: Measurements,
+    near_minimum: Minimum | None,
+) -> tuple[Remedy, ...]:
+    """What was tried and helped; of rows that are not at hand, on those that were drawn."""
+    if setup.streamed is None:
+        return prove(setup, options, data, measurements)
+    near = setup.streamed.near
+    if not setup.is_passing:
+        near_minimum = known_minimum(near, options.seed, options.time_limit)
+    goal = goal_of(near, near_minimum)
+    return prove(near, options, data, replace(measurements, goal=goal, minimum=near_minimum))
+
+
+def _lost(error: LostProcessError, kept: Saver) -> LostProcessError:
+    """The same, with how to go on."""
+    done = 0 if kept.snapshot is None else kept.snapshot.step
+    return LostProcessError(
+        f"{error.problem} The run {kept.run} is kept up to step {done:,}.",
+        given=error.given,
+        instead=f"steepest fit --resume {kept.run} goes on with it, with any number of processes.",
+    )
 
 
 def _say(progress: Progress | None, phase: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.bench.auto import Choice
 from steepest.bench.forecast import forecast_of
-from steepest.bench.prepare import Setup
+from steepest.bench.prepare import Setup, Streamed
 from steepest.bench.rates import (
     GUARD,
     one_percent_goal,
@@ -90,14 +90,30 @@ def known_minimum(setup: Setup, seed: int, time_limit: float | None = None) -> M
     return found
 
 
+def near_of(setup: Setup) -> Setup:
+    """The problem on which learning rates can be compared: one that needs no passes over rows."""
+    if setup.streamed is None or not setup.is_passing:
+        return setup
+    return setup.streamed.near
+
+
+def goal_of(setup: Setup, minimum: Minimum | None) -> Goal | None:
+    """Within 1 % of the minimum, from the start."""
+    return one_percent_goal(setup, minimum, setup.full.value(setup.start))
+
+
 def measure(
     setup: Setup,
     settings: Settings,
     descended: Walked,
     minimum: Minimum | None,
     choice: Choice | None = None,
+    near_minimum: Minimum | None = None,
 ) -> Measurements:
-    """Measure the point where the descent ended, and what other learning rates would have done."""
+    """Measure the point where the descent ended, and what other learning rates would have done.
+
+    `near_minimum` is the minimum of `near_of`; it counts where that is another problem.
+    """
     descent = descended.descent
     missing: dict[str, str] = {}
     weights = descended.final_weights
@@ -137,7 +153,13 @@ def measure(
             f"The loss falls for ever while {off_to_infinity(minimum)}: no minimum exists."
         )
     rates = None
-    goal = study_goal(arrival, minimum, descent.final_loss)
+    near, near_arrival, near_loss = near_of(setup), arrival, descent.final_loss
+    if near is setup:
+        near_minimum = minimum
+    else:
+        near_arrival = goal_of(near, near_minimum)
+        near_loss = near.objective.value(weights)
+    goal = study_goal(near_arrival, near_minimum, near_loss)
     if descent.optimizer in SOLVERS:
         missing["rates"] = f"{descent.optimizer} chooses the length of its steps by itself."
     elif descent.stopped == "interrupted":
@@ -145,11 +167,11 @@ def measure(
     elif goal is None or (minimum is not None and minimum.unbounded):
         missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
     elif descent.stopped != "diverged" or arrival is not None:
-        step = _first_at_goal(descended, goal)
+        step = _first_at_goal(descended, goal) if near is setup else None
         known = choice.trials if choice is not None and _same(goal, choice.goal) else ()
         seconds = at_most(STUDY_SECONDS, settings.time_limit)
         try:
-            rates = study(setup, settings, descent.lr, goal, limit, step, seconds, known)
+            rates = study(near, settings, descent.lr, goal, limit, step, seconds, known)
         except KeyboardInterrupt:
             missing["rates"] = INTERRUPTED
         if rates is None:
@@ -159,8 +181,10 @@ def measure(
                 f"No learning rate that was tried reached a loss of {goal.loss:.6g}"
                 f"{_in_steps(rates)}."
             )
-    lower = _lower_elsewhere(setup, descended, minimum, arrival)
-    forecast = forecast_of(setup, settings, descent, arrival, rates)
+    lower = _lower_elsewhere(near, descended, near_minimum, near_arrival)
+    if lower is not None and near is not setup:
+        lower = minimum
+    forecast = forecast_of(near, settings, descent, near_arrival, rates)
     if lower is not None and forecast is not None and forecast.steps is None:
         forecast = Forecast(forecast.to, None, "It goes down to a local minimum, above that.")
     if forecast is None:
@@ -253,8 +277,8 @@ def _with_run(
     if setup.solved is not None and not setup.objective.bounded:
         return minimum  # exact: a lower loss is rounding
     ended = lower_of(minimum, descent.final_loss, setup.objective.named(weights), "this descent")
-    if ended is minimum:
-        return minimum
+    if ended is minimum or setup.is_passing:
+        return ended
     # No solver has been as low, so nothing says yet that it is a minimum: one goes on from here.
     at = polished(setup.objective, weights, time.monotonic() + POLISH_SECONDS)
     loss = setup.objective.value(at)
@@ -359,6 +383,8 @@ def _first_at_goal(descended: Walked, goal: Goal) -> int | None:
 
 def column_facts(setup: Setup) -> tuple[ColumnFacts, ...]:
     """Mean, deviation and largest size of each input column in use, and which are the same."""
+    if setup.streamed is not None:
+        return _surveyed_facts(setup, setup.streamed)
     facts: list[ColumnFacts] = []
     seen: dict[bytes, str] = {}
     inputs = setup.problem.columns
@@ -378,6 +404,31 @@ def column_facts(setup: Setup) -> tuple[ColumnFacts, ...]:
             )
         )
         seen.setdefault(key, name)
+    return tuple(facts)
+
+
+def _surveyed_facts(setup: Setup, streamed: Streamed) -> tuple[ColumnFacts, ...]:
+    """The same of rows that were passed over; scaled columns as they are after scaling."""
+    survey = streamed.survey
+    facts: list[ColumnFacts] = []
+    seen: dict[int, str] = {}
+    for place, name in enumerate(streamed.totals.rows.wanted.columns):
+        if name == setup.problem.target or name not in setup.problem.columns:
+            continue
+        subtracted, divided = setup.problem.standardized.get(name, (0.0, 1.0))
+        ends = (np.array([survey.low[place], survey.high[place]]) - subtracted) / divided
+        deviation = math.sqrt(survey.squares[place] / survey.rows) / divided
+        checksum = int(survey.checksum[place])
+        facts.append(
+            ColumnFacts(
+                name=name,
+                mean=float((survey.mean[place] - subtracted) / divided),
+                deviation=deviation or float(ends[1] - ends[0]),
+                largest=float(np.max(np.abs(ends))),
+                duplicate_of=seen.get(checksum),
+            )
+        )
+        seen.setdefault(checksum, name)
     return tuple(facts)
 
 
@@ -409,6 +460,8 @@ def statistics_at(setup: Setup, minimum: Minimum | None) -> tuple[Statistics | N
 def tangent_at(setup: Setup, minimum: Minimum | None) -> Tangent | str:
     """The least-squares fit to first order at the known minimum, or why there is none."""
     problem = setup.problem
+    if setup.streamed is not None:
+        return "Standard errors need all rows at hand."
     if problem.command == "minimize" or not problem.rows:
         return "An expression has no rows, so its weights have no standard errors."
     if problem.loss not in SQUARED:

@@ -14,13 +14,16 @@ import numpy as np
 
 from steepest.bench.options import Options
 from steepest.bench.place import Place, store_at
+from steepest.bench.prepare import Setup
 from steepest.bench.run import Run
+from steepest.bench.streamed import fingerprint_of_passed
 from steepest.descent import Descended, Walked
 from steepest.descent.recorder import Recorder, joined
 from steepest.descent.standing import Standing, arrays_of_state, facts_of
 from steepest.errors import SteepestError, StoreError
 from steepest.records import Problem, RunRecord, Settings, Trace
 from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot
+from steepest.streaming.team import LostProcessError
 from steepest.table import Table, fingerprint, select
 from steepest.wire import thinned
 
@@ -108,6 +111,7 @@ class Saver:
         self._pending: _Pending | None = None
         self._last = -1
         self._states = list(before or ())
+        self._recorder: Recorder | None = None
         self._next = time.monotonic() + SAVE_SECONDS
 
     @property
@@ -129,6 +133,7 @@ class Saver:
         }
         state = arrays_of_state(standing.state)
         self._snapshot = Snapshot(int(standing.state.step), facts, tail, state)
+        self._recorder = standing.recorder
         if time.monotonic() < self._next or not self._is_idle():
             return
         if standing.recorder.kept:
@@ -180,8 +185,16 @@ class Saver:
         return None
 
     def stop(self, error: BaseException) -> None:
-        """Close after an error: of an input at fault nothing is kept, unless it took long."""
-        if isinstance(error, SteepestError) and not self._kept_any:
+        """Close after an error: of an input at fault nothing is kept, unless it took long.
+
+        Where another process was lost, all that was done is.
+        """
+        lost = isinstance(error, LostProcessError)
+        if lost and self._recorder is not None and self._snapshot is not None:
+            if self._recorder.kept:
+                self._keep(self._recorder, self._snapshot)
+            self._recording.close()
+        elif isinstance(error, SteepestError) and not self._kept_any:
             self._recording.discard()
         else:
             self._recording.close()
@@ -256,7 +269,9 @@ def save(run: Run, place: Place, name: str | None) -> RunRecord:
     recording = store_at(place).begin(opening)
     try:
         if walk.table is not None:
-            recording.data(kept_data(walk.table))
+            passed = walk.setup.streamed is not None
+            data_kept = passed_data(walk.table, walk.setup) if passed else kept_data(walk.table)
+            recording.data(data_kept)
         whole = replace(record, trace=run.trace)
         recording.finish(whole, ending_of(whole, walk.descended, run._snapshot)).result()
     except BaseException:

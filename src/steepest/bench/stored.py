@@ -13,9 +13,10 @@ import numpy as np
 
 from steepest.bench.options import Options
 from steepest.bench.place import Place, store_at
-from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
+from steepest.bench.prepare import Setup, prepare_minimize
 from steepest.bench.run import Run, Walk
 from steepest.bench.saving import COMPUTED_WITH, Saver, fingerprint_of, versions
+from steepest.bench.streamed import Reading, fingerprint_of_passed, prepare, was_passed
 from steepest.bench.train.run import NetworkRun
 from steepest.bench.training_run import TrainingRun
 from steepest.descent import SOLVERS, Descended, Solved, Walked
@@ -26,12 +27,13 @@ from steepest.errors import InputError, SteepestError, StoreError, StoreWarning,
 from steepest.objective import Objective
 from steepest.records import RunRecord, RunSummary, Settings, Vector
 from steepest.store import KeptData, Snapshot, Store
+from steepest.streaming.team import ALONE, Team
 from steepest.table import Table, read_table
 from steepest.training import TrainingRecord
 from steepest.wording import count, escaped
 from steepest.xla import in_float64
 
-MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at")
+MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at", "memory")
 """Options of a run that may change when it is gone on with: the path stays the same."""
 
 
@@ -95,9 +97,12 @@ def data_of(store: Store, run: str) -> Table | None:
 
 
 def changed_data(store: Store, run: str) -> str | None:
-    """A sentence where the file that a run read is not what it was; None where it is."""
+    """A sentence where the file that a run read is not what it was; None where it is.
+
+    Rows that were passed over are compared when they are passed over again.
+    """
     kept = store.data(run)
-    if kept is None or kept.path is None:
+    if kept is None or kept.path is None or was_passed(kept.fingerprint):
         return None
     if not os.path.exists(kept.path):
         where = escaped(kept.source, 200)
@@ -119,11 +124,15 @@ def _compare(kept: KeptData, table: Table, run: str) -> None:
     """Raise InputError where the table is not the data of the run."""
     lost = [name for name in kept.used if name not in table.names]
     if lost or fingerprint_of(table, kept.used) != kept.fingerprint:
-        raise InputError(
-            f"The data has changed since the run {run}.",
-            given=escaped(table.source, 200),
-            instead="Give the data as it was, or begin a new run.",
-        )
+        raise _changed_data(run, table.source)
+
+
+def _changed_data(run: str, source: str) -> InputError:
+    return InputError(
+        f"The data has changed since the run {run}.",
+        given=escaped(source, 200),
+        instead="Give the data as it was, or begin a new run.",
+    )
 
 
 def _table(kept: KeptData, columns: Mapping[str, Vector]) -> Table:
@@ -142,14 +151,33 @@ def _table(kept: KeptData, columns: Mapping[str, Vector]) -> Table:
 
 
 def _prepared(
-    store: Store, run: str, command: str, formula: str, options: Options
+    store: Store,
+    run: str,
+    command: str,
+    formula: str,
+    options: Options,
+    team: Team = ALONE,
+    reading: Reading | None = None,
 ) -> tuple[Setup, Table | None]:
     if command == "minimize":
         return prepare_minimize(formula, options), None
-    table = data_of(store, run)
-    if table is None:
+    kept = store.data(run)
+    if kept is None:
         raise StoreError(f"The data of the run {run} was not kept: it ended before that.")
-    return prepare_fit(table, formula, options), table
+    passed = was_passed(kept.fingerprint)
+    if team.size > 1 and not passed:
+        raise UsageError(
+            f"The run {run} had its rows in memory.",
+            given=f"{team.size} processes",
+            instead="Go on with it in one process, or begin a new run.",
+        )
+    table = read_table(kept.path) if passed and kept.path else data_of(store, run)
+    assert table is not None
+    # As it was then, whatever room there is now: along the same path.
+    setup = prepare(table, formula, options, team, reading, passing=passed)
+    if passed and kept.fingerprint != fingerprint_of_passed(setup):
+        raise _changed_data(run, table.source)
+    return setup, table
 
 
 def _walk(store: Store, run: str, record: RunRecord, options: Options) -> Walk:
@@ -161,13 +189,13 @@ def _walk(store: Store, run: str, record: RunRecord, options: Options) -> Walk:
     if record.settings.optimizer in SOLVERS:
         descended = Solved(record.descent, trace)
     else:
-        kept = _checkpoints(store, run, record.settings, setup.moving)
+        kept = _checkpoints(store, run, record.settings, setup.walked)
         if not kept:
             raise StoreError(f"The run {run} has no states from which it could be walked again.")
         descended = Descended(
             record.descent,
             trace,
-            machine_for(setup.moving, record.settings, setup.held_out),
+            machine_for(setup.walked, record.settings, setup.held_out),
             Checkpoints(kept),
             kept[-1].state,
         )
@@ -230,6 +258,8 @@ def go_on(
     data: Any,
     formula: str | None,
     changes: Mapping[str, Any],
+    team: Team = ALONE,
+    reading: Reading | None = None,
 ) -> Going:
     """Take over a run that was killed, interrupted or limited by its steps or its time.
 
@@ -259,11 +289,11 @@ def go_on(
     if summary.status in ("finished", "interrupted"):
         _check_unfinished(summary, options)
     known = store.data(run)
-    if data is not None and known is not None:
+    if data is not None and known is not None and not was_passed(known.fingerprint):
         _compare(known, read_table(data), run)
     elif note := changed_data(store, run):
         warnings.warn(note, StoreWarning, stacklevel=4)
-    setup, table = _prepared(store, run, command, summary.formula, options)
+    setup, table = _prepared(store, run, command, summary.formula, options, team, reading)
     _mind_versions(store, run)
     snapshot = store.snapshot(run)
     standing, checkpoints = None, None
@@ -276,8 +306,8 @@ def go_on(
                 given=f"--steps {settings.steps:,}",
                 instead="Give more, or leave --steps out.",
             )
-        standing = _standing(store, run, snapshot, settings, setup.moving)
-        kept = _checkpoints(store, run, settings, setup.moving)
+        standing = _standing(store, run, snapshot, settings, setup.walked)
+        kept = _checkpoints(store, run, settings, setup.walked)
         checkpoints = Checkpoints(
             [_first(settings, setup), *(c for c in kept if 0 < c.step < snapshot.step)]
         )
@@ -300,7 +330,7 @@ def go_on(
 
 @in_float64
 def _first(settings: Settings, setup: Setup) -> Checkpoint:
-    return Checkpoint(0, initial(settings.optimizer, setup.moving.position(setup.start)))
+    return Checkpoint(0, initial(settings.optimizer, setup.walked.position(setup.start)))
 
 
 def _standing(

@@ -48,21 +48,31 @@ from steepest.wording import count
 Reading = Callable[[int, int], None]
 """(rows read in this pass, rows in all)"""
 
+_PASSED = "passed over:"
+
 NEWTON_STEPS = 8
 CLOSE = 1e-12
 """A Newton step that would take off less of the loss than this, relative to it, ends the search."""
 
 
 def prepare(
-    data: Any, text: str, options: Options, team: Team = ALONE, reading: Reading | None = None
+    data: Any,
+    text: str,
+    options: Options,
+    team: Team = ALONE,
+    reading: Reading | None = None,
+    *,
+    passing: bool | None = None,
 ) -> Setup:
     """Prepare a fit: in memory where it has room there, else from what passes over the rows give.
 
-    Raises SteepestError.
+    `passing` says which, where it is not None. Raises SteepestError.
     """
     table = read_table(data)
     formula = parsed(table, text, options)
-    if team.size == 1 and not _is_too_large(table, formula, options):
+    if passing is None:
+        passing = team.size > 1 or _is_too_large(table, formula, options)
+    if not passing:
         return prepare_fit(table, text, options)
     return _streamed(table, formula, options, team, reading)
 
@@ -275,7 +285,12 @@ def fingerprint_of_passed(setup: Setup) -> str:
     """Of the rows in use, of a setup that is streamed: equal data, equal fingerprint."""
     assert setup.streamed is not None
     survey, wanted = setup.streamed.survey, setup.streamed.totals.rows.wanted
-    digest = hashlib.sha256(f"passed over: {survey.rows_read} {survey.rows}".encode())
+    digest = hashlib.sha256(f"{survey.rows_read} {survey.rows}".encode())
     for name, checksum in sorted(zip(wanted.columns, survey.checksum.tolist(), strict=True)):
         digest.update(f"\n{name!a} {checksum:x}".encode())
-    return digest.hexdigest()
+    return f"{_PASSED}{digest.hexdigest()}"
+
+
+def was_passed(fingerprint: str) -> bool:
+    """Whether a fingerprint is that of rows that were passed over."""
+    return fingerprint.startswith(_PASSED)

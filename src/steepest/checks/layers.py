@@ -15,6 +15,12 @@ from steepest.wording import count, escaped, listed, names, number, percent, tim
 VANISHED = 1e-4
 """A gradient so much shorter than the longest, entry for entry, teaches its layer little."""
 
+FADED = 2e-3
+"""The same of a training that does not learn, though its last layers take steps."""
+
+LEARNED, LEAST_LOSSES = 0.9, 20
+"""A loss above this share of its start, after so many, was not brought down."""
+
 EXPLODED = 100.0
 """A gradient so many times as long as the weights it belongs to."""
 
@@ -55,7 +61,9 @@ def vanishing(record: TrainingRecord) -> Iterator[Finding]:
     places = np.flatnonzero(known)
     first, longest = places[0], places[int(np.argmax(sizes[places]))]
     share = float(sizes[first] / sizes[longest])
-    if longest <= first or share > VANISHED:
+    if longest <= first or share > FADED:
+        return
+    if share > VANISHED and not _stuck(record, layers[first], layers[longest]):
         return
     name, other = record.tensors[layers[first]].name, record.tensors[layers[longest]].name
     yield Finding(
@@ -65,6 +73,13 @@ def vanishing(record: TrainingRecord) -> Iterator[Finding]:
         f"{escaped(other)}, so the first layers hardly learn.",
         {"layer": name, "longest": other, "share": share},
     )
+
+
+def _stuck(record: TrainingRecord, first: int, last: int) -> bool:
+    """Whether the loss stays where it was, while of two tensors only the last takes usual steps."""
+    seen, steps = record.losses, update_ratios(record)
+    stays = seen.count >= LEAST_LOSSES and seen.last > LEARNED * seen.start
+    return bool(stays and steps[first] < USUAL <= steps[last])
 
 
 def exploding(record: TrainingRecord) -> Iterator[Finding]:
