@@ -10,8 +10,10 @@ import os
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from benchmarks import (
+    bandwidth,
     compilations,
     lab,
+    landscapes,
     lr_finder,
     memory,
     one_percent,
@@ -26,8 +28,10 @@ from benchmarks import (
 )
 
 __all__ = [
+    "bandwidth",
     "compilations",
     "lab",
+    "landscapes",
     "lr_finder",
     "memory",
     "one_percent",

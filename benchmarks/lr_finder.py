@@ -13,6 +13,7 @@ import importlib
 import io
 import itertools
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -107,7 +108,10 @@ def _side_by_side(
         found = compare(ours, theirs, check, rounds=effort.rounds, per="suggestion")
         words = []
         for who, suggested in zip(("ours", "theirs"), zip(*said, strict=True), strict=True):
-            each = [f"{lr:.3g} {outcome(lr)}" for lr in sorted(set(suggested))]
+            each = [
+                f"{lr:.3g} in {count} of {len(said)} ({outcome(lr)})"
+                for lr, count in sorted(Counter(suggested).items())
+            ]
             words.append(f"{who} suggests " + ", ".join(each))
     finally:
         torch.set_num_threads(threads)
@@ -142,10 +146,10 @@ def _steps_to_the_goal(setup: Setup, lr: float) -> str:
         scale=setup.scale,
     )[0]
     if trial.diverged:
-        return "(diverges)"
+        return "diverges"
     if trial.steps is None:
-        return f"(not within 1 % after {trial.limit:,} steps)"
-    return f"(within 1 % after {trial.steps:,} steps)"
+        return f"not within 1 % after {trial.limit:,} steps"
+    return f"within 1 % after {trial.steps:,} steps"
 
 
 def _on_the_problem(name: str, how: str, *, standardize: bool) -> None:
@@ -226,7 +230,7 @@ def _trained(lr: float) -> str:
         optimizer.zero_grad()
         nn.functional.cross_entropy(model(inputs[batch]), targets[batch]).backward()
         optimizer.step()
-    return f"(a loss of {_loss_of(model):.2g} after {STEPS:,} steps)"
+    return f"a loss of {_loss_of(model):.2g} after {STEPS:,} steps"
 
 
 @benchmark(

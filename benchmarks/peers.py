@@ -225,12 +225,14 @@ class Peer:
     what: str
     goal: Goal
     solver: Callable[[], Callable[[], Vector]]
+    times: int
+    """Solutions in a round."""
 
 
 PEERS = (
-    Peer("curve-fit", "scipy.optimize.curve_fit", MINIMUM, _curve_fit),
-    Peer("lmfit", "lmfit's Model.fit", MINIMUM, _lmfit),
-    Peer("sgd", "scikit-learn's SGDRegressor, scaled, with a million rows", ONE_PERCENT, _sgd),
+    Peer("curve-fit", "scipy.optimize.curve_fit", MINIMUM, _curve_fit, 20),
+    Peer("lmfit", "lmfit's Model.fit", MINIMUM, _lmfit, 20),
+    Peer("sgd", "scikit-learn's SGDRegressor, scaled, with a million rows", ONE_PERCENT, _sgd, 1),
 )
 
 
@@ -274,8 +276,17 @@ def _by_descent(goal: Goal) -> Callable[[], Vector]:
     return solve
 
 
+def _repeated(solve: Callable[[], Vector], times: int) -> Callable[[], Vector]:
+    def again() -> Vector:
+        for _ in range(times - 1):
+            solve()
+        return solve()
+
+    return again
+
+
 def _against_solver(
-    name: str, what: str, peer: Peer, ours: Callable[[], Callable[[], Vector]]
+    name: str, what: str, peer: Peer, ours: Callable[[], Callable[[], Vector]], times: int = 1
 ) -> None:
     @benchmark(
         name,
@@ -284,7 +295,13 @@ def _against_solver(
     )
     def measure(effort: Effort) -> Samples:
         return compare(
-            ours(), peer.solver(), peer.goal.demand, rounds=3 * effort.rounds, per="solution"
+            _repeated(ours(), times),
+            _repeated(peer.solver(), peer.times),
+            peer.goal.demand,
+            rounds=3 * effort.rounds,
+            ours_steps=times,
+            theirs_steps=peer.times,
+            per="solution",
         )
 
 
@@ -297,9 +314,10 @@ for _peer in PEERS:
     )
     _against_solver(
         f"peer-{_peer.name}-descent",
-        "only its descent on standardized columns",
+        "only its descent on standardized columns, with the learning rate that it chose",
         _peer,
         partial(_by_descent, _peer.goal),
+        times=20,
     )
 _against_solver(
     "peer-curve-fit-lm",

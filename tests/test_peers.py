@@ -14,8 +14,9 @@ import pytest
 from benchmarks import one_percent
 from benchmarks.__main__ import main
 from benchmarks.baselines import eager
+from benchmarks.c_loops import compiler, over_quadratic, quadratic_of
 from benchmarks.compiled_step import CompiledSteps
-from benchmarks.one_percent import Found, Way
+from benchmarks.one_percent import LOOP_STEPS, Found, Way
 from benchmarks.peers import MINIMUM, ONE_PERCENT, demand_installed, lowest_loss
 from benchmarks.problem import LR, columns, demand_same, start
 from benchmarks.registry import (
@@ -103,6 +104,20 @@ def test_the_other_scripts_end_where_they_should() -> None:
     found, spent = one_percent.loop_way(10)
     assert found.loss == pytest.approx(283.9855, abs=1e-4)
     assert 0 < spent < found.seconds
+
+
+def test_the_loop_needs_as_many_steps_as_is_said() -> None:
+    try:
+        compiler()
+    except NotMeasuredError as reason:
+        pytest.skip(f"not measured: {reason}")
+    given, weights, losses = quadratic_of(*columns()), start(), np.empty(0)
+    piece = 200_000
+    for first in range(0, LOOP_STEPS + 1, piece):
+        steps = min(piece, LOOP_STEPS - first)
+        found = over_quadratic(given, weights, LR, steps)
+        weights, losses = found.weights[-1].copy(), found.loss[-2:].copy()
+    assert losses[0] > ONE_PERCENT.loss >= losses[1]
 
 
 def test_the_table_says_who_did_not_arrive() -> None:

@@ -87,7 +87,12 @@ def _time(
         ax.plot(course.sizes, first, ":", linewidth=1.0, color=colour)
         words.append(_words(course, seconds, series.label, course.time, colour))
     words += _least(
-        ax, courses, lambda cost: cost.moved / speed, f"at {speed / 1e9:.3g} GB/s", palette
+        ax,
+        courses,
+        lambda cost: cost.moved,
+        lambda cost: cost.moved / speed,
+        f"at {speed / 1e9:.3g} GB/s",
+        palette,
     )
     _finish(ax, growth, growth.time, TIMES, words, palette)
 
@@ -106,7 +111,8 @@ def _memory(ax: Any, growth: Growth, courses: Sequence[Course], palette: Palette
     words += _least(
         ax,
         shown,
-        lambda cost: cost.before + cost.held if cost.held else 0.0,
+        lambda cost: cost.held,
+        lambda cost: cost.before + cost.held,
         "must be kept",
         palette,
     )
@@ -138,20 +144,22 @@ def _words(
 def _least(
     ax: Any,
     courses: Sequence[Course],
+    part: Callable[[Cost], float],
     least: Callable[[Cost], float],
     label: str,
     palette: Palette,
 ) -> list[Words]:
-    """Dashed lines, one where series share it: in grey then, else in the series' colours."""
+    """Dashed lines of what the bytes that are `part` of a cost take `least`.
+
+    One in grey where series have as many for each row, weight and so on, else in their colours.
+    """
     lines: dict[float, tuple[int, Course]] = {}
     for place, course in enumerate(courses):
         last = course.costs[-1]
-        if not least(last):
-            continue
-        # Of two with the same cost a unit the longer one is drawn.
-        unit = round(np.log(least(last) / last.size), 2)
-        if unit not in lines or len(course.costs) > len(lines[unit][1].costs):
-            lines[unit] = (place, course)
+        each = round(part(last) / last.size)
+        # Of two that are the same the longer one is drawn.
+        if each and (each not in lines or last.size > lines[each][1].sizes[-1]):
+            lines[each] = (place, course)
     words = []
     for place, course in lines.values():
         colour = palette.muted if len(lines) == 1 else palette.weight(COLOURS[place])

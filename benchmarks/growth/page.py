@@ -31,10 +31,10 @@ def page(courses: Courses, speed: float) -> str:
     parts = "\n".join(section(growth, courses[growth.name], speed) for growth in PLAN)
     return f"""# How cost grows
 
-Written by `python -m benchmarks.growth`. Every point is a process of its own: its peak memory, the
-time of the work with compiling (the first time) and without (the median of the repeats), by the
-clock. No point counts unless the work gave what it must give: the exact solution, the closed form
-of the descent, or the same computed in NumPy.
+Written by `python -m benchmarks.growth`. Every point is a process of its own: its peak memory, and
+by the clock the time of the work with compiling (the first time) and without (the shortest of the
+repeats, as the bandwidth is that of the quickest copy). No point counts unless the work gave what
+it must give: the exact solution, the closed form of the descent, or the same computed in NumPy.
 
 - *exponent*: cost grows as the size to this power: the straight line by least squares through the
   logarithms of the upper {DECADES:g} decades, with its standard error. Of memory, that of the peak

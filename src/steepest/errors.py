@@ -97,3 +97,7 @@ class FormulaError(InputError):
         window = shown[start : self.column + 50]
         caret = " " * (self.column - start) + "^" * max(1, min(self.length, 50))
         return f"{text}\n  {window}\n  {caret}"
+
+
+class LostProcessError(SteepestError):
+    """Another process of the same job ended or cannot be reached (exit code 1)."""

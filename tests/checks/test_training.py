@@ -180,6 +180,8 @@ SGD_1 = Training()
 MOMENTUM = Training(optimizer=SGD, options={"momentum": 0.9}, lr=0.02)
 ADAM = Training(optimizer=Adam, lr=1e-3, epochs=12)
 DEEP = Training(model=lambda: mlp(hidden=4), optimizer=Adam, lr=1e-3)
+FIVE = Training(model=lambda: mlp(nn.Sigmoid, 5), optimizer=Adam, lr=3e-3)
+"""Adam scales the short gradients, and learns."""
 
 CASES: dict[str, tuple[Training, Mapping[str, Any], str]] = {
     # name: the healthy twin, what makes it sick, the code of the finding
@@ -195,6 +197,7 @@ CASES: dict[str, tuple[Training, Mapping[str, Any], str]] = {
         "SD304",
     ),
     "sigmoids that vanish": (DEEP, {"model": lambda: mlp(nn.Sigmoid, 8)}, "SD401"),
+    "five sigmoids": (FIVE, {"optimizer": SGD, "lr": 0.3}, "SD401"),
     "a start that explodes": (DEEP, {"model": exploding}, "SD402"),
     "dead units": (SGD_1, {"model": dead}, "SD403"),
     "steps too short for the weights": (ADAM, {"lr": 1e-7}, "SD404"),
@@ -392,6 +395,13 @@ def test_what_an_optimizer_does_not_have_it_need_not_reset() -> None:
     # The hidden gradients of the forgotten layer do add up.
     assert record.resets.not_reset == 0
     assert record.resets.steps > 100
+
+
+def test_steps_that_are_short_everywhere_are_not_blamed_on_the_depth() -> None:
+    """The first of ten layers has a thousandth of the last one's gradient, and none moves."""
+    verdict = judge_training(Training(model=lambda: mlp(hidden=10), lr=1e-5, epochs=2).run())
+    assert verdict.learning_rate == "too small"
+    assert "SD401" not in grave(verdict)
 
 
 CURVES = {

@@ -21,15 +21,15 @@ from steepest.bench.rates import GUARD, one_percent_goal
 from steepest.bench.run import Run, Walk, explanation_at
 from steepest.bench.saving import Saver, kept_data, opening_of, passed_data
 from steepest.bench.spectra import spectrum_at
-from steepest.bench.streamed import Reading, prepare, refined
+from steepest.bench.streamed import Reading, announce, prepare, refined
 from steepest.checks import judge
 from steepest.curvature import stability_limit
 from steepest.descent import SOLVERS, Walked, solve_by
 from steepest.descent.optimizers import momentum_of
 from steepest.descent.run import check_settings, descend
-from steepest.errors import StoreError, StoreWarning, UsageError
+from steepest.errors import LostProcessError, StoreError, StoreWarning, UsageError
 from steepest.records import Command, Goal, Measurements, Minimum, Remedy, RunRecord, Settings
-from steepest.streaming.team import ALONE, LostProcessError, Team
+from steepest.streaming.team import ALONE, Team
 from steepest.table import Table, read_table
 
 if TYPE_CHECKING:
@@ -85,8 +85,10 @@ def begin(
         )
     asked = read_options(options)
     table = read_table(data)
-    setup = prepare(table, formula, asked, team, reading_of(progress))
     source = os.fsdecode(data) if isinstance(data, str | os.PathLike) else None
+    if team.size > 1:
+        announce(team, source or "", formula, asked)
+    setup = prepare(table, formula, asked, team, reading_of(progress))
     saver = _saver(setup, asked, source, save, store, name, table)
     return _run(setup, asked, source, progress, table=table, saver=saver)
 

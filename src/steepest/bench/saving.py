@@ -20,10 +20,9 @@ from steepest.bench.streamed import fingerprint_of_passed
 from steepest.descent import Descended, Walked
 from steepest.descent.recorder import Recorder, joined
 from steepest.descent.standing import Standing, arrays_of_state, facts_of
-from steepest.errors import SteepestError, StoreError
+from steepest.errors import LostProcessError, SteepestError, StoreError
 from steepest.records import Problem, RunRecord, Settings, Trace
 from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot
-from steepest.streaming.team import LostProcessError
 from steepest.table import Table, fingerprint, select
 from steepest.wire import thinned
 

@@ -16,7 +16,7 @@ from steepest.bench.place import Place, store_at
 from steepest.bench.prepare import Setup, prepare_minimize
 from steepest.bench.run import Run, Walk
 from steepest.bench.saving import COMPUTED_WITH, Saver, fingerprint_of, versions
-from steepest.bench.streamed import Reading, fingerprint_of_passed, prepare, was_passed
+from steepest.bench.streamed import Reading, announce, fingerprint_of_passed, prepare, was_passed
 from steepest.bench.train.run import NetworkRun
 from steepest.bench.training_run import TrainingRun
 from steepest.descent import SOLVERS, Descended, Solved, Walked
@@ -173,6 +173,8 @@ def _prepared(
         )
     table = read_table(kept.path) if passed and kept.path else data_of(store, run)
     assert table is not None
+    if team.size > 1:
+        announce(team, kept.path or "", formula, options)
     # As it was then, whatever room there is now: along the same path.
     setup = prepare(table, formula, options, team, reading, passing=passed)
     if passed and kept.fingerprint != fingerprint_of_passed(setup):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -77,6 +79,12 @@ def prepare(
     return _streamed(table, formula, options, team, reading)
 
 
+def announce(team: Team, path: str, formula: str, options: Options) -> None:
+    """Tell the other processes what is fitted: process 0, before it prepares it as they do."""
+    call = {"data": os.path.abspath(os.path.expanduser(path)), "formula": formula}
+    team.from_leader(json.dumps({**call, "options": options.given()}).encode())
+
+
 def room_of(options: Options) -> float:
     """Bytes that the rows may take."""
     if options.memory is not None:
@@ -142,6 +150,9 @@ def _streamed(
     )
     full: Objective
     passing = None
+    if is_quadratic:
+        # No row is asked for again.
+        team.leave()
     if is_quadratic:
         solved = least_squares(survey.moments)
         full = centred(setup.objective, solved)

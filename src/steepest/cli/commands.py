@@ -42,6 +42,7 @@ def steepest() -> None:
 @click.argument("formula", metavar="FORMULA", required=False)
 @options.rows
 @options.descent
+@options.spreading
 @options.keeping
 @options.showing
 def fit(data: str | None, formula: str | None, **given: Any) -> None:
@@ -54,10 +55,15 @@ def fit(data: str | None, formula: str | None, **given: Any) -> None:
     is no identifier stands in backticks. Quote the formula for your shell.
 
     With --resume, both are those of the kept run and may be left out.
+
+    With --coordinator, the same command runs in several processes, on one machine or many. Each
+    reads its share of the rows; process 0 shows and keeps the result.
     """
     from steepest.cli.running import show_fit
 
-    _require(given, DATA=data, FORMULA=formula)
+    if given["process"] in (None, 0):
+        # The others are told what to fit.
+        _require(given, DATA=data, FORMULA=formula)
     show_fit(data, formula, given)
 
 

@@ -175,6 +175,24 @@ rows = _stacked(
 )
 """Options about rows; only `fit` has rows."""
 
+spreading = _stacked(
+    click.option(
+        "--memory",
+        metavar="SIZE",
+        help="What the rows may take of it, such as 2GB. Parquet data that needs more is passed "
+        "over part by part.  [default: half of what is free]",
+    ),
+    click.option(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="Share the rows among processes: where process 0 runs, and a port that is free "
+        "there. auto: find all three from Slurm, Open MPI, mpi4py or Kubernetes.",
+    ),
+    click.option("--processes", type=Whole(), metavar="N", help="How many processes there are."),
+    click.option("--process", type=Whole(), metavar="I", help="Which of them this one is, from 0."),
+)
+"""Where the rows have room: in memory, and in how many processes."""
+
 method = _stacked(
     click.option(
         "--optimizer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +13,10 @@ import click
 from click.core import ParameterSource
 
 from steepest.cli.bounds import parse_bounds
-from steepest.cli.failures import INTERRUPTED, note
+from steepest.cli.failures import INTERRUPTED, note, report
 from steepest.cli.output import write, write_json, write_report, write_text
 from steepest.cli.progress import Progress
-from steepest.errors import StoreWarning, UsageError
+from steepest.errors import LostProcessError, SteepestError, StoreWarning, UsageError
 from steepest.formula import parse_assignments
 from steepest.terminal import SweepReport
 from steepest.wire import sweep_document, to_json
@@ -29,11 +30,41 @@ DIVERGED = 3
 def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) -> None:
     """Run `steepest fit`."""
     options = _kept_options(given)
+    joined = {name: options.pop(name, None) for name in ("coordinator", "processes", "process")}
     with noted() as notes, Progress(sys.stderr) as progress:
-        from steepest.bench.jobs import fit
+        if any(value is not None for value in joined.values()):
+            run = _fit_together(joined, data, _stripped(formula), options, progress)
+            if run is None:
+                return
+        else:
+            from steepest.bench.jobs import fit
 
-        run = fit(data, _stripped(formula), **options, progress=progress)
+            run = fit(data, _stripped(formula), **options, progress=progress)
     _show(run, given, notes)
+
+
+def _fit_together(
+    joined: Mapping[str, Any],
+    data: str | None,
+    formula: str | None,
+    options: Mapping[str, Any],
+    progress: Progress,
+) -> Run | None:
+    """The run in process 0, None in the others, which are done when it is."""
+    from steepest.bench.together import fit_together
+    from steepest.streaming.team import join
+
+    coordinator = None if joined["coordinator"] == "auto" else joined["coordinator"]
+    team = join(coordinator, joined["processes"], joined["process"])
+    try:
+        return fit_together(team, data, formula, **options, progress=progress)
+    except SteepestError as error:
+        # At once: JAX would wait for the others, who are gone or have the same error.
+        if team.leads or isinstance(error, LostProcessError):
+            report(error, sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(error.exit_code)
 
 
 def show_minimize(expression: str | None, given: Mapping[str, Any]) -> None:

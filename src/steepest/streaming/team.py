@@ -8,6 +8,7 @@ mpi4py or Kubernetes.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from steepest.errors import SteepestError, UsageError
+from steepest.errors import LostProcessError, UsageError
 from steepest.records import Vector
 from steepest.wording import escaped
 from steepest.xla import in_float64
@@ -26,10 +27,6 @@ HEARTBEAT_SECONDS: Final = 20
 """A process that was silent for so long is lost. One that ended is noticed at once."""
 
 JOINING_SECONDS: Final = 300
-
-
-class LostProcessError(SteepestError):
-    """Another process of the job ended or cannot be reached (exit code 1)."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,11 @@ class Team:
         """What process 0 says; the others wait for it."""
         return self.gather(content if self.leads else b"")[0]
 
+    def leave(self) -> None:
+        """Part from the others, when all of them do. What this process computes goes on."""
+        if self.size > 1:
+            jax.distributed.shutdown()
+
 
 ALONE: Final = Team()
 
@@ -80,15 +82,19 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
     """
     _check(coordinator, processes, process)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    if hasattr(jax.config, "jax_enable_recoverability"):
+        # Else JAX ends this process when another is lost, before it can say so and keep its steps.
+        jax.config.update("jax_enable_recoverability", True)
     try:
-        jax.distributed.initialize(
-            coordinator,
-            processes,
-            process,
-            initialization_timeout=JOINING_SECONDS,
-            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
-            shutdown_timeout_seconds=HEARTBEAT_SECONDS,
-        )
+        with _quiet():
+            jax.distributed.initialize(
+                coordinator,
+                processes,
+                process,
+                initialization_timeout=JOINING_SECONDS,
+                heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+                shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+            )
     except ValueError as error:
         raise UsageError(
             "The processes of this job cannot be found.",
@@ -102,7 +108,31 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
             given=escaped(reason, 200),
             instead="Begin all of them, with the same --coordinator and --processes.",
         ) from None
-    return Team(jax.process_count(), jax.process_index())
+    team = Team(jax.process_count(), jax.process_index())
+    with _quiet():
+        team.total(np.zeros(1))
+    return team
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No greetings: gloo's go to standard output, where only the answer belongs.
+
+    What goes wrong is raised, and said from there.
+    """
+    kept = {stream: os.dup(stream) for stream in (1, 2)}
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        for stream in kept:
+            os.dup2(nowhere, stream)
+        yield
+    finally:
+        for stream, copy in kept.items():
+            os.dup2(copy, stream)
+            os.close(copy)
+        os.close(nowhere)
 
 
 def _check(coordinator: str | None, processes: int | None, process: int | None) -> None:
@@ -124,15 +154,6 @@ def _check(coordinator: str | None, processes: int | None, process: int | None) 
             given=f"{process} of {processes}" if processes else str(process),
             instead="The first is 0, and the last one less than --processes.",
         )
-
-
-def leave(team: Team, code: int) -> None:
-    """End this process at once where another is lost: no one is left to say goodbye to.
-
-    JAX would wait for the others when the interpreter ends, and then abort.
-    """
-    if team.size > 1:
-        os._exit(code)
 
 
 @contextmanager
