@@ -15,7 +15,7 @@ from benchmarks.registry import RATIO, Benchmark, Samples
 from benchmarks.timing import ratio
 
 LIBRARIES = ("steepest", "jax", "jaxlib", "optax", "numpy", "polars", "torch")
-PEERS = ("scipy", "scikit-learn", "lmfit", "torch-lr-finder")
+PEERS = ("scipy", "scikit-learn", "lmfit", "loss-landscapes", "torch-lr-finder")
 """Named with their versions where they are installed."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import one_percent
+from benchmarks import lr_finder, one_percent
 from benchmarks.__main__ import main
 from benchmarks.baselines import eager
 from benchmarks.c_loops import compiler, over_quadratic, quadratic_of
@@ -44,7 +44,8 @@ MEASURED = [
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_both_sides_do_the_same_work(name: str) -> None:
+def test_both_sides_do_the_same_work(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lr_finder, "STEPS", 20)
     try:
         found = REGISTRY[name].measure(BRIEF)
     except NotMeasuredError as reason:

@@ -223,7 +223,10 @@ class Objective:
 
     @in_float64
     def value_and_gradient(self, weights: Vector) -> tuple[float, Vector]:
-        """The loss and its gradient (p,) at weights (p,). Two to three passes over the rows."""
+        """The loss and its gradient (p,) at weights (p,).
+
+        One pass over the rows where they are many, else two to three.
+        """
         value, gradient = _value_and_gradient(self.kernel, self.position(weights), self.data)
         return float(value), np.asarray(gradient) / self.unit
 

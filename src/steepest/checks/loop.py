@@ -10,7 +10,7 @@ import numpy as np
 from steepest.checks.layers import dead_units, vanishing
 from steepest.checks.training_rate import adds_up, diverges
 from steepest.records import Finding
-from steepest.training import TrainingRecord
+from steepest.training import TrainingRecord, Validation
 from steepest.wording import count, number, percent, times, together
 
 UNSCALED = 10.0
@@ -38,6 +38,15 @@ LASTING = 3
 
 BETTER = 0.02
 """A validation loss that never fell by more than this share is no better than at the start."""
+
+CARRIED = 0.9
+"""A first validation loss below this share of the training's start: learned before it came."""
+
+SURE = 3.0
+"""Standard deviations by which a share of right rows is above that of a guess."""
+
+BY_HEART = 0.5
+"""A training loss below this share of the lowest validation loss: the rows are known by heart."""
 
 LEARNS = 0.05
 """Share by which a training loss must have fallen to say that something was learned."""
@@ -165,10 +174,12 @@ def overfitting(record: TrainingRecord) -> Iterator[Finding]:
     if diverges(record) or adds_up(record) or low >= len(losses) - LASTING:
         return
     if fallen <= BETTER * abs(losses[0]):
-        return
+        if not _carries_over(record, found[0]):
+            return
+        fallen = max(0.0, fallen, record.losses.start - losses[low])
     # How much it changes its course from one validation to the next is chance.
     chance = float(np.median(np.abs(np.diff(losses[low:], 2))))
-    known_by_heart = 0 <= record.losses.last < 0.5 * losses[low]
+    known_by_heart = 0 <= record.losses.last < BY_HEART * losses[low]
     if risen <= max(chance, OVERFIT * (min(fallen, losses[low]) if known_by_heart else fallen)):
         return
     trace = record.trace
@@ -208,15 +219,37 @@ def by_chance(record: TrainingRecord) -> Iterator[Finding]:
     fell = (first - last) / abs(first) if first else 0.0
     if losses.min() < start - BETTER * abs(start) or fell < LEARNS:
         return
+    if _carries_over(record, found[0]):
+        return
+    by_heart = 0 <= last < BY_HEART * losses.min()
+    few = ", or the rows are so few that they are learned by heart" if by_heart else ""
     yield Finding(
         "SD602",
         "warning",
         f"On the held-out rows the loss never fell by more than {percent(BETTER)} from where it "
         f"began ({number(start, 4)}), while the training loss fell by "
         f"{percent(fell)}: what is learned does not carry over. Inputs "
-        "and targets may not belong together.",
+        f"and targets may not belong together{few}.",
         {"first": float(start), "lowest": float(losses.min()), "validations": len(found)},
     )
+
+
+def _carries_over(record: TrainingRecord, first: Validation) -> bool:
+    """Whether something that was learned holds for held-out rows, though the loss does not say so.
+
+    The `first` validation may have come when it was learned already; or more of the held-out rows
+    are right than a guess of the most frequent class would have.
+    """
+    if first.step > 0 and first.loss < CARRIED * record.losses.start:
+        return True
+    learned = record.learned
+    if learned is None or not learned.held_out or learned.confusion is None:
+        return False
+    found = [epoch.validation_accuracy for epoch in learned.epochs[-LASTING:]]
+    right = [share for share in found if share is not None]
+    guess = float(learned.confusion.sum(axis=1).max() / learned.confusion.sum())
+    chance = math.sqrt(guess * (1 - guess) / learned.held_out)
+    return bool(right) and min(right) > guess + SURE * chance
 
 
 def end_of(record: TrainingRecord) -> float:

@@ -19,7 +19,15 @@ from steepest.objective import Data, FormulaKernel, Objective, jacobian_of, pred
 from steepest.records import Matrix, Vector
 from steepest.streaming.moments import two_sum
 from steepest.streaming.rows import Part, Rows, Seen, padded
-from steepest.streaming.survey import Survey, all_of, from_bytes, no_survey, survey_of, to_bytes
+from steepest.streaming.survey import (
+    Survey,
+    all_of,
+    both,
+    from_bytes,
+    no_survey,
+    survey_of,
+    to_bytes,
+)
 from steepest.streaming.team import Team
 from steepest.wording import escaped
 from steepest.xla import in_float64
@@ -137,7 +145,7 @@ class Totals:
                 design, offset = np.zeros((part.rows, 0)), np.zeros(part.rows)
                 if is_linear and part.rows:
                     design, offset = self._design(part)
-                found = all_of([found, survey_of(part, design, offset)])
+                found = both(found, survey_of(part, design, offset))
         except InputError as error:
             said = error.message.encode()
         for message in self.team.gather(said):

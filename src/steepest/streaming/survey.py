@@ -60,38 +60,48 @@ class Survey:
 def survey_of(part: Part, design: Matrix, offset: Vector) -> Survey:
     """Of one part. `design` (n, p) and `offset` (n,): prediction = design @ weights + offset."""
     selection = part.selection
-    values = np.column_stack([*selection.columns.values(), part.target])
-    count, size = values.shape
-    found = moments_of(
-        np.column_stack([design, part.target - offset]).astype(np.float64), part.row_weight
-    )
-    keys = _keys(selection.row_numbers)
+    columns = [np.ascontiguousarray(column) for column in selection.columns.values()]
+    # Column by column, and each in one piece: sums along rows would take three times as long.
+    table = np.empty((part.rows, design.shape[1] + 1), order="F")
+    table[:, :-1] = design
+    np.subtract(part.target, offset, out=table[:, -1])
+    found = moments_of(table, part.row_weight)
+    numbers = selection.row_numbers.astype(np.uint64)
+    keys = _mixed(numbers + np.uint64(0x9E3779B97F4A7C15))
     chosen = _smallest(keys)
-    some = count > 0
-    mean = np.mean(values, axis=0) if some else np.zeros(size)
-    bits = np.ascontiguousarray(values[:, :-1]).view(np.uint64)
-    odd = (2 * selection.row_numbers.astype(np.uint64) + np.uint64(1))[:, None]
+    odd = numbers * np.uint64(2) + np.uint64(1)
+    spread = np.array([_spread(column) for column in (*columns, part.target)])
     return Survey(
         rows_read=part.read,
-        rows=count,
+        rows=part.rows,
         left_out=selection.left_out,
         excluded=selection.excluded_by_where,
         missing=np.array([*selection.missing.values()], dtype=np.int64),
         non_finite=np.array([*selection.non_finite.values()], dtype=np.int64),
         # Sums and products modulo 2**64, whose order does not matter.
-        checksum=np.sum(_mixed(bits) * odd, axis=0, dtype=np.uint64),
-        mean=mean,
-        squares=np.sum((values - mean) ** 2, axis=0),
-        low=np.min(values, axis=0) if some else np.full(size, np.inf),
-        high=np.max(values, axis=0) if some else np.full(size, -np.inf),
+        checksum=np.array([np.sum(_mixed(c.view(np.uint64)) * odd) for c in columns], np.uint64),
+        mean=spread[:, 0],
+        squares=spread[:, 1],
+        low=spread[:, 2],
+        high=spread[:, 3],
         keys=keys[chosen],
         numbers=selection.row_numbers[chosen],
-        drawn=values[chosen, :-1],
+        drawn=np.column_stack([column[chosen] for column in columns]),
         weight=found.weight,
         centre=found.mean,
         centre_low=found.low,
         triangle=found.triangle,
     )
+
+
+def _spread(values: Vector) -> tuple[float, float, float, float]:
+    """Mean, summed squared deviations, lowest and highest of values (n,)."""
+    if not len(values):
+        return 0.0, 0.0, np.inf, -np.inf
+    mean = float(np.mean(values))
+    deviation = values - mean
+    # Not a dot product: threads that wait for each other would take longer than the sum.
+    return mean, float(np.sum(deviation * deviation)), float(np.min(values)), float(np.max(values))
 
 
 def no_survey(columns: int, weights: int) -> Survey:
@@ -125,7 +135,10 @@ def both(one: Survey, other: Survey) -> Survey:
     rows = one.rows + other.rows
     share = other.rows / rows if rows else 0.0
     apart = other.mean - one.mean if one.rows else other.mean
-    keys = np.concatenate([one.keys, other.keys])
+    # Of many rows hardly any is drawn once there are enough.
+    worst = np.max(one.keys) if len(one.keys) == DRAWN else np.uint64(2**64 - 1)
+    near = np.flatnonzero(other.keys <= worst)
+    keys = np.concatenate([one.keys, other.keys[near]])
     chosen = _smallest(keys)
     sums = merged(one.moments, other.moments)
     return Survey(
@@ -141,8 +154,8 @@ def both(one: Survey, other: Survey) -> Survey:
         low=np.minimum(one.low, other.low),
         high=np.maximum(one.high, other.high),
         keys=keys[chosen],
-        numbers=np.concatenate([one.numbers, other.numbers])[chosen],
-        drawn=np.concatenate([one.drawn, other.drawn])[chosen],
+        numbers=np.concatenate([one.numbers, other.numbers[near]])[chosen],
+        drawn=np.concatenate([one.drawn, other.drawn[near]])[chosen],
         weight=sums.weight,
         centre=sums.mean,
         centre_low=sums.low,
@@ -181,12 +194,12 @@ def _smallest(keys: Bits) -> Steps:
     return np.argpartition(keys, DRAWN)[:DRAWN]
 
 
-def _keys(numbers: Steps) -> Bits:
-    return _mixed(numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15))
-
-
 def _mixed(bits: Bits) -> Bits:
     """Every bit of each number spread over all of it (the finalizer of SplitMix64)."""
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+    found = bits >> np.uint64(30)
+    found ^= bits
+    found *= np.uint64(0xBF58476D1CE4E5B9)
+    found ^= found >> np.uint64(27)
+    found *= np.uint64(0x94D049BB133111EB)
+    found ^= found >> np.uint64(31)
+    return found

@@ -96,6 +96,17 @@ def test_labels_that_do_not_belong_to_their_rows() -> None:
     assert run.accuracy < 0.2
 
 
+def test_rows_that_are_learned_by_heart_and_carry_over() -> None:
+    """The loss rises from the first step on: a few mistakes are made with great confidence."""
+    given = {**GIVEN, "optimizer": "adam", "lr": 0.1, "batch_size": 8, "epochs": 30}
+    run = steepest.train(pl.read_csv(DIGITS).sample(150, seed=0), NETWORK, **given, remedies=False)
+    losses = [found.loss for found in run.record.validations]
+    assert min(losses) == losses[0], "nothing is learned by heart here"
+    assert (run.epochs[-1].validation_accuracy or 0) > 0.6
+    assert "SD602" not in codes(run)
+    assert "SD601" in codes(run)
+
+
 def test_a_stack_of_sigmoids_vanishes() -> None:
     stack = "-".join(["64", *["8-sigmoid"] * 7, "10"])
     run = steepest.train(str(DIGITS), stack, **{**GIVEN, "epochs": 3}, remedies=False)
