@@ -144,6 +144,8 @@ class InputFacts:
     largest_deviation: float | None = None
     smallest_deviation: float | None = None
     """Of the features that vary."""
+    constant: tuple[int, ...] = ()
+    """Places of the features that are the same in every row; of a watched loop not measured."""
     period: int | None = None
     """The batches came in the same order again after so many steps; None: not seen."""
     lost_at: int | None = None

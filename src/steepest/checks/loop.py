@@ -1,4 +1,4 @@
-"""The loop around a network: SD304, SD407, SD501, SD502, SD601, SD602."""
+"""The loop around a network: SD302, SD304, SD407, SD501, SD502, SD601, SD602."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from steepest.checks.layers import dead_units, vanishing
 from steepest.checks.training_rate import adds_up, diverges
 from steepest.records import Finding
 from steepest.training import TrainingRecord, Validation
-from steepest.wording import count, number, percent, times, together
+from steepest.wording import count, names, number, percent, times, together
+
+MOST_NAMED = 3
+"""So many columns are named in a sentence; the rest are counted."""
 
 UNSCALED = 10.0
 """Inputs whose mean or deviation is larger are not scaled."""
@@ -56,6 +59,24 @@ FEW = 5
 
 LEAST_CHECKS = 3
 """Validations, before anything is said of them."""
+
+
+def says_nothing(record: TrainingRecord) -> Iterator[Finding]:
+    """SD302: a column that a network is to learn from is constant."""
+    learned = record.learned
+    # At the edge of pictures the pixels of one place are often all the same.
+    if learned is None or learned.picture is not None or not record.inputs.constant:
+        return
+    constant = [learned.inputs[place] for place in record.inputs.constant]
+    one = len(constant) == 1
+    yield Finding(
+        "SD302",
+        "warning",
+        f"{'Column' if one else 'Columns'} {names(constant, MOST_NAMED)} {'is' if one else 'are'} "
+        "constant in the rows that are learned from, so the network learns nothing from "
+        f"{'it' if one else 'them'}.",
+        {"columns": constant},
+    )
 
 
 def not_scaled(record: TrainingRecord) -> Iterator[Finding]:

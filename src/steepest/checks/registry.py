@@ -52,7 +52,7 @@ _ALL = (
           "The descent is at the minimum."),
     Check("SD301", "rows-left-out", _DATA, data.left_out, None,
           "Rows with missing or non-finite values were left out."),
-    Check("SD302", "column-without-information", _DATA, data.says_nothing, None,
+    Check("SD302", "column-without-information", _DATA, data.says_nothing, loop.says_nothing,
           "A column is constant, or the same as another."),
     Check("SD303", "few-rows-dominate", _DATA, data.few_rows, None,
           "A few rows make most of the gradient."),

@@ -162,9 +162,8 @@ def _losing() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or ["no reason"])[0]
         raise LostProcessError(
-            "Another process of this job ended, or cannot be reached.", given=escaped(reason, 120)
+            "Another process of this job ended, or cannot be reached."
         ) from error
 
 

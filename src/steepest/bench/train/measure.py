@@ -86,7 +86,8 @@ def input_facts(split: Split, course: Course) -> InputFacts:
     inputs = split.learned.inputs
     means = np.abs(inputs.mean(axis=0, dtype=np.float64))
     deviations = inputs.std(axis=0, dtype=np.float64)
-    vary = deviations[deviations > 0]
+    constant = inputs.min(axis=0) == inputs.max(axis=0)  # a deviation may be off by a rounding
+    vary = deviations[~constant]
     plan = course.plan
     rows = len(split.learned)
     whole = rows % plan.batch_rows == 0
@@ -96,6 +97,7 @@ def input_facts(split: Split, course: Course) -> InputFacts:
         largest_mean=float(means.max()),
         largest_deviation=float(deviations.max()),
         smallest_deviation=float(vary.min()) if len(vary) else None,
+        constant=tuple(int(place) for place in np.flatnonzero(constant)),
         period=plan.per_epoch if whole and not plan.shuffle else None,
     )
 

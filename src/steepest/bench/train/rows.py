@@ -78,7 +78,9 @@ def standardized(split: Split) -> Split:
     """The same rows, scaled so that those learned from have mean 0 and deviation 1."""
     shift = split.learned.inputs.mean(axis=0, dtype=np.float64)
     deviation = split.learned.inputs.std(axis=0, dtype=np.float64)
-    scale = np.where(deviation > 0, deviation, 1.0)
+    # That of equal numbers may be off by a rounding.
+    varies = split.learned.inputs.min(axis=0) < split.learned.inputs.max(axis=0)
+    scale = np.where(varies & (deviation > 0), deviation, 1.0)
     held = None if split.held is None else _scaled(split.held, shift, scale)
     return Split(_scaled(split.learned, shift, scale), held, shift, scale)
 
