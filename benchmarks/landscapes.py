@@ -2,8 +2,8 @@
 
 The other side is `planar_interpolation` of a PyTorch module of the same formula in float64, with
 its own `Loss`, as its page shows. It is asked for fewer points of the same grid, since all of them
-would take a minute, and a point of it costs the same however many there are; the losses must be
-ours to 1e-9 before times count. PyTorch has one thread, with which a point takes least work.
+would take half a minute, and a point of it costs the same however many there are; the losses must
+be ours to 1e-9 before times count. PyTorch has one thread, with which a point takes least work.
 
 Ours starts from the formula and its columns: where the model is linear in all its weights the pass
 over the rows that finds the quadratic is counted, and where it is linear in one of the two, the
@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def _theirs(model: Model, data: dict[str, Vector], axes: dict[str, Vector], side
     library = importlib.import_module("loss_landscapes")
     metrics = importlib.import_module("loss_landscapes.metrics")
     time, speed = (torch.from_numpy(data[name]) for name in ("time", "speed"))
-    stride = (SIDE - 1) // side
+    stride = (len(axes["a"]) - 1) // side
     # It goes a `side`-th of the way at each step.
     far = {name: float(axis[side * stride]) for name, axis in axes.items()}
     return np.asarray(
@@ -102,7 +103,7 @@ def demand_same(ours: Matrix, theirs: Matrix) -> None:
     of it begins one step further on: there it walks back.
     """
     side = len(theirs)
-    stride = (SIDE - 1) // side
+    stride = (len(ours) - 1) // side
     one, two = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
     mine = ours[(two + (one % 2 == 0)) * stride, one * stride]
     difference = float(np.max(np.abs(mine - theirs) / np.abs(theirs)))
@@ -110,39 +111,57 @@ def demand_same(ours: Matrix, theirs: Matrix) -> None:
         raise DifferentWorkError(f"the losses differ by {difference:.1e}, relative")
 
 
-def _register(name: str, rows: int, text: str, model: Model, of: str, bound: float | None) -> None:
+@dataclass(frozen=True)
+class Grid:
+    """A formula's landscape: which, on how many rows, and on how many points along either axis."""
+
+    name: str
+    rows: int
+    text: str
+    model: Model
+    linear: str
+    side: int = SIDE
+
+
+def _register(grid: Grid, bound: float | None) -> None:
     @benchmark(
-        f"landscape-{name}",
-        f"a point of {SIDE} by {SIDE} over a and b of {text} on {rows:,} rows, {of}, "
-        "against a point of the same grid in loss-landscapes' loop with one thread",
+        f"landscape-{grid.name}",
+        f"a point of {grid.side} by {grid.side} over a and b of {grid.text} on {grid.rows:,} rows, "
+        f"linear in {grid.linear}, against a point of the same grid in loss-landscapes' loop with "
+        "one thread",
         bound=bound,
     )
     def measure(effort: Effort) -> Samples:
         demand_installed("loss_landscapes")
-        data = _data(rows)
-        objective = formula_objective(parse_model(f"speed ~ {text}", tuple(data)), data, loss="mse")
-        axes = {name: np.linspace(*span, SIDE) for name, span in SPANS.items()}
+        data = _data(grid.rows)
+        formula = parse_model(f"speed ~ {grid.text}", tuple(data))
+        objective = formula_objective(formula, data, loss="mse")
+        axes = {name: np.linspace(*span, grid.side) for name, span in SPANS.items()}
+        few = grid.rows == FEW
         # On few rows the whole grid takes a third of a millisecond, too little for one look.
-        times = 10 if rows == FEW else 1
-        side = math.isqrt(effort.eager_steps if rows == FEW else effort.direct_steps)
+        times = 10 if few else 1
+        side = math.isqrt(effort.eager_steps if few else effort.direct_steps)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             return compare(
                 lambda: [_ours(objective, axes) for _ in range(times)][-1],
-                lambda: _theirs(model, data, axes, side),
+                lambda: _theirs(grid.model, data, axes, side),
                 demand_same,
                 rounds=effort.rounds,
-                ours_steps=times * SIDE * SIDE,
-                theirs_steps=side * side,
+                ours_steps=times * grid.side**2,
+                theirs_steps=side**2,
                 per="point",
             )
         finally:
             torch.set_num_threads(threads)
 
 
-_LINEAR = "linear in all weights"
-_register("few", FEW, "a*time**2 + b*time + c", quadratic, _LINEAR, 1 / 500)
-_register("many", MANY, "a*time**2 + b*time + c", quadratic, _LINEAR, 1 / 20)
-_register("line", MANY, "a*exp(b*time) + c", growth, "linear in a", 1 / 20)
-_register("points", MANY, "exp(a*time) + exp(b*time) + c", two_growths, "linear in neither", None)
+_SQUARES = "a*time**2 + b*time + c", quadratic, "all weights"
+_register(Grid("few", FEW, *_SQUARES), 1 / 500)
+_register(Grid("many", MANY, *_SQUARES), 1 / 20)
+_register(Grid("line", MANY, "a*exp(b*time) + c", growth, "a"), 1 / 20)
+# No bound: either side takes two exponentials of every row at every point.
+_register(
+    Grid("points", MANY, "exp(a*time) + exp(b*time) + c", two_growths, "neither", side=40), None
+)

@@ -41,11 +41,12 @@ it must give: the exact solution, the closed form of the descent, or the same co
   above the process without any data, so what compiling takes, some 100 MB, is in it.
 - *bytes for one more*: of peak memory, between the largest size and a tenth of it; and how many
   of them are the data or what is asked to be kept, so that no program could do without.
-- *least time*: the bytes that must be read and written on any machine, at the bandwidth of a copy
-  that was measured beside it: **{speed / 1e9:.3g} GB/s**, bytes read and bytes written, with a
-  thread on every core. A descent whose numbers fit into a cache is not bound by it; it is bound by
-  each step waiting for the one before.
-- *times the least*: the time beside that.
+- *least time*: the bytes that must be read and written by any program, at the bandwidth of the
+  quickest of some copies that were made in between: **{speed / 1e9:.3g} GB/s**, bytes read and
+  bytes written, with a thread on every core.
+- *times the least*: the time beside that. Less than 1 is numbers in a cache, or reading that is
+  quicker than copying. Descents of a few weights are in a cache: what takes their time is that
+  each step waits for the one before.
 
 {parts}
 Measured on:

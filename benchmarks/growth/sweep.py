@@ -124,9 +124,9 @@ def foretold(costs: Sequence[Cost], size: int) -> float:
     return last.peak + max(slope, 0.0) * (size - last.size)
 
 
-COPIED = 1 << 25
-"""Numbers that are copied to find the bandwidth: beyond every cache."""
-COPIES = 15
+COPIED = 1 << 24
+"""Numbers that are copied to find the bandwidth: 134 MB, beyond most caches."""
+COPIES = 60
 
 
 def allowed_memory() -> float:

@@ -2,7 +2,7 @@
 
 import { makeCursor } from "./cursor";
 import { read, type Board, type FigureData } from "./data";
-import { html, reachable } from "./dom";
+import { html, reachable, unbroken } from "./dom";
 import { drawAutograd } from "./figures/autograd";
 import { drawBackward } from "./figures/backward";
 import { drawConfusion } from "./figures/confusion";
@@ -86,7 +86,7 @@ export function mount(element: HTMLElement, raw: unknown, options: Options = {})
   grid.setAttribute("aria-label", "Figures");
   let legend = makeLegend(chosen);
   if (chosen.length) root.append(grid, legend);
-  const notes = html("p", { class: "notes" }, sentences(board.notes));
+  const notes = html("p", { class: "notes" }, ...unbroken(sentences(board.notes)));
   if (board.notes.length) root.append(notes);
   const timeline = makeTimeline(root, board, cursor);
   root.append(timeline.element);
@@ -144,7 +144,7 @@ export function mount(element: HTMLElement, raw: unknown, options: Options = {})
       const marks = makeLegend(shown);
       legend.replaceWith(marks);
       legend = marks;
-      notes.textContent = sentences(board.notes);
+      notes.replaceChildren(...unbroken(sentences(board.notes)));
       const stays = board.frames.findLastIndex((frame) => frame <= step);
       cursor.resize(board.frames.length, follows ? board.at : Math.max(0, stays));
       fit();
@@ -175,7 +175,7 @@ export function makePanel(
   cursor: ReturnType<typeof makeCursor>,
 ): Panel {
   const host = html("div", { class: "drawing" });
-  const caption = html("figcaption", {}, data.title);
+  const caption = html("figcaption", {}, ...unbroken(data.title));
   const notes = html("p", { class: "notes" });
   const element = html("figure", { class: data.kind }, caption, host);
   let drawn = 0;
@@ -185,7 +185,7 @@ export function makePanel(
     if ("held" in data && data.held) said.push(data.held.text);
     if ("bound_text" in data) said.push(data.bound_text);
     said.push(...data.notes);
-    notes.textContent = sentences(said);
+    notes.replaceChildren(...unbroken(sentences(said)));
     if (said.some(Boolean)) element.append(notes);
     else notes.remove();
   };
@@ -208,7 +208,7 @@ export function makePanel(
     renew(later) {
       data = later;
       drawn = 0;
-      caption.textContent = data.title;
+      caption.replaceChildren(...unbroken(data.title));
       // Nothing that listens may ask the old picture for a frame that it does not have.
       show = () => undefined;
       tell();

@@ -31,6 +31,15 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return filled(document.createElementNS(SVG, tag), attributes, children);
 }
 
+const BREAKS = /([\d.,]+e-\d+)/;
+
+/** A sentence in which no line ends at the hyphen of a number such as 5e-05. */
+export function unbroken(text: string): Child[] {
+  return text
+    .split(BREAKS)
+    .map((part, place) => (place % 2 ? html("span", { class: "unbroken" }, part) : part));
+}
+
 /** What scrolls is reached by the keyboard; what does not is no stop on its way. */
 export function reachable(element: HTMLElement): void {
   if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;

@@ -1,20 +1,20 @@
 // Words first: the headline, what was found, and what would help.
 
 import type { Board } from "./data";
-import { html } from "./dom";
+import { html, unbroken } from "./dom";
 
 export function makeVerdict(board: Board): HTMLElement {
   const element = html("header", { class: "verdict" });
   if (board.formula) element.append(html("p", { class: "formula" }, board.formula));
   if (board.headline) {
     const tag = document.querySelector("h1") ? "h2" : "h1";
-    element.append(html(tag, { class: "headline" }, board.headline));
+    element.append(html(tag, { class: "headline" }, ...unbroken(board.headline)));
   }
   if (board.findings.length) element.append(makeFindings(board.findings));
   if (board.remedies.length) {
     const list = html("ul", { class: "remedies", "aria-label": "Remedies" });
     for (const { sentence, command } of board.remedies) {
-      const item = html("li", {}, html("span", { class: "sentence" }, sentence));
+      const item = html("li", {}, html("span", { class: "sentence" }, ...unbroken(sentence)));
       if (command) item.append(commandLine(command));
       list.append(item);
     }
@@ -31,7 +31,7 @@ export function makeFindings(findings: Board["findings"]): HTMLElement {
         "li",
         { class: ["error", "warning", "info"].includes(severity) ? severity : "info" },
         html("span", { class: "severity" }, severity),
-        html("span", { class: "sentence" }, sentence),
+        html("span", { class: "sentence" }, ...unbroken(sentence)),
         html("span", { class: "code" }, code),
       ),
     );

@@ -64,7 +64,8 @@ def pull_amounts(objective: Objective, weights: Vector) -> Matrix:
         _loss_by_prediction(kernel, objective.predictions(weights), objective.data)
     )
     with np.errstate(invalid="ignore"):  # zero times infinity is no number, and is shown as that
-        amounts: Matrix = by_prediction[:, None] * objective.jacobian(weights)
+        with np.errstate(over="ignore", invalid="ignore"):
+            amounts: Matrix = by_prediction[:, None] * objective.jacobian(weights)
     return amounts
 
 

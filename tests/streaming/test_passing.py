@@ -62,6 +62,7 @@ def test_sums_are_those_of_the_rows_in_memory(case: str, size: int) -> None:
     value, gradient = whole.value_and_gradient(at)
     np.testing.assert_allclose(found.loss, value, rtol=1e-14)
     np.testing.assert_allclose(found.gradient, gradient, rtol=1e-13, atol=1e-15)
+    assert found.hessian is not None
     np.testing.assert_allclose(found.hessian, whole.hessian(at), rtol=1e-11, atol=1e-14)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def surveyed(data: Table, part: int, cuts: tuple[int, ...] = ()) -> Survey:
     wanted = Wanted(parse_model("y ~ a*x + b", data.names), ("y", "x"), "mse", "left < 1")
     edges = [0, *cuts, data.rows]
     shares = []
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         found = no_survey(2, 0)
         for piece in Rows(data, wanted, first, last, part).parts():
             found = both(found, survey_of(piece, np.zeros((piece.rows, 0)), np.zeros(piece.rows)))

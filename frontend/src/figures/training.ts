@@ -9,7 +9,8 @@ import { extent, roomy } from "../scale";
 import { number } from "../words";
 
 const LOWER = 158; // pixels, the height of the learning rate's plot
-const NARROW = 480; // pixels
+const [NARROW, NARROWER] = [480, 320]; // pixels
+const KEY = 28; // pixels from the axis, right of its name
 const LABEL = 50; // pixels, half of the widest words at a line
 const ROOM = 62; // pixels beside both axes
 
@@ -73,9 +74,11 @@ export const drawTraining: Draw<TrainingData> = (host, data, { board, cursor, ..
     if (edge) lower.path("zone beyond", `${edge}V0H${Math.round(limitX(0)) || 0}Z`);
     lower.path("level", edge);
     lower.path("best dots", dots(many, limitX, limitY));
-    const said = stage.width < NARROW ? "stability limit" : "stability limit, measured by probes";
-    const above = limitY(0) - 7;
-    lower.say("aside", said, 6, above < 11 ? above + 23 : above);
+    // What the line is stands above the plot, where nothing can cross it.
+    lower.beside(svg("path", { class: "level", d: `M${KEY},-13h22` }));
+    lower.beside(svg("path", { class: "best dots", d: `M${KEY + 11},-13h0` }));
+    const said = stage.width < NARROWER ? "limit" : "stability limit";
+    lower.say("aside", stage.width < NARROW ? said : `${said}, measured by probes`, KEY + 28, -9);
   }
   for (const course of rates) {
     lower.path(

@@ -2,7 +2,7 @@
 
 import type { Cursor } from "../cursor";
 import type { Board } from "../data";
-import { html, reachable } from "../dom";
+import { html, reachable, unbroken } from "../dom";
 import { sentences } from "../board";
 import { codesFor } from "./findings";
 import { makePlaneChoice } from "./planes";
@@ -49,7 +49,7 @@ export function makeFigures(
       for (const view of views) if (!held || view !== contour) view.draw(scene);
       seen = live.contour?.weights ?? null;
       planes.offer(live.weights, seen);
-      notes.textContent = sentences(live.notes ?? []);
+      notes.replaceChildren(...unbroken(sentences(live.notes ?? [])));
     },
     show(descent, frame) {
       for (const view of views) view.show(descent, frame);

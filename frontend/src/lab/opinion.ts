@@ -1,6 +1,6 @@
 // Words first: the headline with what would help, each to try; further down what was found.
 
-import { html } from "../dom";
+import { html, unbroken } from "../dom";
 import { makeFindings } from "../verdict";
 import { stepsOf } from "../words";
 import { askIn, type Quantity } from "./asked";
@@ -41,13 +41,13 @@ export function makeOpinion(tryIt: (remedy: Remedy) => void, back: () => void): 
     element,
     details,
     say(sentence) {
-      if (headline.textContent !== sentence) headline.textContent = sentence;
+      if (headline.textContent !== sentence) headline.replaceChildren(...unbroken(sentence));
       details.classList.add("stale");
       if (helps.firstChild) forget();
     },
     judge({ board }, known) {
       details.classList.remove("stale");
-      headline.textContent = board.headline;
+      headline.replaceChildren(...unbroken(board.headline));
       askIn(headline, known);
       findings.replaceChildren();
       if (!board.findings.length) return;
@@ -72,7 +72,7 @@ export function makeOpinion(tryIt: (remedy: Remedy) => void, back: () => void): 
       }
       const list = html("ul", { class: "remedies", "aria-label": "Remedies" });
       for (const remedy of found) {
-        list.append(html("li", {}, remedy.sentence));
+        list.append(html("li", {}, ...unbroken(remedy.sentence)));
         const { change, measured_steps: steps } = remedy;
         if (!remedy.problem) continue;
         const goal = steps === null ? "" : `: ${stepsOf(steps)}`;

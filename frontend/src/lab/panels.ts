@@ -3,7 +3,7 @@
 import { makePanel, type Panel } from "../board";
 import type { Cursor } from "../cursor";
 import type { Board, FigureData } from "../data";
-import { html } from "../dom";
+import { html, unbroken } from "../dom";
 import { captionAt } from "./captions";
 
 export function panelsOf(
@@ -14,7 +14,7 @@ export function panelsOf(
 ): Panel[] {
   return figures.map((figure) => {
     const panel = makePanel(board, figure, cursor);
-    const said = html("span", {}, figure.title);
+    const said = html("span", {}, ...unbroken(figure.title));
     const marks = html("span", { class: "codes" }, codes(figure.kind));
     panel.element.querySelector("figcaption")?.replaceChildren(said, marks);
     return {
@@ -22,7 +22,7 @@ export function panelsOf(
       show(frame) {
         panel.show(frame);
         const title = frame === board.at ? null : captionAt(figure, board, frame);
-        said.textContent = title ?? figure.title;
+        said.replaceChildren(...unbroken(title ?? figure.title));
       },
     };
   });

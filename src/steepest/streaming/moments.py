@@ -84,10 +84,15 @@ def merged(one: Moments, other: Moments) -> Moments:
 
 
 def two_sum(high: Vector, more: Vector) -> tuple[Vector, Vector]:
-    """The rounded sum of two, and what rounding took (Knuth's two-sum)."""
-    total = high + more
-    part = total - high
-    return total, (high - (total - part)) + (more - part)
+    """The rounded sum of two, and what rounding took (Knuth's two-sum).
+
+    Of a sum that is not finite nothing was.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = high + more
+        part = total - high
+        rest = (high - (total - part)) + (more - part)
+    return total, np.where(np.isfinite(total), rest, 0.0)
 
 
 def _triangle(rows: Matrix) -> Matrix:

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from importlib.util import find_spec
 from typing import Any, Final
 
 import jax
@@ -27,6 +28,9 @@ HEARTBEAT_SECONDS: Final = 20
 """A process that was silent for so long is lost. One that ended is noticed at once."""
 
 JOINING_SECONDS: Final = 300
+
+MPI_RANKS: Final = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
+"""What Open MPI from version 5 on, MPICH, Intel MPI and their like tell each process."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,12 @@ class Team:
         return self.gather(content if self.leads else b"")[0]
 
     def leave(self) -> None:
-        """Part from the others, when all of them do. What this process computes goes on."""
-        if self.size > 1:
+        """Part from the others, when all of them do. What this process computes goes on.
+
+        Process 0 stays reachable until it ends: JAX aborts one that is still parting when the
+        coordinator is gone.
+        """
+        if not self.leads:
             jax.distributed.shutdown()
 
 
@@ -85,20 +93,28 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
     if hasattr(jax.config, "jax_enable_recoverability"):
         # Else JAX ends this process when another is lost, before it can say so and keep its steps.
         jax.config.update("jax_enable_recoverability", True)
+    begin = partial(
+        jax.distributed.initialize,
+        coordinator,
+        processes,
+        process,
+        initialization_timeout=JOINING_SECONDS,
+        heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+    )
     try:
         with _quiet():
-            jax.distributed.initialize(
-                coordinator,
-                processes,
-                process,
-                initialization_timeout=JOINING_SECONDS,
-                heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
-                shutdown_timeout_seconds=HEARTBEAT_SECONDS,
-            )
+            try:
+                begin()
+            except ValueError:
+                # Nothing that JAX knows by itself; of mpi4py it has to be told.
+                if coordinator is not None or not _can_ask_mpi():
+                    raise
+                begin(cluster_detection_method="mpi4py")
     except ValueError as error:
         raise UsageError(
             "The processes of this job cannot be found.",
-            given=escaped(str(error), 200),
+            given=escaped(str(error).rstrip("."), 200),
             instead="Write --coordinator HOST:PORT --processes N --process I.",
         ) from None
     except RuntimeError as error:
@@ -112,6 +128,11 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
     with _quiet():
         team.total(np.zeros(1))
     return team
+
+
+def _can_ask_mpi() -> bool:
+    """Whether an MPI began this process, of any kind, and there is mpi4py to ask it."""
+    return any(name in os.environ for name in MPI_RANKS) and find_spec("mpi4py") is not None
 
 
 @contextmanager

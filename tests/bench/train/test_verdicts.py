@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import polars as pl
 import pytest
 
 import steepest
+from steepest.bench.train.options import read_train_options
+from steepest.bench.train.rows import read_rows
+from steepest.checks.training import judge_training
 
 DIGITS = Path(__file__).parents[3] / "examples" / "digits.csv"
 NETWORK = "64-32-relu-10"
@@ -47,6 +51,18 @@ def test_the_right_learning_rate(healthy: steepest.NetworkRun) -> None:
     assert min(tried) <= 0.003
     assert max(tried) >= 30
     assert set(tried.values()) == {None}
+
+
+def test_columns_that_never_change(healthy: steepest.NetworkRun) -> None:
+    """In a corner of the pictures there is no ink; in a table that would be said."""
+    learned = healthy.learned
+    rows = read_rows(str(DIGITS), read_train_options({**GIVEN, "network": NETWORK})).learned
+    empty = [n for n, column in zip(rows.names, rows.inputs.T, strict=True) if not np.ptp(column)]
+    assert 0 < len(empty) < 10
+    table = replace(healthy.record, learned=replace(learned, picture=None))
+    (found,) = [f for f in judge_training(table).findings if f.severity != "info"]
+    assert (found.code, found.evidence["columns"]) == ("SD302", empty)
+    assert all(name in found.sentence for name in empty[:3])
 
 
 def test_a_learning_rate_a_hundred_times_too_small() -> None:

@@ -1,6 +1,6 @@
 // The runs in the store: those that go on move; any can be opened, two compared, one deleted.
 
-import { html, svg } from "../../dom";
+import { html, svg, unbroken } from "../../dom";
 import { plot } from "../../frame";
 import { line } from "../../path";
 import { extent, roomy } from "../../scale";
@@ -185,7 +185,7 @@ function makeRow(run: KeptRun, act: Acts) {
     element,
     unchoose: () => both.setAttribute("aria-pressed", "false"),
     show({ headline, status, loss, steps, optimizer, lr, started }: KeptRun): void {
-      words.textContent = headline || called;
+      words.replaceChildren(...unbroken(headline || called));
       const facts = [
         called,
         status === "running" ? "running" : null,

@@ -1,6 +1,6 @@
 // A live figure: what stands still is drawn once a problem, a move only sets attributes.
 
-import { html } from "../../dom";
+import { html, unbroken } from "../../dom";
 import type { Descent, Scene } from "../scene";
 
 export interface Size {
@@ -46,7 +46,7 @@ export function makeView(kind: string, name: string, paint: Paint): View {
   };
   const say = (title: string): void => {
     if (said.textContent === title) return;
-    said.textContent = title;
+    said.replaceChildren(...unbroken(title));
     host.querySelector("[role=img]")?.setAttribute("aria-label", title);
   };
   const move = (descent: Descent, frame: number): void => {
