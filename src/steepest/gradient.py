@@ -63,9 +63,9 @@ def pull_amounts(objective: Objective, weights: Vector) -> Matrix:
     by_prediction = np.asarray(
         _loss_by_prediction(kernel, objective.predictions(weights), objective.data)
     )
-    with np.errstate(invalid="ignore"):  # zero times infinity is no number, and is shown as that
-        with np.errstate(over="ignore", invalid="ignore"):
-            amounts: Matrix = by_prediction[:, None] * objective.jacobian(weights)
+    # Zero times infinity is no number, and is shown as that.
+    with np.errstate(over="ignore", invalid="ignore"):
+        amounts: Matrix = by_prediction[:, None] * objective.jacobian(weights)
     return amounts
 
 

@@ -239,4 +239,6 @@ def _opening(record: TrainingRecord) -> Opening:
         },
         versions={"steepest": record.version, **record.versions, "numpy": np.__version__},
         name=record.name,
+        # It is entered seconds later, or at its end: ranks are put together by when they ran.
+        started=time.time() - record.seconds,
     )

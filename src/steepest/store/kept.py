@@ -27,6 +27,8 @@ class Opening:
     source: str | None = None
     path: str | None = None
     """Where the data can be read again, absolute."""
+    started: float | None = None
+    """When it began, in seconds since 1970; None: when it is entered."""
 
 
 @dataclass(frozen=True)

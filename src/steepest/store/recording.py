@@ -66,7 +66,7 @@ class Recording:
                 options=_json(opening.options),
                 versions=json.dumps(dict(opening.versions)),
                 status="running",
-                started=now,
+                started=now if opening.started is None else opening.started,
                 host=me.host,
                 process=me.number,
                 process_began=me.began,

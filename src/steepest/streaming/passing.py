@@ -15,7 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.errors import InputError
-from steepest.objective import Data, FormulaKernel, Objective, jacobian_of, predictions_of
+from steepest.objective import (
+    Data,
+    FormulaKernel,
+    Objective,
+    jacobian_of,
+    predictions_of,
+    value_and_gradient,
+)
 from steepest.records import Matrix, Vector
 from steepest.streaming.moments import two_sum
 from steepest.streaming.rows import Part, Rows, Seen, padded
@@ -178,7 +185,7 @@ def _sums(kernel: FormulaKernel, order: int, weights: Any, data: Data) -> jax.Ar
     weight = data["rows"]["weight"]
     rows = data["rows"]["target"].shape[0]
     total = jnp.float64(rows) if weight is None else jnp.sum(weight)
-    loss, gradient = jax.value_and_grad(kernel.loss)(weights, data)
+    loss, gradient = value_and_gradient(kernel, weights, data)
     found = [jnp.ones(1), loss[None], gradient]
     if order > 1:
         found.append(jax.hessian(kernel.loss)(weights, data).ravel())
