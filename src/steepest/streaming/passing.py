@@ -49,8 +49,22 @@ class GivenKernel:
 
     def loss(self, position: jax.Array, data: Data) -> jax.Array:
         """The loss, (). Only there, and only its first derivative, is it right."""
-        off = position - jax.lax.stop_gradient(position)
-        return jnp.asarray(data["loss"] + jnp.sum(data["gradient"] * off))
+        found: jax.Array = _given(position, data["loss"], data["gradient"])
+        return found
+
+
+@jax.custom_jvp
+def _given(position: jax.Array, loss: jax.Array, gradient: jax.Array) -> jax.Array:
+    # Not a tangent plane: a gradient that is not finite would spoil the loss.
+    return jnp.asarray(loss)
+
+
+@_given.defjvp
+def _given_slope(
+    at: tuple[jax.Array, jax.Array, jax.Array], along: tuple[jax.Array, jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    _, loss, gradient = at
+    return jnp.asarray(loss), jnp.sum(gradient * along[0])
 
 
 class Sums(NamedTuple):
