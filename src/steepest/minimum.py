@@ -13,7 +13,8 @@ import numpy as np
 
 from steepest.formula import is_linear
 from steepest.infimum import endless_fall, separated, without_error
-from steepest.objective import FormulaKernel, LeastSquares, Objective
+from steepest.moments import LeastSquares
+from steepest.objective import FormulaKernel, Objective
 from steepest.records import Minimum, Vector
 from steepest.solvers import (
     FEW_EVALUATIONS,

@@ -393,24 +393,6 @@ def function_objective(
     )
 
 
-RANK_TOLERANCE = 1e-13
-"""Singular values of the design with columns of unit length below this count as zero."""
-
-
-@dataclass(frozen=True)
-class LeastSquares:
-    """A model that is linear in its weights, under mse, solved.
-
-    `root` (r, p) has root.T @ root = the Hessian; `solution` (p,) is the one of least scaled norm
-    where there are several; `flat` (p, m) spans the combinations that change no prediction.
-    """
-
-    root: Matrix
-    solution: Vector
-    floor: float
-    flat: Matrix
-
-
 def is_quadratic(objective: Objective) -> bool:
     """True where the loss is a quadratic of the weights with a constant Hessian."""
     kernel = objective.kernel

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from steepest.losses import SQUARED
-from steepest.objective import RANK_TOLERANCE, FormulaKernel, Objective
+from steepest.moments import RANK_TOLERANCE
+from steepest.objective import FormulaKernel, Objective
 from steepest.records import Edge, Matrix, RowInfluence, Statistics, Vector, WeightStatistics
 from steepest.scaling import Scaling
 

@@ -278,6 +278,8 @@ def _problem(problem: Problem) -> dict[str, Any]:
         },
         "rescaled": problem.rescaled,
         "sigma": problem.sigma,
+        "drawn": problem.drawn,
+        "processes": problem.processes,
     }
 
 

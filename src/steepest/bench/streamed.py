@@ -39,7 +39,7 @@ from steepest.losses import SQUARED
 from steepest.objective import FormulaKernel, Objective, centred
 from steepest.records import Minimum, Vector
 from steepest.scaling import find_scaling
-from steepest.streaming.moments import least_squares
+from steepest.moments import least_squares
 from steepest.streaming.passing import GivenKernel, Passing, Totals
 from steepest.streaming.rows import Rows, Wanted, share_of
 from steepest.streaming.survey import Survey

@@ -24,7 +24,7 @@ from steepest.objective import (
     value_and_gradient,
 )
 from steepest.records import Matrix, Vector
-from steepest.streaming.moments import two_sum
+from steepest.moments import two_sum
 from steepest.streaming.rows import Part, Rows, Seen, padded
 from steepest.streaming.survey import (
     Survey,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steepest.records import Matrix, Steps, Vector
-from steepest.streaming.moments import Moments, merged, moments_of, no_moments
+from steepest.moments import Moments, merged, moments_of, no_moments
 from steepest.streaming.rows import Part
 
 DRAWN: Final = 100_000

@@ -13,8 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from steepest.objective import RANK_TOLERANCE, LeastSquares
 from steepest.records import Matrix, Vector
+
+RANK_TOLERANCE = 1e-13
+"""Singular values of the design with columns of unit length below this count as zero."""
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """A model that is linear in its weights, under mse, solved.
+
+    `root` (r, p) has root.T @ root = the Hessian; `solution` (p,) is the one of least scaled norm
+    where there are several; `flat` (p, m) spans the combinations that change no prediction.
+    """
+
+    root: Matrix
+    solution: Vector
+    floor: float
+    flat: Matrix
 
 
 @dataclass(frozen=True)

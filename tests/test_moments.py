@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from steepest.records import Matrix
-from steepest.streaming.moments import Moments, least_squares, merged, moments_of, no_moments
+from steepest.moments import Moments, least_squares, merged, moments_of, no_moments
 
 NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
 
