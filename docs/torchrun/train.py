@@ -6,11 +6,12 @@ On one machine: torchrun --standalone --nproc-per-node 2 train.py
 import os
 from typing import Any
 
-import steepest
-import steepest.ranks
 import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+import steepest
+import steepest.ranks
 
 with_gpu = torch.cuda.is_available()
 torch.distributed.init_process_group("nccl" if with_gpu else "gloo")

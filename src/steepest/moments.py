@@ -9,6 +9,7 @@ number. Means are pairs of float64, so that merging a million pieces rounds noth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -109,6 +110,43 @@ def two_sum(high: Vector, more: Vector) -> tuple[Vector, Vector]:
         part = total - high
         rest = (high - (total - part)) + (more - part)
     return total, np.where(np.isfinite(total), rest, 0.0)
+
+
+def two_product(values: Vector, factor: float) -> tuple[Vector, Vector]:
+    """The rounded products of numbers (n,) and a factor, and what rounding took (Dekker).
+
+    Both in halves of 26 bits, whose products are exact. For numbers up to 1e300.
+    """
+    product = values * factor
+    ours, rest = _halves(values)
+    other, other_rest = _halves(factor)
+    off = ours * other
+    off -= product
+    off += ours * other_rest
+    off += rest * other
+    rest *= other_rest
+    off += rest
+    return product, off
+
+
+def _halves(values: Any) -> tuple[Any, Any]:
+    moved = values * (2.0**27 + 1)
+    high = moved - (moved - values)
+    return high, values - high
+
+
+def residual(design: Matrix, target: Vector, solution: Vector) -> Vector:
+    """The target minus design @ solution, computed in twice the digits of a float64, (n,).
+
+    Where both are nearly the same, it is what has to be known of them.
+    """
+    found, low = target, np.zeros(len(target))
+    for column, weight in zip(design.T, solution.tolist(), strict=True):
+        product, off = two_product(column, weight)
+        found, more = two_sum(found, -product)
+        low += more
+        low -= off
+    return np.asarray(found + low)
 
 
 def _triangle(rows: Matrix) -> Matrix:

@@ -49,6 +49,7 @@ NOT_IDENTIFIABLE = (
 NO_DEGREES = (
     "There are no more rows than weights, so nothing is left over to measure the scatter by."
 )
+NO_ROWS = "The rows were passed over, and none of them is at hand."
 NO_SCATTER = "The residuals are zero to within rounding, and zero has no logarithm."
 NO_VARIATION = "The target is the same on every row, so there is nothing to explain."
 
@@ -140,9 +141,14 @@ class Tangent:
     """The residuals are zero to within rounding."""
 
     @property
+    def rows(self) -> int:
+        """How many rows there are, n."""
+        return len(self.residual)
+
+    @property
     def degrees(self) -> int:
         """Degrees of freedom, n - p."""
-        return len(self.residual) - self.factors.rank
+        return self.rows - self.factors.rank
 
     @property
     def residual_sum(self) -> float:
@@ -154,9 +160,66 @@ class Tangent:
         """The residual standard deviation s; None without degrees of freedom."""
         return float(np.sqrt(self.residual_sum / self.degrees)) if self.degrees else None
 
+    @property
+    def total(self) -> float | None:
+        """Σ w (target - mean)² about the weighted mean; None where that is rounding."""
+        weight = self.root_weight**2
+        away = self.target - np.average(self.target, weights=weight)
+        if np.all(np.abs(away) <= 2 * ROUNDING * np.abs(self.target)):
+            return None
+        # Squares of numbers below 1e-162 are zero.
+        return float(np.sum(weight * away**2)) or None
+
     def deviations(self, combinations: Matrix) -> Vector:
         """Standard deviations (k,) of combinations @ weights, (k, p), for s = 1; NaN if unknown."""
         return self.factors.deviations(combinations[:, self.free])
+
+
+@dataclass(frozen=True)
+class SummedTangent(Tangent):
+    """The same of a linear model of which only is known what the rows sum up to."""
+
+    sums: tuple[int, float, float | None] = (0, 0.0, None)
+    """n, RSS, and Σ w (target - mean)²."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, n."""
+        return self.sums[0]
+
+    @property
+    def residual_sum(self) -> float:
+        """RSS."""
+        return self.sums[1]
+
+    @property
+    def total(self) -> float | None:
+        """Σ w (target - mean)²; None where that is rounding."""
+        return self.sums[2]
+
+
+def tangent_of_sums(
+    names: tuple[str, ...],
+    weights: Vector,
+    root: Matrix,
+    rows: int,
+    residual_sum: float,
+    total: float | None,
+) -> Tangent:
+    """The fit of a linear model at its minimum, where root.T @ root is the design's product."""
+    nothing = np.zeros(0)
+    return SummedTangent(
+        names=names,
+        weights=weights,
+        edges=(None,) * len(names),
+        free=np.ones(len(names), dtype=bool),
+        factors=factorized(root),
+        residual=nothing,
+        target=nothing,
+        root_weight=nothing,
+        perfect=residual_sum == 0,
+        sums=(rows, residual_sum, total),
+    )
 
 
 def edges_of(objective: Objective, weights: Vector) -> tuple[Edge | None, ...]:
@@ -234,10 +297,9 @@ def statistics(
     `row_numbers` (n,) name the rows, `scaling` carries the weights to the user's units, and
     `sigma` is the column that the rows' standard deviations came from.
     """
-    rows, size, degrees = len(tangent.residual), tangent.factors.rank, tangent.degrees
-    rss, scatter = tangent.residual_sum, tangent.scatter
+    rows, size, degrees = tangent.rows, tangent.factors.rank, tangent.degrees
+    rss, scatter, total = tangent.residual_sum, tangent.scatter, tangent.total
     missing: dict[str, str] = {}
-    total = _total(tangent)
     r_squared = adjusted = aic = bic = None
     if total is None:
         missing["r_squared"] = missing["adjusted_r_squared"] = NO_VARIATION
@@ -255,6 +317,8 @@ def statistics(
     else:
         deviance = rows * float(np.log(rss / rows))
         aic, bic = deviance + 2 * size, deviance + float(np.log(rows)) * size
+    if degrees and not len(tangent.residual):
+        missing["influence"] = NO_ROWS
     unit = np.eye(len(tangent.names))
     correlations = None
     if len(tangent.names) <= MOST_CORRELATED:
@@ -277,20 +341,10 @@ def statistics(
         user_weights=()
         if scaling is None
         else _entries(tangent, scaling.to_user(tangent.weights), scaling.back),
-        influence=_influence(tangent, row_numbers) if degrees else (),
+        influence=_influence(tangent, row_numbers) if degrees and len(tangent.residual) else (),
         sigma=sigma,
         not_measured=missing,
     )
-
-
-def _total(tangent: Tangent) -> float | None:
-    """Σ w (target - mean)² about the weighted mean; None where that is rounding."""
-    weight = tangent.root_weight**2
-    away = tangent.target - np.average(tangent.target, weights=weight)
-    if np.all(np.abs(away) <= 2 * ROUNDING * np.abs(tangent.target)):
-        return None
-    # Squares of numbers below 1e-162 are zero.
-    return float(np.sum(weight * away**2)) or None
 
 
 def _entries(

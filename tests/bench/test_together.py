@@ -91,18 +91,13 @@ def test_every_optimizer_takes_the_same_path(
     processes: int, data: dict[str, str], tmp_path: Path
 ) -> None:
     cases, out = cases_of(data), tmp_path / "found.json"
-    coordinator = f"127.0.0.1:{free_port()}"
+    coordinator, given = f"127.0.0.1:{free_port()}", [json.dumps(cases), str(out)]
     started = [
         subprocess.Popen(
             [
-                sys.executable,
-                "-c",
-                JOB,
-                coordinator,
-                str(processes),
-                str(process),
-                json.dumps(cases),
-                str(out),
+                *(sys.executable, "-c", JOB),
+                *(coordinator, str(processes), str(process)),
+                *given,
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

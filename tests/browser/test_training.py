@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from tests.browser.test_accessibility import AXE
+from tests.browser.visits import SECONDS, Open, serving
 
 pytest.importorskip("torch")
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +39,8 @@ def training(store: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture(scope="module")
 def address(store: Path) -> Iterator[str]:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "steepest", "lab", "--port", "0", "--no-open", "--store", store],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
-    )
-    assert server.stdout is not None
-    yield server.stdout.readline().removeprefix("Lab:").strip()
-    server.terminate()
-    server.communicate(timeout=20)
+    with serving(store) as found:
+        yield found
 
 
 def last_step(page: Page) -> int:
@@ -66,13 +57,9 @@ def say(training: subprocess.Popen[str], line: str) -> None:
 
 
 def test_a_training_moves_and_its_alarm_appears(
-    browser: Browser, address: str, training: subprocess.Popen[str]
+    visit: Open, training: subprocess.Popen[str]
 ) -> None:
-    complaints: list[str] = []
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text))
-    page.goto(address)
+    page = visit().page
     page.get_by_text("Kept runs", exact=True).click()
     row = page.get_by_role("list", name="Runs").get_by_role("listitem")
     expect(row).to_contain_text("running", timeout=SECONDS)
@@ -127,5 +114,3 @@ def test_a_training_moves_and_its_alarm_appears(
         row.get_by_role("link", name="Report").click()
     report = Path(download.value.path()).read_text("utf-8")
     assert '"kind":"training"' in report
-    page.context.close()
-    assert complaints == []

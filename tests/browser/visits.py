@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,23 @@ import steepest
 SECONDS = 60_000
 TUTORIAL = re.compile("283.99 is not the minimum, 1.04 is")
 START = {"a": 0.0121, "b": -0.6397, "c": 0.6416}
+
+
+@contextmanager
+def serving(store: Path) -> Iterator[str]:
+    """A lab of this store in a process of its own: its address."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "steepest", "lab", "--port", "0", "--no-open", "--store", store],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )
+    assert server.stdout is not None
+    try:
+        yield server.stdout.readline().removeprefix("Lab:").strip()
+    finally:
+        server.terminate()
+        server.communicate(timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +54,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         name="ten <b>steps</b>",
         remedies=False,
     )
-    server = subprocess.Popen(
-        [sys.executable, "-m", "steepest", "lab", "--port", "0", "--no-open", "--store", store],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
-    )
-    assert server.stdout is not None
-    yield server.stdout.readline().removeprefix("Lab:").strip()
-    server.terminate()
-    server.communicate(timeout=20)
+    with serving(store) as found:
+        yield found
 
 
 @dataclass

@@ -38,6 +38,29 @@ def test_a_long_job_shows_a_bar_on_a_terminal(
     assert shown.endswith("\x1b[2K")
 
 
+def test_reading_says_how_quickly(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass that is part of a step leaves the bar of the steps where it is."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    stream = Terminal()
+    with Progress(stream) as report:
+        clock[0] += 1.0
+        for done in (1_000_000, 3_000_000, 6_000_000):
+            report("reading rows", done, 8_000_000, None)
+            clock[0] += 1.0
+        assert report._bar is not None
+        report._bar.refresh()
+        assert "2.0 million rows a second" in stream.getvalue()
+        report("descending", 3, 10, 0.5)
+        for done in (1_000_000, 5_000_000):
+            report("reading rows", done, 8_000_000, None)
+            clock[0] += 1.0
+        report._bar.refresh()
+    last = stream.getvalue().rpartition("descending")[2]
+    assert "3/10" in last
+    assert "4.0 million rows a second" in last
+
+
 def test_a_short_job_shows_nothing(clock: list[float]) -> None:
     assert watched(Terminal(), clock, 0.1) == ""
 

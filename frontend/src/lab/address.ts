@@ -14,6 +14,27 @@ export interface Place {
   before: Problem | null;
 }
 
+/** What a file begins with: a formula is put in when it is read. */
+export const EMPTY: Problem = {
+  example: null,
+  upload: null,
+  command: "fit",
+  formula: "",
+  loss: null,
+  optimizer: "gd",
+  momentum: null,
+  lr: "auto",
+  steps: 10,
+  start: {},
+  standardize: false,
+  rescale: false,
+  seed: 0,
+  batch_size: null,
+};
+
+/** Where nobody has looked around yet. */
+export const FRESH = { step: null, plane: null, before: null };
+
 export function written({ problem, step, plane, part, before }: Place): string {
   const bytes = new TextEncoder().encode(JSON.stringify({ ...problem, step, plane, part, before }));
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");

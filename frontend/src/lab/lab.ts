@@ -3,14 +3,13 @@
 import { makeCursor } from "../cursor";
 import { html } from "../dom";
 import { makeTimeline, type Readings } from "../timeline";
-import { understood, written, type Place } from "./address";
+import { EMPTY, FRESH, understood, written, type Place } from "./address";
 import {
   placeOf,
   readJudged,
   readLive,
   type Example,
   type Judged,
-  type Live,
   type Problem,
   type Remedy,
   type Upload,
@@ -19,12 +18,14 @@ import { makeAnswer } from "./answer";
 import { takeDrops } from "./drop";
 import { makeFacts, quantitiesOf } from "./facts";
 import { makeFigures } from "./figures";
+import { makeFormer, type Ghost } from "./former";
 import { guessedFormula } from "./formula";
 import { makeHeader } from "./header";
 import { makeMore } from "./more";
 import { makeOpinion } from "./opinion";
-import { windowOf, windowOn } from "./planes";
+import { windowOf } from "./planes";
 import { makePlayer } from "./player";
+import { quickView } from "./quick";
 import { quickWords } from "./rates";
 import { makeRooms } from "./rooms/rooms";
 import { asLive, descentAt, descentOf, frameAt, sceneOf, type Descent, type Scene } from "./scene";
@@ -35,13 +36,10 @@ import { makeTheme } from "./theme";
 const REST = 250; // milliseconds after which a slider rests, and the run is judged
 const WRITE = 150; // until the address follows
 
-type Ghost = Scene["ghost"];
-
 export async function openLab(root: HTMLElement): Promise<void> {
   let place: Place = { problem: EMPTY, ...FRESH, part: null };
   let scene: Scene | null = null;
   let descent: Descent | null = null;
-  let former: { problem: Problem; ghost: Ghost } | null = null;
   let examples: Example[] = [];
   // What was asked and is not answered yet, or was refused: the fields show it.
   let wanted: Problem | null = null;
@@ -51,6 +49,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
 
   // What one sees, from the top down.
   const cursor = makeCursor(1, 0);
+  const former = makeFormer();
   const header = makeHeader({
     example: ({ problem }) => void ask({ ...problem }, false),
     file: (file) => void take(file),
@@ -218,8 +217,8 @@ export async function openLab(root: HTMLElement): Promise<void> {
   const look = newest(async (signal, problem: Problem, keep: boolean) => {
     header.busy(true);
     try {
-      const answer = await seen(problem, keep ? place.plane : null, signal);
-      const ghost = keep ? await ghostOf(place.before) : null;
+      const answer = await quickView(problem, keep ? place.plane : null, signal);
+      const ghost = keep ? await former.of(place.before) : null;
       if (signal.aborted) return;
       wanted = null;
       header.refuse(null);
@@ -248,35 +247,11 @@ export async function openLab(root: HTMLElement): Promise<void> {
     return look(problem, keep);
   };
 
-  /** The quick view, over the plane that was chosen. */
-  const seen = async (
-    problem: Problem,
-    pair: [string, string] | null,
-    signal?: AbortSignal,
-  ): Promise<Live> => {
-    const live = readLive(await post("/api/live", problem, signal));
-    if (!pair || !live.contour || String(pair) === String(live.contour.weights)) return live;
-    const plane = windowOn(live, pair);
-    if (!plane) return live;
-    return readLive(await post("/api/live", { ...problem, plane, again: true }, signal), live);
-  };
-
-  /** The descent before, as it ran: its own learning rate among its own. */
-  const ghostOf = async (before: Problem | null): Promise<Ghost> => {
-    if (!before) return null;
-    if (former?.problem === before) return former.ghost;
-    const { live, model, scaled } = sceneOf(await seen(before, null), before.standardize);
-    if (!live.rates.length) return null;
-    return { live, model, scaled, descent: descentAt(live, placeOf(live, before.lr)) };
-  };
-
   /** What is seen now stays in sight, dotted. */
   const keepInSight = (): Ghost => {
     if (!scene || !descent) return null;
-    const { live, model, scaled } = scene;
-    former = { problem: place.problem, ghost: { live, model, scaled, descent } };
     place = { ...place, before: place.problem, step: null };
-    return former.ghost;
+    return former.keep(place.problem, scene, descent);
   };
 
   const tryIt = ({ problem, change }: Remedy): void => {
@@ -385,25 +360,6 @@ export async function openLab(root: HTMLElement): Promise<void> {
   await ask(place.problem);
   await fallBack();
 }
-
-const EMPTY: Problem = {
-  example: null,
-  upload: null,
-  command: "fit",
-  formula: "",
-  loss: null,
-  optimizer: "gd",
-  momentum: null,
-  lr: "auto",
-  steps: 10,
-  start: {},
-  standardize: false,
-  rescale: false,
-  seed: 0,
-  batch_size: null,
-};
-
-const FRESH = { step: null, plane: null, before: null };
 
 const COMPARED = "Dotted: the descent before the change.";
 

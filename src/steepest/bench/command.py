@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steepest.bench.options import Options
@@ -26,28 +26,28 @@ def _edges(bounds: Mapping[str, tuple[float, float]]) -> str:
     return ",".join(f"{name}={edge(low)}:{edge(high)}" for name, (low, high) in bounds.items())
 
 
-def command_line(command: str, data: str | None, formula: str, options: Options) -> str:
-    """What to type, quoted for a shell."""
-    words = ["steepest", command, *([] if data is None else [data]), formula]
-    for name, value in options.given().items():
+def typed(words: Sequence[str], given: Mapping[str, Any]) -> str:
+    """What to type: these words and the options by their long names, quoted for a shell."""
+    parts = list(words)
+    for name, value in given.items():
         flag = "--" + name.replace("_", "-")
-        if name == "remedies":
-            words.append("--no-remedies")
-        elif value is True:
-            words.append(flag)
-        elif name in ("start", "fix"):
-            words += [flag, _pairs(value)]
+        if value is True:
+            parts.append(flag)
+        elif value is False:
+            parts.append(f"--no-{flag[2:]}")
         elif name == "bounds":
-            words += [flag, _edges(value)]
-        elif isinstance(value, float):
-            words += [flag, number(value)]
+            parts += [flag, _edges(value)]
+        elif isinstance(value, Mapping):
+            parts += [flag, _pairs(value)]
+        elif isinstance(value, tuple):
+            parts += [flag, ",".join(value)]
         elif value is not None:
-            words += [flag, str(value)]
-    return " ".join(shlex.quote(word) for word in words)
+            parts += [flag, number(value) if isinstance(value, float) else str(value)]
+    return " ".join(shlex.quote(part) for part in parts)
 
 
-def python_line(command: str, data: str | None, formula: str, options: Options) -> str:
-    """The same as a call of the package."""
+def called(function: str, arguments: Sequence[str], given: Mapping[str, Any]) -> str:
+    """The same as a call of the package; the arguments are Python already."""
 
     def plain(value: Any) -> str:
         if isinstance(value, Mapping):
@@ -55,7 +55,17 @@ def python_line(command: str, data: str | None, formula: str, options: Options) 
             return "{" + inner + "}"
         return repr(value)
 
-    arguments = [] if command == "minimize" else ["data" if data is None else repr(data)]
-    arguments.append(repr(formula))
-    arguments += [f"{name}={plain(value)}" for name, value in options.given().items()]
-    return f"steepest.{command}({', '.join(arguments)})"
+    named = [f"{name}={plain(value)}" for name, value in given.items()]
+    return f"steepest.{function}({', '.join([*arguments, *named])})"
+
+
+def command_line(command: str, data: str | None, formula: str, options: Options) -> str:
+    """The command that fits a formula or minimizes an expression with these options."""
+    return typed(["steepest", command, *([] if data is None else [data]), formula], options.given())
+
+
+def python_line(command: str, data: str | None, formula: str, options: Options) -> str:
+    """The same in Python."""
+    source = "data" if data is None else repr(data)
+    arguments = [*([] if command == "minimize" else [source]), repr(formula)]
+    return called(command, arguments, options.given())

@@ -54,6 +54,12 @@ def source_of(setup: Setup, options: Options, path: str | None, table: Table | N
     problem = setup.problem
     if problem.loss is None:
         return None
+    if setup.streamed is not None:
+        raise UsageError(
+            "The rows of this run were passed over part by part, which no short script does.",
+            given=f"{problem.rows:,} rows",
+            instead="Fit some of them, with --where, and export that.",
+        )
     names = dict.fromkeys((*setup.formula.columns, *([problem.sigma] if problem.sigma else ())))
     columns = {name: setup.plain_columns[name] for name in names}
     rows = len(setup.row_numbers)

@@ -41,7 +41,7 @@ from steepest.records import (
     Vector,
 )
 from steepest.solvers import polished
-from steepest.statistics import Tangent, distance, leverages, statistics, tangent
+from steepest.statistics import Tangent, distance, leverages, statistics, tangent, tangent_of_sums
 from steepest.wording import number
 
 MINIMUM_SECONDS = 1.5
@@ -444,6 +444,15 @@ def shares(setup: Setup, weights: Vector) -> tuple[RowShare, ...]:
 
 def statistics_at(setup: Setup, minimum: Minimum | None) -> tuple[Statistics | None, str]:
     """How sure the fit is of its weights at the known minimum, else why that was not measured."""
+    streamed = setup.streamed
+    if streamed is not None and not setup.is_passing and setup.problem.loss in SQUARED:
+        found = statistics(
+            _tangent_of(setup, streamed),
+            setup.row_numbers,
+            scaling=setup.scaling,
+            sigma=setup.problem.sigma,
+        )
+        return found, ""
     at = tangent_at(setup, minimum)
     if isinstance(at, str):
         return None, at
@@ -457,11 +466,28 @@ def statistics_at(setup: Setup, minimum: Minimum | None) -> tuple[Statistics | N
     return found, ""
 
 
+def _tangent_of(setup: Setup, streamed: Streamed) -> Tangent:
+    """The least-squares fit of a linear model to rows that were passed over, at its minimum."""
+    assert setup.solved is not None
+    survey, solved = streamed.survey, setup.solved
+    target = survey.triangle[:, -1]
+    total = float(survey.squares[-1]) if setup.problem.sigma is None else float(target @ target)
+    flat = survey.high[-1] - survey.low[-1] <= EPSILON * abs(survey.high[-1])
+    return tangent_of_sums(
+        setup.objective.names,
+        solved.solution,
+        solved.root * math.sqrt(survey.weight / 2),
+        survey.rows,
+        solved.floor * survey.weight,
+        None if flat or not total else total,
+    )
+
+
 def tangent_at(setup: Setup, minimum: Minimum | None) -> Tangent | str:
     """The least-squares fit to first order at the known minimum, or why there is none."""
     problem = setup.problem
     if setup.streamed is not None:
-        return "Standard errors need all rows at hand."
+        return "Beside a model that is linear in its weights, this needs all rows at hand."
     if problem.command == "minimize" or not problem.rows:
         return "An expression has no rows, so its weights have no standard errors."
     if problem.loss not in SQUARED:

@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any, Final, Literal, get_args
 
 from steepest.bench.values import (
+    check_share,
     differing,
     is_truth,
     rate,
@@ -20,7 +21,8 @@ from steepest.bench.values import (
     whole,
     wrong,
 )
-from steepest.errors import InputError, UsageError
+from steepest.descent.optimizers import check_rate
+from steepest.errors import UsageError
 from steepest.records import Settings
 
 Gives = Literal["auto", "logit", "probability"]
@@ -164,13 +166,7 @@ _KINDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
 
 def check(options: Options) -> None:
     """Raise for values that no problem could use, with one sentence each."""
-    given = options.rate
-    if given is not None and not (math.isfinite(given) and given > 0):
-        raise InputError(
-            "The learning rate must be a positive finite number.",
-            given=f"{given:g}",
-            instead="Write a number such as 0.01, or leave it out to have one chosen.",
-        )
+    check_rate(options.rate)
     for name, value in (("--steps", options.steps), ("--seed", options.seed)):
         if value < 0:
             raise UsageError(
@@ -184,14 +180,8 @@ def check(options: Options) -> None:
             given=f"a number of {len(str(options.steps))} digits",
             instead="--time-limit ends a descent after so many seconds.",
         )
-    share = options.validation
-    if share is not None and not 0 < share < 1:
-        raise UsageError(
-            "The share of rows held out for validation must lie between 0 and 1.",
-            given=f"{share:g}",
-            instead="0.2 holds out every fifth row.",
-        )
-    if options.patience is not None and share is None:
+    check_share(options.validation)
+    if options.patience is not None and options.validation is None:
         raise UsageError(
             "Patience needs rows held out to judge by.",
             given="--patience without --validation",

@@ -23,9 +23,9 @@ from steepest.formula import (
     walk,
 )
 from steepest.losses import LOSSES, loss_of
+from steepest.moments import LeastSquares
 from steepest.objective import (
     FormulaKernel,
-    LeastSquares,
     Objective,
     centred,
     formula_objective,

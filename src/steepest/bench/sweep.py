@@ -13,9 +13,9 @@ import numpy as np
 
 import steepest
 from steepest.bench.jobs import Progress
-from steepest.bench.measure import known_minimum
+from steepest.bench.measure import known_minimum, near_of
 from steepest.bench.options import Options, read_options
-from steepest.bench.prepare import Setup, draw_start, prepare_fit
+from steepest.bench.prepare import Setup, draw_start
 from steepest.bench.rates import (
     SURE_FACTOR,
     affordable,
@@ -26,6 +26,7 @@ from steepest.bench.rates import (
     rounded_rate,
 )
 from steepest.bench.spectra import spectrum_at
+from steepest.bench.streamed import prepare
 from steepest.bench.zones import edge, headline_of, judged, lowest, quickest, why_no_word
 from steepest.curvature import stability_limit
 from steepest.descent import SOLVERS
@@ -143,7 +144,8 @@ def sweep(
     asked = _read(options)
     given = None if lr is None or (isinstance(lr, str) and lr == "auto") else _given_rates(lr)
     _check_size(1 if given is None else len(given), starts)
-    setup = prepare_fit(data, formula, asked)
+    whole = prepare(data, formula, asked)
+    setup = replace(near_of(whole), problem=whole.problem)
     settings = replace(asked.settings(), lr=None)
     check_settings(settings, setup.objective)
     begins = _starts(setup, asked, starts)
@@ -151,7 +153,7 @@ def sweep(
     minimum = known_minimum(setup, asked.seed)
     goal = None
     if minimum is not None and not minimum.unbounded:
-        goal = one_percent_goal(setup, minimum, setup.objective.value(setup.start))
+        goal = one_percent_goal(setup, minimum, setup.full.value(setup.start))
     limits = _limits(setup, settings, minimum)
     rates = _default_rates(setup, settings, limits) if given is None else given
     _check_size(len(rates), starts)

@@ -92,6 +92,16 @@ def rate(name: str, value: Any) -> float | str:
     return number(name, value, example="0.01", what='a number or "auto"')
 
 
+def check_share(share: float | None) -> None:
+    """Raise UsageError for a share of rows to hold out that leaves none on one side."""
+    if share is not None and not 0 < share < 1:
+        raise UsageError(
+            "The share of rows held out for validation must lie between 0 and 1.",
+            given=f"{share:g}",
+            instead="0.2 holds out every fifth row.",
+        )
+
+
 def read_values(
     kinds: Mapping[str, Callable[[str, Any], Any]], given: Mapping[str, Any]
 ) -> dict[str, Any]:

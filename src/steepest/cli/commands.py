@@ -111,6 +111,7 @@ def train(data: str | None, **given: Any) -> None:
 @click.argument("data", metavar="DATA")
 @click.argument("formula", metavar="FORMULA")
 @options.learning_from
+@options.memory
 @options.sweeping
 @options.as_json
 def sweep(data: str, formula: str, **given: Any) -> None:

@@ -175,13 +175,15 @@ rows = _stacked(
 )
 """Options about rows; only `fit` has rows."""
 
+memory = click.option(
+    "--memory",
+    metavar="SIZE",
+    help="What the rows may take of it, such as 2GB. Parquet data that needs more is passed over "
+    "part by part.  [default: half of what is free]",
+)
+
 spreading = _stacked(
-    click.option(
-        "--memory",
-        metavar="SIZE",
-        help="What the rows may take of it, such as 2GB. Parquet data that needs more is passed "
-        "over part by part.  [default: half of what is free]",
-    ),
+    memory,
     click.option(
         "--coordinator",
         metavar="HOST:PORT",

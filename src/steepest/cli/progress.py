@@ -16,8 +16,12 @@ PATIENCE = 0.3
 """Seconds after which a bar appears."""
 
 
+READING = "reading rows"
+"""The phase of a pass over rows that are not held; one may be part of every step."""
+
+
 class Progress:
-    """Called by the bench with a phase, the steps done, their total and the loss.
+    """Called by the bench with a phase, the steps or rows done, their total and the loss.
 
     Nothing is written unless the stream is a terminal and the job has lasted PATIENCE seconds.
     The bar is gone when the job is done.
@@ -30,6 +34,8 @@ class Progress:
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._phase: str | None = None
+        self._pass = self.began
+        self._first = self._read = 0
 
     def __enter__(self) -> Progress:
         return self
@@ -51,14 +57,30 @@ class Progress:
             if _now() - self.began < PATIENCE:
                 return
             self._bar = self._opened()
+        rows = self._rows_a_second(done) if phase == READING else ""
+        if rows and self._task is not None and self._phase == "descending":
+            self._bar.update(self._task, rows=rows)
+            return
         if phase != self._phase:
             if self._task is not None:
                 self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(_escaped(phase), total=total, loss="")
+            self._task = self._bar.add_task(_escaped(phase), total=total, loss="", rows="")
             self._phase = phase
         assert self._task is not None
         text = "" if loss is None else f"loss {loss:.6g}"
         self._bar.update(self._task, completed=done, total=total, loss=text)
+        if rows:
+            self._bar.update(self._task, rows=rows)
+
+    def _rows_a_second(self, done: int) -> str:
+        """How quickly rows are read, in this pass."""
+        now = _now()
+        if done <= self._read:
+            self._pass, self._first, self._read = now, done, done
+            return " "
+        self._read = done
+        speed = (done - self._first) / max(now - self._pass, 1e-9)
+        return f"{speed / 1e6:.1f} million rows a second"
 
     def _opened(self) -> Bar:
         from rich.progress import (
@@ -76,6 +98,7 @@ class Progress:
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[rows]}"),
             TimeRemainingColumn(),
             console=console_for(self.stream),
             transient=True,

@@ -6,6 +6,7 @@ without dampening, Adam's epsilon outside the root, AdamW's decay of 0.01, RMSpr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import jax
 import numpy as np
 import optax
 
-from steepest.errors import UsageError
+from steepest.errors import InputError, UsageError
 
 WEIGHT_DECAY: Final = 0.01
 RMSPROP_DECAY: Final = 0.99
@@ -77,6 +78,16 @@ def momentum_of(optimizer: str, momentum: float | None) -> float | None:
             instead="0.9 is usual.",
         )
     return momentum
+
+
+def check_rate(lr: float | None) -> None:
+    """Raise InputError for a learning rate that cannot be used; None is one still to be chosen."""
+    if lr is not None and not (math.isfinite(lr) and lr > 0):
+        raise InputError(
+            "The learning rate must be a positive finite number.",
+            given=f"{lr:g}",
+            instead="Write a number such as 0.01, or leave it out to have one chosen.",
+        )
 
 
 def transformation(optimizer: str, lr: Rate, momentum: Rate) -> Any:

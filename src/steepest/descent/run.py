@@ -12,10 +12,10 @@ import numpy as np
 
 from steepest.descent.batches import Batches
 from steepest.descent.loop import Limits, Setting, State, hyper_of, initial, limits_of, walk
-from steepest.descent.optimizers import SOLVERS, momentum_of, preconditioner
+from steepest.descent.optimizers import SOLVERS, check_rate, momentum_of, preconditioner
 from steepest.descent.recorder import TAIL, Block, Recorder, joined
 from steepest.descent.standing import Sink, Standing
-from steepest.errors import InputError, UsageError
+from steepest.errors import UsageError
 from steepest.objective import Objective
 from steepest.records import Descent, Settings, Stopped, Trace, Vector
 from steepest.xla import in_float64
@@ -201,12 +201,7 @@ def chunk_length(objective: Objective, batch_size: int | None) -> int:
 def check_settings(settings: Settings, objective: Objective) -> None:
     """Raise where a number cannot be used, with one sentence."""
     lr = settings.lr
-    if lr is not None and not (math.isfinite(lr) and lr > 0):
-        raise InputError(
-            "The learning rate must be a positive finite number.",
-            given=f"{lr:g}",
-            instead="Write a number such as 0.01, or leave it out to have one chosen.",
-        )
+    check_rate(lr)
     if lr is not None and settings.optimizer in SOLVERS:
         raise UsageError(
             f"{settings.optimizer} chooses the length of its steps by itself, so it has no "

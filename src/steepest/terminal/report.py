@@ -69,9 +69,19 @@ def _head(page: Page, record: RunRecord) -> None:
         scaling = f", scaled to {listed(scaled, most=8)}" if scaled else ""
         apart = f", and {count(problem.validation_rows)} more held out"
         held_out = apart if problem.validation_rows else ""
+        many = problem.processes
+        shared = f", shared among {many} processes" if many > 1 else ""
         page.say(
-            f"{count(problem.rows, 'row')}{source}{held_out}{scaling}",
+            f"{count(problem.rows, 'row')}{source}{held_out}{shared}{scaling}",
             label=("Data", "bold"),
+            indent=INDENT,
+        )
+    if problem.drawn is not None and problem.drawn < (problem.rows or 0):
+        page.say(
+            f"{problem.drawn:,} of the rows, evenly. On these it shows pulls, compares learning "
+            "rates and tries remedies. The descent, its gradients, the minimum and the limit are "
+            "those of all rows.",
+            label=("Drawn", "bold"),
             indent=INDENT,
         )
     if problem.constant:

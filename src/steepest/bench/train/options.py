@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from steepest.bench.options import MOST_STEPS
-from steepest.bench.values import differing, rate, read_values, real, text, truth, whole, wrong
-from steepest.descent.optimizers import OPTIMIZERS, momentum_of
+from steepest.bench.values import (
+    check_share,
+    differing,
+    rate,
+    read_values,
+    real,
+    text,
+    truth,
+    whole,
+    wrong,
+)
+from steepest.descent.optimizers import OPTIMIZERS, check_rate, momentum_of
 from steepest.descent.schedules import check_schedule
-from steepest.errors import InputError, UsageError
+from steepest.errors import UsageError
 from steepest.networks import ROW_LOSSES
 from steepest.wording import escaped
 
@@ -124,13 +133,7 @@ def _check(options: TrainOptions) -> None:
         )
     momentum_of(options.optimizer, options.momentum)
     check_schedule(options.schedule)
-    rate = options.rate
-    if rate is not None and not (math.isfinite(rate) and rate > 0):
-        raise InputError(
-            "The learning rate must be a positive finite number.",
-            given=f"{rate:g}",
-            instead="Write a number such as 0.1, or leave it out to have one chosen.",
-        )
+    check_rate(options.rate)
     counts = (
         ("--steps", options.steps, 0),
         ("--epochs", options.epochs, 1),
@@ -147,10 +150,4 @@ def _check(options: TrainOptions) -> None:
             )
     if options.time_limit is not None and not options.time_limit > 0:
         raise UsageError("--time-limit must be above 0.", given=f"{options.time_limit:g} seconds")
-    share = options.validation
-    if share is not None and not 0 < share < 1:
-        raise UsageError(
-            "The share of rows held out for validation must lie between 0 and 1.",
-            given=f"{share:g}",
-            instead="0.2 holds out every fifth row.",
-        )
+    check_share(options.validation)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from steepest.bench.command import number
+from steepest.bench.command import called, number, typed
 from steepest.bench.train.budget import Budget
 from steepest.bench.train.options import TrainOptions
 from steepest.bench.train.plan import Plan, Progress
@@ -102,39 +101,16 @@ def _remedy(
         patience=None,
         time_limit=None,
     )
+    given = changed.given()
+    named = {name: value for name, value in given.items() if name != "network"}
     return Remedy(
         change=change,
         sentence=sentence,
-        command=command_line(data, changed),
-        python=python_line(data, changed),
+        command=typed(["steepest", "train", data or "-"], given),
+        python=called("train", [repr(data) if data else "data", repr(changed.network)], named),
         predicted_steps=None,
         measured_steps=trial.reached_at,
         measured_loss=trial.loss,
         reached=trial.reached_at is not None,
-        options=changed.given(),
+        options=given,
     )
-
-
-def command_line(data: str | None, options: TrainOptions) -> str:
-    """What to type, quoted for a shell."""
-    words = ["steepest", "train", "-" if data is None else data]
-    for name, value in options.given().items():
-        flag = "--" + name.replace("_", "-")
-        if value is True:
-            words.append(flag)
-        elif value is False:
-            words.append(f"--no-{flag[2:]}")
-        elif isinstance(value, tuple):
-            words += [flag, ",".join(value)]
-        else:
-            words += [flag, number(value) if isinstance(value, float) else str(value)]
-    return " ".join(shlex.quote(word) for word in words)
-
-
-def python_line(data: str | None, options: TrainOptions) -> str:
-    """The same as a call of the package."""
-    given = options.given()
-    network = given.pop("network", "")
-    arguments = ["data" if data is None else repr(data), repr(network)]
-    arguments += [f"{name}={value!r}" for name, value in given.items()]
-    return f"steepest.train({', '.join(arguments)})"
