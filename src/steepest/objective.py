@@ -338,18 +338,21 @@ def formula_objective(
             instead="Leave at least one weight free.",
         )
     used = {name: np.asarray(columns[name], dtype=np.float64) for name in formula.columns}
+    # Handed over once, not at every call.
+    given = {name: _handed_over(column) for name, column in used.items()}
     rows = len(next(iter(columns.values()))) if columns else 0
     data: dict[str, Any] = {"fixed": {k: np.float64(v) for k, v in held.items()}}
-    data["rows"] = {"columns": used, "target": np.zeros(rows), "weight": None}
-    if formula.target is not None and loss is not None:
+    data["rows"] = {"columns": given, "target": None, "weight": None}
+    if formula.target is None or loss is None:
+        data["rows"]["target"] = jnp.zeros(rows)
+    else:
         target = np.broadcast_to(
             np.asarray(evaluate(formula.target, used, OPERATIONS), dtype=np.float64), (rows,)
         )
         check_target(target, loss)
-        data["rows"]["target"] = target
-        data["rows"]["weight"] = row_weight
-    # Handed over once, not at every call.
-    data["rows"] = jax.tree.map(jnp.asarray, data["rows"])
+        is_column = isinstance(formula.target, Column)
+        data["rows"]["target"] = given[formula.target.name] if is_column else jnp.asarray(target)
+        data["rows"]["weight"] = None if row_weight is None else jnp.asarray(row_weight)
     edges = [(bounds or {}).get(name, (-np.inf, np.inf)) for name in names]
     return Objective(
         names=names,
@@ -361,6 +364,11 @@ def formula_objective(
         upper=np.array([high for _, high in edges]),
         work=max(rows, 1) * _size(formula.model),
     )
+
+
+def _handed_over(column: Vector) -> jax.Array:
+    """A column for JAX: the same memory where nobody can write to it, else a copy."""
+    return jnp.asarray(column) if column.flags.writeable else jax.device_put(column)
 
 
 def check_target(target: Vector, loss: str, row_numbers: Steps | None = None) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import steepest
 from steepest.bench.auto import Choice, choose_rate
-from steepest.bench.measure import at_most, goal_of, known_minimum, measure, near_of
+from steepest.bench.measure import at_most, goal_of, known_minimum, measure
 from steepest.bench.options import Options, read_options
 from steepest.bench.place import Place, store_at
 from steepest.bench.prepare import Setup, prepare_minimize
@@ -231,7 +231,7 @@ def _job(
     settings = options.settings()
     check_settings(settings, setup.objective)
     _say(progress, "looking for the minimum")
-    near = near_of(setup)
+    near = setup.for_trials
     near_minimum = known_minimum(near, options.seed, options.time_limit)
     minimum = refined(setup, near_minimum)
     first_loss = setup.full.value(setup.start)
@@ -321,10 +321,10 @@ def _remedies(
     near_minimum: Minimum | None,
 ) -> tuple[Remedy, ...]:
     """What was tried and helped; of rows that are not at hand, on those that were drawn."""
-    if setup.streamed is None:
+    near = setup.near
+    if near is None:
         return prove(setup, options, data, measurements)
-    near = setup.streamed.near
-    if not setup.is_passing:
+    if near is not setup.for_trials:
         near_minimum = known_minimum(near, options.seed, options.time_limit)
     goal = goal_of(near, near_minimum)
     return prove(near, options, data, replace(measurements, goal=goal, minimum=near_minimum))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from dataclasses import replace
@@ -90,13 +91,6 @@ def known_minimum(setup: Setup, seed: int, time_limit: float | None = None) -> M
     return found
 
 
-def near_of(setup: Setup) -> Setup:
-    """The problem on which learning rates can be compared: one that needs no passes over rows."""
-    if setup.streamed is None or not setup.is_passing:
-        return setup
-    return setup.streamed.near
-
-
 def goal_of(setup: Setup, minimum: Minimum | None) -> Goal | None:
     """Within 1 % of the minimum, from the start."""
     return one_percent_goal(setup, minimum, setup.full.value(setup.start))
@@ -112,7 +106,7 @@ def measure(
 ) -> Measurements:
     """Measure the point where the descent ended, and what other learning rates would have done.
 
-    `near_minimum` is the minimum of `near_of`; it counts where that is another problem.
+    `near_minimum` is the minimum of `setup.for_trials`; it counts where that is another problem.
     """
     descent = descended.descent
     missing: dict[str, str] = {}
@@ -153,7 +147,7 @@ def measure(
             f"The loss falls for ever while {off_to_infinity(minimum)}: no minimum exists."
         )
     rates = None
-    near, near_arrival, near_loss = near_of(setup), arrival, descent.final_loss
+    near, near_arrival, near_loss = setup.for_trials, arrival, descent.final_loss
     if near is setup:
         near_minimum = minimum
     else:
@@ -392,7 +386,8 @@ def column_facts(setup: Setup) -> tuple[ColumnFacts, ...]:
         if name == setup.problem.target:
             continue
         column = setup.columns[name]
-        key = column.tobytes()
+        # Of the bytes where they are, so that no column is held twice.
+        key = hashlib.blake2b(np.ascontiguousarray(column).data).digest()
         facts.append(
             ColumnFacts(
                 name=name,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
 from steepest.bench.options import Options, check
+from steepest.descent import SOLVERS
 from steepest.errors import InputError, UsageError
 from steepest.formula import (
     Call,
@@ -33,13 +37,16 @@ from steepest.objective import (
     rescaled,
     solve,
 )
-from steepest.records import Problem, Vector
+from steepest.records import Problem, Steps, Vector
 from steepest.samples.condition import rows_where
 from steepest.scaling import Scaling, find_scaling, scaled_columns
 from steepest.streaming.passing import Passing, Totals
-from steepest.streaming.survey import Survey
+from steepest.streaming.survey import DRAWN, Survey, drawn_of
 from steepest.table import Selection, Table, read_table, select
 from steepest.xla import in_float64
+
+MANY_ROWS = 2 * DRAWN
+"""From so many on, what needs many descents is tried on some rows, drawn evenly."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,6 @@ class Streamed:
     totals: Totals
     full: Objective
     passing: Passing | None
-    near: Setup
-    """The same problem on the rows that were drawn."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ class Setup:
     held_out_columns: Mapping[str, Vector] | None = None
     streamed: Streamed | None = None
     """Where only some of the rows are at hand: those of `objective`."""
+    near: Setup | None = None
+    """The same problem on some of the rows, drawn evenly, where there are many."""
 
     @property
     def full(self) -> Objective:
@@ -108,6 +115,11 @@ class Setup:
         return not self.full.is_at_hand
 
     @property
+    def for_trials(self) -> Setup:
+        """Where many descents are affordable: here, unless their steps cost something a row."""
+        return self if self.near is None or self.solved is not None else self.near
+
+    @property
     def scale(self) -> float:
         """A loss of ordinary size, against which divergence is judged."""
         return self.reference_loss or 1.0
@@ -125,39 +137,63 @@ def prepare_fit(data: Any, text: str, options: Options) -> Setup:
     keep = None if options.where is None else rows_where(table, options.where)
     selection = select(table, columns_in_use(table, formula, options), keep)
     problem = problem_of(table, formula, options, selection)
-    learning, held_out = _split(selection, options)
-    columns = {name: column[learning] for name, column in selection.columns.items()}
-    apart = (
-        {name: column[held_out] for name, column in selection.columns.items()}
-        if held_out is not None
-        else None
-    )
+    columns, row_numbers, apart = _split(selection, options)
+    rows = len(row_numbers)
     sigma = options.sigma
     row_weight = None if sigma is None else row_weights(columns[sigma], sigma)
     fixed, bounds = held(options, formula)
     names = tuple(name for name in formula.weights if name not in fixed)
     start = draw_start(options, names, bounds)
     setup = assemble(
-        replace(problem, rows=len(learning), validation_rows=selection.rows - len(learning)),
+        replace(problem, rows=rows, validation_rows=selection.rows - rows),
         formula,
         columns,
-        selection.row_numbers[learning],
+        row_numbers,
         start,
         fixed=fixed,
         bounds=bounds,
         row_weight=row_weight,
         held_out_columns=apart,
-        in_batches=options.batch_size is not None and options.batch_size < len(learning),
+        in_batches=options.batch_size is not None and options.batch_size < rows,
     )
     if options.rescale:
         setup = with_own_units(setup)
-    if not options.standardize:
+    if options.standardize:
+        check_scalable(options)
+        scaled = standardized(setup)
+        if scaled is None:
+            raise not_scalable(formula)
+        setup = scaled
+    return _with_near(setup, options)
+
+
+def _with_near(setup: Setup, options: Options) -> Setup:
+    """With some rows drawn for trials, where each of many steps would cost something a row."""
+    needs_all = options.batch_size, options.validation, options.bounds or None
+    if (
+        setup.solved is not None
+        or len(setup.row_numbers) < MANY_ROWS
+        or options.optimizer in SOLVERS
+        or any(given is not None for given in needs_all)
+    ):
         return setup
-    check_scalable(options)
-    scaled = standardized(setup)
-    if scaled is None:
-        raise not_scalable(formula)
-    return scaled
+    chosen = np.sort(drawn_of(setup.row_numbers))
+    near = assemble(
+        replace(setup.problem, rows=len(chosen)),
+        setup.formula,
+        {name: column[chosen] for name, column in setup.columns.items()},
+        setup.row_numbers[chosen],
+        setup.start,
+        fixed=setup.fixed,
+        bounds=setup.bounds,
+        row_weight=None if setup.row_weight is None else setup.row_weight[chosen],
+        held_out_columns=None,
+    )
+    plain = {name: column[chosen] for name, column in setup.plain_columns.items()}
+    near = replace(near, plain_columns=plain, scaling=setup.scaling)
+    if setup.unit is not None:
+        near = replace(near, moving=rescaled(near.moving, setup.unit), unit=setup.unit)
+    return replace(setup, problem=replace(setup.problem, drawn=len(chosen)), near=near)
 
 
 def check_scalable(options: Options) -> None:
@@ -253,10 +289,12 @@ def gives_of(formula: Formula, options: Options) -> Any:
     return "probability" if isinstance(model, Call) and model.function == "sigmoid" else "logit"
 
 
-def _split(selection: Selection, options: Options) -> tuple[Any, Any]:
-    rows = np.arange(selection.rows)
+def _split(
+    selection: Selection, options: Options
+) -> tuple[dict[str, Vector], Steps, dict[str, Vector] | None]:
+    """The columns that the descent learns from, their rows' numbers, and the columns held out."""
     if options.validation is None:
-        return rows, None
+        return selection.columns, selection.row_numbers, None
     count = round(options.validation * selection.rows)
     if not 1 <= count <= selection.rows - 1:
         raise InputError(
@@ -265,7 +303,10 @@ def _split(selection: Selection, options: Options) -> tuple[Any, Any]:
             instead="Choose a share that holds out at least one row and keeps two.",
         )
     order = np.random.default_rng([options.seed, 2]).permutation(selection.rows)
-    return np.sort(order[count:]), np.sort(order[:count])
+    learning, held_out = np.sort(order[count:]), np.sort(order[:count])
+    columns = {name: column[learning] for name, column in selection.columns.items()}
+    apart = {name: column[held_out] for name, column in selection.columns.items()}
+    return columns, selection.row_numbers[learning], apart
 
 
 def row_weights(sigma: Vector, column: str) -> Vector:
@@ -415,8 +456,15 @@ def constant_loss(objective: Objective, problem: Problem) -> float | None:
         middle = min(max(middle, 1e-12), 1 - 1e-12)
     elif np.ptp(target) == 0:
         middle = 0.0
-    constant = np.full(len(target), middle)
-    return float(loss_of(problem.loss, gives, constant, target, weight)) or None
+    return float(_loss_of_constant(problem.loss, gives, middle, rows["target"], weight)) or None
+
+
+@partial(jax.jit, static_argnames=("loss", "gives"))
+def _loss_of_constant(
+    loss: str, gives: str, constant: float, target: jax.Array, weight: jax.Array | None
+) -> jax.Array:
+    # Compiled as a whole, so that nothing as long as the rows is kept in between.
+    return loss_of(loss, gives, jnp.broadcast_to(constant, target.shape), target, weight)
 
 
 def standardized(setup: Setup) -> Setup | None:

@@ -36,10 +36,10 @@ from steepest.descent import SOLVERS
 from steepest.errors import UsageError
 from steepest.formula import Formula, is_linear
 from steepest.losses import SQUARED
+from steepest.moments import least_squares
 from steepest.objective import FormulaKernel, Objective, centred
 from steepest.records import Minimum, Vector
 from steepest.scaling import find_scaling
-from steepest.moments import least_squares
 from steepest.streaming.passing import GivenKernel, Passing, Totals
 from steepest.streaming.rows import Rows, Wanted, share_of
 from steepest.streaming.survey import Survey
@@ -164,7 +164,7 @@ def _streamed(
         setup = with_own_units(setup)
         if passing is not None and setup.unit is not None:
             passing = replace(passing, unit=setup.unit)
-    return replace(setup, streamed=Streamed(survey, totals, full, passing, near))
+    return replace(setup, streamed=Streamed(survey, totals, full, passing), near=near)
 
 
 def _totals(
@@ -259,7 +259,7 @@ def refined(setup: Setup, minimum: Minimum | None) -> Minimum | None:
     Each step is a pass. Where it does not get lower, or the loss has no second derivative to speak
     of, the lowest point that was seen.
     """
-    if not setup.is_passing:
+    if setup.for_trials is setup:
         return minimum
     if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
         return minimum

@@ -13,7 +13,7 @@ import numpy as np
 
 import steepest
 from steepest.bench.jobs import Progress
-from steepest.bench.measure import known_minimum, near_of
+from steepest.bench.measure import known_minimum
 from steepest.bench.options import Options, read_options
 from steepest.bench.prepare import Setup, draw_start
 from steepest.bench.rates import (
@@ -145,7 +145,7 @@ def sweep(
     given = None if lr is None or (isinstance(lr, str) and lr == "auto") else _given_rates(lr)
     _check_size(1 if given is None else len(given), starts)
     whole = prepare(data, formula, asked)
-    setup = replace(near_of(whole), problem=whole.problem)
+    setup = replace(whole.for_trials, problem=whole.problem)
     settings = replace(asked.settings(), lr=None)
     check_settings(settings, setup.objective)
     begins = _starts(setup, asked, starts)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.errors import InputError
+from steepest.moments import two_sum
 from steepest.objective import (
     Data,
     FormulaKernel,
@@ -24,7 +25,6 @@ from steepest.objective import (
     value_and_gradient,
 )
 from steepest.records import Matrix, Vector
-from steepest.moments import two_sum
 from steepest.streaming.rows import Part, Rows, Seen, padded
 from steepest.streaming.survey import (
     Survey,

@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from steepest.records import Matrix, Steps, Vector
 from steepest.moments import Moments, merged, moments_of, no_moments
+from steepest.records import Matrix, Steps, Vector
 from steepest.streaming.rows import Part
 
 DRAWN: Final = 100_000
@@ -67,7 +67,7 @@ def survey_of(part: Part, design: Matrix, offset: Vector) -> Survey:
     np.subtract(part.target, offset, out=table[:, -1])
     found = moments_of(table, part.row_weight)
     numbers = selection.row_numbers.astype(np.uint64)
-    keys = _mixed(numbers + np.uint64(0x9E3779B97F4A7C15))
+    keys = _keys(numbers)
     chosen = _smallest(keys)
     odd = numbers * np.uint64(2) + np.uint64(1)
     spread = np.array([_spread(column) for column in (*columns, part.target)])
@@ -192,6 +192,15 @@ def _smallest(keys: Bits) -> Steps:
     if len(keys) <= DRAWN:
         return np.arange(len(keys))
     return np.argpartition(keys, DRAWN)[:DRAWN]
+
+
+def drawn_of(numbers: Steps) -> Steps:
+    """Places of DRAWN of the rows with these numbers (n,), evenly drawn, in no order."""
+    return _smallest(_keys(numbers.astype(np.uint64)))
+
+
+def _keys(numbers: Bits) -> Bits:
+    return _mixed(numbers + np.uint64(0x9E3779B97F4A7C15))
 
 
 def _mixed(bits: Bits) -> Bits:

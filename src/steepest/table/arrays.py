@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.errors import InputError
+from steepest.table.aligned import aligned
 from steepest.table.cells import Column, Floats, from_objects
 from steepest.table.columns import Table, column_names
 from steepest.table.labels import Labels, labels_from_objects
@@ -106,7 +107,7 @@ def _numbers(array: NDArray[Any], column: Column) -> Floats:
     if array.dtype.itemsize > 8:
         # Long doubles one by one, so that one too large for float64 is an error.
         return from_objects(list(array), column)
-    values = np.array(array, dtype=np.float64)
+    values = aligned(array)
     if isinstance(array, np.ma.MaskedArray):
         values[np.ma.getmaskarray(array)] = np.nan
     return values

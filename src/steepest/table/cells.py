@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.errors import InputError
+from steepest.table.aligned import aligned
 from steepest.table.wording import origin, quoted
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _cast(texts: pl.Series) -> tuple[Floats, NDArray[np.int64]]:
     """Read the cells that are plainly finite numbers, and list the rows of all others."""
     import polars as pl
 
-    values = np.array(texts.cast(pl.Float64, strict=False).to_numpy(), dtype=np.float64)
+    values = aligned(texts.cast(pl.Float64, strict=False).to_numpy())
     return values, np.flatnonzero(~np.isfinite(values))
 
 

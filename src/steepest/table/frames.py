@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.errors import InputError
+from steepest.table.aligned import aligned
 from steepest.table.cells import Column, Floats, from_objects
 from steepest.table.columns import Table, column_names
 from steepest.table.labels import Labels, labels_from_objects
@@ -88,7 +89,7 @@ def _numbers(series: nw.Series[Any], column: Column) -> Floats:
         raise column.kind_error("bytes")
     if (kind.is_numeric() and not kind.is_decimal()) or isinstance(kind, nw.Boolean):
         try:
-            return np.array(series.cast(nw.Float64()).to_numpy(), dtype=np.float64)
+            return aligned(series.cast(nw.Float64()).to_numpy())
         except Exception:  # each library has its own; arrow's refuses integers above 2**53
             return from_objects(series.to_list(), column)
     # Text, categories, decimals (exactly rounded this way) and mixed objects.

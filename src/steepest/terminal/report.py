@@ -78,9 +78,9 @@ def _head(page: Page, record: RunRecord) -> None:
         )
     if problem.drawn is not None and problem.drawn < (problem.rows or 0):
         page.say(
-            f"{problem.drawn:,} of the rows, evenly. On these it shows pulls, compares learning "
-            "rates and tries remedies. The descent, its gradients, the minimum and the limit are "
-            "those of all rows.",
+            f"{problem.drawn:,} of the rows, evenly: on these remedies are tried, and what needs "
+            "the same steps many times. The descent, its gradients, the minimum and the limit "
+            "are those of all rows.",
             label=("Drawn", "bold"),
             indent=INDENT,
         )
