@@ -350,8 +350,8 @@ def formula_objective(
             np.asarray(evaluate(formula.target, used, OPERATIONS), dtype=np.float64), (rows,)
         )
         check_target(target, loss)
-        is_column = isinstance(formula.target, Column)
-        data["rows"]["target"] = given[formula.target.name] if is_column else jnp.asarray(target)
+        named = formula.target.name if isinstance(formula.target, Column) else None
+        data["rows"]["target"] = jnp.asarray(target) if named is None else given[named]
         data["rows"]["weight"] = None if row_weight is None else jnp.asarray(row_weight)
     edges = [(bounds or {}).get(name, (-np.inf, np.inf)) for name in names]
     return Objective(

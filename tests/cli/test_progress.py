@@ -50,7 +50,7 @@ def test_reading_says_how_quickly(clock: list[float], monkeypatch: pytest.Monkey
             clock[0] += 1.0
         assert report._bar is not None
         report._bar.refresh()
-        assert "2.0 million rows a second" in stream.getvalue()
+        assert "2.0 million a second" in stream.getvalue()
         report("descending", 3, 10, 0.5)
         for done in (1_000_000, 5_000_000):
             report("reading rows", done, 8_000_000, None)
@@ -58,7 +58,7 @@ def test_reading_says_how_quickly(clock: list[float], monkeypatch: pytest.Monkey
         report._bar.refresh()
     last = stream.getvalue().rpartition("descending")[2]
     assert "3/10" in last
-    assert "4.0 million rows a second" in last
+    assert "4.0 million a second" in last
 
 
 def test_a_short_job_shows_nothing(clock: list[float]) -> None:

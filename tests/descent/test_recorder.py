@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from steepest.descent.recorder import MOST_POINTS, TAIL, Block, Recorder
+from steepest.descent.recorder import (
+    LEAST_POINTS,
+    MOST_BYTES,
+    MOST_POINTS,
+    TAIL,
+    Block,
+    Recorder,
+)
 from steepest.records import Vector
 
 
@@ -50,8 +57,24 @@ def test_long_descents_are_thinned_evenly_and_keep_both_ends(count: int) -> None
 
 
 def test_memory_is_bounded_for_many_weights_too() -> None:
-    recorder = Recorder(tuple(f"w{i}" for i in range(100_000)))
-    assert recorder.capacity == 1002
+    names = tuple(f"w{i}" for i in range(10_000))
+    recorder, width = Recorder(names), 8 * (2 * len(names) + 3)
+    for first in range(0, 450, 3):
+        steps = np.arange(first, first + 3)
+        loss = 1.0 / (1 + steps)
+        wide = np.broadcast_to(steps[:, None], (3, len(names))).astype(np.float64)
+        recorder.add(Block(steps, loss, wide, -wide, np.full(3, np.nan)))
+        assert recorder.points * width <= MOST_BYTES
+    trace = recorder.trace()
+    assert recorder.stride == 4
+    np.testing.assert_array_equal(trace.step, [*range(0, 449, 4), 449])
+    np.testing.assert_array_equal(trace.weights[:, 77], trace.step)
+    np.testing.assert_array_equal(recorder.last.step, np.arange(450 - TAIL, 450))
+
+
+def test_of_very_many_weights_some_points_are_kept_all_the_same() -> None:
+    recorder = Recorder(tuple(f"w{i}" for i in range(1_000_000)))
+    assert recorder.capacity == LEAST_POINTS
 
 
 @pytest.mark.parametrize("event", [0, 1, 777, 299_998, 299_999])

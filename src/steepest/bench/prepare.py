@@ -464,7 +464,9 @@ def _loss_of_constant(
     loss: str, gives: str, constant: float, target: jax.Array, weight: jax.Array | None
 ) -> jax.Array:
     # Compiled as a whole, so that nothing as long as the rows is kept in between.
-    return loss_of(loss, gives, jnp.broadcast_to(constant, target.shape), target, weight)
+    whole = jnp.broadcast_to(constant, target.shape)
+    found: jax.Array = loss_of(loss, gives, whole, target, weight)
+    return found
 
 
 def standardized(setup: Setup) -> Setup | None:

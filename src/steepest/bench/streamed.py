@@ -263,20 +263,22 @@ def refined(setup: Setup, minimum: Minimum | None) -> Minimum | None:
         return minimum
     if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
         return minimum
-    passing = setup.full
-    at = passing.vector(minimum.weights)
-    loss, gradient = passing.value_and_gradient(at)
+    full = setup.full
+    at = full.vector(minimum.weights)
+    curvature = full.hessian(at)  # The pass that knows the rest too.
+    loss, gradient = full.value_and_gradient(at)
     for _ in range(NEWTON_STEPS):
-        step = _newton_step(passing.hessian(at), gradient)
+        step = _newton_step(curvature, gradient)
         if step is None or not -float(gradient @ step) > CLOSE * abs(loss):
             break
         there = at + step
-        lower, slope = passing.value_and_gradient(there)
+        curvature = full.hessian(there)
+        lower, slope = full.value_and_gradient(there)
         if not lower < loss:
             break
         at, loss, gradient = there, lower, slope
     how = f"{minimum.found_by}, on drawn rows, and then Newton's method on all rows"
-    return replace(minimum, loss=loss, weights=passing.named(at), found_by=how)
+    return replace(minimum, loss=loss, weights=full.named(at), found_by=how)
 
 
 def _newton_step(curvature: Any, gradient: Vector) -> Vector | None:

@@ -57,35 +57,45 @@ class Progress:
             if _now() - self.began < PATIENCE:
                 return
             self._bar = self._opened()
-        rows = self._rows_a_second(done) if phase == READING else ""
-        if rows and self._task is not None and self._phase == "descending":
-            self._bar.update(self._task, rows=rows)
-            return
-        if phase != self._phase:
+        is_new = phase != self._phase
+        speed = ""
+        if phase == READING:
+            anew, speed = self._rows_a_second(done)
+            if self._task is not None and self._phase == "descending":
+                self._bar.update(self._task, speed=speed)
+                return
+            is_new = is_new or anew
+        if is_new:
             if self._task is not None:
                 self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(_escaped(phase), total=total, loss="", rows="")
+            self._task = self._bar.add_task(
+                _escaped(phase), total=total, count="", loss="", speed=""
+            )
             self._phase = phase
         assert self._task is not None
-        text = "" if loss is None else f"loss {loss:.6g}"
-        self._bar.update(self._task, completed=done, total=total, loss=text)
-        if rows:
-            self._bar.update(self._task, rows=rows)
+        self._bar.update(
+            self._task,
+            completed=done,
+            total=total,
+            count=_count(phase, done, total),
+            loss="" if loss is None else f"loss {loss:.6g}",
+        )
+        if speed:
+            self._bar.update(self._task, speed=speed)
 
-    def _rows_a_second(self, done: int) -> str:
-        """How quickly rows are read, in this pass."""
+    def _rows_a_second(self, done: int) -> tuple[bool, str]:
+        """Whether another pass begins, and how quickly rows are read in it."""
         now = _now()
         if done <= self._read:
             self._pass, self._first, self._read = now, done, done
-            return " "
+            return True, " "
         self._read = done
         speed = (done - self._first) / max(now - self._pass, 1e-9)
-        return f"{speed / 1e6:.1f} million rows a second"
+        return False, f"{speed / 1e6:.1f} million a second"
 
     def _opened(self) -> Bar:
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
             Progress,
             TextColumn,
             TimeRemainingColumn,
@@ -96,9 +106,9 @@ class Progress:
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}", style="progress.download"),
             TextColumn("{task.fields[loss]}"),
-            TextColumn("{task.fields[rows]}"),
+            TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
             console=console_for(self.stream),
             transient=True,
@@ -107,6 +117,19 @@ class Progress:
         )
         bar.start()
         return bar
+
+
+def _count(phase: str, done: int, total: int | None) -> str:
+    """How much is done, of how much.
+
+    >>> _count("descending", 1500, 20000), _count(READING, 2_883_584, 30_900_000)
+    ('1,500/20,000', '2.9 of 30.9 million')
+    """
+    if total is None:
+        return ""
+    if phase == READING:
+        return f"{done / 1e6:.1f} of {total / 1e6:.1f} million"
+    return f"{done:,}/{total:,}"
 
 
 def _escaped(phase: str) -> str:

@@ -10,6 +10,9 @@ from steepest.records import Mask, Matrix, Steps, Trace, Vector
 
 MOST_POINTS = 65_536
 MOST_BYTES = 32_000_000
+LEAST_POINTS = 64
+"""Even where they take more bytes, there being very many weights."""
+
 TAIL = 16
 
 
@@ -56,7 +59,8 @@ class Recorder:
     stride: int = 1
     kept: list[Block] = field(default_factory=list)
     points: int = 0
-    tail: Block | None = None
+    ending: list[Block] = field(default_factory=list)
+    """The last blocks, with at least TAIL steps once there are so many."""
     first_loss: float | None = None
     lowest_loss: float = float("inf")
     lowest_step: int = 0
@@ -70,14 +74,17 @@ class Recorder:
     def capacity(self) -> int:
         """Most points that are kept."""
         width = 8 * (2 * len(self.names) + 3)
-        return max(1_002, min(MOST_POINTS, MOST_BYTES // width))
+        return max(LEAST_POINTS, min(MOST_POINTS, MOST_BYTES // width))
 
     def add(self, block: Block) -> None:
         """Take the next steps."""
         if not len(block):
             return
         self._note(block)
-        self.tail = joined([self.tail, block[-TAIL:]])[-TAIL:] if self.tail else block[-TAIL:]
+        # A copy of little, so that a long chunk's arrays can go; a short chunk is kept as it is.
+        self.ending.append(joined([block[-TAIL:]]) if len(block) > TAIL else block)
+        while sum(map(len, self.ending[1:])) >= TAIL:
+            self.ending.pop(0)
         # Steps follow each other, so every n-th is a slice.
         thinned = block[-int(block.step[0]) % self.stride :: self.stride]
         # A copy, so that the chunk's own arrays can go.
@@ -85,9 +92,10 @@ class Recorder:
         self.points += len(thinned)
         while self.points > self.capacity:
             self.stride *= 2
-            # Each block for itself: joining all of them first would copy everything twice.
-            halves = [block[int(block.step[0] % self.stride != 0) :: 2] for block in self.kept]
-            self.kept = [joined([half]) for half in halves if len(half)]
+            # One block after the other, so that hardly anything is there twice.
+            for place, kept in enumerate(self.kept):
+                self.kept[place] = joined([kept[int(kept.step[0] % self.stride != 0) :: 2]])
+            self.kept = [kept for kept in self.kept if len(kept)]
             self.points = sum(map(len, self.kept))
 
     def _note(self, block: Block) -> None:
@@ -121,18 +129,27 @@ class Recorder:
         return first + 9 * abs(first)
 
     @property
+    def tail(self) -> Block | None:
+        """The last steps, at most TAIL of them, whatever was thinned away; None before the first.
+
+        Joined when it is asked for: a step of many weights is long.
+        """
+        if len(self.ending) > 1:
+            self.ending = [joined(self.ending)]
+        return self.ending[0][-TAIL:] if self.ending else None
+
+    @property
     def last(self) -> Block:
-        """The last steps, at most TAIL of them, whatever was thinned away."""
-        if self.tail is None:
+        """The same. Raises ValueError before the first step."""
+        if (tail := self.tail) is None:
             raise ValueError("nothing was recorded")
-        return self.tail
+        return tail
 
     def trace(self) -> Trace:
         """What was kept; the last step is always there."""
-        kept = joined(self.kept) if self.kept else self.last[:0]
         last = self.last[-1:]
-        if not len(kept) or kept.step[-1] != last.step[0]:
-            kept = joined([kept, last])
+        is_there = bool(self.kept) and self.kept[-1].step[-1] == last.step[0]
+        kept = joined(self.kept if is_there else [*self.kept, last])
         any_validation = not np.all(np.isnan(kept.validation))
         return Trace(
             self.names,

@@ -27,6 +27,9 @@ TARGET_WORK = 1e8
 LONGEST_CHUNK = 32_768
 CHUNK_BYTES = 32_000_000
 MOST_CHECKPOINTS = 512
+CHECKPOINT_BYTES = 64_000_000
+LEAST_CHECKPOINTS = 16
+"""Even where they take more bytes, there being very many weights."""
 
 Progress = Callable[[int, float], None]
 """Called between chunks with the steps done and the loss there."""
@@ -96,7 +99,7 @@ class Checkpoint:
 
 @dataclass
 class Checkpoints:
-    """At most MOST_CHECKPOINTS of them, evenly spread."""
+    """At most MOST_CHECKPOINTS of them, evenly spread; fewer where they are large."""
 
     kept: list[Checkpoint] = field(default_factory=list)
     every: int = 1
@@ -107,13 +110,18 @@ class Checkpoints:
         if self.seen % self.every == 0:
             self.kept.append(Checkpoint(int(state.step), jax.device_get(state)))
         self.seen += 1
-        if len(self.kept) > MOST_CHECKPOINTS:
+        if len(self.kept) > _most_checkpoints(self.kept[0].state):
             self.kept = self.kept[::2]
             self.every *= 2
 
     def before(self, step: int) -> State:
         """The last kept state at or before `step`."""
         return next(c.state for c in reversed(self.kept) if c.step <= step)
+
+
+def _most_checkpoints(state: State) -> int:
+    size = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(state))
+    return max(min(MOST_CHECKPOINTS, CHECKPOINT_BYTES // size), LEAST_CHECKPOINTS)
 
 
 @dataclass(frozen=True)

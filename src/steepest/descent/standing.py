@@ -19,7 +19,7 @@ from steepest.xla import in_float64
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
-_NOT_FACTS = ("names", "kept", "tail")
+_NOT_FACTS = ("names", "kept", "ending")
 
 
 @dataclass(frozen=True)
@@ -88,5 +88,5 @@ def recorder_from(trace: Trace, facts: Mapping[str, Any], tail: Arrays) -> Recor
     recorder.kept = [kept] if len(kept) else []
     recorder.points = len(kept)
     if tail:
-        recorder.tail = Block(**{field.name: tail[field.name] for field in fields(Block)})
+        recorder.ending = [Block(**{field.name: tail[field.name] for field in fields(Block)})]
     return recorder

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from steepest.errors import InputError
 from steepest.table.aligned import aligned
 from steepest.table.cells import Column, Floats, from_objects
