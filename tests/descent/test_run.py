@@ -448,10 +448,17 @@ def test_move_from_is_the_next_step(step: int) -> None:
 
 
 @pytest.mark.usefixtures("short_chunks")
+@pytest.mark.parametrize("bound", ["in number", "in bytes"])
 def test_checkpoints_are_bounded_and_still_reach_every_step(
-    monkeypatch: pytest.MonkeyPatch,
+    bound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "MOST_CHECKPOINTS", 8)
+    if bound == "in number":
+        monkeypatch.setattr(run_module, "MOST_CHECKPOINTS", 8)
+    else:
+        state = initial("gd", START)
+        size = sum(leaf.nbytes for leaf in arrays_of_state(state).values())
+        monkeypatch.setattr(run_module, "CHECKPOINT_BYTES", 8 * size)
+        monkeypatch.setattr(run_module, "LEAST_CHECKPOINTS", 2)
     done = descend(BOWL, Settings(lr=0.01, steps=2000), START)
     kept = done.checkpoints.kept
     assert len(kept) <= 8

@@ -327,7 +327,11 @@ def _remedies(
     if near is not setup.for_trials:
         near_minimum = known_minimum(near, options.seed, options.time_limit)
     goal = goal_of(near, near_minimum)
-    return prove(near, options, data, replace(measurements, goal=goal, minimum=near_minimum))
+    found = prove(near, options, data, replace(measurements, goal=goal, minimum=near_minimum))
+    if setup.streamed is None:
+        return found
+    # Solvers need all rows at hand.
+    return tuple(one for one in found if one.settings and one.settings.optimizer not in SOLVERS)
 
 
 def _lost(error: LostProcessError, kept: Saver) -> LostProcessError:

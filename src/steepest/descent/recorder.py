@@ -87,9 +87,10 @@ class Recorder:
             self.ending.pop(0)
         # Steps follow each other, so every n-th is a slice.
         thinned = block[-int(block.step[0]) % self.stride :: self.stride]
-        # A copy, so that the chunk's own arrays can go.
-        self.kept.append(joined([thinned]))
-        self.points += len(thinned)
+        if len(thinned):
+            # A copy, so that the chunk's own arrays can go.
+            self.kept.append(joined([thinned]))
+            self.points += len(thinned)
         while self.points > self.capacity:
             self.stride *= 2
             # One block after the other, so that hardly anything is there twice.

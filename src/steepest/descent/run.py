@@ -121,7 +121,7 @@ class Checkpoints:
 
 def _most_checkpoints(state: State) -> int:
     size = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(state))
-    return max(min(MOST_CHECKPOINTS, CHECKPOINT_BYTES // size), LEAST_CHECKPOINTS)
+    return min(MOST_CHECKPOINTS, max(LEAST_CHECKPOINTS, CHECKPOINT_BYTES // size))
 
 
 @dataclass(frozen=True)
