@@ -40,6 +40,7 @@ WRONG: dict[str, tuple[str, Any, list[str]]] = {
     "momentum as text": ("momentum", "high", ["number", "'high'", "momentum=0.9"]),
     "where as a number": ("where", 3, ["text", "3"]),
     "sigma as a number": ("sigma", 3, ["text", "3"]),
+    "memory as a number": ("memory", 2e9, ["text", "2000000000.0"]),
     "time limit with a unit": ("time_limit", "1s", ["number", "'1s'", "time_limit=5.0"]),
     "tolerance as a list": ("tolerance", [], ["number", "[]"]),
     "validation as text": ("validation", "half", ["number", "'half'"]),

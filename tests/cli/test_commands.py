@@ -93,6 +93,7 @@ def test_defaults_are_those_of_the_contract(bench: Bench) -> None:
         "gives": "auto",
         "where": None,
         "sigma": None,
+        "memory": None,
         "standardize": False,
         "rescale": False,
         "batch_size": None,

@@ -19,6 +19,7 @@ from steepest.descent import recorder as recorder_module
 from steepest.descent import run as run_module
 from steepest.descent.batches import Batches
 from steepest.descent.run import Descended, descend
+from steepest.descent.standing import arrays_of_state
 from steepest.errors import InputError, UsageError
 from steepest.formula import parse_expression
 from steepest.objective import (
@@ -455,7 +456,7 @@ def test_checkpoints_are_bounded_and_still_reach_every_step(
     if bound == "in number":
         monkeypatch.setattr(run_module, "MOST_CHECKPOINTS", 8)
     else:
-        state = initial("gd", START)
+        state = descend(BOWL, Settings(lr=0.01, steps=1), START).state
         size = sum(leaf.nbytes for leaf in arrays_of_state(state).values())
         monkeypatch.setattr(run_module, "CHECKPOINT_BYTES", 8 * size)
         monkeypatch.setattr(run_module, "LEAST_CHECKPOINTS", 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests import specimens
@@ -17,7 +18,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "runs.db")
 
 
-def opening(record: RunRecord, **more: str | None) -> Opening:
+def opening(record: RunRecord, **more: Any) -> Opening:
     return Opening(
         command=record.command,
         formula=record.problem.formula,
@@ -40,7 +41,7 @@ def finish(recording: Recording, record: RunRecord) -> None:
 def keep(store: Store) -> Keep:
     """Keeps a record, the tutorial's unless given, and says its id."""
 
-    def kept(record: RunRecord | None = None, **more: str | None) -> str:
+    def kept(record: RunRecord | None = None, **more: Any) -> str:
         record = record or specimens.tutorial()
         recording = store.begin(opening(record, **more))
         finish(recording, record)

@@ -36,6 +36,27 @@ class Budget:
         return not self.left > 0
 
 
+    def first(self, share: float) -> Budget:
+        """This share of what is left, from the same clock: the rest is for what follows."""
+        return self if self.limit is None else _First(self, (1 - share) * self.left)
+
+
+class _First(Budget):
+    """What is left of a whole, but for some seconds."""
+
+    def __init__(self, whole: Budget, kept: float):
+        super().__init__(whole.limit)
+        self._whole, self._kept = whole, kept
+
+    def begin(self) -> Budget:
+        self._whole.begin()
+        return self
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self._whole.left - self._kept)
+
+
 NO_LIMIT: Final = Budget()
 
 

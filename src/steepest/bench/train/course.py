@@ -66,10 +66,14 @@ class Course:
 
     plan: Plan
     stand: Stand
+    bare: bool = False
+    """Whether it is run only to see where it ends: the same steps, without probes and pictures."""
     step: int = 0
     recorder: Recorder = field(init=False)
     lengths: Vector = field(init=False)
     """(t,): of the last gradient."""
+    every_loss: list[float] = field(default_factory=list)
+    """Of each step, where it is bare. The recorder keeps only some of many."""
     epochs: list[Epoch] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
@@ -93,9 +97,9 @@ class Course:
         self.lengths = np.full(len(self.plan.network.names), np.nan)
 
     @classmethod
-    def begin(cls, plan: Plan) -> Course:
+    def begin(cls, plan: Plan, *, bare: bool = False) -> Course:
         """Before the first step."""
-        return cls(plan, plan.trainer.begin(plan.first_weights()))
+        return cls(plan, plan.trainer.begin(plan.first_weights()), bare)
 
     @property
     def best_epoch(self) -> Epoch | None:
@@ -193,9 +197,9 @@ class Course:
         return max(1, self.plan.steps // PROBES)
 
     def _is_due(self) -> bool:
-        return self.step % self._probe_every == 0 and not any(
-            done.step == self.step for done in self.probes
-        )
+        if self.bare or self.step % self._probe_every:
+            return False
+        return not any(done.step == self.step for done in self.probes)
 
     def _next_stop(self, most: int) -> int:
         """The step before which something else is to be done, `most` further at most."""
@@ -215,6 +219,8 @@ class Course:
         self.stand, written = plan.trainer.steps(self.stand, batches, rates)
         seconds = time.perf_counter() - began
         self.recorder.add(_rows(first, self.lengths, written, rates, seconds / (stop - first)))
+        if self.bare:
+            self.every_loss += written.loss.tolist()
         self.lengths = written.gradient[-1]
         loss, right, number = self.sums
         for one in written.loss.tolist():  # one by one, so that it does not matter where it stops
@@ -302,7 +308,7 @@ class Course:
         return found
 
     def _note_path(self) -> None:
-        if self.plan.network.size > PATHS:
+        if self.bare or self.plan.network.size > PATHS:
             return
         leaves = jax.tree.leaves(self.stand.weights)
         self.path[self.step] = np.concatenate([np.ravel(leaf) for leaf in leaves])
@@ -311,7 +317,7 @@ class Course:
 
     def _look_at_layers(self) -> None:
         every = max(1, -(-self.plan.steps // self.plan.per_epoch) // SAMPLES)
-        if len(self.epochs) % every:
+        if self.bare or len(self.epochs) % every:
             return
         plan, learned = self.plan, self.plan.split.learned
         rows = learned.inputs[:LOOKED_AT], learned.targets[:LOOKED_AT]

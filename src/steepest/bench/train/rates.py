@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import jax
@@ -26,6 +27,12 @@ RUNGS: Final = ((1 / 8, 5), (1 / 2, 2))
 
 FALLS: Final = 0.98
 """A loss below this share of its start has fallen."""
+
+RISES: Final = 10.0
+"""A loss above so many times its start has risen far. Where it falls again is nearly by chance."""
+
+NEAR: Final = 0.05
+"""A loss is nearly as low as the lowest where so much of the way down, at most, is left."""
 
 FAIR: Final = 20
 """Steps that each takes at least."""
@@ -55,25 +62,63 @@ MOST_NUMBERS: Final = 200_000_000
 """Weights of all trials together."""
 
 
-def choose_rate(
-    plan: Plan, progress: Progress, budget: Budget = NO_LIMIT
-) -> tuple[float, str, tuple[Trial, ...]]:
-    """The learning rate with the lowest loss after some steps, why it is that one, and the trials.
+@dataclass(frozen=True)
+class Choice:
+    """A learning rate, why it is that one, and what it was chosen from."""
 
-    A rate with which the loss is lost is never chosen. Where the budget is spent before, the steps
-    are fewer.
+    lr: float
+    why: str
+    order: tuple[float, ...]
+    """Those that went furthest without losing the loss, best first."""
+    steps: int
+    """That these took."""
+    trials: tuple[Trial, ...]
+
+
+def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Choice:
+    """The learning rate with the lowest loss after some steps.
+
+    One with which the loss rose far above its start on the way is not chosen where another one gets
+    nearly as low, and one with which the loss is lost never. Where the budget is spent before, the
+    steps are fewer.
     """
     low, high = rate_span(plan, first_limit(plan, budget.left / 2))
     number = max(2, min(MANY, MOST_NUMBERS // plan.network.size))
-    rates = [_rounded(rate) for rate in np.geomspace(low, high, number)]
+    rates = np.array([_rounded(rate) for rate in np.geomspace(low, high, number)])
     steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
-    trials = try_rates(plan, rates, steps, progress, budget=budget)
-    best = lowest(trials) or trials[0]
-    why = (
-        f"the one with the lowest loss of {len(rates)} from {low:.2g} to {high:.2g}, "
-        f"after {count(max(trial.steps for trial in trials), 'step')}"
-    )
-    return best.lr, why, trials
+    curves = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget)
+    trials = _trials(plan, rates, curves)
+    order, furthest = _order(trials, curves), max(trial.steps for trial in trials)
+    best, lr = lowest(trials), order[0] if order else trials[0].lr
+    after = f"{len(rates)} from {low:.2g} to {high:.2g}"
+    why = f"the one with the lowest loss of {after}, after {count(furthest, 'step')}"
+    if best is not None and lr != best.lr:
+        why = (
+            f"of {after} the one with the lowest loss after {count(furthest, 'step')} that did not "
+            f"rise to {RISES:g} times its start on the way"
+        )
+    return Choice(lr, why, order, furthest, trials)
+
+
+def is_calm(losses: Sequence[float] | Vector) -> bool:
+    """Whether the loss never rose far above its start."""
+    return bool(np.max(losses) <= losses[0] + (RISES - 1) * abs(losses[0]))
+
+
+def _order(trials: Sequence[Trial], curves: Sequence[Vector]) -> tuple[float, ...]:
+    """The learning rates of those that went furthest and did not lose the loss, best first."""
+    best = lowest(trials)
+    if best is None:
+        return ()
+    near = best.loss + NEAR * max(0.0, float(curves[0][0]) - best.loss)
+    places = [
+        place
+        for place, trial in enumerate(trials)
+        if trial.steps == best.steps and math.isfinite(trial.loss)
+    ]
+    calm = {place for place in places if is_calm(curves[place]) and trials[place].loss <= near}
+    places.sort(key=lambda place: (place not in calm, trials[place].loss))
+    return tuple(trials[place].lr for place in places)
 
 
 def lowest(trials: Sequence[Trial]) -> Trial | None:
@@ -113,17 +158,31 @@ def try_rates(
     They start at the plan's first weights and take the plan's batches, with constant rates. All
     take at least a few steps, and none goes on when the budget is spent.
     """
-    alive = np.arange(len(rates))
     given = np.asarray(rates, dtype=np.float64)
-    stands = plan.trainer.side_by_side(plan.first_weights(), given)
-    curves: list[list[float]] = [[] for _ in given]
+    curves = _side_by_side(plan, given, steps, progress, stops=stops, budget=budget)
+    return _trials(plan, given, curves, goal, window(plan, steps))
+
+
+def _side_by_side(
+    plan: Plan,
+    rates: Vector,
+    steps: int,
+    progress: Progress,
+    *,
+    stops: bool,
+    budget: Budget,
+) -> list[Vector]:
+    """The losses of each, step by step, as far as it came."""
+    alive = np.arange(len(rates))
+    stands = plan.trainer.side_by_side(plan.first_weights(), rates)
+    curves: list[list[float]] = [[] for _ in rates]
     rungs = {max(FAIR, round(share * steps)): left for share, left in RUNGS} if stops else {}
     done, pace = 0, Pace(budget, 4 * CHUNK)
     while done < steps and len(alive) and not (done and budget.is_spent):
         stop = min([steps, done + pace.steps, *(rung for rung in rungs if rung > done)])
         began = time.perf_counter()
         batches = plan.batches.take(done, stop - done)
-        every = np.broadcast_to(given[alive], (stop - done, len(alive)))
+        every = np.broadcast_to(rates[alive], (stop - done, len(alive)))
         stands, losses = plan.trainer.steps_of_many(stands, batches, every)
         for place, column in zip(alive, losses.T, strict=True):
             curves[place].extend(column)
@@ -132,20 +191,37 @@ def try_rates(
         done = stop
         progress("trying learning rates", done, steps, None)
         if len(alive) > rungs.get(done, len(alive)):
-            order = np.argsort([_end(curves[place]) for place in alive], kind="stable")
-            kept = np.sort(order[: rungs[done]])
+            kept = _leading([curves[place] for place in alive], rungs[done])
             alive, stands = alive[kept], _taken(stands, kept)
-    width = window(plan, steps)
-    found = [np.array(curve) for curve in curves]
+    return [np.array(curve) for curve in curves]
+
+
+def _leading(curves: Sequence[Sequence[float]], most: int) -> Places:
+    """The places of so many with the lowest losses, a calm one among them if there is one."""
+    order = np.argsort([end_of(curve) for curve in curves], kind="stable")
+    calm = [place for place in order if is_calm(curves[place]) and math.isfinite(end_of(curves[place]))]
+    kept = order[:most].copy()
+    if calm and calm[0] not in kept:
+        kept[-1] = calm[0]
+    return np.sort(kept)
+
+
+def _trials(
+    plan: Plan,
+    rates: Vector,
+    curves: Sequence[Vector],
+    goal: float | None = None,
+    width: int = 1,
+) -> tuple[Trial, ...]:
     return tuple(
         Trial(
             float(lr),
             len(curve),
-            _end(curve),
+            end_of(curve),
             reached_at(curve, goal, width),
-            _word(place, given, found, plan.per_epoch),
+            _word(place, rates, curves, plan.per_epoch),
         )
-        for place, (lr, curve) in enumerate(zip(given, found, strict=True))
+        for place, (lr, curve) in enumerate(zip(rates, curves, strict=True))
     )
 
 
@@ -154,7 +230,7 @@ def _word(place: int, rates: Vector, curves: Sequence[Vector], per_epoch: int) -
     own = curves[place]
     if not len(own):
         return "not measured"
-    start, end = float(own[: len(own) // 8 + 1].mean()), _end(own)
+    start, end = float(own[: len(own) // 8 + 1].mean()), end_of(own)
     if not math.isfinite(end) or end > start + abs(start):
         return "too large"
     tenth = len(own) // TENTH
@@ -163,7 +239,7 @@ def _word(place: int, rates: Vector, curves: Sequence[Vector], per_epoch: int) -
     width = max(1, min(per_epoch, tenth // 2))
     for other in np.argsort(-rates):  # a larger rate's word counts first
         reached = reached_at(curves[other][:tenth], end, width)
-        learned = _end(curves[other]) < FALLS * start  # else any loss is soon reached
+        learned = end_of(curves[other]) < FALLS * start  # else any loss is soon reached
         if other != place and reached is not None and learned:
             return "too small" if rates[other] > rates[place] else "too large"
     return "just right" if end < FALLS * start else "not measured"
@@ -184,7 +260,7 @@ def reached_at(losses: Vector, goal: float | None, width: int) -> int | None:
     return int(there[0]) + width if len(there) else None
 
 
-def _end(curve: Sequence[float] | Vector) -> float:
+def end_of(curve: Sequence[float] | Vector) -> float:
     """The mean of the last eighth; infinite where the loss was lost."""
     last = np.array(curve[-max(5, len(curve) // 8) :])
     return float(last.mean()) if len(last) and np.isfinite(last).all() else math.inf
