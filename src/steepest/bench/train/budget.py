@@ -35,7 +35,6 @@ class Budget:
         """Whether nothing is left."""
         return not self.left > 0
 
-
     def first(self, share: float) -> Budget:
         """This share of what is left, from the same clock: the rest is for what follows."""
         return self if self.limit is None else _First(self, (1 - share) * self.left)

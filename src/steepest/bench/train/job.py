@@ -13,11 +13,18 @@ from steepest.bench.place import Place, store_at
 from steepest.bench.train.budget import Budget
 from steepest.bench.train.course import Course
 from steepest.bench.train.keeping import Keeper, keeper_for
+from steepest.bench.train.measure import judged
 from steepest.bench.train.options import TrainOptions, read_train_options
 from steepest.bench.train.plan import Plan, Progress, no_progress, plan_of
 from steepest.bench.train.rates import FALLS, choose_rate, compare_rates, window
 from steepest.bench.train.record import Teller, path_of
-from steepest.bench.train.remedies import learning_remedy, rate_remedy, standardize_remedy
+from steepest.bench.train.remedies import (
+    TRYING,
+    Ended,
+    learning_remedy,
+    rate_remedy,
+    standardize_remedy,
+)
 from steepest.bench.train.rows import read_rows
 from steepest.bench.train.run import NetworkRun
 from steepest.checks.training import judge_training
@@ -78,8 +85,9 @@ def _trained(
     why = "given"
     trials: tuple[Trial, ...] = ()
     if asked.rate is None:
-        lr, why, trials = choose_rate(plan, say, Budget(asked.time_limit))
-        plan = replace(plan, lr=lr)
+        choice = choose_rate(plan, say, Budget(asked.time_limit))
+        why, trials = choice.why, choice.trials
+        plan = replace(plan, lr=choice.lr)
     fingerprint = plan.split.fingerprint()
     budget = Budget(asked.time_limit)
     for attempt in range(AGAIN + 1):
@@ -109,34 +117,47 @@ def _finished(teller: Teller, keeper: Keeper, began: float, say: Progress) -> Ne
 def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Remedy, ...]]:
     """Try other learning rates where one was given, and standardized inputs where they are not.
 
-    All of it together takes no longer than the training may.
+    All of it together takes no longer than the training may, and what is offered was run as its
+    command runs it.
     """
     budget = Budget(teller.asked.time_limit)
     course, asked = teller.course, teller.asked
     # Measured against the steps that were taken, not those that were asked for.
     plan = replace(course.plan, steps=course.step)
     trials: tuple[Trial, ...] = teller.trials
-    data = path_of(teller.data)
     width = window(plan, max(1, course.step))
     ending = course.trace.loss[-width:]
     goal = float(ending.mean()) if len(ending) else math.nan
-    start = course.recorder.losses().start
-    if not course.step or math.isnan(start):
+    # Of all rows: where nothing was learned, a single batch may well be above or below the others.
+    start = plan.trainer.judge(plan.first_weights(), plan.trainer.inputs, plan.trainer.targets)[0]
+    if not course.step or not math.isfinite(start):
         return trials, ()
     # To where nothing was learned any rate gets: then the question is whether one learns.
     learned = goal < FALLS * start
-    wanted = goal if learned else FALLS * start
-    remedies = []
-    if asked.rate is not None and course.stopped != "diverged":
-        trials = compare_rates(plan, wanted, say, budget)
-        remedies.append(rate_remedy(plan, asked, trials, None if learned else wanted, data))
+    diverged = course.stopped == "diverged"
+    ended = Ended(
+        plan=plan,
+        options=asked,
+        data=path_of(teller.data),
+        goal=goal if learned else FALLS * start,
+        learned=learned,
+        own=None if diverged else judged(course, plan.split),
+        progress=say,
+        budget=budget,
+    )
+    remedies: list[Remedy | None] = []
+    if asked.rate is not None and not diverged:
+        tried = compare_rates(plan, ended.goal, say, budget.first(TRYING))
+        remedy, trials = rate_remedy(ended, tried)
+        remedies.append(remedy)
     if not learned and not any(remedies) and not budget.is_spent:
-        _, _, trials = choose_rate(course.plan, say, budget)
-        remedies.append(learning_remedy(trials, start, asked, data))
+        choice = choose_rate(course.plan, say, budget.first(TRYING))
+        trials = choice.trials
+        remedies.append(learning_remedy(ended, choice, start))
     record = teller.record(trials=trials)
     unscaled = any(f.code == "SD304" for f in judge_training(record).findings)
     if unscaled and not asked.standardize and not budget.is_spent:
-        remedies.append(standardize_remedy(plan, asked, wanted, data, say, budget))
+        remedies.append(standardize_remedy(ended))
     return trials, tuple(remedy for remedy in remedies if remedy is not None)
 
 

@@ -199,7 +199,9 @@ def _side_by_side(
 def _leading(curves: Sequence[Sequence[float]], most: int) -> Places:
     """The places of so many with the lowest losses, a calm one among them if there is one."""
     order = np.argsort([end_of(curve) for curve in curves], kind="stable")
-    calm = [place for place in order if is_calm(curves[place]) and math.isfinite(end_of(curves[place]))]
+    calm = [
+        place for place in order if is_calm(curves[place]) and math.isfinite(end_of(curves[place]))
+    ]
     kept = order[:most].copy()
     if calm and calm[0] not in kept:
         kept[-1] = calm[0]

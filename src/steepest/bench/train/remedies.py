@@ -1,116 +1,182 @@
-"""What would have helped a training: tried, and told only where it did."""
+"""What would have helped a training: tried, run alone, and told only where it did."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
 from steepest.bench.command import called, number, typed
 from steepest.bench.train.budget import Budget
+from steepest.bench.train.measure import Judged
 from steepest.bench.train.options import TrainOptions
 from steepest.bench.train.plan import Plan, Progress
-from steepest.bench.train.rates import FALLS, choose_rate, lowest, try_rates
+from steepest.bench.train.proof import Proof, run_alone
+from steepest.bench.train.rates import FALLS, Choice, choose_rate
 from steepest.bench.train.rows import standardized
 from steepest.records import Remedy
 from steepest.training import Trial
-from steepest.wording import count
+from steepest.wording import count, percent
 from steepest.wording import number as shown
 
-BETTER = 0.5
+BETTER: Final = 0.5
 """A remedy gets to the loss that the training ended with in this share of its steps, at most."""
 
+TRIES: Final = 3
+"""Learning rates that are run alone, one after another, until one helps."""
 
-def learning_remedy(
-    trials: Sequence[Trial], start: float, options: TrainOptions, data: str | None
-) -> Remedy | None:
+TRYING: Final = 2 / 3
+"""Of the time that is left, for trying side by side; the rest is for running alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """How a training ended that something else is to do better."""
+
+    plan: Plan
+    """With the steps that it took."""
+    options: TrainOptions
+    data: str | None
+    goal: float
+    """The loss to be reached: that of its end, or one below its start where it learned nothing."""
+    learned: bool
+    own: Judged | None
+    """None where the loss was lost."""
+    progress: Progress
+    budget: Budget
+    """For all remedies together."""
+
+    def alone(self, plan: Plan, lr: float, steps: int) -> Proof:
+        """What the command with this learning rate does."""
+        return run_alone(plan, lr, steps, self.goal, self.progress, self.budget)
+
+
+def learning_remedy(ended: Ended, choice: Choice, start: float) -> Remedy | None:
     """The learning rate with the lowest loss; None where none brings it below its start."""
-    best = lowest(trials)
-    if best is None or not best.loss < FALLS * start:
-        return None
-    sentence = (
-        f"A learning rate of {number(best.lr)} brings the loss to {shown(best.loss, 4)} in "
-        f"{count(best.steps, 'step')}."
-    )
-    return _remedy("lr", sentence, replace(best, reached_at=best.steps), options, data)
+    plan = ended.plan
+    own = plan.lr if plan.schedule == "constant" else None
+    for lr in [lr for lr in choice.order if lr != own][:TRIES]:
+        if ended.budget.is_spent:
+            break
+        proof = ended.alone(plan, lr, choice.steps)
+        trial = proof.trial
+        if proof.calm and trial.loss < FALLS * start:
+            sentence = (
+                f"A learning rate of {number(lr)} brings the loss to {shown(trial.loss, 4)} in "
+                f"{count(trial.steps, 'step')}."
+            )
+            return _remedy("lr", sentence, proof, ended, ended.options, trial.steps)
+    return None
 
 
-def rate_remedy(
-    plan: Plan,
-    options: TrainOptions,
-    trials: Sequence[Trial],
-    missed: float | None,
-    data: str | None,
-) -> Remedy | None:
-    """The learning rate of the trials that got first to where the training ended.
+def rate_remedy(ended: Ended, trials: Sequence[Trial]) -> tuple[Remedy | None, tuple[Trial, ...]]:
+    """The learning rate of the trials that got first to the goal; beside it the trials.
 
-    `missed` is the loss that they went for instead, where the training did not fall as low.
+    Those that were run alone are told as they were then.
     """
-    arrived = [trial for trial in trials if trial.reached_at is not None]
-    first = min(arrived, key=lambda trial: trial.reached_at or 0, default=None)
-    if first is None or first.reached_at is None:
+    told = list(trials)
+    arrived = [place for place, trial in enumerate(told) if trial.reached_at is not None]
+    arrived.sort(key=lambda place: told[place].reached_at or 0)
+    for place in arrived[:TRIES]:
+        if ended.budget.is_spent:
+            break
+        proof = ended.alone(ended.plan, told[place].lr, told[place].steps)
+        if proof.trial.steps < told[place].steps and proof.trial.reached_at is None:
+            break  # there was no time to see
+        told[place] = replace(proof.trial, word=told[place].word)
+        remedy = _quicker(ended, proof)
+        if remedy is not None:
+            return remedy, tuple(told)
+    return None, tuple(told)
+
+
+def _quicker(ended: Ended, proof: Proof) -> Remedy | None:
+    reached = proof.trial.reached_at
+    if reached is None or not proof.calm or not proof.lasting <= ended.goal:
         return None
-    reached, steps = count(first.reached_at, "step"), count(plan.steps)
-    if missed is None:
+    lr, found = number(proof.trial.lr), count(reached, "step")
+    steps = count(ended.plan.steps)
+    if ended.learned:
         sentence = (
-            f"A learning rate of {number(first.lr)} gets in {reached} to the loss that this one "
-            f"had after {steps}."
+            f"A learning rate of {lr} gets in {found} to the loss that this one had after {steps}."
         )
     else:
         sentence = (
-            f"With a learning rate of {number(first.lr)} the loss falls to {shown(missed, 4)} in "
-            f"{reached}; here it did not in {steps}."
+            f"With a learning rate of {lr} the loss falls to {shown(ended.goal, 4)} in {found}; "
+            f"here it did not in {steps}."
         )
-    return _remedy("lr", sentence, first, options, data)
+    return _remedy("lr", sentence, proof, ended, ended.options, reached)
 
 
-def standardize_remedy(
-    plan: Plan,
-    options: TrainOptions,
-    goal: float,
-    data: str | None,
-    progress: Progress,
-    budget: Budget,
-) -> Remedy | None:
+def standardize_remedy(ended: Ended) -> Remedy | None:
     """Standardized inputs, with a learning rate of their own; None where it does not help."""
-    changed = replace(options, standardize=True)
-    other = replace(plan, split=standardized(plan.split))
-    lr, _, _ = choose_rate(other, progress, budget)
-    (trial,) = try_rates(
-        replace(other, lr=lr), [lr], plan.steps, progress, goal=goal, stops=False, budget=budget
-    )
-    if trial.reached_at is None or trial.reached_at > BETTER * plan.steps:
-        return None
-    sentence = (
-        f"With standardized inputs and a learning rate of {number(lr)} the loss falls to "
-        f"{shown(goal, 4)} in {count(trial.reached_at, 'step')}, and to {shown(trial.loss, 4)} in "
-        f"{count(trial.steps)}."
-    )
-    return _remedy("standardize", sentence, trial, changed, data)
+    plan = replace(ended.plan, split=standardized(ended.plan.split))
+    choice = choose_rate(plan, ended.progress, ended.budget.first(TRYING))
+    for lr in choice.order[:TRIES]:
+        if ended.budget.is_spent:
+            break
+        proof = ended.alone(plan, lr, plan.steps)
+        trial = proof.trial
+        reached = trial.reached_at
+        if proof.calm and reached is not None and reached <= BETTER * plan.steps:
+            sentence = (
+                f"With standardized inputs and a learning rate of {number(lr)} the loss falls to "
+                f"{shown(ended.goal, 4)} in {count(reached, 'step')}, and to "
+                f"{shown(trial.loss, 4)} in {count(trial.steps)}."
+            )
+            changed = replace(ended.options, standardize=True)
+            return _remedy("standardize", sentence, proof, ended, changed, reached)
+        if proof.calm:
+            break  # it is not the learning rate
+    return None
 
 
 def _remedy(
-    change: str, sentence: str, trial: Trial, options: TrainOptions, data: str | None
-) -> Remedy:
-    # The very descent that was measured: all of its steps, with one learning rate.
+    change: str,
+    sentence: str,
+    proof: Proof,
+    ended: Ended,
+    options: TrainOptions,
+    reached: int,
+) -> Remedy | None:
+    """The very training that was measured: all of its steps, with one learning rate."""
+    if proof.end is None or not math.isfinite(proof.trial.loss):
+        return None
     changed = replace(
         options,
-        lr=trial.lr,
-        steps=trial.steps,
+        lr=proof.trial.lr,
+        steps=proof.trial.steps,
         schedule="constant",
         epochs=None,
         patience=None,
         time_limit=None,
     )
-    given = changed.given()
+    given, data = changed.given(), ended.data
     named = {name: value for name, value in given.items() if name != "network"}
     return Remedy(
         change=change,
-        sentence=sentence,
+        sentence=f"{sentence} {_ending(ended, proof.end)}",
         command=typed(["steepest", "train", data or "-"], given),
         python=called("train", [repr(data) if data else "data", repr(changed.network)], named),
         predicted_steps=None,
-        measured_steps=trial.reached_at,
-        measured_loss=trial.loss,
-        reached=trial.reached_at is not None,
+        measured_steps=reached,
+        measured_loss=proof.end.metrics["loss"],
+        reached=True,
         options=given,
     )
+
+
+def _ending(ended: Ended, end: Judged) -> str:
+    """What its command ends with beside what the training did, on the rows of its result."""
+    rows = "learned from" if ended.plan.split.held is None else "held out"
+    share, loss = end.metrics.get("accuracy"), shown(end.metrics["loss"], 4)
+    if share is None:
+        said = f"Its command ends with loss {loss} on the rows {rows}"
+    else:
+        said = f"Of the rows {rows} its command gets {percent(share, 3)} right, with loss {loss}"
+    own = None if ended.own is None else ended.own.metrics
+    if own is None or not math.isfinite(own["loss"]):
+        return f"{said}."
+    was = "" if share is None else f"{percent(own['accuracy'], 3)}, with "
+    return f"{said}; here it was {was}loss {shown(own['loss'], 4)}."
