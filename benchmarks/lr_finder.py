@@ -31,7 +31,8 @@ from benchmarks.problem import DATA, FORMULA, ROOT, START, columns
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare, duration
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup, prepare_fit
+from steepest.bench.prepare import prepare_fit
+from steepest.bench.setup import Setup
 from steepest.descent.sweep import try_rates
 from steepest.networks import first_weights, parse_network
 from steepest.records import Settings, Vector

@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmarks.registry import DifferentWorkError
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup, prepare_fit
+from steepest.bench.prepare import prepare_fit
+from steepest.bench.setup import Setup
 from steepest.descent.run import Descended, descend
 from steepest.objective import Objective
 from steepest.records import Matrix, Settings, Vector

@@ -9,7 +9,8 @@ from benchmarks.problem import Walked, demand_same, walked
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup, prepare_fit
+from steepest.bench.prepare import prepare_fit
+from steepest.bench.setup import Setup
 from steepest.descent.run import Descended, descend
 from steepest.records import Matrix, Settings, Vector
 

@@ -16,7 +16,8 @@ from tests import specimens
 
 from steepest.bench.exporting import source_of
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
+from steepest.bench.prepare import prepare_fit, prepare_minimize
+from steepest.bench.setup import Setup
 from steepest.descent import Descended
 from steepest.descent.run import descend
 from steepest.export import to_jax, to_pytorch

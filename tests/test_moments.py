@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from steepest.records import Matrix
 from steepest.moments import Moments, least_squares, merged, moments_of, no_moments
+from steepest.records import Matrix
 
 NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
 

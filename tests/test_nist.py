@@ -8,8 +8,9 @@ from tests.nist import NAMES, Certified, load
 import steepest
 from steepest.bench.measure import MINIMUM_SECONDS
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup, prepare_fit
+from steepest.bench.prepare import prepare_fit
 from steepest.bench.run import Run
+from steepest.bench.setup import Setup
 from steepest.descent.solver import solve_by
 from steepest.minimum import find_minimum
 from steepest.records import Settings, Vector

@@ -24,8 +24,9 @@ import steepest
 from steepest.bench.bands import bands_of
 from steepest.bench.measure import known_minimum, shares, statistics_at
 from steepest.bench.options import read_options
-from steepest.bench.prepare import Setup, prepare_fit
+from steepest.bench.prepare import prepare_fit
 from steepest.bench.run import Run
+from steepest.bench.setup import Setup
 from steepest.errors import InputError, SteepestError, UsageError
 from steepest.formula import parse_model
 from steepest.objective import Objective, formula_objective, solve

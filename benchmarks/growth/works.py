@@ -20,7 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup, prepare_fit
+from steepest.bench.prepare import prepare_fit
+from steepest.bench.setup import Setup
 from steepest.descent.run import Descended, descend
 from steepest.descent.sweep import Paths, paths, try_rates
 from steepest.descent.training import Trainer, Way, Written

@@ -13,7 +13,8 @@ import pytest
 import steepest
 from steepest.bench.forecast import run_on
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup, prepare_fit, prepare_minimize
+from steepest.bench.prepare import prepare_fit, prepare_minimize
+from steepest.bench.setup import Setup
 from steepest.records import Forecast, Goal
 
 # Test files cannot import each other, so the generator is loaded by its path.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.bench import prepare
+from steepest.bench import setup
 from steepest.terminal import Report, plain
 
 ROWS = 3000
@@ -18,7 +18,7 @@ START = {"a": 1.0, "b": 1.0, "c": 0.0}
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
     """Three thousand are many, and four hundred are drawn."""
-    monkeypatch.setattr(prepare, "MANY_ROWS", 1000)
+    monkeypatch.setattr(setup, "MANY_ROWS", 1000)
     monkeypatch.setattr("steepest.streaming.survey.DRAWN", 400)
     random = np.random.default_rng(0)
     z = random.uniform(0, 5, ROWS)

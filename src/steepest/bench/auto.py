@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.bench.prepare import Setup
 from steepest.bench.rates import (
     EFFORT,
     GUARD,
@@ -32,6 +31,7 @@ from steepest.bench.rates import (
     sweep_rates,
     walked,
 )
+from steepest.bench.setup import Setup
 from steepest.quadratic import Modes, excess, lowest_after
 from steepest.records import Descent, Goal, Minimum, RateTrial, Settings, Vector
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from steepest.bench.measure import tangent_at
 from steepest.bench.predict import on_rows
-from steepest.bench.prepare import Setup, row_weights
+from steepest.bench.prepare import row_weights
+from steepest.bench.setup import Setup
 from steepest.errors import InputError, UsageError
 from steepest.objective import Objective
 from steepest.records import Minimum, Vector

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from steepest.bench.prepare import Setup
+from steepest.bench.setup import Setup
 from steepest.formula import partial_latex, partial_text
 from steepest.gradient import backward_pass, hardest_pulls, nudges, pull_amounts, taylor_check
 from steepest.records import BackwardNode, Explanation, Partial, Vector

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup
 from steepest.bench.run import Run
+from steepest.bench.setup import Setup
 from steepest.errors import UsageError
 from steepest.export import CsvFile, Inline, Source, to_jax, to_pytorch
 from steepest.formula import Column, Formula, Node, parse_condition, walk

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from steepest.bench.prepare import Setup
 from steepest.bench.rates import MOST_STEPS, closed_form_steps, has_closed_form
+from steepest.bench.setup import Setup
 from steepest.bench.spectra import spectrum_at
 from steepest.descent.run import Descended, descend
 from steepest.quadratic import FAR, Modes, steps_to

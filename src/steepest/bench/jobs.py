@@ -15,11 +15,12 @@ from steepest.bench.auto import Choice, choose_rate
 from steepest.bench.measure import at_most, goal_of, known_minimum, measure
 from steepest.bench.options import Options, read_options
 from steepest.bench.place import Place, store_at
-from steepest.bench.prepare import Setup, prepare_minimize
+from steepest.bench.prepare import prepare_minimize
 from steepest.bench.prove import changed_setup, prove
 from steepest.bench.rates import GUARD, one_percent_goal
 from steepest.bench.run import Run, Walk, explanation_at
 from steepest.bench.saving import Saver, kept_data, opening_of, passed_data
+from steepest.bench.setup import Setup
 from steepest.bench.spectra import spectrum_at
 from steepest.bench.streamed import Reading, announce, prepare, refined
 from steepest.checks import judge

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from steepest.bench.prepare import Setup
 from steepest.bench.rates import has_closed_form, rounded_rate
+from steepest.bench.setup import Setup
 from steepest.descent.optimizers import ADAPTIVE
 from steepest.formula import Call, walk
 from steepest.objective import QuadraticKernel

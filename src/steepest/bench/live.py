@@ -17,8 +17,9 @@ from steepest.bench.figures.scene import telling
 from steepest.bench.lanes import EFFORT, STEPS, affordable, rates_of
 from steepest.bench.measure import known_minimum
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup, draw_start, prepare_fit, prepare_minimize
+from steepest.bench.prepare import draw_start, prepare_fit, prepare_minimize
 from steepest.bench.rates import has_closed_form, one_percent_goal
+from steepest.bench.setup import Setup
 from steepest.bench.spectra import spectrum_at
 from steepest.bench.sweep import beyond
 from steepest.bench.zones import judged, lowest, quickest

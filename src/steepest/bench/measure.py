@@ -11,13 +11,13 @@ import numpy as np
 
 from steepest.bench.auto import Choice
 from steepest.bench.forecast import forecast_of
-from steepest.bench.prepare import Setup, Streamed
 from steepest.bench.rates import (
     GUARD,
     one_percent_goal,
     study,
     study_goal,
 )
+from steepest.bench.setup import Setup, Streamed
 from steepest.bench.spectra import held_at, spectrum_at
 from steepest.checks.facts import off_to_infinity
 from steepest.curvature import spectrum, stability_limit

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.bench.prepare import Setup
+from steepest.bench.setup import Setup
 from steepest.errors import UsageError
 from steepest.formula import Column, walk
 from steepest.objective import Objective, formula_objective

@@ -12,7 +12,6 @@ from steepest.bench.auto import good_rate
 from steepest.bench.command import command_line, python_line
 from steepest.bench.measure import INTERRUPTED, at_most
 from steepest.bench.options import Options
-from steepest.bench.prepare import Setup, standardized, with_own_units
 from steepest.bench.rates import (
     EFFORT,
     GUARD,
@@ -23,6 +22,7 @@ from steepest.bench.rates import (
     rounded_rate,
     run_one,
 )
+from steepest.bench.setup import Setup, standardized, with_own_units
 from steepest.bench.spectra import spectrum_at
 from steepest.curvature import stability_limit
 from steepest.descent import SOLVERS, Walked, solve_by

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from steepest.bench.prepare import Setup
+from steepest.bench.setup import Setup
 from steepest.descent.run import descend
 from steepest.descent.sweep import try_rates
 from steepest.quadratic import Modes, best_rate, modes_of, steps_to

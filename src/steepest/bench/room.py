@@ -12,11 +12,17 @@ from steepest.errors import UsageError
 SHARE: Final = 0.5
 """Of the memory that is free: other programs grow too."""
 
-COPIES: Final = 3
-"""How often the columns and the derivatives by each weight are held at the same time."""
+COPIES: Final = 2
+"""How often the columns are held at the same time: read, and computed with."""
 
-FACTORED: Final = 6
-"""How much oftener the derivatives are, where they are few enough to be factorized at the end."""
+DERIVATIVES: Final = 4
+"""How often the derivatives of each row by each weight are: how hard each row pulls."""
+
+FACTORED: Final = 10
+"""The same where they are few enough to be factorized."""
+
+SECOND: Final = 1.5
+"""How often the second derivatives of each row are, of a model that is not linear."""
 
 _UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS_OF_TWO: Final = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -40,15 +46,17 @@ def read_size(text: str) -> int:
     return int(float(found[1]) * units[found[2].lower()])
 
 
-def needed(rows: int, columns: int, weights: int) -> int:
+def needed(rows: int, columns: int, weights: int, *, is_linear: bool = False) -> int:
     """Bytes that a fit of rows in memory takes: a little more than was measured.
 
     >>> needed(3_000_000, 3, 3) // 3_000_000, needed(10_000_000, 3, 3) // 10_000_000
-    (312, 168)
+    (304, 172)
+    >>> needed(10_000_000, 3, 3, is_linear=True) // 10_000_000
+    160
     """
-    entries = rows * weights
-    factored = FACTORED * entries if entries <= MOST_ENTRIES else 0
-    return 8 * (rows * COPIES * (columns + weights + 1) + factored)
+    often = FACTORED if rows * weights <= MOST_ENTRIES else DERIVATIVES
+    second = 0.0 if is_linear else SECOND * weights**2
+    return int(8 * rows * (COPIES * (columns + 1) + max(often * weights, second)))
 
 
 def free() -> int | None:

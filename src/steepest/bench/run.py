@@ -12,7 +12,7 @@ import numpy as np
 from steepest.bench.explain import explain
 from steepest.bench.options import Options
 from steepest.bench.place import Place
-from steepest.bench.prepare import Setup
+from steepest.bench.setup import Setup
 from steepest.descent import Walked
 from steepest.errors import StoreError, UsageError
 from steepest.figures import Board, Figure

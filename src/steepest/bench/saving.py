@@ -14,8 +14,8 @@ import numpy as np
 
 from steepest.bench.options import Options
 from steepest.bench.place import Place, store_at
-from steepest.bench.prepare import Setup
 from steepest.bench.run import Run
+from steepest.bench.setup import Setup
 from steepest.bench.streamed import fingerprint_of_passed
 from steepest.descent import Descended, Walked
 from steepest.descent.recorder import Recorder, joined

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from steepest.bench.prepare import Setup
 from steepest.bench.rates import modes
+from steepest.bench.setup import Setup
 from steepest.curvature import Place, spectrum, spectrum_of_modes
 from steepest.descent import Walked
 from steepest.records import Mask, Settings, Spectrum, Vector

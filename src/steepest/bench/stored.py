@@ -13,9 +13,10 @@ import numpy as np
 
 from steepest.bench.options import Options
 from steepest.bench.place import Place, store_at
-from steepest.bench.prepare import Setup, prepare_minimize
+from steepest.bench.prepare import prepare_minimize
 from steepest.bench.run import Run, Walk
 from steepest.bench.saving import COMPUTED_WITH, Saver, fingerprint_of, versions
+from steepest.bench.setup import Setup
 from steepest.bench.streamed import Reading, announce, fingerprint_of_passed, prepare, was_passed
 from steepest.bench.train.run import NetworkRun
 from steepest.bench.training_run import TrainingRun

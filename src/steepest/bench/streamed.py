@@ -14,12 +14,8 @@ import numpy as np
 
 from steepest.bench.options import Options
 from steepest.bench.prepare import (
-    Setup,
-    Streamed,
-    assemble,
     check_scalable,
     columns_in_use,
-    constant_loss,
     draw_start,
     gives_of,
     held,
@@ -28,10 +24,9 @@ from steepest.bench.prepare import (
     prepare_fit,
     problem_of,
     row_weights,
-    scaled_by,
-    with_own_units,
 )
 from steepest.bench.room import SHARE, free, needed, read_size
+from steepest.bench.setup import Setup, Streamed, assemble, constant_loss, scaled_by, with_own_units
 from steepest.descent import SOLVERS
 from steepest.errors import UsageError
 from steepest.formula import Formula, is_linear
@@ -96,7 +91,12 @@ def room_of(options: Options) -> float:
 def _is_too_large(table: Table, formula: Formula, options: Options) -> bool:
     if not table.has_parts:
         return False
-    size = needed(table.rows, len(formula.columns), len(formula.weights))
+    size = needed(
+        table.rows,
+        len(formula.columns),
+        len(formula.weights),
+        is_linear=options.loss == "mse" and is_linear(formula.model, formula.weights),
+    )
     return size > room_of(options)
 
 

@@ -15,7 +15,7 @@ import steepest
 from steepest.bench.jobs import Progress
 from steepest.bench.measure import known_minimum
 from steepest.bench.options import Options, read_options
-from steepest.bench.prepare import Setup, draw_start
+from steepest.bench.prepare import draw_start
 from steepest.bench.rates import (
     SURE_FACTOR,
     affordable,
@@ -25,6 +25,7 @@ from steepest.bench.rates import (
     rate_grid,
     rounded_rate,
 )
+from steepest.bench.setup import Setup
 from steepest.bench.spectra import spectrum_at
 from steepest.bench.streamed import prepare
 from steepest.bench.zones import edge, headline_of, judged, lowest, quickest, why_no_word

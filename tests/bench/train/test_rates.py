@@ -65,7 +65,8 @@ def test_a_rate_that_loses_the_loss_is_never_chosen(
 ) -> None:
     network = "2-16-relu-2" if loss == "cross-entropy" else "2-16-relu-1"
     plan = plan_for(two_moons(scale), optimizer=optimizer, loss=loss, network=network, steps=300)
-    lr, why, trials = choose_rate(plan, silent)
+    choice = choose_rate(plan, silent)
+    lr, why, trials = choice.lr, choice.why, choice.trials
     (chosen,) = [trial for trial in trials if trial.lr == lr]
     assert math.isfinite(chosen.loss)
     furthest = [trial for trial in trials if trial.steps == chosen.steps]
@@ -82,7 +83,7 @@ def test_a_rate_that_loses_the_loss_is_never_chosen(
 
 def test_a_rate_is_chosen_for_any_number_of_steps() -> None:
     """A training of a billion steps with a time limit is not tried for 200 million."""
-    _, _, trials = choose_rate(plan_for(two_moons(), steps=10**9), silent)
+    trials = choose_rate(plan_for(two_moons(), steps=10**9), silent).trials
     assert max(trial.steps for trial in trials) <= 2000
 
 

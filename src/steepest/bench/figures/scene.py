@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steepest.bench.prepare import Setup
 from steepest.bench.run import Run
+from steepest.bench.setup import Setup
 from steepest.bench.slices import minimum_of
 from steepest.descent import Walked
 from steepest.figures import Frames
