@@ -213,6 +213,11 @@ def test_what_is_no_size_is_refused(text: str) -> None:
     assert "\x1b" not in caught.value.message
 
 
+def test_a_size_is_looked_at_where_nothing_is_large() -> None:
+    with pytest.raises(UsageError, match="--memory is a size"):
+        steepest.fit({"x": [1, 2, 3], "y": [2, 4, 5]}, "y ~ a*x", memory="lots")
+
+
 def test_a_limit_of_the_process_leaves_less_room() -> None:
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_DATA)

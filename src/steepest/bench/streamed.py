@@ -67,6 +67,8 @@ def prepare(
     """
     table = read_table(data)
     formula = parsed(table, text, options)
+    if options.memory is not None:
+        read_size(options.memory)
     if passing is None:
         passing = team.size > 1 or _is_too_large(table, formula, options)
     if not passing:

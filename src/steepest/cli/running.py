@@ -16,7 +16,7 @@ from steepest.cli.bounds import parse_bounds
 from steepest.cli.failures import INTERRUPTED, note, report
 from steepest.cli.output import write, write_json, write_report, write_text
 from steepest.cli.progress import Progress
-from steepest.errors import LostProcessError, SteepestError, StoreWarning, UsageError
+from steepest.errors import SteepestError, StoreWarning, UsageError
 from steepest.formula import parse_assignments
 from steepest.terminal import SweepReport
 from steepest.wire import sweep_document, to_json
@@ -59,9 +59,9 @@ def _fit_together(
     try:
         return fit_together(team, data, formula, **options, progress=progress)
     except SteepestError as error:
-        # At once: JAX would wait for the others, who are gone or have the same error.
-        if team.leads or isinstance(error, LostProcessError):
-            report(error, sys.stderr)
+        # In each, as each may have trouble of its own. And at once: JAX would wait for the others,
+        # who are gone or have the same error.
+        report(error, sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(error.exit_code)
