@@ -64,10 +64,13 @@ def test_no_part_outlasts_the_limit(lr: Any) -> None:
         # A search begins anew at no step done.
         taken = sum(b - a if b > a else b for a, b in itertools.pairwise([0, *done]))
         assert 0 < taken <= MOST + 8, phase
+    assert run.remedies or lr == "auto"
     for remedy in run.remedies:
         steps = (remedy.options or {})["steps"]
         assert isinstance(steps, int)
         assert steps <= MOST
+        offered = steepest.train(hidden_classes(), **(remedy.options or {}))
+        assert offered.loss == remedy.measured_loss
     if lr == "auto":
         assert f"after {max(trial.steps for trial in run.learned.trials)} steps" in (
             run.learned.lr_chosen

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import steepest
+from steepest.bench.train.budget import NO_LIMIT
 from steepest.bench.train.options import read_train_options
 from steepest.bench.train.plan import plan_of
-from steepest.bench.train.rates import choose_rate, reached_at, try_rates
+from steepest.bench.train.proof import run_alone
+from steepest.bench.train.rates import choose_rate, order_of, reached_at, try_rates
 from steepest.bench.train.rows import read_rows
+from steepest.training import Trial
 
 
 def two_moons(scale: float = 1.0) -> dict[str, Any]:
@@ -85,6 +88,42 @@ def test_a_rate_is_chosen_for_any_number_of_steps() -> None:
     """A training of a billion steps with a time limit is not tried for 200 million."""
     trials = choose_rate(plan_for(two_moons(), steps=10**9), silent).trials
     assert max(trial.steps for trial in trials) <= 2000
+
+
+@pytest.mark.parametrize(
+    ("curves", "order"),
+    [
+        ({1.0: [2, 1.5, 0.5], 2.0: [2, 1, 0.1]}, (2.0, 1.0)),
+        ({1.0: [2, 1, 0.15], 2.0: [2, 21, 0.1]}, (1.0, 2.0)),
+        ({1.0: [2, 1, 0.5], 2.0: [2, 21, 0.1]}, (2.0, 1.0)),
+        ({1.0: [2, 1, 0.15], 2.0: [2, 1, 0.14], 3.0: [2, 21, 0.1]}, (2.0, 1.0, 3.0)),
+        ({1.0: [2, 1], 2.0: [2, math.inf, math.nan], 3.0: [2, 21, 1]}, (3.0,)),
+        ({1.0: [2, math.inf]}, ()),
+    ],
+    ids=["lowest", "calm", "none calm near", "lowest of the calm", "furthest", "each lost"],
+)
+def test_a_calm_path_goes_before_a_wild_one(
+    curves: dict[float, list[float]], order: tuple[float, ...]
+) -> None:
+    trials = [
+        Trial(lr, len(losses), losses[-1] if math.isfinite(losses[-1]) else math.inf)
+        for lr, losses in curves.items()
+    ]
+    assert order_of(trials, [np.array(losses) for losses in curves.values()]) == order
+
+
+def test_the_chosen_rate_takes_a_calm_path_alone() -> None:
+    """With RMSprop a rate ten times as large gets lowest, by a path that rises a hundredfold."""
+    draws = np.random.default_rng(0)
+    x = draws.normal(size=(160, 4))
+    data = {**{f"x{place}": 10 * x[:, place] for place in range(4)}, "moon": x[:, 0] + x[:, 1] > 0}
+    data["moon"] = data["moon"].astype(int)
+    plan = plan_for(data, network="4-8-relu-2", optimizer="rmsprop", steps=1000, batch_size=64)
+    choice = choose_rate(plan, silent)
+    alone = run_alone(plan, choice.lr, choice.steps, None, silent, NO_LIMIT)
+    assert alone.calm
+    (chosen,) = [trial for trial in choice.trials if trial.lr == choice.lr]
+    assert alone.trial.loss == pytest.approx(chosen.loss, rel=0.1)
 
 
 @pytest.mark.parametrize(

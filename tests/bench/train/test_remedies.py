@@ -16,23 +16,36 @@ from click.testing import CliRunner
 import steepest
 from steepest.cli import steepest as command
 from steepest.records import Remedy
+from steepest.wording import number, percent
 
 
-def losses_of(remedy: Remedy) -> Any:
-    """The losses of each step of the command that is offered."""
+def told_by(remedy: Remedy) -> Any:
+    """The document of the command that is offered; its result is the one that was said."""
     words = shlex.split(remedy.command)
     assert words[:2] == ["steepest", "train"]
     result = CliRunner().invoke(
         command, [*words[1:], "--no-save", "--json", "--no-remedies"], catch_exceptions=False
     )
     assert result.exit_code == 0, result.stderr
-    return np.array(json.loads(result.stdout)["trace"]["loss"])
+    document = json.loads(result.stdout)
+    assert document["learned"]["metrics"]["loss"] == remedy.measured_loss
+    return document
+
+
+def losses_of(remedy: Remedy) -> Any:
+    """The losses of each step of the command that is offered."""
+    return np.array(told_by(remedy)["trace"]["loss"])
+
+
+def end_of(losses: Any) -> float:
+    """The mean of the last eighth."""
+    return float(losses[-max(5, len(losses) // 8) :].mean())
 
 
 def there(losses: Any, goal: float, width: int) -> int:
     """The step by which the mean of the last losses is at the goal."""
     means = [losses[end - width : end].mean() for end in range(width, len(losses) + 1)]
-    return width + int(np.flatnonzero(np.array(means) <= goal * (1 + 1e-4))[0])
+    return width + int(np.flatnonzero(np.array(means) <= goal)[0])
 
 
 def steps_said(sentence: str) -> list[int]:
@@ -69,16 +82,15 @@ def test_another_learning_rate_and_scaled_inputs(rings: str) -> None:
     run = steepest.train(rings, "2-16-tanh-2", lr=2e-5, schedule="cosine", **GIVEN)
     width = 10  # losses of an epoch, of 200 rows in batches of 20
     # It hardly falls, and to where nothing was learned any rate gets.
-    goal = min(run.trace.loss[-width:].mean(), 0.98 * run.record.losses.start)
+    start = steepest.train(rings, "2-16-tanh-2", **{**GIVEN, "steps": 0}, lr=1.0).loss
+    goal = min(run.trace.loss[-width:].mean(), 0.98 * start)
     for change in ("lr", "standardize"):
         remedy = of(run, change)
         losses = losses_of(remedy)
         assert remedy.reached
-        assert "the loss" in remedy.sentence
         assert steps_said(remedy.sentence)[0] == remedy.measured_steps
         assert there(losses, goal, width) == remedy.measured_steps
-        last = losses[-max(5, len(losses) // 8) :].mean()
-        assert last == pytest.approx(remedy.measured_loss, rel=0.02)
+        assert losses[-width:].mean() <= goal, "it gets there, but does not stay"
     assert run.verdict.learning_rate == "too small"
 
 
@@ -88,9 +100,7 @@ def test_what_ends_a_divergence(rings: str) -> None:
     remedy = of(run, "lr")
     losses = losses_of(remedy)
     assert steps_said(remedy.sentence) == [len(losses)]
-    # Side by side the sums are rounded in another order.
-    last = losses[-max(5, len(losses) // 8) :].mean()
-    assert last == pytest.approx(remedy.measured_loss, rel=0.02)
+    assert f"brings the loss to {number(end_of(losses), 4)} in" in remedy.sentence
 
 
 def test_the_digits_standardized(digits: tuple[steepest.NetworkRun, Path]) -> None:
@@ -102,3 +112,67 @@ def test_the_digits_standardized(digits: tuple[steepest.NetworkRun, Path]) -> No
     assert remedy.measured_steps is not None
     assert there(losses, goal, width) == remedy.measured_steps
     assert remedy.measured_steps <= 500
+
+
+def products(seed: int, scale: float) -> dict[str, Any]:
+    """Whether the first two of four numbers have one sign; a fifth is twice their product."""
+    x = np.random.default_rng(seed).normal(size=(160, 4))
+    product = x[:, 0] * x[:, 1]
+    columns = {f"x{place}": scale * x[:, place] for place in range(4)}
+    return {**columns, "sign": (product > 0).astype(int), "twice": 2 * product}
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "a path that is another one beside others": {
+        "optimizer": "momentum", "lr": 1e38, "steps": 1000, "seed": 1, "scale": 3.0,
+    },
+    "lost by itself": {"optimizer": "gd", "lr": 1e38, "steps": 1000, "seed": 1, "scale": 3.0},
+    "rows held out": {
+        "optimizer": "nesterov", "lr": 1e-4, "schedule": "cosine", "validation": 0.2, "seed": 2,
+        "epochs": 90, "patience": 80,
+    },
+    "numbers": {
+        "optimizer": "momentum", "lr": 1e-5, "loss": "mse", "target": "twice", "steps": 500,
+        "batch_size": 32, "seed": 3, "momentum": 0.8, "schedule": "linear",
+    },
+    "large inputs": {"optimizer": "adam", "lr": 1e-5, "steps": 400, "scale": 200.0, "seed": 4},
+    "more steps than are recorded": {
+        "optimizer": "gd", "lr": 2e-4, "steps": 30_000, "batch_size": 16, "seed": 5,
+        "schedule": "exponential", "shuffle": False,
+    },
+}  # fmt: skip
+"""What is trained badly, in ways that something helps against."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_command_gives_what_was_said_of_it(case: str) -> None:
+    """To the last bit, far above the stability limit too, where any rounding leads elsewhere."""
+    given = dict(CASES[case])
+    seed, target = given["seed"], given.pop("target", "sign")
+    data = {
+        name: column
+        for name, column in products(seed, given.pop("scale", 1.0)).items()
+        if name == target or name.startswith("x")
+    }
+    network = "4-8-tanh-1" if target == "twice" else "4-8-tanh-2"
+    run = steepest.train(data, network, target=target, **given)
+    assert run.remedies
+    rows = "held out" if "validation" in given else "learned from"
+    for remedy in run.remedies:
+        offered = steepest.train(data, **{**(remedy.options or {}), "remedies": False})
+        losses, sentence = offered.trace.loss, remedy.sentence
+        assert offered.learned.schedule == "constant"
+        assert len(losses) == offered.record.steps
+        assert offered.loss == remedy.measured_loss
+        assert f"loss {number(offered.loss, 4)}" in sentence
+        assert f"the rows {rows}" in sentence
+        if offered.accuracy is not None:
+            assert f"its command gets {percent(offered.accuracy, 3)} right" in sentence
+        if "brings the loss" in sentence or remedy.change == "standardize":
+            assert f"to {number(end_of(losses), 4)} in {len(losses):,}" in sentence
+        assert steps_said(sentence)[0] == remedy.measured_steps
+        assert losses.max() <= 10 * losses[0], "only by chance it came down again"
+        if run.learned.stopped == "diverged":
+            assert "here it" not in sentence
+        else:
+            assert f"loss {number(run.loss, 4)}." in sentence

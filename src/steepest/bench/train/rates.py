@@ -88,14 +88,14 @@ def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Ch
     steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
     curves = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget)
     trials = _trials(plan, rates, curves)
-    order, furthest = _order(trials, curves), max(trial.steps for trial in trials)
+    order, furthest = order_of(trials, curves), max(trial.steps for trial in trials)
     best, lr = lowest(trials), order[0] if order else trials[0].lr
-    after = f"{len(rates)} from {low:.2g} to {high:.2g}"
-    why = f"the one with the lowest loss of {after}, after {count(furthest, 'step')}"
+    tried, after = f"{len(rates)} from {low:.2g} to {high:.2g}", count(furthest, "step")
+    why = f"the one with the lowest loss of {tried}, after {after}"
     if best is not None and lr != best.lr:
         why = (
-            f"of {after} the one with the lowest loss after {count(furthest, 'step')} that did not "
-            f"rise to {RISES:g} times its start on the way"
+            f"of {tried} the one with the lowest loss after {after}, leaving out those whose loss "
+            f"rose to {RISES:g} times its start on the way"
         )
     return Choice(lr, why, order, furthest, trials)
 
@@ -105,7 +105,7 @@ def is_calm(losses: Sequence[float] | Vector) -> bool:
     return bool(np.max(losses) <= losses[0] + (RISES - 1) * abs(losses[0]))
 
 
-def _order(trials: Sequence[Trial], curves: Sequence[Vector]) -> tuple[float, ...]:
+def order_of(trials: Sequence[Trial], curves: Sequence[Vector]) -> tuple[float, ...]:
     """The learning rates of those that went furthest and did not lose the loss, best first."""
     best = lowest(trials)
     if best is None:
