@@ -178,5 +178,5 @@ def _ending(ended: Ended, end: Judged) -> str:
     own = None if ended.own is None else ended.own.metrics
     if own is None or not math.isfinite(own["loss"]):
         return f"{said}."
-    was = "" if share is None else f"{percent(own['accuracy'], 3)}, with "
-    return f"{said}; here it was {was}loss {shown(own['loss'], 4)}."
+    was = "" if share is None else f"{percent(own['accuracy'], 3)}, with loss "
+    return f"{said}; here it was {was}{shown(own['loss'], 4)}."
