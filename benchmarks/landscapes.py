@@ -27,7 +27,8 @@ from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare
 from steepest.formula import parse_model
 from steepest.landscape import over
-from steepest.objective import Objective, centred, formula_objective, is_quadratic, solve
+from steepest.least_squares import centred, is_quadratic, solve
+from steepest.objective import Objective, formula_objective
 from steepest.records import Matrix, Vector
 
 SIDE = 200

@@ -9,7 +9,8 @@ from tests.specimens import INPUTS, SPEEDS, START, TIME, loss
 from steepest import landscape
 from steepest.formula import parse_expression, parse_model
 from steepest.landscape import along, losses, over, span_around
-from steepest.objective import Objective, centred, formula_objective, rescaled, solve
+from steepest.least_squares import centred, solve
+from steepest.objective import Objective, formula_objective, rescaled
 
 COLUMNS = {"time": TIME, "speed": SPEEDS}
 

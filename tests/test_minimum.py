@@ -10,8 +10,9 @@ import pytest
 from tests.autograd import formula_of
 
 from steepest.formula import parse_expression
+from steepest.least_squares import solve
 from steepest.minimum import find_minimum, lower_of, minimum_of_quadratic, starts
-from steepest.objective import Objective, formula_objective, solve
+from steepest.objective import Objective, formula_objective
 from steepest.records import Minimum, Vector
 
 DRAW = np.random.default_rng(21)

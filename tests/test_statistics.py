@@ -29,7 +29,8 @@ from steepest.bench.run import Run
 from steepest.bench.setup import Setup
 from steepest.errors import InputError, SteepestError, UsageError
 from steepest.formula import parse_model
-from steepest.objective import Objective, formula_objective, solve
+from steepest.least_squares import solve
+from steepest.objective import Objective, formula_objective
 from steepest.records import Minimum, Statistics, Vector
 from steepest.statistics import (
     NO_DEGREES,

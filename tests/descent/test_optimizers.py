@@ -19,7 +19,8 @@ from steepest.descent.optimizers import (
 )
 from steepest.descent.run import descend
 from steepest.errors import UsageError
-from steepest.objective import centred, formula_objective, solve
+from steepest.least_squares import centred, solve
+from steepest.objective import formula_objective
 from steepest.records import Settings, Vector
 
 STEPS = 100

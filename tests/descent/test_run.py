@@ -22,14 +22,8 @@ from steepest.descent.run import Descended, descend
 from steepest.descent.standing import arrays_of_state
 from steepest.errors import InputError, UsageError
 from steepest.formula import parse_expression
-from steepest.objective import (
-    Objective,
-    centred,
-    formula_objective,
-    function_objective,
-    rescaled,
-    solve,
-)
+from steepest.least_squares import centred, solve
+from steepest.objective import Objective, formula_objective, function_objective, rescaled
 from steepest.records import Settings, Vector
 
 LAMBDA = np.array([4.0, 1.0, 0.1])

@@ -10,14 +10,8 @@ from tests.autograd import formula_of
 from steepest.descent import sweep
 from steepest.descent.run import descend
 from steepest.descent.sweep import paths, try_rates
-from steepest.objective import (
-    Objective,
-    centred,
-    formula_objective,
-    function_objective,
-    rescaled,
-    solve,
-)
+from steepest.least_squares import centred, solve
+from steepest.objective import Objective, formula_objective, function_objective, rescaled
 from steepest.records import Settings, Vector
 
 DRAW = np.random.default_rng(12)

@@ -14,17 +14,10 @@ import numpy.typing as npt
 from steepest.bench.options import Options
 from steepest.descent import SOLVERS
 from steepest.formula import Formula
+from steepest.least_squares import centred, is_quadratic, solve
 from steepest.losses import loss_of
 from steepest.moments import LeastSquares
-from steepest.objective import (
-    FormulaKernel,
-    Objective,
-    centred,
-    formula_objective,
-    is_quadratic,
-    rescaled,
-    solve,
-)
+from steepest.objective import FormulaKernel, Objective, formula_objective, rescaled
 from steepest.records import Problem, Vector
 from steepest.scaling import Scaling, find_scaling, scaled_columns
 from steepest.streaming.passing import Passing, Totals

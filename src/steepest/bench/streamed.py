@@ -30,9 +30,10 @@ from steepest.bench.setup import Setup, Streamed, assemble, constant_loss, scale
 from steepest.descent import SOLVERS
 from steepest.errors import UsageError
 from steepest.formula import Formula, is_linear
+from steepest.least_squares import centred
 from steepest.losses import SQUARED
 from steepest.moments import least_squares
-from steepest.objective import FormulaKernel, Objective, centred
+from steepest.objective import FormulaKernel, Objective
 from steepest.records import Minimum, Vector
 from steepest.scaling import find_scaling
 from steepest.streaming.passing import GivenKernel, Passing, Totals
