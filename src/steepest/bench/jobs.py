@@ -234,7 +234,7 @@ def _job(
     _say(progress, "looking for the minimum")
     near = setup.for_trials
     near_minimum = known_minimum(near, options.seed, options.time_limit)
-    minimum = refined(setup, near_minimum)
+    minimum = refined(setup, near_minimum, options.time_limit)
     first_loss = setup.full.value(setup.start)
     arrival = one_percent_goal(setup, minimum, first_loss)
     # Where each evaluation is a pass, rates are compared on rows that were drawn.

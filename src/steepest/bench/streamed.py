@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -256,23 +257,25 @@ def _passing(objective: Objective, totals: Totals, rows: int) -> Passing:
     )
 
 
-def refined(setup: Setup, minimum: Minimum | None) -> Minimum | None:
+def refined(setup: Setup, minimum: Minimum | None, seconds: float | None = None) -> Minimum | None:
     """The minimum over all rows, by Newton's method from that of the drawn rows.
 
-    Each step is a pass. Where it does not get lower, or the loss has no second derivative to speak
-    of, the lowest point that was seen.
+    Each step is a pass, and none begins after so many seconds. Where it does not get lower, or the
+    loss has no second derivative to speak of, the lowest point that was seen.
     """
     if setup.for_trials is setup:
         return minimum
     if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
         return minimum
+    ends = math.inf if seconds is None else time.monotonic() + seconds
     full = setup.full
     at = full.vector(minimum.weights)
     curvature = full.hessian(at)  # The pass that knows the rest too.
     loss, gradient = full.value_and_gradient(at)
     for _ in range(NEWTON_STEPS):
         step = _newton_step(curvature, gradient)
-        if step is None or not -float(gradient @ step) > CLOSE * abs(loss):
+        falls = step is not None and -float(gradient @ step) > CLOSE * abs(loss)
+        if step is None or not falls or time.monotonic() > ends:
             break
         there = at + step
         curvature = full.hessian(there)
