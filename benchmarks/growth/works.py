@@ -22,6 +22,7 @@ import numpy as np
 from steepest.bench.options import Options
 from steepest.bench.prepare import prepare_fit
 from steepest.bench.setup import Setup
+from steepest.descent.recorder import Recorder
 from steepest.descent.run import Descended, descend
 from steepest.descent.sweep import Paths, paths, try_rates
 from steepest.descent.training import Trainer, Way, Written
@@ -281,7 +282,8 @@ def many_weights(weights: int) -> Ready:
         per=MANY_STEPS + 1,
         # The weights are read and written; they and the gradient are recorded.
         moved=4.0 * NUMBER * weights,
-        held=2.0 * NUMBER * weights * (MANY_STEPS + 1),
+        # Of very many weights not every step is kept.
+        held=2.0 * NUMBER * weights * min(MANY_STEPS + 1, Recorder(objective.names).capacity),
     )
 
 
