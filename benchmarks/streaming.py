@@ -87,7 +87,7 @@ def _demand_same_as_in_memory(file: Path, formula: str, options: dict[str, Any])
     """The file alone, passed over, gives what it gives in memory."""
     fit = partial(steepest.fit, file, formula, remedies=False, **options)
     here, passed = fit(memory="64GB"), fit(memory="1MB")
-    if here.record.problem.drawn is not None or passed.record.problem.drawn is None:
+    if here._setup.streamed is not None or passed._setup.streamed is None:
         raise DifferentWorkError("one was not in memory, or the other was")
     one, other = here.measurements.minimum, passed.measurements.minimum
     assert one is not None

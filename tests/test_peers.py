@@ -6,12 +6,13 @@ What they need and is not installed is skipped here, as it is left out of their 
 import importlib.util
 import math
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import lr_finder, one_percent
+from benchmarks import c_loops, lr_finder, one_percent
 from benchmarks.__main__ import main
 from benchmarks.baselines import eager
 from benchmarks.c_loops import compiler, over_quadratic, quadratic_of
@@ -170,3 +171,10 @@ def test_a_section_stands_below_the_table(
     assert main([], {"name": line(Samples((1.0,), section="## More\n\nIt says more."))}, kept) == 0
     for text in (capsys.readouterr().out, kept.read_text("utf-8")):
         assert text.index("this against") < text.index("\n## More\n") < text.index("Python 3")
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler here")
+def test_a_loop_in_c_leaves_small_numbers_as_they_are() -> None:
+    """Fast mathematics would make them zero, for all code in this process from then on."""
+    c_loops._library()
+    assert np.float64(5e-324) * 1.0 > 0
