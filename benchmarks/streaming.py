@@ -1,4 +1,4 @@
-"""Rows that have no room: what a fit of them takes in memory and time, within a limit of 1 GB.
+"""Rows that have no room: what a fit of them takes in memory and time, within a limit.
 
 The limit is the kernel's (`ulimit -d`): whoever takes more is refused. That the answer is right is
 checked on one of the files, which is fitted in memory too.
@@ -30,8 +30,11 @@ from benchmarks.registry import (
 )
 
 LIMIT = 1_000_000_000
+"""Of a linear fit. What a curved one is compared and tried on takes some more addresses."""
+
+CURVED_LIMIT = 1_500_000_000
 CLOSE = 1e-9
-PART_ROWS = 10_300_000
+PART_ROWS = 10_800_000
 FEW_ROWS = 1_000_000
 
 LINEAR = ("y ~ a*x + b*z + c", {"lr": 1e-7, "steps": 20})
@@ -109,7 +112,7 @@ def _demand_same_as_in_memory(file: Path, formula: str, options: dict[str, Any])
 
 
 def _measured(
-    formula: str, options: dict[str, Any], columns: str, parts: int, effort: Effort
+    formula: str, options: dict[str, Any], columns: str, parts: int, limit: int, effort: Effort
 ) -> Samples:
     if not Path("/proc/self/status").exists():
         raise NotMeasuredError("the limit and the peak are those of Linux")
@@ -119,7 +122,7 @@ def _measured(
         pattern = str(folder / "part-*.parquet")
         _demand_same_as_in_memory(folder / "part-000.parquet", formula, options)
         size = sum(file.stat().st_size for file in folder.iterdir())
-        given = json.dumps([LIMIT, pattern, formula, {**options, "remedies": False}])
+        given = json.dumps([limit, pattern, formula, {**options, "remedies": False}])
         found, drawn, peak, seconds = json.loads(_answer(_FIT, given))
         if found != parts * rows or drawn is None:
             raise DifferentWorkError(f"{found:,} rows of {parts * rows:,} were passed over")
@@ -149,14 +152,15 @@ def _answer(script: str, *arguments: str) -> str:
     unit="MB",
 )
 def linear(effort: Effort) -> Samples:
-    return _measured(*LINEAR, "x,z,y", 16, effort)
+    return _measured(*LINEAR, "x,z,y", 16, LIMIT, effort)
 
 
 @benchmark(
     "streaming-curved",
-    "the same of a model that is not linear, whose every step passes over the rows",
+    "the same of a model that is not linear, whose every step passes over the rows, in a process "
+    "that may take 1,500 MB",
     bound=LIMIT / 1e6,
     unit="MB",
 )
 def curved(effort: Effort) -> Samples:
-    return _measured(*CURVED, "z,e", 4, effort)
+    return _measured(*CURVED, "z,e", 4, CURVED_LIMIT, effort)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -92,17 +93,17 @@ class Rows:
             return
         kept: list[Part] = []
         starts = range(self.first, self.last, self.size)
-        with ThreadPoolExecutor(1, "steepest-reading") as ahead:
-            coming = [ahead.submit(self._table_at, first) for first in starts[:1]]
-            for place, first in enumerate(starts):
-                table = coming.pop().result()
-                coming += [ahead.submit(self._table_at, next_) for next_ in starts[place + 1 :][:1]]
-                part = _part(table, first, self.wanted)
-                if self._keep:
-                    kept.append(part)
-                yield part
-                if seen is not None:
-                    seen(first + table.rows - self.first)
+        ahead = _reader()
+        coming = [ahead.submit(self._table_at, first) for first in starts[:1]]
+        for place, first in enumerate(starts):
+            table = coming.pop().result()
+            coming += [ahead.submit(self._table_at, next_) for next_ in starts[place + 1 :][:1]]
+            part = _part(table, first, self.wanted)
+            if self._keep:
+                kept.append(part)
+            yield part
+            if seen is not None:
+                seen(first + table.rows - self.first)
         if self._keep:
             self._kept = kept
 
@@ -111,6 +112,12 @@ class Rows:
         # Here, in the thread that reads ahead.
         table.load(_read(table, self.wanted))
         return table
+
+
+@cache
+def _reader() -> ThreadPoolExecutor:
+    """One thread for all passes: each new one would keep some memory of its own."""
+    return ThreadPoolExecutor(1, "steepest-reading")
 
 
 def _read(table: Table, wanted: Wanted) -> tuple[str, ...]:
