@@ -38,10 +38,13 @@ from steepest.xla import in_float64
 def is_quadratic(objective: Objective) -> bool:
     """True where the loss is a quadratic of the weights with a constant Hessian."""
     kernel = objective.kernel
+    return isinstance(kernel, FormulaKernel) and objective.rows > 0 and is_quadratic_kernel(kernel)
+
+
+def is_quadratic_kernel(kernel: FormulaKernel) -> bool:
+    """The same of a formula on any rows."""
     return (
-        isinstance(kernel, FormulaKernel)
-        and kernel.loss_name == "mse"
-        and objective.rows > 0
+        kernel.loss_name == "mse"
         and len(kernel.weights) <= 2000
         and is_linear(kernel.model, kernel.weights)
     )
@@ -84,7 +87,7 @@ def _solved_at_once(objective: Objective) -> LeastSquares:
         total = float(np.sum(np.asarray(data["weight"])))
     finite = np.all(np.isfinite(design), axis=1) & np.isfinite(target)
     if not np.all(finite):
-        raise _not_finite(objective, int(np.argmin(finite)))
+        raise not_finite(_row_in_words(objective, int(np.argmin(finite))))
     with np.errstate(over="ignore"):
         lengths = np.linalg.norm(design, axis=0)
         sizes = lengths**2, target @ target
@@ -144,7 +147,7 @@ def _blocks(objective: Objective) -> Iterator[tuple[Matrix, Vector | None]]:
             weight = np.asarray(weight)[first - begin :]
             finite &= np.isfinite(weight)
         if not np.all(finite):
-            raise _not_finite(objective, first + int(np.argmin(finite)))
+            raise not_finite(_row_in_words(objective, first + int(np.argmin(finite))))
         yield rows, weight
 
 
@@ -171,11 +174,12 @@ def _largest(rows: Matrix, weight: Vector | None) -> float:
     return float(np.max(peaks if weight is None else peaks * np.sqrt(weight)))
 
 
-def _not_finite(objective: Objective, row: int) -> InputError:
+def not_finite(row: str) -> InputError:
+    """That the formula is not finite on a row, which is given in words."""
     return InputError(
         "The formula is not finite on every row: somewhere it takes log(0), divides by zero, "
         "or does the like.",
-        given=_row_in_words(objective, row),
+        given=row,
         instead="Leave such rows out with --where.",
     )
 

@@ -383,6 +383,17 @@ def check_target(target: Vector, loss: str, row_numbers: Steps | None = None) ->
         )
 
 
+def row_weights(sigma: Vector, column: str) -> Vector:
+    """1/σ² of each row (n,). Raises InputError where a standard deviation is not positive."""
+    if np.any(sigma <= 0):
+        raise InputError(
+            "The standard deviations of the rows must be positive.",
+            given=f"{float(np.min(sigma)):g} in column {column}",
+            instead="Leave such rows out with --where.",
+        )
+    return np.asarray(1.0 / sigma**2)
+
+
 def function_objective(
     function: Callable[[jax.Array], jax.Array], names: tuple[str, ...]
 ) -> Objective:

@@ -7,10 +7,9 @@ from typing import Any
 
 from steepest.bench.measure import tangent_at
 from steepest.bench.predict import on_rows
-from steepest.bench.prepare import row_weights
 from steepest.bench.setup import Setup
 from steepest.errors import InputError, UsageError
-from steepest.objective import Objective
+from steepest.objective import Objective, row_weights
 from steepest.records import Minimum, Vector
 from steepest.statistics import NO_DEGREES, bands
 from steepest.table import read_table

@@ -17,9 +17,9 @@ from steepest.bench.options import Options, read_options
 from steepest.bench.place import Place, store_at
 from steepest.bench.prepare import prepare_minimize
 from steepest.bench.prove import changed_setup, prove
-from steepest.bench.rates import GUARD, one_percent_goal
+from steepest.bench.rates import GUARD
 from steepest.bench.run import Run, Walk, explanation_at
-from steepest.bench.saving import Saver, kept_data, opening_of, passed_data
+from steepest.bench.saving import Saver, kept_data, opening_of
 from steepest.bench.setup import Setup
 from steepest.bench.spectra import spectrum_at
 from steepest.bench.streamed import Reading, announce, prepare, refined
@@ -147,7 +147,7 @@ def _saver(
             raise
         return error
     if table is not None:
-        recording.data(passed_data(table, setup) if setup.streamed else kept_data(table))
+        recording.data(kept_data(table, setup))
     return Saver(recording)
 
 
@@ -235,8 +235,7 @@ def _job(
     near = setup.for_trials
     near_minimum = known_minimum(near, options.seed, options.time_limit)
     minimum = refined(setup, near_minimum, options.time_limit)
-    first_loss = setup.full.value(setup.start)
-    arrival = one_percent_goal(setup, minimum, first_loss)
+    arrival = goal_of(setup, minimum)
     # Where each evaluation is a pass, rates are compared on rows that were drawn.
     near_arrival = arrival if near is setup else goal_of(near, near_minimum)
     chosen = "given"

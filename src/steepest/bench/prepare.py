@@ -23,6 +23,7 @@ from steepest.formula import (
     walk,
 )
 from steepest.losses import LOSSES
+from steepest.objective import row_weights
 from steepest.records import Problem, Steps, Vector
 from steepest.samples.condition import rows_where
 from steepest.table import Selection, Table, read_table, select
@@ -176,17 +177,6 @@ def _split(
     columns = {name: column[learning] for name, column in selection.columns.items()}
     apart = {name: column[held_out] for name, column in selection.columns.items()}
     return columns, selection.row_numbers[learning], apart
-
-
-def row_weights(sigma: Vector, column: str) -> Vector:
-    """1/σ² of each row (n,). Raises InputError where a standard deviation is not positive."""
-    if np.any(sigma <= 0):
-        raise InputError(
-            "The standard deviations of the rows must be positive.",
-            given=f"{float(np.min(sigma)):g} in column {column}",
-            instead="Leave such rows out with --where.",
-        )
-    return np.asarray(1.0 / sigma**2)
 
 
 def _known(names: Mapping[str, Any], formula: Formula, option: str) -> None:

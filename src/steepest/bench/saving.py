@@ -21,7 +21,7 @@ from steepest.descent import Descended, Walked
 from steepest.descent.recorder import Recorder, joined
 from steepest.descent.standing import Standing, arrays_of_state, facts_of
 from steepest.errors import LostProcessError, SteepestError, StoreError
-from steepest.records import Problem, RunRecord, Settings, Trace
+from steepest.records import Problem, RunRecord, Settings, Trace, Vector
 from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot
 from steepest.table import Table, fingerprint, select
 from steepest.wire import thinned
@@ -46,33 +46,27 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("steepest", *COMPUTED_WITH)}
 
 
-def kept_data(table: Table) -> KeptData:
+def kept_data(table: Table, setup: Setup) -> KeptData:
     """What a store keeps of the data: the columns in use, with their fingerprint.
 
     The fingerprint is that of the rows complete in all of them, whether a condition keeps them
-    or not.
+    or not. Of rows that were passed over the columns are not kept.
     """
-    columns = table.loaded
+    columns: Mapping[str, Vector] | None = None
+    if setup.streamed is not None:
+        used = setup.streamed.totals.rows.wanted.columns
+        digest = fingerprint_of_passed(setup)
+    else:
+        columns = table.loaded
+        used = tuple(columns)
+        digest = fingerprint_of(table, used)
     return KeptData(
         source=table.source,
         names=table.names,
-        used=tuple(columns),
+        used=used,
         rows=table.rows,
-        fingerprint=fingerprint_of(table, tuple(columns)),
+        fingerprint=digest,
         columns=columns,
-    )
-
-
-def passed_data(table: Table, setup: Setup) -> KeptData:
-    """The same of rows that were passed over: where they are, and their fingerprint."""
-    assert setup.streamed is not None
-    return KeptData(
-        source=table.source,
-        names=table.names,
-        used=setup.streamed.totals.rows.wanted.columns,
-        rows=table.rows,
-        fingerprint=fingerprint_of_passed(setup),
-        columns=None,
     )
 
 
@@ -268,9 +262,7 @@ def save(run: Run, place: Place, name: str | None) -> RunRecord:
     recording = store_at(place).begin(opening)
     try:
         if walk.table is not None:
-            passed = walk.setup.streamed is not None
-            data_kept = passed_data(walk.table, walk.setup) if passed else kept_data(walk.table)
-            recording.data(data_kept)
+            recording.data(kept_data(walk.table, walk.setup))
         whole = replace(record, trace=run.trace)
         recording.finish(whole, ending_of(whole, walk.descended, run._snapshot)).result()
     except BaseException:

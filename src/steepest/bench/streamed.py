@@ -24,17 +24,16 @@ from steepest.bench.prepare import (
     parsed,
     prepare_fit,
     problem_of,
-    row_weights,
 )
 from steepest.bench.room import SHARE, free, needed, read_size
 from steepest.bench.setup import Setup, Streamed, assemble, constant_loss, scaled_by, with_own_units
 from steepest.descent import SOLVERS
 from steepest.errors import UsageError
 from steepest.formula import Formula, is_linear
-from steepest.least_squares import centred
+from steepest.least_squares import centred, is_quadratic_kernel
 from steepest.losses import SQUARED
 from steepest.moments import least_squares
-from steepest.objective import FormulaKernel, Objective
+from steepest.objective import FormulaKernel, Objective, row_weights
 from steepest.records import Minimum, Vector
 from steepest.scaling import find_scaling
 from steepest.streaming.passing import GivenKernel, Passing, Totals
@@ -118,7 +117,7 @@ def _streamed(
     first, last = share_of(table.rows, team.index, team.size)
     keep = needed(last - first, len(used), 0) <= room_of(options) / 2
     rows = Rows(table, wanted, first, last, wanted.part_rows(len(names)), keep=keep)
-    is_quadratic = options.loss == "mse" and is_linear(formula.model, names) and len(names) <= 2000
+    is_quadratic = is_quadratic_kernel(kernel)
     totals = _totals(rows, kernel, fixed, team, reading)
     survey = totals.survey(is_linear=is_quadratic)
     selection = _selection(survey, used)
@@ -155,9 +154,7 @@ def _streamed(
     full: Objective
     passing = None
     if is_quadratic:
-        # No row is asked for again.
-        team.leave()
-    if is_quadratic:
+        team.leave()  # No row is asked for again.
         solved = least_squares(survey.moments)
         full = centred(setup.objective, solved)
         setup = replace(setup, solved=solved, moving=full)

@@ -13,7 +13,7 @@ import numpy as np
 
 import steepest
 from steepest.bench.jobs import Progress
-from steepest.bench.measure import known_minimum
+from steepest.bench.measure import goal_of, known_minimum
 from steepest.bench.options import Options, read_options
 from steepest.bench.prepare import draw_start
 from steepest.bench.rates import (
@@ -21,7 +21,6 @@ from steepest.bench.rates import (
     affordable,
     has_closed_form,
     modes,
-    one_percent_goal,
     rate_grid,
     rounded_rate,
 )
@@ -154,7 +153,7 @@ def sweep(
     minimum = known_minimum(setup, asked.seed)
     goal = None
     if minimum is not None and not minimum.unbounded:
-        goal = one_percent_goal(setup, minimum, setup.full.value(setup.start))
+        goal = goal_of(setup, minimum)
     limits = _limits(setup, settings, minimum)
     rates = _default_rates(setup, settings, limits) if given is None else given
     _check_size(len(rates), starts)

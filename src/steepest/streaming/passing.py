@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.errors import InputError
+from steepest.least_squares import not_finite
 from steepest.moments import two_sum
 from steepest.objective import (
     Data,
@@ -183,12 +184,9 @@ class Totals:
             row = int(np.argmin(finite))
             read = self.rows.wanted.formula.columns
             shown = [f"{escaped(name)} = {part.selection.columns[name][row]:g}" for name in read]
-            raise InputError(
-                "The formula is not finite on every row: somewhere it takes log(0), divides by "
-                "zero, or does the like.",
-                given=f"{', '.join(shown[:4])} on row {part.selection.row_numbers[row]:,} "
-                "(counted from 0)",
-                instead="Leave such rows out with --where.",
+            raise not_finite(
+                f"{', '.join(shown[:4])} on row {part.selection.row_numbers[row]:,} "
+                "(counted from 0)"
             )
         return design, offset
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from steepest.errors import InputError
 from steepest.formula import Column, Formula, evaluate, parse_condition, walk
-from steepest.objective import check_target
+from steepest.objective import check_target, row_weights
 from steepest.operations import OPERATIONS
 from steepest.records import Vector
 from steepest.samples.condition import rows_where
@@ -83,7 +82,7 @@ class Rows:
 
     def scaled(self, shifts: Shifts) -> Rows:
         """The same rows with columns scaled."""
-        wanted = Wanted(**{**vars(self.wanted), "shifts": dict(shifts)})
+        wanted = replace(self.wanted, shifts=dict(shifts))
         return Rows(self.table, wanted, self.first, self.last, self.size, keep=self._keep)
 
     def parts(self, seen: Seen | None = None) -> Iterator[Part]:
@@ -133,7 +132,7 @@ def _part(table: Table, first: int, wanted: Wanted) -> Part:
     keep = None if wanted.where is None else rows_where(table, wanted.where)
     found = complete_rows(table, wanted.columns, keep)
     numbers = found.row_numbers + first
-    selection = Selection(**{**vars(found), "row_numbers": numbers})
+    selection = replace(found, row_numbers=numbers)
     formula = wanted.formula
     scaled = scaled_columns(found.columns, wanted.shifts)
     target = np.zeros(found.rows)
@@ -144,14 +143,7 @@ def _part(table: Table, first: int, wanted: Wanted) -> Part:
             check_target(target, wanted.loss, numbers)
     weight = None
     if wanted.sigma is not None:
-        sigma = found.columns[wanted.sigma]
-        if found.rows and np.min(sigma) <= 0:
-            raise InputError(
-                "The standard deviations of the rows must be positive.",
-                given=f"{float(np.min(sigma)):g} in column {wanted.sigma}",
-                instead="Leave such rows out with --where.",
-            )
-        weight = 1.0 / sigma**2
+        weight = row_weights(found.columns[wanted.sigma], wanted.sigma)
     return Part(selection, table.rows, scaled, np.asarray(target), weight)
 
 
