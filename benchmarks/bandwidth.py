@@ -22,10 +22,10 @@ import numpy as np
 
 from benchmarks.registry import FULL, DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare, duration
+from steepest.engine.xla import float64
 from steepest.formula import parse_model
-from steepest.objective import Objective, formula_objective
-from steepest.records import Vector
-from steepest.xla import float64
+from steepest.objective.objective import Objective, formula_objective
+from steepest.records.arrays import Vector
 
 ROWS = 10_000_000
 QUICK_ROWS = 4_000_000

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from benchmarks.problem import Walked
-from steepest.records import Matrix, Vector
+from steepest.records.arrays import Matrix, Vector
 
 
 def eager(time: Vector, speed: Vector, start: Vector, lr: float, steps: int) -> Walked:

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.problem import Walked
 from benchmarks.registry import NotMeasuredError
-from steepest.records import Matrix, Vector
+from steepest.records.arrays import Matrix, Vector
 
 # What -ffast-math allows, but not by that name: it would also have numbers below 1e-308 count as
 # zero in the whole process that loads the library.

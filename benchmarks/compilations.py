@@ -12,11 +12,11 @@ import numpy as np
 import steepest
 from benchmarks.problem import FORMULA, columns
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
-from steepest.bench.options import Options
-from steepest.bench.prepare import prepare_fit
 from steepest.descent.run import descend
 from steepest.descent.sweep import paths
-from steepest.records import Settings
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_fit
+from steepest.records.problem import Settings
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.problem import Walked
 from benchmarks.registry import NotMeasuredError
-from steepest.records import Vector
+from steepest.records.arrays import Vector
 
 
 def _loss(weights: Any, x: Any, y: Any) -> Any:

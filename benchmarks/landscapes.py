@@ -26,10 +26,10 @@ from benchmarks.peers import demand_installed
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare
 from steepest.formula import parse_model
-from steepest.landscape import over
-from steepest.least_squares import centred, is_quadratic, solve
-from steepest.objective import Objective, formula_objective
-from steepest.records import Matrix, Vector
+from steepest.measure.landscape import over
+from steepest.objective.least_squares import centred, is_quadratic, solve
+from steepest.objective.objective import Objective, formula_objective
+from steepest.records.arrays import Matrix, Vector
 
 SIDE = 200
 FEW = 20

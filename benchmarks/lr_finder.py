@@ -30,12 +30,13 @@ from benchmarks.peers import ONE_PERCENT, demand_installed, first_call
 from benchmarks.problem import DATA, FORMULA, ROOT, START, columns
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare, duration
-from steepest.bench.options import Options
-from steepest.bench.prepare import prepare_fit
-from steepest.bench.setup import Setup
 from steepest.descent.sweep import try_rates
-from steepest.networks import first_weights, parse_network
-from steepest.records import Settings, Vector
+from steepest.objective.networks import first_weights, parse_network
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_fit
+from steepest.problem.setup import Setup
+from steepest.records.arrays import Vector
+from steepest.records.problem import Settings
 
 COUNT = 100
 RANGE = (1e-7, 100.0)

@@ -22,7 +22,7 @@ from tests.nist import NAMES, Certified, load
 
 import steepest
 from benchmarks.results import machine
-from steepest.records import Vector
+from steepest.records.arrays import Vector
 
 PAGE = Path(__file__).parent / "NIST.md"
 

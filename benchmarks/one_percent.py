@@ -34,7 +34,7 @@ from benchmarks.registry import (
     benchmark,
 )
 from benchmarks.timing import duration
-from steepest.records import Vector
+from steepest.records.arrays import Vector
 
 LOOP_STEPS = 1_971_722
 """So many does the tutorial's loop need; that the last one is within 1 % is checked."""

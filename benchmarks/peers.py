@@ -35,10 +35,11 @@ from benchmarks.registry import (
 )
 from benchmarks.steps import LONG, SHORT, demand_same_beginning, demand_same_ends
 from benchmarks.timing import compare, duration
-from steepest.bench.options import Options
-from steepest.bench.prepare import prepare_fit
 from steepest.descent.run import descend
-from steepest.records import Settings, Vector
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_fit
+from steepest.records.arrays import Vector
+from steepest.records.problem import Settings
 
 
 def demand_installed(*modules: str) -> None:

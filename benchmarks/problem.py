@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.registry import DifferentWorkError
-from steepest.bench.options import Options
-from steepest.bench.prepare import prepare_fit
-from steepest.bench.setup import Setup
 from steepest.descent.run import Descended, descend
-from steepest.objective import Objective
-from steepest.records import Matrix, Settings, Vector
+from steepest.objective.objective import Objective
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_fit
+from steepest.problem.setup import Setup
+from steepest.records.arrays import Matrix, Vector
+from steepest.records.problem import Settings
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "examples" / "speed.csv"

@@ -8,11 +8,12 @@ from benchmarks.baselines import by_hand
 from benchmarks.problem import Walked, demand_same, walked
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare
-from steepest.bench.options import Options
-from steepest.bench.prepare import prepare_fit
-from steepest.bench.setup import Setup
 from steepest.descent.run import Descended, descend
-from steepest.records import Matrix, Settings, Vector
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_fit
+from steepest.problem.setup import Setup
+from steepest.records.arrays import Matrix, Vector
+from steepest.records.problem import Settings
 
 FEW = 20
 MANY = 1_000_000

@@ -10,7 +10,8 @@ from benchmarks.problem import ENGINES, LR, Walked, columns, demand_same, object
 from benchmarks.registry import Effort, Samples, benchmark
 from benchmarks.timing import compare
 from steepest.descent.sweep import Paths, paths
-from steepest.records import Settings, Vector
+from steepest.records.arrays import Vector
+from steepest.records.problem import Settings
 
 COUNT = 121
 STEPS = 2_000

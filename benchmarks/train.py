@@ -22,13 +22,13 @@ from torch import nn
 
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare
-from steepest.bench.train.plan import Plan
-from steepest.bench.train.rates import try_rates
-from steepest.bench.train.rows import Split
+from steepest.data.samples import Samples as Rows
 from steepest.descent.training import Trainer, Way
-from steepest.networks import first_weights, parse_network
-from steepest.records import Matrix
-from steepest.samples import Samples as Rows
+from steepest.objective.networks import first_weights, parse_network
+from steepest.records.arrays import Matrix
+from steepest.study.train.plan import Plan
+from steepest.study.train.rates import try_rates
+from steepest.study.train.rows import Split
 
 NETWORK = parse_network("784-128-relu-10")
 ROWS = 20_000

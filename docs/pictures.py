@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import get_args
 
 import steepest
-from steepest.bench.explaining import LossExplanation
-from steepest.bench.training_run import TrainingRun
-from steepest.figures import Figure, RunKind, Theme
+from steepest.run.explaining import LossExplanation
+from steepest.run.training import TrainingRun
+from steepest.show.figures import Figure, RunKind, Theme
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "pictures"

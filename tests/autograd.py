@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from steepest.formula import Formula, parse_model
-from steepest.records import Vector
+from steepest.records.arrays import Vector
 
 Model = Callable[..., Tensor]
 """The formula written by hand: its parameters are the names of the weights and columns."""

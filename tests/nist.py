@@ -1,4 +1,4 @@
-"""Reads the NIST StRD files under tests/data/nist: formula, starts, certified values, data."""
+"""Reads the NIST StRD files under tests/nist_data: formula, starts, certified values, data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-FOLDER = Path(__file__).parent / "data" / "nist"
+FOLDER = Path(__file__).parent / "nist_data"
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.dat")))
 
 

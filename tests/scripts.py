@@ -14,16 +14,18 @@ import numpy as np
 import torch
 from tests import specimens
 
-from steepest.bench.exporting import source_of
-from steepest.bench.options import Options
-from steepest.bench.prepare import prepare_fit, prepare_minimize
-from steepest.bench.setup import Setup
 from steepest.descent import Descended
 from steepest.descent.run import descend
-from steepest.export import to_jax, to_pytorch
-from steepest.export.layout import OWN_NAMES, identifiers
 from steepest.formula import Formula
-from steepest.records import RunRecord, Trace, Vector
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_fit, prepare_minimize
+from steepest.problem.setup import Setup
+from steepest.records.arrays import Vector
+from steepest.records.descent import Trace
+from steepest.records.run import RunRecord
+from steepest.run.exporting import source_of
+from steepest.show.export import to_jax, to_pytorch
+from steepest.show.export.layout import OWN_NAMES, identifiers
 
 EXPORTS = {"pytorch": to_pytorch, "jax": to_jax}
 

@@ -7,29 +7,32 @@ from pathlib import Path
 
 import numpy as np
 
-from steepest.records import (
-    BackwardNode,
+from steepest.records.arrays import Vector
+from steepest.records.descent import (
     Descent,
-    Explanation,
-    Finding,
     Forecast,
     Goal,
-    Measurements,
+    RateStudy,
+    RateTrial,
+    Trace,
+)
+from steepest.records.point import (
+    BackwardNode,
+    Explanation,
     Minimum,
     Nudge,
     Partial,
-    Problem,
     Pull,
-    RateStudy,
-    RateTrial,
-    Remedy,
-    RunRecord,
-    Settings,
     Spectrum,
-    Statistics,
     Taylor,
-    Trace,
-    Vector,
+)
+from steepest.records.problem import Problem, Settings
+from steepest.records.run import RunRecord
+from steepest.records.verdict import (
+    Finding,
+    Measurements,
+    Remedy,
+    Statistics,
     Verdict,
     WeightStatistics,
 )

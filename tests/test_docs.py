@@ -25,10 +25,10 @@ from tests import specimens
 import steepest
 from steepest.checks import CHECKS
 from steepest.cli import steepest as command
-from steepest.descent.optimizers import OPTIMIZERS, SOLVERS
 from steepest.formula.functions import CONSTANTS, FUNCTIONS
-from steepest.losses import LOSSES
-from steepest.wire import MOST_POINTS
+from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
+from steepest.objective.losses import LOSSES
+from steepest.records.document import MOST_POINTS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

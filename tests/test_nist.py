@@ -6,14 +6,15 @@ import pytest
 from tests.nist import NAMES, Certified, load
 
 import steepest
-from steepest.bench.measure import MINIMUM_SECONDS
-from steepest.bench.options import Options
-from steepest.bench.prepare import prepare_fit
-from steepest.bench.run import Run
-from steepest.bench.setup import Setup
 from steepest.descent.solver import solve_by
-from steepest.minimum import find_minimum
-from steepest.records import Settings, Vector
+from steepest.measure.minimum import find_minimum
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_fit
+from steepest.problem.setup import Setup
+from steepest.records.arrays import Vector
+from steepest.records.problem import Settings
+from steepest.run.run import Run
+from steepest.study.measure import MINIMUM_SECONDS
 
 BELOW_ROUNDING = "Lanczos1"
 """Its residual sum, 1.4e-25, is less than rounding leaves, so its weights are compared instead."""

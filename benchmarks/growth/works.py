@@ -19,17 +19,19 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.bench.options import Options
-from steepest.bench.prepare import prepare_fit
-from steepest.bench.setup import Setup
 from steepest.descent.recorder import Recorder
 from steepest.descent.run import Descended, descend
 from steepest.descent.sweep import Paths, paths, try_rates
 from steepest.descent.training import Trainer, Way, Written
 from steepest.formula import parse_model
-from steepest.networks import first_weights, parse_network
-from steepest.objective import Objective, formula_objective, function_objective
-from steepest.records import Matrix, RateTrial, Settings, Vector
+from steepest.objective.networks import first_weights, parse_network
+from steepest.objective.objective import Objective, formula_objective, function_objective
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_fit
+from steepest.problem.setup import Setup
+from steepest.records.arrays import Matrix, Vector
+from steepest.records.descent import RateTrial
+from steepest.records.problem import Settings
 
 NUMBER = 8
 """Bytes of a number in 64 bits."""

@@ -11,7 +11,6 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 import steepest
-import steepest.ranks
 
 with_gpu = torch.cuda.is_available()
 torch.distributed.init_process_group("nccl" if with_gpu else "gloo")

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from steepest.bench.explaining import explain
-    from steepest.bench.jobs import fit, minimize
-    from steepest.bench.run import Run
-    from steepest.bench.stored import load, runs
-    from steepest.bench.sweep import Sweep, sweep
-    from steepest.bench.train import NetworkRun, NetworkSweep, sweep_network, train
-    from steepest.bench.watching import Watch, watch
-    from steepest.errors import (
+    from steepest.jobs.fit import fit, minimize
+    from steepest.jobs.load import load, runs
+    from steepest.jobs.sweep import Sweep, sweep
+    from steepest.jobs.sweep_network import NetworkSweep, sweep_network
+    from steepest.jobs.train import train
+    from steepest.jobs.watch import Watch, watch
+    from steepest.records import ranks
+    from steepest.run.explaining import explain
+    from steepest.run.network import NetworkRun
+    from steepest.run.run import Run
+    from steepest.words.errors import (
         FormulaError,
         InputError,
         SteepestError,
@@ -28,26 +31,27 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "fit": "steepest.bench.jobs",
-    "minimize": "steepest.bench.jobs",
-    "Run": "steepest.bench.run",
-    "explain": "steepest.bench.explaining",
-    "load": "steepest.bench.stored",
-    "runs": "steepest.bench.stored",
-    "sweep": "steepest.bench.sweep",
-    "Sweep": "steepest.bench.sweep",
-    "train": "steepest.bench.train",
-    "NetworkRun": "steepest.bench.train",
-    "sweep_network": "steepest.bench.train",
-    "NetworkSweep": "steepest.bench.train",
-    "watch": "steepest.bench.watching",
-    "Watch": "steepest.bench.watching",
-    "SteepestError": "steepest.errors",
-    "InputError": "steepest.errors",
-    "UsageError": "steepest.errors",
-    "FormulaError": "steepest.errors",
-    "StoreError": "steepest.errors",
-    "StoreWarning": "steepest.errors",
+    "fit": "steepest.jobs.fit",
+    "minimize": "steepest.jobs.fit",
+    "Run": "steepest.run.run",
+    "explain": "steepest.run.explaining",
+    "load": "steepest.jobs.load",
+    "runs": "steepest.jobs.load",
+    "sweep": "steepest.jobs.sweep",
+    "Sweep": "steepest.jobs.sweep",
+    "train": "steepest.jobs.train",
+    "NetworkRun": "steepest.run.network",
+    "sweep_network": "steepest.jobs.sweep_network",
+    "NetworkSweep": "steepest.jobs.sweep_network",
+    "watch": "steepest.jobs.watch",
+    "Watch": "steepest.jobs.watch",
+    "ranks": "steepest.records.ranks",
+    "SteepestError": "steepest.words.errors",
+    "InputError": "steepest.words.errors",
+    "UsageError": "steepest.words.errors",
+    "FormulaError": "steepest.words.errors",
+    "StoreError": "steepest.words.errors",
+    "StoreWarning": "steepest.words.errors",
 }
 
 __all__ = [
@@ -67,6 +71,7 @@ __all__ = [
     "fit",
     "load",
     "minimize",
+    "ranks",
     "runs",
     "sweep",
     "sweep_network",
@@ -81,7 +86,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    module = import_module(_HOMES[name])
+    return module if name == "ranks" else getattr(module, name)
 
 
 def __dir__() -> list[str]:

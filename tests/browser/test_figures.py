@@ -11,7 +11,7 @@ import pytest
 from tests.browser.boards import every_kind, only
 from tests.browser.pages import Show
 
-from steepest.figures.figure import Kind
+from steepest.show.figures.figure import Kind
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 KINDS = get_args(Kind)

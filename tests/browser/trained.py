@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import steepest
-from steepest.bench import watching
+from steepest.jobs import watch as watching
 
 
 def train(store: str) -> None:

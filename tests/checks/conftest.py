@@ -10,20 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steepest.records import (
-    ColumnFacts,
+from steepest.records.descent import (
     Descent,
     Forecast,
     Goal,
-    Measurements,
-    Minimum,
-    Problem,
     RateStudy,
     RateTrial,
-    RowShare,
-    Settings,
-    Spectrum,
 )
+from steepest.records.point import Minimum, Spectrum
+from steepest.records.problem import Problem, Settings
+from steepest.records.verdict import ColumnFacts, Measurements, RowShare
 
 SPEED = Path(__file__).parents[2] / "examples" / "speed.csv"
 WITHIN = "within 1 % of the minimum"

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from steepest.checks import judge
-from steepest.records import ColumnFacts, Finding, Measurements, Minimum, RowShare
+from steepest.records.point import Minimum
+from steepest.records.verdict import (
+    ColumnFacts,
+    Finding,
+    Measurements,
+    RowShare,
+)
 
 
 def found(m: Measurements, code: str) -> list[Finding]:

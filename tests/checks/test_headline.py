@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from steepest.checks import judge
-from steepest.records import Breakdown, Forecast, Goal, Measurements, Minimum
+from steepest.records.descent import Forecast, Goal
+from steepest.records.point import Breakdown, Minimum
+from steepest.records.verdict import Measurements
 
 WITHIN = "within 1 % of the minimum"
 FLOOR = Minimum(1.0, {"x": 0.0, "y": 0.0}, "solver")

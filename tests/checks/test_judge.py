@@ -11,20 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.checks import CHECKS, judge
-from steepest.records import (
-    Breakdown,
-    ColumnFacts,
+from steepest.records.descent import (
     Descent,
     Forecast,
     Goal,
-    Measurements,
-    Minimum,
-    Problem,
     RateStudy,
     RateTrial,
+)
+from steepest.records.point import Breakdown, Minimum, Spectrum
+from steepest.records.problem import Problem, Settings
+from steepest.records.verdict import (
+    ColumnFacts,
+    Measurements,
     RowShare,
-    Settings,
-    Spectrum,
     Verdict,
 )
 

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from steepest.checks import judge
-from steepest.records import Breakdown, Goal, Measurements, Minimum
+from steepest.records.descent import Goal
+from steepest.records.point import Breakdown, Minimum
+from steepest.records.verdict import Measurements
 
 FALLING = Minimum(-math.inf, {}, "it fell without end", unbounded=True)
 AT_ZERO = Minimum(0.0, {"x": 0.0, "y": 0.0}, "closed form")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from steepest.checks import judge
-from steepest.records import Breakdown, Finding, Measurements
+from steepest.records.point import Breakdown
+from steepest.records.verdict import Finding, Measurements
 
 
 def found(m: Measurements) -> list[Finding]:

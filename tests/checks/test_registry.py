@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from steepest.checks import CHECKS, page
-from steepest.errors import UsageError
+from steepest.words.errors import UsageError
 
 BUILT = (
     "SD101", "SD102", "SD103", "SD201", "SD202", "SD203", "SD204", "SD205", "SD206",

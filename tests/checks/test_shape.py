@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from steepest.checks import judge
-from steepest.records import Escape, Finding, Forecast, Goal, Measurements, Minimum
+from steepest.records.descent import Forecast, Goal
+from steepest.records.point import Escape, Minimum
+from steepest.records.verdict import Finding, Measurements
 
 WITHIN = "within 1 % of the minimum"
 

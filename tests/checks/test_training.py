@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from steepest.checks.training import judge_training
-from steepest.records import Finding, Verdict
-from steepest.training import TrainingRecord, Validation
+from steepest.records.training import TrainingRecord, Validation
+from steepest.records.verdict import Finding, Verdict
 from steepest.watching import Attached
 
 

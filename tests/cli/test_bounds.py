@@ -5,7 +5,7 @@ import math
 import pytest
 
 from steepest.cli.bounds import parse_bounds
-from steepest.errors import FormulaError
+from steepest.words.errors import FormulaError
 
 inf = math.inf
 

@@ -15,16 +15,17 @@ import pytest
 from click.testing import CliRunner, Result
 from tests import specimens
 
-import steepest.bench.jobs
+import steepest.jobs.fit
 from steepest.checks import CHECKS, page
 from steepest.cli import options
 from steepest.cli import steepest as command
-from steepest.descent.optimizers import OPTIMIZERS, SOLVERS
-from steepest.errors import FormulaError, InputError
-from steepest.losses import LOSSES
-from steepest.records import RunRecord, Stopped
-from steepest.terminal import Report, plain
-from steepest.wire import document
+from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
+from steepest.objective.losses import LOSSES
+from steepest.records.arrays import Stopped
+from steepest.records.document import document
+from steepest.records.run import RunRecord
+from steepest.show.terminal import Report, plain
+from steepest.words.errors import FormulaError, InputError
 
 # The contract's table, less what comes with saving runs.
 ALWAYS = {
@@ -61,8 +62,8 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     stand_in = Bench(specimens.tutorial())
-    monkeypatch.setattr(steepest.bench.jobs, "fit", stand_in)
-    monkeypatch.setattr(steepest.bench.jobs, "minimize", stand_in)
+    monkeypatch.setattr(steepest.jobs.fit, "fit", stand_in)
+    monkeypatch.setattr(steepest.jobs.fit, "minimize", stand_in)
     return stand_in
 
 

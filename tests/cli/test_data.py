@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from steepest.cli import steepest
-from steepest.datasets import DATASETS, Dataset, File
+from steepest.data.datasets import DATASETS, Dataset, File
 
 CONTENT = b"digits"
 FILE = File("digits.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def in_here(dataset: Dataset) -> Path:
         return tmp_path / dataset.name
 
-    monkeypatch.setattr("steepest.datasets.default_folder", in_here)
+    monkeypatch.setattr("steepest.data.datasets.default_folder", in_here)
     return tmp_path / "mnist"
 
 
@@ -65,7 +65,7 @@ def test_an_interruption_says_how_to_go_on(folder: Path, monkeypatch: pytest.Mon
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("steepest.datasets.fetch", interrupted)
+    monkeypatch.setattr("steepest.data.datasets.fetch", interrupted)
     done = run("mnist")
     assert done.exit_code == 130
     assert "goes on from here" in done.stderr

@@ -19,11 +19,11 @@ from tests import specimens
 from tests.store.conftest import finish, opening
 
 from steepest.cli import steepest
-from steepest.export import to_tensorboard
-from steepest.records import RunRecord
+from steepest.records.document import document
+from steepest.records.run import RunRecord
+from steepest.show.export import to_tensorboard
+from steepest.show.terminal import Report, plain
 from steepest.store import Store
-from steepest.terminal import Report, plain
-from steepest.wire import document
 
 FIT = ["fit", str(specimens.SPEED), specimens.FORMULA, "--no-remedies", "--lr", "1e-5"]
 
@@ -32,7 +32,7 @@ FIT = ["fit", str(specimens.SPEED), specimens.FORMULA, "--no-remedies", "--lr", 
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     path = tmp_path / "runs.db"
     monkeypatch.setenv("STEEPEST_STORE", str(path))
-    monkeypatch.setattr("steepest.bench.measure.STUDY_SECONDS", 0.01)
+    monkeypatch.setattr("steepest.study.measure.STUDY_SECONDS", 0.01)
     return Store(path)
 
 

@@ -11,17 +11,18 @@ import torch
 from tests.autograd import formula_of, tensor
 from torch import Tensor
 
-from steepest.descent.optimizers import (
+from steepest.descent.run import descend
+from steepest.methods.optimizers import (
     ADAPTIVE,
     OPTIMIZERS,
     WITH_MOMENTUM,
     momentum_of,
 )
-from steepest.descent.run import descend
-from steepest.errors import UsageError
-from steepest.least_squares import centred, solve
-from steepest.objective import formula_objective
-from steepest.records import Settings, Vector
+from steepest.objective.least_squares import centred, solve
+from steepest.objective.objective import formula_objective
+from steepest.records.arrays import Vector
+from steepest.records.problem import Settings
+from steepest.words.errors import UsageError
 
 STEPS = 100
 DRAW = np.random.default_rng(4)

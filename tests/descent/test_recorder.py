@@ -11,7 +11,7 @@ from steepest.descent.recorder import (
     Block,
     Recorder,
 )
-from steepest.records import Vector
+from steepest.records.arrays import Vector
 
 
 def block(first: int, loss: Vector, validation: Vector | None = None) -> Block:

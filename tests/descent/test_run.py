@@ -20,11 +20,17 @@ from steepest.descent import run as run_module
 from steepest.descent.batches import Batches
 from steepest.descent.run import Descended, descend
 from steepest.descent.standing import arrays_of_state
-from steepest.errors import InputError, UsageError
 from steepest.formula import parse_expression
-from steepest.least_squares import centred, solve
-from steepest.objective import Objective, formula_objective, function_objective, rescaled
-from steepest.records import Settings, Vector
+from steepest.objective.least_squares import centred, solve
+from steepest.objective.objective import (
+    Objective,
+    formula_objective,
+    function_objective,
+    rescaled,
+)
+from steepest.records.arrays import Vector
+from steepest.records.problem import Settings
+from steepest.words.errors import InputError, UsageError
 
 LAMBDA = np.array([4.0, 1.0, 0.1])
 START = np.array([1.0, -2.0, 3.0])

@@ -11,8 +11,13 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from steepest.descent.schedules import LEAST, SCHEDULES, WARM, learning_rates
-from steepest.errors import UsageError
+from steepest.descent.schedules import (
+    LEAST,
+    SCHEDULES,
+    WARM,
+    learning_rates,
+)
+from steepest.words.errors import UsageError
 
 STEPS = 40
 WARMED = round(WARM * STEPS)

@@ -8,10 +8,11 @@ from tests.autograd import formula_of
 
 from steepest.descent.run import check_settings
 from steepest.descent.solver import solve_by
-from steepest.errors import UsageError
 from steepest.formula import parse_expression
-from steepest.objective import Objective, formula_objective
-from steepest.records import Settings, Vector
+from steepest.objective.objective import Objective, formula_objective
+from steepest.records.arrays import Vector
+from steepest.records.problem import Settings
+from steepest.words.errors import UsageError
 
 X = np.linspace(0, 4, 30)
 COLUMNS = {"x": X, "y": 2.5 * np.exp(-1.3 * X) + 0.5}

@@ -6,14 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from steepest.curvature import spectrum, stability_factor, stability_limit
 from steepest.descent.optimizers import transformation
 from steepest.descent.run import descend
 from steepest.descent.sweep import try_rates
+from steepest.engine.xla import float64
 from steepest.formula import parse_expression
-from steepest.objective import formula_objective, function_objective
-from steepest.records import Settings
-from steepest.xla import float64
+from steepest.measure.curvature import spectrum, stability_factor, stability_limit
+from steepest.objective.objective import formula_objective, function_objective
+from steepest.records.problem import Settings
 
 TURN = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
 H = (TURN * [40.0, 3.0, 0.5]) @ TURN.T

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from steepest.descent.loop import State, initial
-from steepest.descent.optimizers import OPTIMIZERS
 from steepest.descent.recorder import Block, Recorder
 from steepest.descent.standing import arrays_of_state, facts_of, recorder_from, state_from
-from steepest.records import Trace
-from steepest.xla import in_float64
+from steepest.engine.xla import in_float64
+from steepest.methods.optimizers import OPTIMIZERS
+from steepest.records.descent import Trace
 
 
 @in_float64

@@ -10,9 +10,15 @@ from tests.autograd import formula_of
 from steepest.descent import sweep
 from steepest.descent.run import descend
 from steepest.descent.sweep import paths, try_rates
-from steepest.least_squares import centred, solve
-from steepest.objective import Objective, formula_objective, function_objective, rescaled
-from steepest.records import Settings, Vector
+from steepest.objective.least_squares import centred, solve
+from steepest.objective.objective import (
+    Objective,
+    formula_objective,
+    function_objective,
+    rescaled,
+)
+from steepest.records.arrays import Vector
+from steepest.records.problem import Settings
 
 DRAW = np.random.default_rng(12)
 COLUMNS = {"x": DRAW.uniform(-1, 2, 20)}

@@ -1,7 +1,7 @@
 import pytest
 
-from steepest.errors import FormulaError
 from steepest.formula import parse_assignments
+from steepest.words.errors import FormulaError
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from steepest.errors import FormulaError
 from steepest.formula import (
     Formula,
     derivative,
@@ -20,6 +19,7 @@ from steepest.formula import (
     to_mathml,
     to_text,
 )
+from steepest.words.errors import FormulaError
 
 COLUMNS = ("x", "y", "my col", "exp", "lambda", "_______", "n0", "n1", "`", "\n", "1", "a" * 600)
 PIECES = (

@@ -3,7 +3,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from steepest.errors import FormulaError
 from steepest.formula import (
     Binary,
     Call,
@@ -21,6 +20,7 @@ from steepest.formula import (
     to_text,
     walk,
 )
+from steepest.words.errors import FormulaError
 
 COLUMNS = (
     *("x", "y", "time", "speed", "exp", "lambda", "my col", "Sepal.Length", "a`b", "ｚ", "é"),

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from steepest.bench.live import Live, View
+from steepest.engine.xla import forget_compiled
+from steepest.jobs.live import Live, View
 from steepest.lab import answers
 from steepest.lab.answers import Answers
 from steepest.lab.problem import read_problem
 from steepest.lab.uploads import Uploads
-from steepest.xla import forget_compiled
 
 
 def test_compiled_code_is_let_go_of_and_answers_stay_the_same(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from steepest.bench.stored import load
-from steepest.bench.train import NetworkRun
-from steepest.errors import UsageError
+from steepest.jobs.load import load
 from steepest.lab.networks import network_examples, train_example
+from steepest.run.network import NetworkRun
 from steepest.store import Store
+from steepest.words.errors import UsageError
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv"
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.figures.trainings import record_of
+from tests.show.figures.trainings import record_of
 
-from steepest.errors import UsageError
 from steepest.lab.runs import Runs
-from steepest.records import Finding, Verdict
+from steepest.records.training import TrainingRecord
+from steepest.records.verdict import Finding, Verdict
 from steepest.store import Opening, Recording, Store
-from steepest.training import TrainingRecord
+from steepest.words.errors import UsageError
 
 HEALTHY = record_of([2.0 * 0.99**step for step in range(3000)], tensors=12)
 

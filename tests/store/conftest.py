@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests import specimens
 
-from steepest.records import RunRecord
+from steepest.records.run import RunRecord
 from steepest.store import Ending, Opening, Recording, Store
 
 Keep = Callable[..., str]

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from steepest.errors import StoreError
 from steepest.store.arrays import pack, unpack
+from steepest.words.errors import StoreError
 
 KINDS = ["<f8", "<f4", ">f8", "<i8", "<i4", "|u1", "|b1"]
 

@@ -14,10 +14,10 @@ import pytest
 from tests import specimens
 from tests.store.conftest import Keep, finish, opening
 
-from steepest.errors import StoreError, UsageError
 from steepest.store import Ending, Store, connection, schema
 from steepest.store.connection import open_to_write, patiently, transaction
 from steepest.store.schema import MIGRATIONS
+from steepest.words.errors import StoreError, UsageError
 
 
 def not_sqlite(path: Path) -> None:
@@ -198,7 +198,8 @@ def test_a_full_disk_is_said_and_loses_nothing(store: Store, keep: Keep) -> None
 def limited(code: str, store: Store) -> str:
     """What another process says."""
     prelude = (
-        "import os, resource, sys; from steepest.errors import *; from steepest.store import *\n"
+        "import os, resource, sys\n"
+        "from steepest.words.errors import *; from steepest.store import *\n"
         "from tests import specimens; from tests.store.conftest import opening, finish\n"
         "record, store = specimens.tutorial(), Store(sys.argv[1])\n"
     )

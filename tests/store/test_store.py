@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from tests import specimens
 from tests.store.conftest import Keep, finish, opening
 
-from steepest.errors import StoreError, UsageError
-from steepest.records import RunRecord, Trace
+from steepest.records.descent import Trace
+from steepest.records.document import document
+from steepest.records.run import RunRecord
 from steepest.store import Ending, KeptData, Progress, Snapshot, Store, default_path
-from steepest.wire import document
+from steepest.words.errors import StoreError, UsageError
 
 SPECIMENS = {
     "tutorial": specimens.tutorial,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import steepest
-from steepest.descent.optimizers import OPTIMIZERS
+from steepest.methods.optimizers import OPTIMIZERS
 
 # Test files cannot import each other, so the generator is loaded by its path.
 _spec = importlib.util.spec_from_file_location(

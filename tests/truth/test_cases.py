@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.bench import measure, prove, rates
 from steepest.checks import page
 from steepest.descent import run
-from steepest.errors import InputError
+from steepest.study import measure, prove, rates
+from steepest.words.errors import InputError
 
 SPEED = Path(__file__).parents[2] / "examples" / "speed.csv"
 FORMULA = "speed ~ a*time**2 + b*time + c"

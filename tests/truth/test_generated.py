@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.bench.run import Run
-from steepest.records import Remedy
+from steepest.records.verdict import Remedy
+from steepest.run.run import Run
 
 # Test files cannot import each other, so the generator is loaded by its path.
 _spec = importlib.util.spec_from_file_location(

@@ -12,9 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 import steepest
-from steepest.autograd import AutogradGraph
-from steepest.errors import UsageError
+from steepest.records.autograd import AutogradGraph
 from steepest.watching.graph import read_graph
+from steepest.words.errors import UsageError
 
 
 def network() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from steepest.training import TrainingRecord
+from steepest.records.training import TrainingRecord
 from steepest.watching import Attached, tensors
 
 STEPS = 20

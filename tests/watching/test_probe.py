@@ -14,7 +14,7 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
-from steepest.training import Probe
+from steepest.records.training import Probe
 from steepest.watching import Attached
 from steepest.watching.extremes import extremes
 from steepest.watching.probe import CURVATURE_FIRST, FACTORS, Prober

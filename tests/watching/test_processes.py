@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from steepest.errors import UsageError
-from steepest.ranks import merged
+from steepest.records.ranks import merged
+from steepest.records.training import TrainingRecord
 from steepest.store import Opening, Recording, Store
-from steepest.training import TrainingRecord
+from steepest.words.errors import UsageError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked off here")
 

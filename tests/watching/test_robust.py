@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from steepest.training_recorder import Recorder
+from steepest.descent.training_recorder import Recorder
 from steepest.watching import Attached
 from steepest.watching.activations import Activations
 from steepest.watching.histograms import Histograms

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 import steepest
-from steepest.training import TrainingRecord
+from steepest.records.training import TrainingRecord
 
 FILES = Path(__file__).parents[2] / "docs" / "torchrun"
 SECONDS = 240

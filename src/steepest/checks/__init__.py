@@ -5,7 +5,7 @@ from __future__ import annotations
 from steepest.checks.headline import headline
 from steepest.checks.learning_rate import judge_rate
 from steepest.checks.registry import CHECKS, Check, page
-from steepest.records import Measurements, Verdict
+from steepest.records.verdict import Measurements, Verdict
 
 __all__ = ["CHECKS", "Check", "judge", "page"]
 

@@ -9,8 +9,18 @@ from typing import TypeGuard
 
 import numpy as np
 
-from steepest.records import Forecast, Goal, Measurements, Minimum, Spectrum, Vector
-from steepest.wording import count, escaped, listed, number, roughly, together
+from steepest.records.arrays import Vector
+from steepest.records.descent import Forecast, Goal
+from steepest.records.point import Minimum, Spectrum
+from steepest.records.verdict import Measurements
+from steepest.words.wording import (
+    count,
+    escaped,
+    listed,
+    number,
+    roughly,
+    together,
+)
 
 ADAPTIVE = frozenset({"adam", "adamw", "rmsprop", "adagrad"})
 """Optimizers that scale each weight by itself."""

@@ -34,8 +34,14 @@ from steepest.checks.learning_rate import (
     own_needs,
 )
 from steepest.checks.shape import directions
-from steepest.records import Measurements
-from steepest.wording import count, names, number, times, together
+from steepest.records.verdict import Measurements
+from steepest.words.wording import (
+    count,
+    names,
+    number,
+    times,
+    together,
+)
 
 
 def headline(m: Measurements, rate: Rate) -> str:

@@ -8,9 +8,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from steepest.records import Finding, Vector
-from steepest.training import Tensor, TrainingRecord
-from steepest.wording import count, escaped, listed, names, number, percent, times
+from steepest.records.arrays import Vector
+from steepest.records.training import Tensor, TrainingRecord
+from steepest.records.verdict import Finding
+from steepest.words.wording import (
+    count,
+    escaped,
+    listed,
+    names,
+    number,
+    percent,
+    times,
+)
 
 VANISHED = 1e-4
 """A gradient so much shorter than the longest, entry for entry, teaches its layer little."""

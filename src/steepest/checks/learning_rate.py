@@ -19,8 +19,16 @@ from steepest.checks.facts import (
     sentence,
     start_broken,
 )
-from steepest.records import Finding, Goal, Measurements, RateStudy, RateTrial, Word
-from steepest.wording import count, number, percent, roughly, times
+from steepest.records.arrays import Word
+from steepest.records.descent import Goal, RateStudy, RateTrial
+from steepest.records.verdict import Finding, Measurements
+from steepest.words.wording import (
+    count,
+    number,
+    percent,
+    roughly,
+    times,
+)
 
 FEWER = 10
 """Another learning rate is better where it needs at most one step for so many of these."""

@@ -9,9 +9,16 @@ import numpy as np
 
 from steepest.checks.layers import dead_units, vanishing
 from steepest.checks.training_rate import adds_up, diverges
-from steepest.records import Finding
-from steepest.training import TrainingRecord, Validation
-from steepest.wording import count, names, number, percent, times, together
+from steepest.records.training import TrainingRecord, Validation
+from steepest.records.verdict import Finding
+from steepest.words.wording import (
+    count,
+    names,
+    number,
+    percent,
+    times,
+    together,
+)
 
 MOST_NAMED = 3
 """So many columns are named in a sentence; the rest are counted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from steepest.checks.facts import first_broken, sentence
-from steepest.records import Finding, Measurements
+from steepest.records.verdict import Finding, Measurements
 
 
 def not_finite(m: Measurements) -> Iterator[Finding]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from importlib import resources
 
 from steepest.checks import data, layers, learning_rate, loop, numbers, shape, training_rate
-from steepest.errors import UsageError
-from steepest.records import Finding, Measurements
-from steepest.training import TrainingRecord
-from steepest.wording import escaped
+from steepest.records.training import TrainingRecord
+from steepest.records.verdict import Finding, Measurements
+from steepest.words.errors import UsageError
+from steepest.words.wording import escaped
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,9 @@ from steepest.checks.facts import (
     taken,
 )
 from steepest.checks.learning_rate import bounces
-from steepest.records import Finding, Measurements, Severity
-from steepest.wording import (
+from steepest.records.arrays import Severity
+from steepest.records.verdict import Finding, Measurements
+from steepest.words.wording import (
     count,
     escaped,
     listed,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from steepest.checks.registry import CHECKS
 from steepest.checks.training_rate import TrainingRate, judge_training_rate
-from steepest.records import Finding, Verdict
-from steepest.training import TrainingRecord
-from steepest.wording import count, percent, together
+from steepest.records.training import TrainingRecord
+from steepest.records.verdict import Finding, Verdict
+from steepest.words.wording import count, percent, together
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.checks.layers import is_blocked, killed_layer, vanishing
-from steepest.records import Finding, Word
-from steepest.training import Probe, TrainingRecord, Trial
-from steepest.wording import count, escaped, number, percent, times
+from steepest.records.arrays import Word
+from steepest.records.training import Probe, TrainingRecord, Trial
+from steepest.records.verdict import Finding
+from steepest.words.wording import (
+    count,
+    escaped,
+    number,
+    percent,
+    times,
+)
 
 OVER = 1.2
 """So many times the stability limit is above it, though the curvature differs between batches."""

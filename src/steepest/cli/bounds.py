@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from steepest.errors import FormulaError
 from steepest.formula import parse_assignments
+from steepest.words.errors import FormulaError
 
 
 def parse_bounds(text: str, *, option: str = "--bounds") -> dict[str, tuple[float, float]]:

@@ -12,7 +12,7 @@ import click
 from steepest.cli.failures import INTERRUPTED, Commands
 
 if TYPE_CHECKING:
-    from steepest.datasets import Dataset
+    from steepest.data.datasets import Dataset
 
 
 @click.group(cls=Commands, short_help="List and fetch data sets to learn from.")
@@ -24,7 +24,7 @@ def data() -> None:
 def list_datasets() -> None:
     """List the data sets, and whether they are in the folder where they are kept."""
     from steepest.cli.output import write_text
-    from steepest.datasets import DATASETS
+    from steepest.data.datasets import DATASETS
 
     write_text("".join(_listed(dataset) for dataset in DATASETS.values()))
 
@@ -42,7 +42,7 @@ def mnist(to: Path | None) -> None:
     Where a connection breaks off, the same command goes on from there. Each file gets its name
     once its SHA-256 is right. Standard output has one line: the folder.
     """
-    from steepest.datasets import DATASETS
+    from steepest.data.datasets import DATASETS
 
     _fetch(DATASETS["mnist"], to)
 
@@ -50,8 +50,8 @@ def mnist(to: Path | None) -> None:
 def _fetch(dataset: Dataset, to: Path | None) -> None:
     from steepest.cli.output import write_text
     from steepest.cli.progress import Progress
-    from steepest.datasets import default_folder, fetch
-    from steepest.wording import count, escaped
+    from steepest.data.datasets import default_folder, fetch
+    from steepest.words.wording import count, escaped
 
     folder = default_folder(dataset) if to is None else to.expanduser()
     try:
@@ -74,8 +74,8 @@ def _fetch(dataset: Dataset, to: Path | None) -> None:
 
 
 def _listed(dataset: Dataset) -> str:
-    from steepest.datasets import default_folder, files_in
-    from steepest.wording import count, escaped
+    from steepest.data.datasets import default_folder, files_in
+    from steepest.words.wording import count, escaped
 
     folder = default_folder(dataset)
     here, files = len(files_in(folder, dataset)), len(dataset.files)

@@ -9,9 +9,9 @@ from rich.markdown import Markdown
 
 from steepest.checks import CHECKS, page
 from steepest.cli.output import is_terminal, write, write_text
-from steepest.errors import UsageError
-from steepest.terminal import Page
-from steepest.wording import escaped
+from steepest.show.terminal import Page
+from steepest.words.errors import UsageError
+from steepest.words.wording import escaped
 
 
 class _List:

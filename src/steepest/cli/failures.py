@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import click
 
-from steepest.errors import FormulaError, SteepestError
+from steepest.words.errors import FormulaError, SteepestError
 
 INTERRUPTED = 130
 

@@ -13,15 +13,21 @@ import click
 
 from steepest.cli.failures import note
 from steepest.cli.output import write, write_bytes, write_report, write_text
-from steepest.errors import InputError, UsageError
-from steepest.export import FILE_NAME, to_csv, to_parquet, to_tensorboard
-from steepest.records import RunRecord, RunSummary, Verdict
+from steepest.records.document import document, summary_document, to_json
+from steepest.records.run import RunRecord, RunSummary
+from steepest.records.training import TrainingRecord
+from steepest.records.training_document import training_document
+from steepest.records.verdict import Verdict
+from steepest.show.export import (
+    FILE_NAME,
+    to_csv,
+    to_parquet,
+    to_tensorboard,
+)
+from steepest.show.terminal import Comparison, RunList, TrainingReport
 from steepest.store import Store
-from steepest.terminal import Comparison, RunList, TrainingReport
-from steepest.training import TrainingRecord
-from steepest.training_document import training_document
-from steepest.wire import document, summary_document, to_json
-from steepest.wording import count, escaped, number
+from steepest.words.errors import InputError, UsageError
+from steepest.words.wording import count, escaped, number
 
 
 def show_list(given: Mapping[str, Any]) -> None:
@@ -51,7 +57,7 @@ def show_run(run: str, given: Mapping[str, Any]) -> None:
 
 
 def _show_descent(record: RunRecord, store: Store, given: Mapping[str, Any]) -> None:
-    from steepest.bench.stored import changed_data
+    from steepest.run.stored import changed_data
 
     if given["as_json"]:
         _write_json(document(record))
@@ -197,7 +203,7 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
     elif kind == "tensorboard":
         content = to_tensorboard(store.trace(run))
     else:
-        from steepest.bench.stored import run_of
+        from steepest.jobs.load import run_of
 
         kept = run_of(store, store.record(run))
         content = (kept.to_pytorch() if kind == "pytorch" else kept.to_jax()).encode()
@@ -220,7 +226,7 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
 
 def report_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs report`."""
-    from steepest.bench.stored import load
+    from steepest.jobs.load import load
 
     output = given["output"]
     found = load(run, given["store"])

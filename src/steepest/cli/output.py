@@ -9,10 +9,15 @@ from contextlib import contextmanager
 
 from rich.console import RenderableType
 
-from steepest.errors import InputError
-from steepest.records import RunRecord
-from steepest.terminal import WIDEST, Report, console_for, plain
-from steepest.wire import document, to_json
+from steepest.records.document import document, to_json
+from steepest.records.run import RunRecord
+from steepest.show.terminal import (
+    WIDEST,
+    Report,
+    console_for,
+    plain,
+)
+from steepest.words.errors import InputError
 
 
 def write_json(record: RunRecord) -> None:

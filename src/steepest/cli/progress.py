@@ -101,7 +101,7 @@ class Progress:
             TimeRemainingColumn,
         )
 
-        from steepest.terminal import console_for
+        from steepest.show.terminal import console_for
 
         bar = Progress(
             TextColumn("{task.description}"),

@@ -16,13 +16,13 @@ from steepest.cli.bounds import parse_bounds
 from steepest.cli.failures import INTERRUPTED, note, report
 from steepest.cli.output import write, write_json, write_report, write_text
 from steepest.cli.progress import Progress
-from steepest.errors import SteepestError, StoreWarning, UsageError
 from steepest.formula import parse_assignments
-from steepest.terminal import SweepReport
-from steepest.wire import sweep_document, to_json
+from steepest.records.document import sweep_document, to_json
+from steepest.show.terminal import SweepReport
+from steepest.words.errors import SteepestError, StoreWarning, UsageError
 
 if TYPE_CHECKING:
-    from steepest.bench.run import Run
+    from steepest.run.run import Run
 
 DIVERGED = 3
 
@@ -37,7 +37,7 @@ def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) ->
             if run is None:
                 return
         else:
-            from steepest.bench.jobs import fit
+            from steepest.jobs.fit import fit
 
             run = fit(data, _stripped(formula), **options, progress=progress)
     _show(run, given, notes)
@@ -51,8 +51,8 @@ def _fit_together(
     progress: Progress,
 ) -> Run | None:
     """The run in process 0, None in the others, which are done when it is."""
-    from steepest.bench.together import fit_together
-    from steepest.streaming.team import join
+    from steepest.jobs.together import fit_together
+    from steepest.objective.passes.team import join
 
     coordinator = None if joined["coordinator"] == "auto" else joined["coordinator"]
     team = join(coordinator, joined["processes"], joined["process"])
@@ -71,7 +71,7 @@ def show_minimize(expression: str | None, given: Mapping[str, Any]) -> None:
     """Run `steepest minimize`."""
     options = _kept_options(given)
     with noted() as notes, Progress(sys.stderr) as progress:
-        from steepest.bench.jobs import minimize
+        from steepest.jobs.fit import minimize
 
         run = minimize(_stripped(expression), **options, progress=progress)
     _show(run, given, notes)
@@ -135,7 +135,7 @@ def show_sweep(data: str, formula: str, given: Mapping[str, Any]) -> None:
     """Run `steepest sweep`."""
     options = _options(given)
     with Progress(sys.stderr) as progress:
-        from steepest.bench.sweep import sweep
+        from steepest.jobs.sweep import sweep
 
         record = sweep(data, formula, **options, progress=progress).record
     if given["as_json"]:

@@ -12,9 +12,9 @@ from steepest.cli.failures import INTERRUPTED, note
 from steepest.cli.output import write, write_text
 from steepest.cli.progress import Progress
 from steepest.cli.running import DIVERGED, noted, typed
-from steepest.errors import UsageError
-from steepest.training_document import training_document
-from steepest.wire import to_json
+from steepest.records.document import to_json
+from steepest.records.training_document import training_document
+from steepest.words.errors import UsageError
 
 _HERE = ("as_json", "store", "no_save", "name", "resume", "network", "sweep")
 
@@ -26,7 +26,7 @@ def show_training(data: str | None, given: Mapping[str, Any]) -> None:
         _show_sweep(data, options, given)
         return
     with noted() as notes, Progress(sys.stderr) as progress:
-        from steepest.bench.train import train
+        from steepest.jobs.train import train
 
         run = train(data, given["network"], **_kept(options, given), progress=progress)
     if given["as_json"]:
@@ -47,7 +47,7 @@ def _show_sweep(data: str | None, options: Mapping[str, Any], given: Mapping[str
             raise UsageError(f"--{name} is not for a sweep: {elsewhere}.", instead="Leave it out.")
     rest = {name: value for name, value in options.items() if name not in ("lr", "remedies")}
     with Progress(sys.stderr) as progress:
-        from steepest.bench.train import sweep_network
+        from steepest.jobs.sweep_network import sweep_network
 
         found = sweep_network(data, given["network"], lr=given["sweep"], **rest, progress=progress)
     if given["as_json"]:

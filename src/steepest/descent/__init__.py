@@ -1,8 +1,8 @@
 """Moving: the compiled loop, its stop rules, many descents side by side, and scipy's solvers."""
 
-from steepest.descent.optimizers import SOLVERS
 from steepest.descent.run import Descended
 from steepest.descent.solver import Solved, solve_by
+from steepest.methods.optimizers import SOLVERS
 
 Walked = Descended | Solved
 """A finished descent: its record, its trace, and the means to walk any part of it again."""

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.optimizers import transformation
-from steepest.objective import Data, Kernel, value_and_gradient
-from steepest.xla import in_float64
+from steepest.engine.xla import in_float64
+from steepest.objective.objective import Data, Kernel, value_and_gradient
 
 
 class State(NamedTuple):

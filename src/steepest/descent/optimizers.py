@@ -6,7 +6,6 @@ without dampening, Adam's epsilon outside the root, AdamW's decay of 0.01, RMSpr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import jax
 import numpy as np
 import optax
 
-from steepest.errors import InputError, UsageError
+from steepest.methods.optimizers import ADAPTIVE
 
 WEIGHT_DECAY: Final = 0.01
 RMSPROP_DECAY: Final = 0.99
@@ -40,54 +39,6 @@ _MAKERS: Final[dict[str, Callable[[Rate, Rate], optax.GradientTransformation]]] 
         lr, b1=beta, b2=BETA2, eps=EPSILON, weight_decay=WEIGHT_DECAY
     ),
 }
-
-OPTIMIZERS: Final = tuple(_MAKERS)
-WITH_MOMENTUM: Final = ("momentum", "nesterov", "adam", "adamw")
-ADAPTIVE: Final = ("rmsprop", "adagrad", "adam", "adamw")
-DEFAULT_MOMENTUM: Final = 0.9
-
-SOLVERS: Final = ("lbfgs", "lm")
-"""scipy's, which choose the length of their steps by themselves."""
-
-
-def momentum_of(optimizer: str, momentum: float | None) -> float | None:
-    """The momentum in force: the given one, 0.9 where the optimizer has one, else None.
-
-    Raises UsageError for an unknown optimizer and for a momentum that cannot be used.
-    """
-    if optimizer not in OPTIMIZERS + SOLVERS:
-        raise UsageError(
-            "This optimizer is not known.",
-            given=optimizer,
-            instead=f"Write one of {', '.join(OPTIMIZERS + SOLVERS)}.",
-        )
-    if optimizer not in WITH_MOMENTUM:
-        if momentum is not None:
-            raise UsageError(
-                f"The optimizer {optimizer} has no momentum.",
-                given=f"--momentum {momentum:g}",
-                instead="Leave it out, or choose --optimizer momentum.",
-            )
-        return None
-    if momentum is None:
-        return DEFAULT_MOMENTUM
-    if not 0 <= momentum < 1:
-        raise UsageError(
-            "Momentum must be at least 0 and below 1.",
-            given=f"--momentum {momentum:g}",
-            instead="0.9 is usual.",
-        )
-    return momentum
-
-
-def check_rate(lr: float | None) -> None:
-    """Raise InputError for a learning rate that cannot be used; None is one still to be chosen."""
-    if lr is not None and not (math.isfinite(lr) and lr > 0):
-        raise InputError(
-            "The learning rate must be a positive finite number.",
-            given=f"{lr:g}",
-            instead="Write a number such as 0.01, or leave it out to have one chosen.",
-        )
 
 
 def transformation(optimizer: str, lr: Rate, momentum: Rate) -> Any:

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from steepest.records import Mask, Matrix, Steps, Trace, Vector
+from steepest.records.arrays import (
+    Mask,
+    Matrix,
+    Steps,
+    Vector,
+)
+from steepest.records.descent import Trace
 
 MOST_POINTS = 65_536
 MOST_BYTES = 32_000_000

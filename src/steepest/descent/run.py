@@ -12,13 +12,16 @@ import numpy as np
 
 from steepest.descent.batches import Batches
 from steepest.descent.loop import Limits, Setting, State, hyper_of, initial, limits_of, walk
-from steepest.descent.optimizers import SOLVERS, check_rate, momentum_of, preconditioner
+from steepest.descent.optimizers import preconditioner
 from steepest.descent.recorder import TAIL, Block, Recorder, joined
 from steepest.descent.standing import Sink, Standing
-from steepest.errors import UsageError
-from steepest.objective import Objective
-from steepest.records import Descent, Settings, Stopped, Trace, Vector
-from steepest.xla import in_float64
+from steepest.engine.xla import in_float64
+from steepest.methods.optimizers import SOLVERS, check_rate, momentum_of
+from steepest.objective.objective import Objective
+from steepest.records.arrays import Stopped, Vector
+from steepest.records.descent import Descent, Trace
+from steepest.records.problem import Settings
+from steepest.words.errors import UsageError
 
 CEILING = 1e10
 """A loss this many times its start is divergence; the descent need not wait for infinity."""

@@ -24,12 +24,13 @@ from steepest.descent.loop import (
     hyper_of,
     limits_of,
 )
-from steepest.descent.optimizers import momentum_of
 from steepest.descent.run import CEILING
 from steepest.descent.sweep import AXES, setting_of, spread
-from steepest.objective import Kernel, Objective
-from steepest.records import Mask, Settings, Steps, Vector
-from steepest.xla import in_float64
+from steepest.engine.xla import in_float64
+from steepest.methods.optimizers import momentum_of
+from steepest.objective.objective import Kernel, Objective
+from steepest.records.arrays import Mask, Steps, Vector
+from steepest.records.problem import Settings
 
 MOST_SEEN = 41
 """Steps at which descents are seen: always as many, so that they are compiled once."""

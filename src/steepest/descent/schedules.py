@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 import optax
 
-from steepest.errors import UsageError
-from steepest.records import Vector
-from steepest.wording import escaped
+from steepest.records.arrays import Vector
+from steepest.words.errors import UsageError
+from steepest.words.wording import escaped
 
 WARM: Final = 0.1
 """Share of the steps in which a learning rate rises from zero."""

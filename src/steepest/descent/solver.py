@@ -10,11 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.descent.run import last_facts
-from steepest.errors import UsageError
-from steepest.objective import Objective
-from steepest.records import Descent, Settings, Stopped, Trace, Vector
-from steepest.solvers import EnoughError, least_squares_path, quasi_newton_path, squared
-from steepest.wording import count
+from steepest.measure.solvers import (
+    EnoughError,
+    least_squares_path,
+    quasi_newton_path,
+    squared,
+)
+from steepest.objective.objective import Objective
+from steepest.records.arrays import Stopped, Vector
+from steepest.records.descent import Descent, Trace
+from steepest.records.problem import Settings
+from steepest.words.errors import UsageError
+from steepest.words.wording import count
 
 FOREVER = 3600.0
 

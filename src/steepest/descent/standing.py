@@ -14,8 +14,8 @@ import numpy as np
 
 from steepest.descent.loop import State, initial
 from steepest.descent.recorder import Block, Recorder
-from steepest.records import Trace
-from steepest.xla import in_float64
+from steepest.engine.xla import in_float64
+from steepest.records.descent import Trace
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 

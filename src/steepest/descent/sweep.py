@@ -25,11 +25,13 @@ from steepest.descent.loop import (
     initial,
     limits_of,
 )
-from steepest.descent.optimizers import momentum_of
 from steepest.descent.run import CEILING
-from steepest.objective import Kernel, Objective
-from steepest.records import RateTrial, Settings, Steps, Vector
-from steepest.xla import in_float64
+from steepest.engine.xla import in_float64
+from steepest.methods.optimizers import momentum_of
+from steepest.objective.objective import Kernel, Objective
+from steepest.records.arrays import Steps, Vector
+from steepest.records.descent import RateTrial
+from steepest.records.problem import Settings
 
 BATCH_ELEMENTS = 4_000_000
 """Rows times descents that are held at once."""

@@ -11,8 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.optimizers import transformation
-from steepest.networks import ROW_LOSSES, Network, Weights, compute
-from steepest.records import Matrix, Vector
+from steepest.objective.networks import (
+    ROW_LOSSES,
+    Network,
+    Weights,
+    compute,
+)
+from steepest.records.arrays import Matrix, Vector
 
 Places = np.ndarray[Any, np.dtype[np.integer[Any]]]
 """Of rows, (k, b): those that each step uses."""

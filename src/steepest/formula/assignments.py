@@ -7,9 +7,9 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from steepest.errors import FormulaError
 from steepest.formula.names import did_you_mean, is_plain, listed, shown
 from steepest.formula.tokens import fail
+from steepest.words.errors import FormulaError
 
 
 def parse_assignments(

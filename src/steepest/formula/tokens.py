@@ -15,9 +15,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeAlias
 
-from steepest.errors import FormulaError
 from steepest.formula.functions import ELSEWHERE, FUNCTIONS
 from steepest.formula.names import quoted, shown, suggest
+from steepest.words.errors import FormulaError
 
 MAX_LENGTH = 500
 MAX_PARENTHESES = 50

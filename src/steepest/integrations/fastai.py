@@ -6,7 +6,7 @@ from typing import Any
 
 from fastai.callback.core import Callback
 
-from steepest.bench.watching import Watch, watch
+from steepest.jobs.watch import Watch, watch
 
 
 class WatchCallback(Callback):  # type: ignore[misc]

@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from steepest.bench.watching import Watch, watch
+from steepest.jobs.watch import Watch, watch
 
 
 class WatchCallback(Callback):

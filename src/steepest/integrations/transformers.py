@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from steepest.bench.watching import Watch, watch
+from steepest.jobs.watch import Watch, watch
 
 
 class WatchCallback(TrainerCallback):

@@ -12,26 +12,33 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from steepest.bench.command import command_line, python_line
-from steepest.bench.jobs import fit, minimize
-from steepest.bench.live import Contour, Live, View, Window, live
-from steepest.bench.options import Options
-from steepest.bench.prove import prove
-from steepest.bench.rates import around
-from steepest.bench.run import Run
-from steepest.bench.showing import page_of
-from steepest.descent.optimizers import OPTIMIZERS, SOLVERS
-from steepest.errors import SteepestError, UsageError
-from steepest.figures.contour import levels_of
+from steepest.data.table import Table, read_delimited
+from steepest.engine.xla import forget_compiled
+from steepest.jobs.fit import fit, minimize
+from steepest.jobs.live import (
+    Contour,
+    Live,
+    View,
+    Window,
+    live,
+)
 from steepest.lab.equations import equations_of
 from steepest.lab.kept import Kept
 from steepest.lab.model import model_of
 from steepest.lab.problem import OPTIONS, Asked, examples, shown
 from steepest.lab.uploads import Uploads
-from steepest.records import Remedy, SweptRate
-from steepest.table import Table, read_delimited
-from steepest.wire import plain, to_json
-from steepest.xla import forget_compiled
+from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
+from steepest.problem.command import command_line, python_line
+from steepest.problem.options import Options
+from steepest.records.descent import SweptRate
+from steepest.records.document import plain, to_json
+from steepest.records.verdict import Remedy
+from steepest.run.run import Run
+from steepest.run.showing import page_of
+from steepest.show.figures.contour import levels_of
+from steepest.study.prove import prove
+from steepest.study.rates import around
+from steepest.words.errors import SteepestError, UsageError
 
 MOST_LIVES: Final = 40
 MOST_RUNS: Final = 24

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from steepest.bench.run import Run
 from steepest.formula import (
     Column,
     Node,
@@ -18,6 +17,7 @@ from steepest.formula import (
     to_mathml,
     walk,
 )
+from steepest.run.run import Run
 
 WORDS: Final = ("prediction", "rmse")
 """Names of the reader's, where the formula has none that is called so."""

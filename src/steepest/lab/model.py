@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.bench.live import Live
 from steepest.formula import Column, Node, Weight, walk
 from steepest.formula.nodes import Binary, Call, Compare, Constant, Logical, Negate, Not, Number
-from steepest.records import Steps, Vector
-from steepest.scaling import scaled_columns
+from steepest.jobs.live import Live
+from steepest.objective.scaling import scaled_columns
+from steepest.records.arrays import Steps, Vector
 
 MOST_ROWS: Final = 300
 CURVE: Final = 121

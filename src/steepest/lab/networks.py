@@ -9,10 +9,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from steepest.bench.train import train
-from steepest.errors import UsageError
+from steepest.data.table import Table, read_delimited
+from steepest.jobs.train import train
 from steepest.store import Store
-from steepest.table import Table, read_delimited
+from steepest.words.errors import UsageError
 
 
 @dataclass(frozen=True)

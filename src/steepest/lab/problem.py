@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import orjson
 
-from steepest.bench.options import Options, check, read_options
-from steepest.errors import InputError, UsageError
-from steepest.records import Command
+from steepest.problem.options import Options, check, read_options
+from steepest.records.arrays import Command
+from steepest.words.errors import InputError, UsageError
 
 OPTIONS: Final = (
     *("loss", "optimizer", "momentum", "lr", "steps", "start"),

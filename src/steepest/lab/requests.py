@@ -10,9 +10,9 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from steepest.bench.live import Window
-from steepest.errors import InputError, UsageError
+from steepest.jobs.live import Window
 from steepest.lab.problem import shown
+from steepest.words.errors import InputError, UsageError
 
 MOST_BYTES: Final = 20_000_000
 """Of an upload."""

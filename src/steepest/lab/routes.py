@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from steepest.errors import SteepestError, UsageError
 from steepest.lab.answers import Answers, example_table
 from steepest.lab.guard import refusal
 from steepest.lab.networks import network_examples as all_networks
@@ -35,6 +34,7 @@ from steepest.lab.requests import (
 from steepest.lab.runs import Runs
 from steepest.lab.uploads import Uploads, file_name
 from steepest.lab.work import BusyError, GoneError, TooLongError, Turns, Workers
+from steepest.words.errors import SteepestError, UsageError
 
 LIVE_SECONDS: Final = 2.0
 PREPARE_SECONDS: Final = 20.0

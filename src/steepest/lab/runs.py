@@ -9,18 +9,25 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.bench.showing import page_of
-from steepest.bench.stored import changed_data, load, run_of
-from steepest.bench.training_run import TrainingRun
-from steepest.errors import SteepestError, UsageError
-from steepest.export import to_csv
-from steepest.figures.training import MOST_POINTS, evenly
+from steepest.jobs.load import load, run_of
 from steepest.lab.networks import train_example
-from steepest.records import RunRecord, RunSummary, Trace
+from steepest.records.descent import Trace
+from steepest.records.document import (
+    document,
+    plain,
+    summary_document,
+    to_json,
+)
+from steepest.records.run import RunRecord, RunSummary
+from steepest.records.training import TrainingRecord
+from steepest.records.training_document import training_document
+from steepest.run.showing import page_of
+from steepest.run.stored import changed_data
+from steepest.run.training import TrainingRun
+from steepest.show.export import to_csv
+from steepest.show.figures.training import MOST_POINTS, evenly
 from steepest.store import Store
-from steepest.training import TrainingRecord
-from steepest.training_document import training_document
-from steepest.wire import document, plain, summary_document, to_json
+from steepest.words.errors import SteepestError, UsageError
 
 KINDS: Final = ("json", "csv", "pytorch", "jax")
 """What a run can be exported to from the page; the command line knows more."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from steepest.errors import InputError, UsageError
 from steepest.lab.guard import Address, Guard
 from steepest.lab.work import Stopped
 from steepest.store import Store
+from steepest.words.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from steepest.lab.routes import Lab

@@ -13,9 +13,9 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from steepest.errors import InputError
-from steepest.table import Table, first_rows, read_delimited
-from steepest.wording import count, escaped, names
+from steepest.data.table import Table, first_rows, read_delimited
+from steepest.words.errors import InputError
+from steepest.words.wording import count, escaped, names
 
 MOST: Final = 20
 MOST_BYTES: Final = 100_000_000

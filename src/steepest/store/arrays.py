@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.errors import StoreError
+from steepest.words.errors import StoreError
 
 Array = np.ndarray[Any, Any]
 Arrays = Mapping[str, Array]

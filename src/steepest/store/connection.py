@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from steepest.errors import StoreError
 from steepest.store.schema import MIGRATIONS, check_version, migrate, version_of
-from steepest.wording import escaped
+from steepest.words.errors import StoreError
+from steepest.words.wording import escaped
 
 WAIT: Final = 60.0
 """Seconds to wait for other processes before giving up."""

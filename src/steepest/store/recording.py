@@ -12,15 +12,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from steepest.errors import UsageError
-from steepest.records import RunRecord, Trace
+from steepest.records.descent import Trace
+from steepest.records.kept import encode_values
+from steepest.records.run import RunRecord
+from steepest.records.training import TrainingRecord
 from steepest.store.arrays import Array, pack
 from steepest.store.identity import Process, new_id, this_process
 from steepest.store.kept import Ending, KeptData, Opening, Progress, Snapshot
 from steepest.store.records import to_bytes
 from steepest.store.writer import Writer
-from steepest.training import TrainingRecord
-from steepest.wire import encode_values
+from steepest.words.errors import UsageError
 
 POINTS_A_BLOCK: Final = 4096
 

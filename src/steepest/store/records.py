@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.errors import InputError, StoreError
-from steepest.records import RunRecord
+from steepest.records.kept import decode, encode
+from steepest.records.run import RunRecord
+from steepest.records.training import TrainingRecord
 from steepest.store.arrays import LEVEL, pack, unpack
-from steepest.training import TrainingRecord
-from steepest.wire import decode, encode
+from steepest.words.errors import InputError, StoreError
 
 _LARGE: Final = 4096
 """Characters of base64 from which an array stands beside the JSON."""

@@ -6,7 +6,7 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Final
 
-from steepest.errors import StoreError
+from steepest.words.errors import StoreError
 
 MARK: Final = 0x53544545
 """SQLite's application_id of a store."""

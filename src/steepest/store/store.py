@@ -18,9 +18,12 @@ import numpy as np
 import platformdirs
 
 from steepest.checks.training import judge_training
-from steepest.errors import StoreError, UsageError
-from steepest.ranks import merged
-from steepest.records import RunRecord, RunSummary, Status, Trace
+from steepest.records.arrays import Status
+from steepest.records.descent import Trace
+from steepest.records.kept import decode_values
+from steepest.records.ranks import merged
+from steepest.records.run import RunRecord, RunSummary
+from steepest.records.training import TrainingRecord
 from steepest.store.arrays import Array, unpack
 from steepest.store.connection import (
     explained,
@@ -33,9 +36,8 @@ from steepest.store.identity import Process
 from steepest.store.kept import KeptData, Opening, Snapshot
 from steepest.store.recording import Recording, delete
 from steepest.store.records import from_bytes
-from steepest.training import TrainingRecord
-from steepest.wire import decode_values
-from steepest.wording import escaped
+from steepest.words.errors import StoreError, UsageError
+from steepest.words.wording import escaped
 
 VARIABLE: Final = "STEEPEST_STORE"
 """The environment variable that names the default store."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from steepest.training import Activation
+from steepest.records.training import Activation
 
 MOST: Final = 4000
 """Samples kept. When there are more, every second step's is dropped."""

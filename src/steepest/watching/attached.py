@@ -16,9 +16,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from steepest.records import Vector
-from steepest.training import Ended, Probe, ResetFacts, TrainingRecord, TrainingTrace, Validation
-from steepest.training_recorder import Recorder, Rows
+from steepest.descent.training_recorder import Recorder, Rows
+from steepest.records.arrays import Vector
+from steepest.records.training import (
+    Ended,
+    Probe,
+    ResetFacts,
+    TrainingRecord,
+    TrainingTrace,
+    Validation,
+)
 from steepest.watching.activations import Activations
 from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Hook, Inputs

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from steepest.records import Matrix, Vector
+from steepest.records.arrays import Matrix, Vector
 
 VECTORS: Final = 16
 """Directions that are kept at a time, each with its product, where they are short enough."""

@@ -10,9 +10,15 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from steepest.autograd import AutogradGraph, AutogradNode, LossPull, Numbers, ParameterGradient
-from steepest.errors import UsageError
+from steepest.records.autograd import (
+    AutogradGraph,
+    AutogradNode,
+    LossPull,
+    Numbers,
+    ParameterGradient,
+)
 from steepest.watching.tensors import Watched, named_tensors
+from steepest.words.errors import UsageError
 
 MOST_NUMBERS: Final = 64
 """Values, adjoints and gradients with more entries are told by their length alone."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import torch
 
-from steepest.training import Histogram
+from steepest.records.training import Histogram
 
 BINS: Final = 40
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from steepest.records import Vector
-from steepest.training import InputFacts
+from steepest.records.arrays import Vector
+from steepest.records.training import InputFacts
 
 BATCHES: Final = 4
 """So many first batches are looked at for the scale of the features."""

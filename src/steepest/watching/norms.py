@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from steepest.records import Mask, Matrix, Vector
+from steepest.records.arrays import Mask, Matrix, Vector
 from steepest.watching.tensors import LEAST, SAMPLE
 
 COLUMNS: Final = 6

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from steepest.stability import stability_factor
-from steepest.training import Group, Probe
+from steepest.methods.optimizers import stability_factor
+from steepest.records.training import Group, Probe
 from steepest.watching.extremes import NotSymmetricError, extremes
 from steepest.watching.own_gradient import is_averaged, processes
 from steepest.watching.undisturbed import undisturbed

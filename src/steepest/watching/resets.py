@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils.hooks import unserializable_hook
 
-from steepest.training import ResetFacts
+from steepest.records.training import ResetFacts
 
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from steepest.records import Steps, Vector
+from steepest.records.arrays import Steps, Vector
 from steepest.watching.norms import Measured, Norms
 from steepest.watching.resets import Guard, Resets
 

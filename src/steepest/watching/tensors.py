@@ -9,8 +9,8 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from steepest.errors import UsageError
-from steepest.training import Group, Tensor
+from steepest.records.training import Group, Tensor
+from steepest.words.errors import UsageError
 
 Watched = nn.Module | Mapping[str, torch.Tensor] | Iterable[Any] | torch.Tensor
 

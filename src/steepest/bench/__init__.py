@@ -1,1 +1,0 @@
-"""The bench: the whole job of fitting, measuring, judging and proving."""

@@ -1,0 +1,112 @@
+"""From a verdict to what is worth trying, cheapest first, and what is worth offering.
+
+Nothing is run here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from steepest.records.verdict import Measurements
+
+FEW = 10
+"""A descent that arrives in this many steps needs no remedy."""
+
+QUICK = 100
+"""Once a remedy arrives in this many steps, nothing dearer is tried."""
+
+FINE = 1e-4
+"""Ending so far above the minimum, in units of what counts as arrived, leaves nothing to gain."""
+
+SQUARED = ("mse", "rmse")
+SOLVERS = ("lbfgs", "lm")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change to try, before anyone knows whether it helps."""
+
+    change: str
+    options: dict[str, object] = field(default_factory=dict)
+    """What to set, by the options' long names."""
+    scales: bool = False
+    """Where it helps, the dearer proposals are tried on top of it."""
+
+
+def ladder(measurements: Measurements) -> tuple[Proposal, ...]:
+    """What may help this descent, cheapest first."""
+    minimum, problem = measurements.minimum, measurements.problem
+    diverged = measurements.descent.stopped == "diverged"
+    if minimum is not None and not minimum.exists and not diverged:
+        return ()  # There is nowhere to arrive.
+    if minimum is not None and minimum.unbounded:
+        return ()
+    own_steps = None if measurements.forecast is None else measurements.forecast.steps
+    own = measurements.descent.optimizer
+    exact = Proposal("Levenberg-Marquardt", {"optimizer": "lm"})
+    if own_steps is not None and own_steps <= FEW:
+        return (exact,) if own != "lm" and finishes(exact, measurements) else ()
+    found: list[Proposal] = []
+    if own not in SOLVERS:
+        found.append(Proposal("better learning rate"))
+    plain = not problem.standardized and not problem.rescaled
+    if problem.rows and plain:
+        found.append(Proposal("standardize", {"standardize": True}, scales=True))
+    if plain and len(problem.weights) > 1:
+        found.append(Proposal("rescale", {"rescale": True}, scales=True))
+    for optimizer in ("momentum", "nesterov", "adam", "lbfgs"):
+        if optimizer != own:
+            found.append(Proposal(optimizer, {"optimizer": optimizer}))
+    if problem.loss in SQUARED and own != "lm":
+        found.append(exact)
+    if own_steps is None and minimum is not None and minimum.start is not None:
+        solver = "lm" if problem.loss in SQUARED else "lbfgs"
+        found.append(Proposal("another start", {"optimizer": solver, "start": minimum.start}))
+    return tuple(found)
+
+
+def to_last_digit(proposal: Proposal, measurements: Measurements) -> bool:
+    """Whether this fits a curve as people who fit curves expect: to the last digit.
+
+    A linear model needs no such thing: its exact minimum is known without any start.
+    """
+    problem = measurements.problem
+    return (
+        proposal.options.get("optimizer") == "lm"
+        and problem.loss in SQUARED
+        and not problem.linear_in_weights
+    )
+
+
+def finishes(proposal: Proposal, measurements: Measurements) -> bool:
+    """Whether it may add digits to a descent that ended near the minimum."""
+    minimum, goal = measurements.minimum, measurements.goal
+    if minimum is None or goal is None or not to_last_digit(proposal, measurements):
+        return False
+    left = measurements.descent.final_loss - minimum.loss
+    return left > FINE * (goal.loss - minimum.loss)
+
+
+def helps(
+    *,
+    reached: bool,
+    measured_steps: int | None,
+    measured_loss: float,
+    own_steps: int | None,
+    own_loss: float,
+    own_diverged: bool,
+    finishes: bool = False,
+) -> bool:
+    """Whether a remedy that was run is worth offering.
+
+    It is when it got to the goal and the descent does not, or gets there in at least a tenth
+    fewer steps, or it `finishes` what the descent left; or when neither gets there and its loss
+    is lower by more than a hundredth.
+    """
+    if reached and finishes and measured_loss < own_loss:
+        return True
+    if reached:
+        return own_steps is None or (own_steps > FEW and (measured_steps or 0) < 0.9 * own_steps)
+    if own_steps is not None:
+        return False
+    return own_diverged or measured_loss < own_loss - 0.01 * abs(own_loss)

@@ -1,0 +1,1 @@
+"""Rows: tables, samples of networks, and the data sets that are known by name."""

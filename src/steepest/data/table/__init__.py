@@ -1,0 +1,29 @@
+"""CSV, Parquet, data frames and arrays as one Table, and the complete rows of it.
+
+Nothing here imports Polars, narwhals or pandas until data is read.
+"""
+
+from __future__ import annotations
+
+from steepest.data.table.columns import Table
+from steepest.data.table.delimited import first_rows, read_delimited
+from steepest.data.table.selection import (
+    Selection,
+    check_selection,
+    complete_rows,
+    fingerprint,
+    select,
+)
+from steepest.data.table.source import read_table
+
+__all__ = [
+    "Selection",
+    "Table",
+    "check_selection",
+    "complete_rows",
+    "fingerprint",
+    "first_rows",
+    "read_delimited",
+    "read_table",
+    "select",
+]

@@ -1,0 +1,135 @@
+"""Table: named columns of numbers, with where they came from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.data.table.cells import Column
+from steepest.data.table.labels import Labels, labels_from_objects
+from steepest.data.table.wording import (
+    nearest,
+    opening,
+    origin,
+    quoted,
+)
+from steepest.words.errors import InputError
+
+Floats = NDArray[np.float64]
+Read = Callable[[Sequence[int]], Mapping[int, Floats]]
+ReadLabels = Callable[[int], Labels]
+ReadPart = Callable[[int, int], "Table"]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Named columns. A column is read when it is first asked for, and kept.
+
+    `source` is the path as it was given, "standard input", "data frame" or "mapping".
+    `rows` counts every row of the data, complete or not.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    rows: int
+    _read: Read = field(repr=False)
+    _read_labels: ReadLabels | None = field(default=None, repr=False)
+    _read_part: ReadPart | None = field(default=None, repr=False)
+    """Reads only these rows, where that can be done: (first row, how many) -> a table of them."""
+    _kept: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def loaded(self) -> Mapping[str, Floats]:
+        """The columns that were asked for until now, float64 (rows,) each, by their names."""
+        return dict(self._kept)
+
+    def numbers(self, name: str) -> Floats:
+        """Return the column as float64 (rows,), NaN where a value is missing; read-only.
+
+        Raises InputError for a name that is no column, and for a column that holds anything but
+        numbers: it names the first row at fault, counted from 0 in file order.
+        """
+        self.load((name,))
+        return self._kept[name]
+
+    def labels(self, name: str) -> Labels:
+        """Return the column as labels, an array (rows,) of text, None where one is missing.
+
+        Text stands there without the spaces around it, numbers as they are written. Raises
+        InputError for a name that is no column, and for cells that are neither.
+        """
+        position = self._position(name)
+        if self._read_labels is None:
+            return labels_from_objects(self.numbers(name).tolist(), Column(name, self.source))
+        labels = self._read_labels(position)
+        self._check_rows(name, len(labels))
+        return labels
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether some of its rows can be read without the others."""
+        return self._read_part is not None
+
+    def part(self, first: int, rows: int) -> Table:
+        """Only `rows` of its rows, from row `first` on (counted from 0). Keeps nothing of them.
+
+        Of data that cannot be read in parts each column is read whole, and kept.
+        """
+        if self._read_part is not None:
+            return self._read_part(first, rows)
+
+        def read(positions: Sequence[int]) -> dict[int, Floats]:
+            columns = {p: self.numbers(self.names[p]) for p in positions}
+            return {p: column[first : first + rows] for p, column in columns.items()}
+
+        return Table(self.source, self.names, rows, read)
+
+    def load(self, names: Iterable[str]) -> None:
+        """Read these columns in one pass over the data. Errors as in `numbers`."""
+        wanted = [name for name in dict.fromkeys(names) if name not in self._kept]
+        positions = [self._position(name) for name in wanted]
+        if not positions:
+            return
+        values = self._read(positions)
+        for name, position in zip(wanted, positions, strict=True):
+            column = values[position]
+            self._check_rows(name, len(column))
+            column.setflags(write=False)
+            self._kept[name] = column
+
+    def _check_rows(self, name: str, rows: int) -> None:
+        if rows != self.rows:
+            raise InputError(
+                f"Column {quoted(name)} of {origin(self.source)} has {rows} rows, but "
+                f"the table has {self.rows}: the data is damaged, or changed while it was read."
+            )
+
+    def _position(self, name: str) -> int:
+        if name not in self.names:
+            raise InputError(
+                f"{opening(self.source)} has no column {quoted(name)}.",
+                instead=nearest(name, self.names),
+            )
+        return self.names.index(name)
+
+
+def column_names(names: Iterable[str], source: str) -> tuple[str, ...]:
+    """Return the names a table gets: an empty one becomes column_N, counted from 1.
+
+    Raises InputError where two columns have one name.
+    """
+    named = tuple(name or f"column_{n}" for n, name in enumerate(names, start=1))
+    repeated = [name for name, times in Counter(named).items() if times > 1]
+    if repeated:
+        first = named.index(repeated[0])
+        second = named.index(repeated[0], first + 1)
+        raise InputError(
+            f"{opening(source)} has two columns called {quoted(repeated[0])}: "
+            f"columns {first + 1} and {second + 1}.",
+            instead="Give each column its own name.",
+        )
+    return named

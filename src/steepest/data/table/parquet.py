@@ -1,0 +1,88 @@
+"""Parquet files as one Table: its columns whole, or some rows of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from steepest.data.table.columns import Floats, Table
+from steepest.data.table.frames import read_frame
+from steepest.data.table.labels import Labels
+from steepest.data.table.wording import opening, quoted
+from steepest.words.errors import InputError
+
+_Result = TypeVar("_Result")
+
+
+def read_parquet(files: Sequence[Path], source: str, *, by_folder: bool = False) -> Table:
+    """Make a table of files that follow each other.
+
+    With `by_folder`, folders such as year=2024 name a column and its value. Raises InputError.
+    """
+
+    def frame(paths: Sequence[Path]) -> Any:
+        import polars as pl
+
+        return pl.scan_parquet(
+            # Absolute, so that no name is taken for an address on the network.
+            [path.absolute() for path in paths],
+            glob=False,
+            hive_partitioning=by_folder,
+        )
+
+    table = _with_errors(lambda: read_frame(frame(files), source), source)
+
+    @cache
+    def lengths() -> tuple[int, ...]:
+        return _with_errors(
+            lambda: tuple(read_frame(frame([file]), source).rows for file in files), source
+        )
+
+    def part(first: int, rows: int) -> Table:
+        pieces, begin = [], 0
+        for file, length in zip(files, lengths(), strict=True):
+            low, high = max(first - begin, 0), min(first + rows - begin, length)
+            if low < high:
+                pieces.append((file, low, high - low))
+            begin += length
+
+        def read(positions: Sequence[int]) -> Mapping[int, Floats]:
+            names = [table.names[position] for position in positions]
+            read_pieces = []
+            for file, low, count in pieces:
+                piece = read_frame(frame([file]).slice(low, count), source, rows=count)
+                piece.load(names)
+                read_pieces.append(piece)
+            return {
+                position: np.concatenate([piece.numbers(name) for piece in read_pieces])
+                for position, name in zip(positions, names, strict=True)
+            }
+
+        return Table(source, table.names, rows, lambda p: _with_errors(lambda: read(p), source))
+
+    def read(positions: Sequence[int]) -> Mapping[int, Floats]:
+        return _with_errors(lambda: table._read(positions), source)
+
+    def read_labels(position: int) -> Labels:
+        return _with_errors(lambda: table.labels(table.names[position]), source)
+
+    return Table(source, table.names, table.rows, read, read_labels, part)
+
+
+def _with_errors(work: Callable[[], _Result], source: str) -> _Result:
+    from narwhals.exceptions import NarwhalsError
+    from polars.exceptions import PanicException, PolarsError
+
+    try:
+        return work()
+    except (PolarsError, NarwhalsError, PanicException, OSError) as error:
+        reason = str(error).strip().splitlines() or ["it gives no reason"]
+        raise InputError(
+            f"{opening(source)} is not whole Parquet data, or its files do not fit together.",
+            given=quoted(reason[0], 160),
+            instead="Write the files anew, all with the same columns and types.",
+        ) from None

@@ -1,0 +1,177 @@
+"""Where data comes from: a path, a folder, standard input, a data frame or a mapping."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import itertools
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from steepest.data.table.arrays import read_mapping
+from steepest.data.table.columns import Table
+from steepest.data.table.delimited import read_delimited
+from steepest.data.table.frames import read_frame
+from steepest.data.table.parquet import read_parquet
+from steepest.data.table.wording import nearest, quoted
+from steepest.words.errors import InputError
+from steepest.words.wording import escaped
+
+# A separator of None is found in the text.
+_DELIMITED: Final[dict[str, str | None]] = {".csv": None, ".txt": None, ".tsv": "\t"}
+PARQUET: Final = (".parquet", ".pq")
+_KNOWN: Final = "Known are .csv, .tsv and .txt (also with .gz), .parquet and .pq."
+_MOST_UNPACKED: Final = 8 << 30
+_MOST_NAMES_COMPARED: Final = 10_000
+
+
+def read_table(data: Any) -> Table:
+    """Make a table of `data`; its columns are read when they are asked for.
+
+    `data` is a path to .csv, .tsv or .txt (also .gz: at most 8 GiB unpacked) or .parquet, a folder
+    or glob of Parquet files (read in the order of their names), "-" for CSV on standard input, a
+    data frame of any library that narwhals knows, a mapping of names to arrays (rows,), or a
+    Table. Other names are errors, except that a file without a suffix and a pipe are read as CSV.
+
+    Missing are an empty cell, NA, N/A, #N/A, <NA>, NaN, NaT, null, None, - and ?, in any case.
+    true and false are 1 and 0. Raises InputError.
+    """
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, str | os.PathLike):
+        text = os.fsdecode(data)
+        return _from_standard_input() if text == "-" else _from_path(text)
+    if isinstance(data, Mapping):
+        return read_mapping(data)
+    return read_frame(data)
+
+
+def _from_standard_input() -> Table:
+    source = "standard input"
+    stream: Any = sys.stdin
+    if stream is None:
+        raise InputError("There is no standard input to read.")
+    # A text stream without bytes below it stands in for standard input in notebooks and tests.
+    try:
+        content = stream.buffer.read() if hasattr(stream, "buffer") else stream.read().encode()
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from None
+    return read_delimited(content, source)
+
+
+def _from_path(text: str) -> Table:
+    if not text:
+        raise InputError("The name of the data file is empty.", instead=_KNOWN)
+    try:
+        path = Path(text).expanduser()
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return _from_pattern(text)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _unreadable(text, error) from None
+    if stat.S_ISDIR(mode):
+        files = [p for p in path.rglob("*") if p.suffix.lower() in PARQUET and _is_visible(p, path)]
+        if not files:
+            raise InputError(
+                f"The folder {quoted(text, 200)} holds no Parquet files.",
+                instead="Give the path of a file, or a folder of .parquet files.",
+            )
+        by_folder = any("=" in part for p in files for part in p.relative_to(path).parent.parts)
+        return read_parquet(sorted(files), text, by_folder=by_folder)
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        raise InputError(f"{quoted(text, 200)} is not a file.", instead="Give the path of a file.")
+    return _from_file(path, text)
+
+
+def _is_visible(path: Path, folder: Path) -> bool:
+    # Names with a dot or underscore in front are what other tools leave beside the data.
+    return path.is_file() and not any(
+        part.startswith((".", "_")) for part in path.relative_to(folder).parts
+    )
+
+
+def _from_pattern(text: str) -> Table:
+    files = sorted(map(Path, glob.glob(text, recursive=True))) if glob.has_magic(text) else []
+    files = [path for path in files if path.is_file()]
+    if len(files) == 1:
+        return _from_file(files[0], text)
+    if not files:
+        raise _no_such_file(text)
+    other = [path for path in files if path.suffix.lower() not in PARQUET]
+    if other:
+        raise InputError(
+            f"{quoted(text, 200)} stands for {len(files)} files, and not all are Parquet.",
+            given=quoted(str(other[0]), 200),
+            instead="Give one file, or a pattern for Parquet files alone.",
+        )
+    by_folder = any("=" in part for path in files for part in path.parent.parts)
+    return read_parquet(files, text, by_folder=by_folder)
+
+
+def _no_such_file(text: str) -> InputError:
+    if glob.has_magic(text):
+        return InputError(
+            f"No file fits the pattern {quoted(text, 200)}.", instead="Give the path of a file."
+        )
+    path = Path(text).expanduser()
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [e.name for e in itertools.islice(entries, _MOST_NAMES_COMPARED)]
+    except (OSError, ValueError):
+        return InputError(
+            f"There is no file {quoted(text, 200)}: "
+            f"the folder {quoted(str(path.parent), 200)} does not exist or cannot be read."
+        )
+    return InputError(
+        f"There is no file {quoted(text, 200)}.",
+        instead=nearest(path.name, names) or "Give the path of a file.",
+    )
+
+
+def _unreadable(text: str, error: Exception) -> InputError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return InputError(f"{quoted(text, 200)} cannot be read: {escaped(reason, 200)}.")
+
+
+def _from_file(path: Path, source: str) -> Table:
+    *rest, last = [""] + [suffix.lower() for suffix in path.suffixes]
+    packed = last == ".gz"
+    kind = (rest[-1] if rest else "") if packed else last
+    if kind in PARQUET and not packed:
+        return read_parquet([path], source)
+    if kind not in _DELIMITED and (kind or packed):
+        raise InputError(
+            f"Steepest does not know what kind of file {quoted(source, 200)} is.",
+            given=f"the suffix {quoted(kind + last if packed else kind)}",
+            instead=f"{_KNOWN} Save the data as one of these.",
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(source, error) from None
+    if packed:
+        content = _unpacked(content, source)
+    return read_delimited(content, source, _DELIMITED.get(kind))
+
+
+def _unpacked(content: bytes, source: str) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            unpacked = stream.read(_MOST_UNPACKED + 1)
+    except (OSError, EOFError, zlib.error):
+        raise InputError(
+            f"{quoted(source, 200)} is not a whole gzip file.",
+            instead="Unpack it, or copy it anew.",
+        ) from None
+    if len(unpacked) > _MOST_UNPACKED:
+        raise InputError(
+            f"{quoted(source, 200)} unpacks to more than {_MOST_UNPACKED / 2**30:g} GiB.",
+            instead="Save the data as Parquet.",
+        )
+    return unpacked

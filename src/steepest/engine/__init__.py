@@ -1,0 +1,1 @@
+"""The compiler and what an operation is in it."""

@@ -1,0 +1,1 @@
+"""The whole jobs: fit, minimize, sweep, train, watch."""

@@ -1,0 +1,383 @@
+"""The whole job: prepare, choose a learning rate, descend, measure, judge, prove."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, cast
+
+import steepest
+from steepest.checks import judge
+from steepest.data.table import Table, read_table
+from steepest.descent import Walked, solve_by
+from steepest.descent.run import check_settings, descend
+from steepest.measure.curvature import stability_limit
+from steepest.methods.optimizers import SOLVERS, momentum_of
+from steepest.objective.passes.team import ALONE, Team
+from steepest.problem.options import Options, read_options
+from steepest.problem.prepare import prepare_minimize
+from steepest.problem.setup import Setup
+from steepest.problem.streamed import (
+    Reading,
+    announce,
+    prepare,
+    refined,
+)
+from steepest.records.arrays import Command
+from steepest.records.descent import Goal
+from steepest.records.point import Minimum
+from steepest.records.problem import Settings
+from steepest.records.run import RunRecord
+from steepest.records.verdict import Measurements, Remedy
+from steepest.run.place import Place, store_at
+from steepest.run.run import Run
+from steepest.run.saving import Saver, kept_data, opening_of
+from steepest.run.stored import Going, go_on
+from steepest.run.walk import Walk, explanation_at
+from steepest.study.auto import Choice, choose_rate
+from steepest.study.measure import (
+    at_most,
+    goal_of,
+    known_minimum,
+    measure,
+)
+from steepest.study.prove import changed_setup, prove
+from steepest.study.rates import GUARD
+from steepest.study.spectra import spectrum_at
+from steepest.words.errors import (
+    LostProcessError,
+    StoreError,
+    StoreWarning,
+    UsageError,
+)
+
+Progress = Callable[[str, int, int | None, float | None], None]
+"""(phase, done, total or None, loss or None)"""
+
+
+def fit(
+    data: Any = None,
+    formula: str | None = None,
+    *,
+    save: bool | None = None,
+    store: Place = None,
+    name: str | None = None,
+    resume: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Run:
+    """Fit a formula to data by descent; explain, judge and prove it.
+
+    `data` is a path, a data frame of any library that narwhals knows, or a mapping of arrays;
+    `options` are those of the command line with underscores. Raises SteepestError.
+
+    With `save` the run is kept in `store` (None: the default one), under `name` if one is given;
+    without it, where a store is named. What cannot be kept is a StoreWarning and stands in
+    `.unsaved`: the run itself is not lost.
+
+    `resume` goes on with the run of that id, along the path that an unbroken run takes. Data and
+    formula are those of the run and may be left out; `steps`, `time_limit`, `remedies` and `at`
+    may change.
+    """
+    if resume is not None:
+        return go_on_with("fit", resume, data, formula, options, store, progress)
+    return begin(data, formula, save, store, name, progress, options)
+
+
+def begin(
+    data: Any,
+    formula: str | None,
+    save: bool | None,
+    store: Place,
+    name: str | None,
+    progress: Progress | None,
+    options: Mapping[str, Any],
+    team: Team = ALONE,
+) -> Run:
+    """A new fit, with rows that the processes of a team share."""
+    if data is None or formula is None:
+        raise UsageError(
+            "fit needs data and a formula.", instead='For example "data.csv" and "y ~ a*x + b".'
+        )
+    asked = read_options(options)
+    table = read_table(data)
+    source = os.fsdecode(data) if isinstance(data, str | os.PathLike) else None
+    if team.size > 1:
+        announce(team, source or "", formula, asked)
+    setup = prepare(table, formula, asked, team, reading_of(progress))
+    saver = _saver(setup, asked, source, save, store, name, table)
+    return _run(setup, asked, source, progress, table=table, saver=saver)
+
+
+def reading_of(progress: Progress | None) -> Reading | None:
+    """How passes over rows are told of."""
+    if progress is None:
+        return None
+    return lambda done, rows: progress("reading rows", done, rows, None)
+
+
+def minimize(
+    expression: str | None = None,
+    *,
+    save: bool | None = None,
+    store: Place = None,
+    name: str | None = None,
+    resume: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Run:
+    """Minimize an expression of its variables by descent; explain, judge and prove it.
+
+    `save`, `store`, `name` and `resume` are as in `fit`.
+    """
+    if resume is not None:
+        return go_on_with("minimize", resume, None, expression, options, store, progress)
+    if expression is None:
+        raise UsageError("minimize needs an expression.", instead='For example "x**2".')
+    asked = read_options(options)
+    setup = prepare_minimize(expression, asked)
+    return _run(setup, asked, None, progress, saver=_saver(setup, asked, None, save, store, name))
+
+
+def _saver(
+    setup: Setup,
+    options: Options,
+    data: str | None,
+    save: bool | None,
+    store: Place,
+    name: str | None,
+    table: Table | None = None,
+) -> Saver | StoreError | None:
+    """What keeps the run; a StoreError where it cannot be kept, None where it need not be.
+
+    Raises StoreError where the file is no store, or a damaged one: that is an input at fault.
+    """
+    if save is False or (save is None and store is None):
+        return None
+    opening = opening_of(setup.problem, options, data, name)
+    try:
+        recording = store_at(store).begin(opening)
+    except StoreError as error:
+        if error.is_of_the_file:
+            raise
+        return error
+    if table is not None:
+        recording.data(kept_data(table, setup))
+    return Saver(recording)
+
+
+def go_on_with(
+    command: Command,
+    run: str,
+    data: Any,
+    formula: str | None,
+    given: Mapping[str, Any],
+    store: Place,
+    progress: Progress | None,
+    team: Team = ALONE,
+) -> Run:
+    """A fit or a minimization from a store, gone on with."""
+    read_options(given)
+    reading = reading_of(progress)
+    going = go_on(store_at(store), run, command, data, formula, given, team, reading)
+    return _run(
+        going.setup,
+        going.options,
+        going.data,
+        progress,
+        table=going.table,
+        saver=going.saver,
+        going=going,
+    )
+
+
+def rerun(parent: Run, remedy: Remedy) -> Run:
+    """A remedy as a Run of its own: the same data, the changed options, no further remedies."""
+    if remedy.options is None:
+        raise ValueError("this remedy does not say how it was run")
+    options = Options(**cast(dict[str, Any], dict(remedy.options))).changed(remedies=False)
+    setup = changed_setup(parent._setup, options)
+    if setup is None:
+        raise ValueError("this problem cannot be changed so")
+    return _run(setup, options, None, None)
+
+
+def _run(
+    setup: Setup,
+    options: Options,
+    data: str | None,
+    progress: Progress | None,
+    *,
+    table: Table | None = None,
+    saver: Saver | StoreError | None = None,
+    going: Going | None = None,
+) -> Run:
+    kept = saver if isinstance(saver, Saver) else None
+    try:
+        record, descended = _job(setup, options, data, progress, kept, going)
+    except BaseException as error:
+        if kept is not None:
+            kept.stop(error)
+            if isinstance(error, LostProcessError) and kept.snapshot is not None:
+                raise _lost(error, kept) from None
+        raise
+    unsaved = saver if isinstance(saver, StoreError) else None
+    if kept is not None:
+        unsaved = kept.finish(record, descended)
+        if unsaved is None:
+            record = replace(record, run=kept.run)
+    if unsaved is not None:
+        warnings.warn(f"The run is not kept. {unsaved}", StoreWarning, stacklevel=3)
+    walk = Walk(setup, descended, table)
+    snapshot = None if kept is None else kept.snapshot
+    return Run(record, options, lambda: walk, rerun, snapshot=snapshot, unsaved=unsaved)
+
+
+def _job(
+    setup: Setup,
+    options: Options,
+    data: str | None,
+    progress: Progress | None,
+    saver: Saver | None,
+    going: Going | None,
+) -> tuple[RunRecord, Walked]:
+    began = time.monotonic()
+    settings = options.settings()
+    check_settings(settings, setup.objective)
+    _say(progress, "looking for the minimum")
+    near = setup.for_trials
+    near_minimum = known_minimum(near, options.seed, options.time_limit)
+    minimum = refined(setup, near_minimum, options.time_limit)
+    arrival = goal_of(setup, minimum)
+    # Where each evaluation is a pass, rates are compared on rows that were drawn.
+    near_arrival = arrival if near is setup else goal_of(near, near_minimum)
+    chosen = "given"
+    choice: Choice | None = None
+    if going is not None and going.lr is not None:
+        settings = replace(settings, lr=going.lr)
+        chosen = going.lr_chosen
+    if settings.lr is None and settings.optimizer not in SOLVERS:
+        _say(progress, "choosing a learning rate")
+        choice = _auto_rate(near, settings, near_arrival, near_minimum)
+        settings = replace(settings, lr=choice.lr)
+        chosen = "auto"
+
+    def between(step: int, loss: float) -> None:
+        if progress is not None:
+            progress("descending", step, settings.steps, loss)
+
+    goal = None if arrival is None else arrival.loss
+    descended: Walked
+    if settings.optimizer in SOLVERS:
+        descended = solve_by(
+            setup.objective, settings, setup.start, goal=goal, held_out=setup.held_out
+        )
+    else:
+        if saver is not None:
+            saver.descending(settings, chosen)
+        descended = descend(
+            setup.walked,
+            settings,
+            setup.start,
+            lr_chosen=chosen,
+            goal=goal,
+            scale=setup.scale,
+            held_out=setup.held_out,
+            progress=between,
+            sink=saver,
+            standing=None if going is None else going.standing,
+            checkpoints=None if going is None else going.checkpoints,
+        )
+    _say(progress, "measuring")
+    step = descended.descent.final_step if options.at is None else options.at
+    if not 0 <= step <= descended.descent.steps:
+        raise UsageError(
+            "--at asks for a step that was not done.",
+            given=f"{step}",
+            instead=f"Ask for a step from 0 to {descended.descent.steps}.",
+        )
+    beginning = explanation_at(setup, descended, 0)
+    explanation = beginning if step == 0 else explanation_at(setup, descended, step)
+    measurements = measure(setup, settings, descended, minimum, choice, near_minimum)
+    verdict = judge(measurements)
+    remedies: tuple[Remedy, ...] = ()
+    if options.remedies:
+        # The descent is done and judged: whoever does not wait for remedies keeps it.
+        with suppress(KeyboardInterrupt):
+            _say(progress, "trying remedies")
+            remedies = _remedies(setup, options, data, measurements, near_minimum)
+    record = RunRecord(
+        version=steepest.__version__,
+        command=setup.problem.command,
+        problem=setup.problem,
+        settings=settings,
+        start=setup.objective.named(setup.start),
+        descent=descended.descent,
+        trace=descended.trace,
+        beginning=beginning,
+        explanation=explanation,
+        measurements=measurements,
+        verdict=verdict,
+        remedies=remedies,
+        seconds=time.monotonic() - began,
+        call={"data": data, **options.given()},
+        user_units=_user_units(setup, descended.final_weights),
+    )
+    return record, descended
+
+
+def _remedies(
+    setup: Setup,
+    options: Options,
+    data: str | None,
+    measurements: Measurements,
+    near_minimum: Minimum | None,
+) -> tuple[Remedy, ...]:
+    """What was tried and helped; of rows that are not at hand, on those that were drawn."""
+    near = setup.near
+    if near is None:
+        return prove(setup, options, data, measurements)
+    if near is not setup.for_trials:
+        near_minimum = known_minimum(near, options.seed, options.time_limit)
+    goal = goal_of(near, near_minimum)
+    found = prove(near, options, data, replace(measurements, goal=goal, minimum=near_minimum))
+    if setup.streamed is None:
+        return found
+    # Solvers need all rows at hand.
+    return tuple(one for one in found if one.settings and one.settings.optimizer not in SOLVERS)
+
+
+def _lost(error: LostProcessError, kept: Saver) -> LostProcessError:
+    """The same, with how to go on."""
+    done = 0 if kept.snapshot is None else kept.snapshot.step
+    return LostProcessError(
+        f"{error.problem} The run {kept.run} is kept up to step {done:,}.",
+        given=error.given,
+        instead=f"steepest fit --resume {kept.run} goes on with it, with any number of processes.",
+    )
+
+
+def _say(progress: Progress | None, phase: str) -> None:
+    if progress is not None:
+        progress(phase, 0, None, None)
+
+
+def _auto_rate(
+    setup: Setup, settings: Settings, arrival: Goal | None, minimum: Minimum | None
+) -> Choice:
+    momentum = momentum_of(settings.optimizer, settings.momentum)
+    at_start = spectrum_at(setup, settings, None, setup.start, "start")
+    limit = stability_limit(settings.optimizer, momentum, at_start)
+    seconds = at_most(GUARD, settings.time_limit)
+    return choose_rate(setup, settings, arrival, minimum, limit, seconds=seconds)
+
+
+def _user_units(setup: Setup, final: Any) -> dict[str, tuple[float, float]] | None:
+    if setup.scaling is None:
+        return None
+    start, value = setup.in_user_units(setup.start), setup.in_user_units(final)
+    return {name: (start[name], value[name]) for name in start}

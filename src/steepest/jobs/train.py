@@ -1,0 +1,238 @@
+"""The whole job: read, choose a learning rate, train, measure, judge, keep."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+from steepest.checks.training import judge_training
+from steepest.records.training import TrainingRecord, Trial
+from steepest.records.verdict import Remedy
+from steepest.run.keeping import Keeper, keeper_for
+from steepest.run.network import NetworkRun
+from steepest.run.place import Place, store_at
+from steepest.run.teller import Teller, path_of
+from steepest.study.train.budget import Budget
+from steepest.study.train.course import Course
+from steepest.study.train.measure import judged
+from steepest.study.train.options import TrainOptions, read_train_options
+from steepest.study.train.plan import (
+    Plan,
+    Progress,
+    no_progress,
+    plan_of,
+)
+from steepest.study.train.rates import (
+    FALLS,
+    choose_rate,
+    compare_rates,
+    window,
+)
+from steepest.study.train.remedies import (
+    TRYING,
+    Ended,
+    learning_remedy,
+    rate_remedy,
+    standardize_remedy,
+)
+from steepest.study.train.rows import read_rows
+from steepest.words.errors import InputError, StoreError, UsageError
+
+AGAIN: Final = 3
+"""Times that a chosen learning rate is divided by three because the loss was lost with it."""
+
+MAY_CHANGE: Final = ("steps", "epochs", "time_limit", "remedies", "patience")
+"""Options that may change when a training is gone on with."""
+
+
+def train(
+    data: Any = None,
+    network: Any = None,
+    *,
+    save: bool | None = None,
+    store: Place = None,
+    name: str | None = None,
+    resume: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> NetworkRun:
+    """Train a network on rows in mini-batches; measure, judge and explain it.
+
+    `data` is a path to a table, a folder of IDX files or of pictures in folders by class, a data
+    frame or a mapping of arrays. `network` is text such as "64-32-relu-10" or a list. `options`
+    are those of the command line with underscores; `target` names the column to be found. Raises
+    SteepestError.
+
+    With `save` the run is kept in `store` (None: the default one), under `name` if one is given;
+    without it, where a store is named. `resume` goes on with the run of that id, along the path
+    that an unbroken run takes; `steps`, `epochs`, `time_limit`, `patience` and `remedies` may
+    change.
+    """
+    say = progress or no_progress
+    if resume is not None:
+        return _resumed(resume, data, network, options, store, say)
+    if data is None or network is None:
+        raise UsageError(
+            "train needs data and a network.",
+            instead='For example "digits.csv", network="64-32-relu-10", target="digit".',
+        )
+    asked = read_train_options({**options, "network": network})
+    split = read_rows(data, asked)
+    plan = plan_of(asked, split)
+    with keeper_for(asked, data, plan, save, store, name) as keeper:
+        return _trained(plan, asked, data, keeper, say)
+
+
+def _trained(
+    plan: Plan, asked: TrainOptions, data: Any, keeper: Keeper, say: Progress
+) -> NetworkRun:
+    """A new training from its first step to its record."""
+    began = time.perf_counter()
+    why = "given"
+    trials: tuple[Trial, ...] = ()
+    if asked.rate is None:
+        choice = choose_rate(plan, say, Budget(asked.time_limit))
+        why, trials = choice.why, choice.trials
+        plan = replace(plan, lr=choice.lr)
+    fingerprint = plan.split.fingerprint()
+    budget = Budget(asked.time_limit)
+    for attempt in range(AGAIN + 1):
+        course = Course.begin(plan)
+        teller = Teller(course, asked, data, why, trials, fingerprint)
+        course.run(say, keeper.taking(teller), budget)
+        if asked.rate is not None or course.stopped != "diverged" or attempt == AGAIN:
+            break
+        plan = replace(plan, lr=float(f"{plan.lr / 3:.2g}"))
+        why += ", divided by three because the loss was lost"
+    return _finished(teller, keeper, began, say)
+
+
+def _finished(teller: Teller, keeper: Keeper, began: float, say: Progress) -> NetworkRun:
+    """Measure, judge, try remedies, and keep it all."""
+    course, asked = teller.course, teller.asked
+    trials, remedies = teller.trials, tuple[Remedy, ...]()
+    if asked.remedies and course.stopped != "interrupted":
+        with suppress(KeyboardInterrupt):  # the training itself is whole
+            trials, remedies = _helped(teller, say)
+    record = teller.record(trials=trials, remedies=remedies, final=True)
+    record = replace(record, seconds=time.perf_counter() - began)
+    record = replace(record, verdict=judge_training(record))
+    return NetworkRun(*keeper.end(record))
+
+
+def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Remedy, ...]]:
+    """Try other learning rates where one was given, and standardized inputs where they are not.
+
+    All of it together takes no longer than the training may, and what is offered was run as its
+    command runs it.
+    """
+    budget = Budget(teller.asked.time_limit)
+    course, asked = teller.course, teller.asked
+    # Measured against the steps that were taken, not those that were asked for.
+    plan = replace(course.plan, steps=course.step)
+    trials: tuple[Trial, ...] = teller.trials
+    width = window(plan, max(1, course.step))
+    ending = course.trace.loss[-width:]
+    goal = float(ending.mean()) if len(ending) else math.nan
+    # Of all rows: where nothing was learned, a single batch may well be above or below the others.
+    start = plan.trainer.judge(plan.first_weights(), plan.trainer.inputs, plan.trainer.targets)[0]
+    if not course.step or not math.isfinite(start):
+        return trials, ()
+    # To where nothing was learned any rate gets: then the question is whether one learns.
+    learned = goal < FALLS * start
+    diverged = course.stopped == "diverged"
+    ended = Ended(
+        plan=plan,
+        options=asked,
+        data=path_of(teller.data),
+        goal=goal if learned else FALLS * start,
+        learned=learned,
+        own=None if diverged else judged(course, plan.split),
+        progress=say,
+        budget=budget,
+    )
+    remedies: list[Remedy | None] = []
+    if asked.rate is not None and not diverged:
+        tried = compare_rates(plan, ended.goal, say, budget.first(TRYING))
+        remedy, trials = rate_remedy(ended, tried)
+        remedies.append(remedy)
+    if not learned and not any(remedies) and not budget.is_spent:
+        choice = choose_rate(course.plan, say, budget.first(TRYING))
+        trials = choice.trials
+        remedies.append(learning_remedy(ended, choice, start))
+    record = teller.record(trials=trials)
+    unscaled = any(f.code == "SD304" for f in judge_training(record).findings)
+    if unscaled and not asked.standardize and not budget.is_spent:
+        remedies.append(standardize_remedy(ended))
+    return trials, tuple(remedy for remedy in remedies if remedy is not None)
+
+
+def _resumed(
+    run: str,
+    data: Any,
+    network: Any,
+    changes: Mapping[str, Any],
+    store: Place,
+    say: Progress,
+) -> NetworkRun:
+    """Go on with a kept training."""
+    began = time.perf_counter()
+    kept = store_at(store)
+    record = kept.any_record(run)
+    if not isinstance(record, TrainingRecord) or record.learned is None:
+        raise UsageError(
+            f"The run {run} is no training of a network.",
+            instead="steepest fit --resume goes on with a fit.",
+        )
+    learned, standstill = record.learned, record.standstill
+    if standstill is None:
+        raise StoreError(f"The run {run} was kept without what is needed to go on.")
+    before = {name: value for name, value in learned.call.items() if name != "data"}
+    if network is not None:
+        changes = {**changes, "network": network}
+    for name, value in changes.items():
+        if value is not None and name not in MAY_CHANGE and before.get(name) != value:
+            raise UsageError(
+                f"{name} is that of the run, and stays as it is while it goes on.",
+                instead="Leave it out, or start a new training.",
+            )
+    asked = read_train_options({**before, **{k: v for k, v in changes.items() if v is not None}})
+    given = learned.call.get("data") if data is None else data
+    if given is None:
+        raise UsageError(
+            f"The data of the run {run} came from no file.", instead="Give the same data again."
+        )
+    split = read_rows(given, asked)
+    plan = replace(plan_of(asked, split), lr=learned.lr)
+    if split.fingerprint() != standstill.fingerprint:
+        raise InputError(f"The data of the run {run} has changed, so its path cannot go on.")
+    _check_steps(plan, standstill.steps, standstill.step, asked)
+    course = Course.begin(plan)
+    course.go_on(standstill)
+    course.epochs, course.validations = list(learned.epochs), list(record.validations)
+    course.probes, course.activations = list(record.probes), list(record.activations)
+    recording = kept.go_on(record.run or run, plan.steps, asked.given())
+    keeper = Keeper(recording)
+    teller = Teller(course, asked, given, learned.lr_chosen, learned.trials, standstill.fingerprint)
+    with keeper:
+        course.run(say, keeper.taking(teller), Budget(asked.time_limit, used=course.seconds))
+        return _finished(teller, keeper, began, say)
+
+
+def _check_steps(plan: Plan, before: int, done: int, asked: TrainOptions) -> None:
+    if plan.steps < done:
+        raise UsageError(
+            f"The run has taken {done:,} steps already.",
+            given=f"{plan.steps:,} steps",
+            instead="Give more.",
+        )
+    if plan.schedule != "constant" and plan.steps != before:
+        raise UsageError(
+            f"The schedule {plan.schedule} was laid out for {before:,} steps.",
+            given=f"{plan.steps:,} steps",
+            instead="Leave --steps and --epochs out.",
+        )

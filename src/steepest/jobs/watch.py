@@ -1,0 +1,244 @@
+"""Watching a PyTorch training: recorded, judged and kept while it goes on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+
+from steepest.checks.training import judge_training
+from steepest.records.training import TrainingRecord
+from steepest.records.verdict import Finding, Verdict
+from steepest.run.place import Place, store_at
+from steepest.run.training import TrainingRun
+from steepest.store import Opening, Recording, Store
+from steepest.watching import Attached, Optimizer, Watched
+from steepest.words.errors import UsageError
+
+KEEP_SECONDS: Final = 5.0
+"""Between two times that the training is judged and kept, at least."""
+
+WRITING_SHARE: Final = 0.01
+"""Of the time that judging and keeping may take."""
+
+Alarm = Callable[[Finding], None]
+
+
+class Watch(Attached):
+    """The recorder attached to a training loop. Made by `steepest.watch`.
+
+    As a context manager it closes itself; else call `close`. It never raises into the loop: what
+    it could not record is counted, and said once by the logger "steepest".
+    """
+
+    def __init__(
+        self,
+        watched: Watched,
+        optimizers: Sequence[Optimizer],
+        *,
+        name: str | None,
+        every: int,
+        probe_every: int,
+        store: Store | None,
+        on_alarm: Alarm | None,
+    ):
+        super().__init__(watched, optimizers, every=every, probe_every=probe_every)
+        self._name = name
+        self._store = store
+        self._on_alarm = on_alarm
+        self._alarmed: set[str] = set()
+        self._recording: Recording | None = None
+        self._writing: Future[None] | None = None
+        self._next = time.monotonic() + KEEP_SECONDS
+        self._final: TrainingRecord | None = None
+
+    def close(self) -> None:
+        """Take the hooks away, judge, and keep what was recorded. Only the first call does it."""
+        self._end("closed")
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end("closed" if kind is None else "an error in the loop")
+
+    @property
+    def run(self) -> TrainingRun:
+        """What is known so far; after `close`, what was kept."""
+        return TrainingRun(self._final or self._judged())
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict so far."""
+        return self.run.verdict
+
+    def on_rows(self, rows: object) -> None:
+        """Judge and keep, where it is time to."""
+        if time.monotonic() < self._next or not self._is_written:
+            return
+        began = time.monotonic()
+        self._keep(self._judged())
+        took = time.monotonic() - began
+        if self._recording is None or self._recording.run:
+            self._next = time.monotonic() + max(KEEP_SECONDS, took / WRITING_SHARE)
+
+    def _judged(self) -> TrainingRecord:
+        record = self.record(version("steepest"))
+        record = replace(record, name=self._name, run=self._run_name)
+        try:
+            record = replace(record, verdict=judge_training(record))
+        except Exception as error:
+            self.drop("the verdict", error)
+        self._alarm(record)
+        return record
+
+    @property
+    def _run_name(self) -> str | None:
+        """Under which it is in the store."""
+        return (self._recording.run or None) if self._recording else None
+
+    def _alarm(self, record: TrainingRecord) -> None:
+        """Tell of each error once, when it is first found."""
+        if self._on_alarm is None or record.verdict is None:
+            return
+        for finding in record.verdict.findings:
+            if finding.severity == "error" and finding.code not in self._alarmed:
+                self._alarmed.add(finding.code)
+                try:
+                    self._on_alarm(finding)
+                except Exception as error:
+                    self.drop("an alarm", error)
+
+    def _end(self, how: Any) -> None:
+        # A process that was forked off has nothing to end.
+        if self._final is not None or os.getpid() != self._process:
+            return
+        self.detach(how)
+        record = self._judged()
+        self._keep(record, last=True)
+        self._final = replace(record, run=self._run_name, dropped=dict(self._dropped))
+
+    def _keep(self, record: TrainingRecord, *, last: bool = False) -> None:
+        """Have the store write what is known; one that fails costs nothing but what it keeps.
+
+        The loop waits for nothing, as another process may be writing; only the end does.
+        """
+        if self._store is None or (last and not record.steps):
+            return
+        if self._recording is None:
+            self._recording = Recording(self._store.path)
+            self._writing = self._recording.begin(_opening(record))
+        if not (last or self._is_written) or not self._succeeded():
+            return
+        self._writing = self._recording.training(record)
+        if last:
+            self._recording.close()
+            self._succeeded()
+
+    @property
+    def _is_written(self) -> bool:
+        return self._writing is None or self._writing.done()
+
+    def _succeeded(self) -> bool:
+        """Whether the run is in the store; where it could not be entered, that is given up."""
+        error = None if self._writing is None else self._writing.exception()
+        self._writing = None
+        if error is not None:
+            self.drop("the run in the store", error)
+        if self._run_name is None:
+            if self._recording is not None:
+                self._recording.close()
+            self._store = self._recording = None
+        return self._run_name is not None
+
+
+def watch(
+    model_or_parameters: Watched,
+    optimizer: Optimizer | Sequence[Optimizer] | None = None,
+    *,
+    name: str | None = None,
+    every: int = 1,
+    probe_every: int | None = None,
+    store: Place | bool = None,
+    on_alarm: Alarm | None = None,
+) -> Watch:
+    """Attach to a PyTorch training loop, which stays as it is.
+
+    Args:
+        model_or_parameters: A model, or the tensors that are learned (a list, or a mapping from
+            their names).
+        optimizer: Its optimizer or a list of them; None for a loop that moves the tensors by
+            itself, and says so by `watch.step(loss)` at the end of each step.
+        name: What to call the run.
+        every: Record every so many steps.
+        probe_every: Steps between two probes, where `watch.probe(closure)` is called; 64.
+        store: Where to keep the run: a path, None for the default store, False for nowhere.
+        on_alarm: Called with a Finding of severity "error", once for each code, when it is found.
+
+    Returns:
+        A Watch: call `.loss(loss)`, `.validation(loss)`, `.probe(closure)` in the loop, then
+        `.close()` (or use it in a `with` statement); `.run` and `.verdict` say what was found.
+
+    Raises UsageError for what cannot be watched; after that it raises nothing.
+    """
+    if optimizer is None:
+        optimizers: list[Optimizer] = []
+    elif isinstance(optimizer, Sequence):
+        optimizers = list(optimizer)
+    else:
+        optimizers = [optimizer]
+    for given in optimizers:
+        if not isinstance(given, Optimizer):
+            raise UsageError(
+                "This is no optimizer of PyTorch.",
+                given=type(given).__name__,
+                instead="steepest.watch(model, torch.optim.SGD(model.parameters(), lr=0.1))",
+            )
+    counts: tuple[tuple[str, Any], ...] = (("every", every), ("probe_every", probe_every))
+    for option, value in counts:
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise UsageError(
+                f"{option} must be a whole number of steps, 1 or more.", given=repr(value)[:40]
+            )
+    if store is True:
+        store = None
+    return Watch(
+        model_or_parameters,
+        optimizers,
+        name=name,
+        every=every,
+        probe_every=64 if probe_every is None else probe_every,
+        store=None if store is False else store_at(store),
+        on_alarm=on_alarm,
+    )
+
+
+def _opening(record: TrainingRecord) -> Opening:
+    kinds = dict.fromkeys(group.optimizer for group in record.groups)
+    return Opening(
+        command="watch",
+        formula=record.model or "tensors",
+        weights=tuple(tensor.name for tensor in record.tensors),
+        optimizer=", ".join(kinds) or "none",
+        step_limit=0,
+        options={
+            "every": record.every,
+            **({} if record.rank is None else {"rank": record.rank, "job": record.job}),
+        },
+        versions={"steepest": record.version, **record.versions, "numpy": np.__version__},
+        name=record.name,
+        # It is entered seconds later, or at its end: ranks are put together by when they ran.
+        started=time.time() - record.seconds,
+    )

@@ -1,0 +1,1 @@
+"""What is measured at one point: gradient, curvature, minimum, statistics, landscapes."""

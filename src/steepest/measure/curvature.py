@@ -1,0 +1,144 @@
+"""The Hessian, its eigenvalues with residuals, and the stability limit that follows from them.
+
+Conventions: λ are eigenvalues of the Hessian of the loss as it is (a mean over rows, no hidden one
+half); eigenvalues come largest first; a residual is |Hv - λv| / |λ_max|.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Literal
+
+import jax
+import numpy as np
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+from steepest.engine.xla import in_float64
+from steepest.objective.objective import Data, Kernel, Objective
+from steepest.objective.quadratic import Modes
+from steepest.records.arrays import Mask, Vector
+from steepest.records.point import Spectrum
+
+DENSE = 400
+"""Up to this many weights the Hessian is built as a matrix."""
+
+Place = Literal["start", "end", "minimum"]
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _times(kernel: Kernel, position: jax.Array, vector: jax.Array, data: Data) -> jax.Array:
+    def slope(at: jax.Array) -> jax.Array:
+        gradient: jax.Array = jax.grad(kernel.loss)(at, data)
+        return gradient
+
+    product: jax.Array = jax.jvp(slope, (position,), (vector,))[1]
+    return product
+
+
+@in_float64
+def hessian_times(objective: Objective, weights: Vector, vector: Vector) -> Vector:
+    """Hessian times a vector (p,), without the Hessian, in the coordinates of `Objective.hessian`.
+
+    About two gradients.
+    """
+    position = objective.position(weights)
+    return np.asarray(_times(objective.kernel, position, vector, objective.data))
+
+
+def spectrum(
+    objective: Objective,
+    weights: Vector,
+    at: Place,
+    *,
+    scaling: Vector | None = None,
+    preconditioned: str | None = None,
+    held: Mask | None = None,
+) -> Spectrum | None:
+    """Eigenvalues of the Hessian at weights (p,), or None where it is not finite there.
+
+    With `scaling` (p,), the diagonal of an adaptive optimizer's P, they are those of P⁻¹H.
+    All of them up to DENSE weights; beyond, the largest and the smallest by Lanczos. Weights that
+    are `held` (p,) do not move: the rows and columns of the others are what counts, and vectors
+    (p, m) are zero along those. None where all are held.
+    """
+    free = np.ones(len(weights), dtype=bool) if held is None else ~held
+    if not np.any(free):
+        return None
+    names = tuple(name for name, moves in zip(objective.names, free, strict=True) if not moves)
+    root = np.ones(len(weights)) if scaling is None else 1.0 / np.sqrt(scaling)
+    if np.sum(free) <= DENSE:
+        matrix = (root[:, None] * objective.hessian(weights) * root[None, :])[np.ix_(free, free)]
+        if not np.all(np.isfinite(matrix)):
+            return None
+        values, among = np.linalg.eigh(matrix)
+        values, among = values[::-1], among[:, ::-1]
+        residuals = np.linalg.norm(matrix @ among - among * values, axis=0)
+        complete = True
+    else:
+        size = int(np.sum(free))
+
+        def times(vector: Vector) -> Vector:
+            whole = np.zeros(len(weights))
+            whole[free] = np.ravel(vector)
+            return np.asarray((root * hessian_times(objective, weights, root * whole))[free])
+
+        operator = LinearOperator((size, size), matvec=times, dtype=np.float64)
+        try:
+            low, low_vectors = eigsh(operator, k=1, which="SA", v0=np.ones(size))
+            top, top_vectors = eigsh(operator, k=3, which="LA", v0=np.ones(size))
+        except ArpackError:
+            return None
+        values = np.concatenate([top[::-1], low])
+        among = np.concatenate([top_vectors[:, ::-1], low_vectors], axis=1)
+        products = np.stack([operator.matvec(v) for v in among.T], axis=1)
+        residuals = np.linalg.norm(products - among * values, axis=0)
+        complete = False
+    vectors = np.zeros((len(weights), len(values)))
+    vectors[free] = among
+    scale = max(float(np.max(np.abs(values))), 1e-300)
+    return Spectrum(at, values, vectors, residuals / scale, complete, preconditioned, held=names)
+
+
+def spectrum_of_modes(modes: Modes, at: Place = "end") -> Spectrum:
+    """The spectrum of a quadratic, from the singular values of its root.
+
+    It keeps the digits of small eigenvalues that squaring would lose; residuals are those of the
+    decomposition of the Hessian.
+    """
+    matrix = (modes.vectors * modes.eigenvalues) @ modes.vectors.T
+    residuals = np.linalg.norm(matrix @ modes.vectors - modes.vectors * modes.eigenvalues, axis=0)
+    scale = max(float(modes.eigenvalues[0]), 1e-300)
+    complete = modes.vectors.shape[0] == modes.vectors.shape[1]
+    return Spectrum(at, modes.eigenvalues, modes.vectors, residuals / scale, complete)
+
+
+def stability_factor(optimizer: str, momentum: float | None) -> float | None:
+    """The stability limit times the largest eigenvalue; None where there is no such number.
+
+    Gradient descent 2; heavy ball 2(1+β); Nesterov as in PyTorch (2+2β)/(1+2β); Adam with the
+    preconditioned eigenvalue 2(1+β₁)/(1-β₁) (Cohen et al., arXiv 2207.14484); RMSprop 2 with the
+    preconditioned eigenvalue. AdaGrad's steps shrink for ever, so it has no fixed limit.
+    """
+    beta = momentum or 0.0
+    if optimizer == "gd":
+        return 2.0
+    if optimizer == "momentum":
+        return 2.0 * (1.0 + beta)
+    if optimizer == "nesterov":
+        return (2.0 + 2.0 * beta) / (1.0 + 2.0 * beta)
+    if optimizer in ("adam", "adamw"):
+        return 2.0 * (1.0 + beta) / (1.0 - beta)
+    if optimizer == "rmsprop":
+        return 2.0
+    return None
+
+
+def stability_limit(optimizer: str, momentum: float | None, found: Spectrum | None) -> float | None:
+    """The largest learning rate that does not grow, from a spectrum; None if not measured.
+
+    For adaptive optimizers the spectrum must be the preconditioned one.
+    """
+    factor = stability_factor(optimizer, momentum)
+    if found is None or factor is None or not found.measured or found.largest <= 0:
+        return None
+    return factor / found.largest

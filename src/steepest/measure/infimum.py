@@ -1,0 +1,291 @@
+"""Whether there is a minimum at all, or a loss that falls for ever while weights go to infinity.
+
+For classes under cross-entropy linear programming decides. For any other loss the weight along
+which it is flattest is held further and further out and the others are minimized: where the loss
+only falls, no minimum exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import scipy.optimize
+
+from steepest.formula import is_linear
+from steepest.measure.solvers import FEW_EVALUATIONS, polished
+from steepest.objective.objective import FormulaKernel, Objective
+from steepest.records.arrays import Matrix, Vector
+from steepest.records.point import Minimum
+
+PERFECT = 1e-6
+"""A cross-entropy this small, in nats, counts as no error at all."""
+
+MOST_SEPARATED = 1_000_000
+"""Rows times weights up to which classes are told apart by linear programming."""
+
+CLEAR = 1e-6
+"""A margin above this, with columns of unit size and no weight above 1, is no rounding."""
+
+MOST_WEIGHTS = 50
+"""With more of them it is not tried whether the loss falls for ever."""
+
+DECADE = 10
+DOUBLE = 3
+"""So many steps are ten times and twice as far."""
+
+OUTWARD = tuple(10 ** (step / DECADE) - 1 for step in range(1, 3 * DECADE + 1))
+"""How much further out a weight is held, in units of its size: up to a thousand times as far, in
+steps that are small enough for the other weights to follow."""
+
+LEVEL = 1e-6
+"""A loss that rises by less than this share of itself has not risen."""
+
+ROUNDING = 1e-10
+"""Of what the descent took off the loss, this share may be rounding."""
+
+LEVELLED = 1e-13
+"""With so little of its fall left, a loss is level to within rounding."""
+
+GRADUAL = 1e-8
+"""With so little left a tenth of the way before, it came there gradually."""
+
+SLOWING = 0.5
+"""Where ten times as far takes off less than this share of what the ten times before took, the
+loss nears a limit."""
+
+
+def separated(objective: Objective, start: Vector, ends: float) -> Minimum | None:
+    """No minimum, where a logistic model can tell classes apart; None where it cannot.
+
+    If the logit is linear in the weights, there is no minimum exactly if some direction of the
+    weights lowers the cross-entropy of a row and raises that of none (Albert and Anderson 1984).
+    """
+    logit = _linear_logit(objective)
+    target = np.asarray(objective.data["rows"].get("target", ()))
+    if logit is None or not np.all((target == 0) | (target == 1)):
+        return None
+    size = len(objective.names)
+    ways = logit * np.where(target == 1, 1.0, -1.0)[:, None]
+    scale = np.max(np.abs(ways), axis=0)
+    ways = ways / np.where(scale > 0, scale, 1.0)
+    # No way out along a weight that has a bound there.
+    edges = [
+        (0.0 if np.isfinite(low) else -1.0, 0.0 if np.isfinite(high) else 1.0)
+        for low, high in zip(objective.lower, objective.upper, strict=True)
+    ]
+    some = scipy.optimize.linprog(
+        -np.mean(ways, axis=0), A_ub=-ways, b_ub=np.zeros(len(ways)), bounds=edges, method="highs"
+    )
+    if some.x is None or -some.fun <= CLEAR:
+        return None
+    least = scipy.optimize.linprog(
+        np.append(np.zeros(size), -1.0),
+        A_ub=np.column_stack([-ways, np.ones(len(ways))]),
+        b_ub=np.zeros(len(ways)),
+        bounds=[*edges, (None, None)],
+        method="highs",
+    )
+    at = polished(objective, start, ends)
+    if least.x is not None and -least.fun > CLEAR:
+        how = "linear programming: a line tells all rows apart"
+        return Minimum(0.0, objective.named(at), how, separable=True)
+    how = "linear programming: a line tells a part of the rows apart"
+    return Minimum(objective.value(at), objective.named(at), how, separable=True)
+
+
+def _linear_logit(objective: Objective) -> Matrix | None:
+    """The derivative (n, p) of each row's logit by each weight, where that is constant."""
+    kernel = objective.kernel
+    if not isinstance(kernel, FormulaKernel) or kernel.loss_name != "cross-entropy":
+        return None
+    size = len(objective.names)
+    if objective.rows * size > MOST_SEPARATED:
+        return None
+    if kernel.gives == "logit":
+        found = (
+            objective.jacobian(np.zeros(size)) if is_linear(kernel.model, kernel.weights) else None
+        )
+        return found if found is not None and np.all(np.isfinite(found)) else None
+    # However the sigmoid was written: its logit must go as its slope at zero says.
+    with np.errstate(all="ignore"):
+        share = objective.predictions(np.zeros(size))
+        found = objective.jacobian(np.zeros(size)) / (share * (1 - share))[:, None]
+        reach = np.max(np.abs(found), axis=0)
+        draw = np.random.default_rng(0)
+        for _ in range(3):
+            at = draw.uniform(-3, 3, size=size) / np.where(reach > 0, reach, 1.0) / size
+            there = objective.predictions(at)
+            moved = np.log(there / (1 - there)) - np.log(share / (1 - share))
+            if not np.all(np.abs(moved - found @ at) <= 1e-9):
+                return None
+    return found
+
+
+def without_error(objective: Objective, weights: Vector, loss: float, start: Vector) -> bool:
+    """Whether a cross-entropy goes to 0 with growing weights, as for classes without an overlap."""
+    kernel = objective.kernel
+    if not isinstance(kernel, FormulaKernel) or kernel.loss_name != "cross-entropy":
+        return False
+    grown = np.linalg.norm(weights) > 3 * max(float(np.linalg.norm(start)), 1.0)
+    return bool(0 <= loss <= PERFECT and grown)
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A loss that falls for ever."""
+
+    growing: tuple[str, ...]
+    """The weights that go to infinity."""
+    infimum: float
+    """What it nears; minus infinity where it falls without end."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to infinity."""
+
+    outward: Callable[[Vector, float], Vector]
+    """From a point (p,) on it to the one that is so far out."""
+    before: Callable[[], Vector]
+    """The lowest point (p,) where it may have begun."""
+    behind: Vector
+    """A point (p,) straight back."""
+
+
+def endless_fall(objective: Objective, at: Vector, start: Vector, ends: float) -> Fall | None:
+    """Whether the loss goes on falling from where a solver stopped; None where it does not."""
+    if len(at) > MOST_WEIGHTS:
+        return None
+    loss, slope = objective.value_and_gradient(at)
+    first = objective.value(start)
+    fallen = abs(first - loss) if np.isfinite(first) else 0.0
+    size = np.maximum(np.abs(at), np.abs(at - start))
+    size = np.where(size > 0, size, 1.0)
+    tiny = LEVEL * abs(loss) + ROUNDING * fallen
+    for way in _ways(objective, at, start, slope, size, ends):
+        points = list(_falling(objective, at, way.outward, loss + tiny))
+        losses = [loss, *map(objective.value, points)]
+        if len(points) < len(OUTWARD):
+            continue
+        # Along a flat combination of weights the loss was as low before.
+        if not objective.value(way.before()) > loss + 10 * tiny:
+            continue
+        if not losses[-1] < loss and not _vanishes(objective, way.behind, at):
+            continue
+        far = np.abs(points[-1] - at) > 30 * size
+        names = tuple(name for name, is_far in zip(objective.names, far, strict=True) if is_far)
+        return Fall(names, _limit(losses, tiny))
+    return None
+
+
+def _vanishes(objective: Objective, began: Vector, at: Vector) -> bool:
+    """Whether the loss came to a standstill gradually, as an exponential does, and not at an edge.
+
+    Only rounding makes it level then. Of an edge, where a loss such as |x| + x becomes level, a
+    tenth of the way before it a good part of the loss is left.
+    """
+    floor = objective.value(at)
+    whole = objective.value(began) - floor
+
+    def left(share: float) -> float:
+        return (objective.value(began + share * (at - began)) - floor) / whole
+
+    low, high = 1e-18, 1.0
+    for _ in range(60):
+        middle = float(np.sqrt(low * high))
+        low, high = (low, middle) if left(middle) <= LEVELLED else (middle, high)
+    return bool(np.isfinite(whole)) and left(0.9 * high) <= GRADUAL
+
+
+def _flattest(objective: Objective, at: Vector, slope: Vector, size: Vector) -> Iterator[int]:
+    """The weights that lead along the two least curved directions, and down the slope."""
+    seen: set[int] = set()
+    rows = []
+    for index in range(len(at)):
+        step = np.zeros(len(at))
+        step[index] = 1e-4 * size[index]
+        rows.append(
+            objective.value_and_gradient(at + step)[1] - objective.value_and_gradient(at - step)[1]
+        )
+    curved = np.array(rows) * size
+    leading = [int(np.argmax(np.abs(slope * size)))]
+    if np.all(np.isfinite(curved)):
+        vectors = np.linalg.eigh((curved + curved.T) / 2)[1]
+        leading += [int(np.argmax(np.abs(vectors[:, column]))) for column in range(len(at))[:2]]
+    for index in leading:
+        if index not in seen:
+            seen.add(index)
+            yield index
+
+
+def _ways(
+    objective: Objective, at: Vector, start: Vector, slope: Vector, size: Vector, ends: float
+) -> Iterator[Way]:
+    """Straight on from the start, and with one weight held further and further out."""
+    moved = at - start
+    came = np.abs(moved) > 1e-6 * size
+    if np.any(came):
+        yield Way(lambda point, far: at + far * moved, lambda: start, start)
+    for index in _flattest(objective, at, slope, size):
+        sign = np.sign(moved[index]) if came[index] else -np.sign(slope[index])
+        if sign == 0:
+            continue
+        step = sign * size[index]
+        back = start[index] if came[index] else at[index] - step / 2
+        behind = at.copy()
+        behind[index] = back
+        yield Way(
+            partial(_held_further, objective, at, index, step, ends),
+            partial(_held, objective, at, index, back, ends),
+            behind,
+        )
+
+
+def _falling(
+    objective: Objective, at: Vector, outward: Callable[[Vector, float], Vector], highest: float
+) -> Iterator[Vector]:
+    """Points further and further out, as long as the loss stays below `highest`.
+
+    It is looked at each time that it is twice as far: on the way, a solver may miss a little.
+    """
+    point = at
+    for place, far in enumerate(OUTWARD):
+        point = outward(point, far)
+        if np.any((point < objective.lower) | (point > objective.upper)):
+            return
+        if place % DOUBLE == DOUBLE - 1 and not objective.value(point) <= highest:
+            return
+        yield point
+
+
+def _held_further(
+    objective: Objective,
+    at: Vector,
+    index: int,
+    step: float,
+    ends: float,
+    point: Vector,
+    far: float,
+) -> Vector:
+    return _held(objective, point, index, float(at[index]) + far * step, ends)
+
+
+def _held(objective: Objective, at: Vector, index: int, value: float, ends: float) -> Vector:
+    """The lowest point near `at` (p,) at which one weight has the given value."""
+    begin = at.copy()
+    begin[index] = value
+    free = np.arange(len(at)) != index
+    return polished(objective, begin, ends, FEW_EVALUATIONS, free)
+
+
+def _limit(losses: list[float], tiny: float) -> float:
+    """What the losses near, from the last, the one at a tenth of its way and at a hundredth."""
+    near, middle, far = losses[-1 - 2 * DECADE], losses[-1 - DECADE], losses[-1]
+    earlier, later = near - middle, middle - far
+    if later > SLOWING * earlier and later > tiny:
+        return -np.inf
+    limit = far - later**2 / (earlier - later) if earlier > later > 0 else far
+    return 0.0 if abs(limit) <= tiny else limit

@@ -1,0 +1,231 @@
+"""Where the minimum is, from trusted solvers and never from our own descent.
+
+Several starts, bounded in time; and whether a minimum exists at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from steepest.formula import is_linear
+from steepest.measure.infimum import endless_fall, separated, without_error
+from steepest.measure.solvers import (
+    FEW_EVALUATIONS,
+    MOST_EVALUATIONS,
+    least_absolute,
+    least_squares_path,
+    polished,
+    quasi_newton_path,
+    squared,
+)
+from steepest.objective.moments import LeastSquares
+from steepest.objective.objective import FormulaKernel, Objective
+from steepest.records.arrays import Vector
+from steepest.records.point import Minimum
+
+BOTTOMLESS = 1e12
+"""A loss this far below zero, in units of the first loss, is taken to fall for ever."""
+
+SAME = 1e-9
+"""Losses closer than this, relative, differ by rounding."""
+
+FINISH_SECONDS = 0.3
+ENDLESS_SECONDS = 1.0
+"""It takes long only where the loss does go on falling."""
+
+ENOUGH_STARTS = 8
+AGREEING = 3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A low point that some solver found."""
+
+    loss: float
+    weights: Vector
+    found_by: str
+    start: Vector | None = None
+
+
+def minimum_of_quadratic(objective: Objective, solved: LeastSquares) -> Minimum:
+    """The exact minimum of a model that is linear in its weights, under mse."""
+    flat = tuple(objective.named(direction) for direction in solved.flat.T)
+    return Minimum(
+        loss=solved.floor,
+        weights=objective.named(solved.solution),
+        found_by="least squares by QR factorization, exact",
+        flat=flat,
+    )
+
+
+def find_minimum(
+    objective: Objective,
+    start: Vector,
+    *,
+    seconds: float,
+    seed: int = 0,
+    also: Iterable[tuple[Vector, str]] = (),
+) -> Minimum | None:
+    """The lowest point found from several starts in about `seconds`, or None if there is none.
+
+    `also` are points that are known already, each with how it was found.
+    """
+    _compile(objective, start)
+    ends = time.monotonic() + seconds
+    apart = separated(objective, start, ends)
+    if apart is not None:
+        return apart
+    found = [c for c in (_candidate(objective, at, how) for at, how in also) if c]
+    unbounded = False
+    for index, begin in enumerate(starts(objective, start, seed)):
+        if index > 0 and time.monotonic() > ends:
+            break
+        for candidate in _solvers(objective, begin, ends, index):
+            if candidate is None:
+                continue
+            if candidate.loss < -BOTTOMLESS * max(1.0, abs(_safe_value(objective, start))):
+                unbounded = True
+            found.append(candidate)
+        if unbounded or (found and _agreed(found)):
+            break
+    if not found:
+        return None
+    best = _finished(objective, _lowest(found), ends)
+    if without_error(objective, best.weights, best.loss, start):
+        return Minimum(
+            loss=0.0,
+            weights=objective.named(best.weights),
+            found_by=f"{best.found_by}, where the weights grow and the loss nears 0",
+            separable=True,
+        )
+    known = Minimum(
+        loss=-np.inf if unbounded else best.loss,
+        weights=objective.named(best.weights),
+        found_by=best.found_by,
+        unbounded=unbounded,
+        start=None if best.start is None else objective.named(best.start),
+    )
+    if unbounded:
+        return known
+    fall = endless_fall(objective, best.weights, start, time.monotonic() + ENDLESS_SECONDS)
+    if fall is None:
+        return known
+    endless = fall.infimum == -np.inf
+    return replace(known, loss=fall.infimum, unbounded=endless, growing=fall.growing)
+
+
+def _compile(objective: Objective, start: Vector) -> None:
+    """Call what the solvers call, so that their time is not spent on compiling."""
+    if squared(objective):
+        objective.value(start)
+        objective.predictions(start)
+        objective.jacobian(start)
+    else:
+        objective.value_and_gradient(start)
+
+
+def _lowest(found: list[Candidate]) -> Candidate:
+    """The first of those that are as low as rounding can tell."""
+    low = min(candidate.loss for candidate in found)
+    if not np.isfinite(low):
+        return min(found, key=lambda candidate: candidate.loss)
+    return next(c for c in found if c.loss <= low + SAME * abs(low))
+
+
+def _finished(objective: Objective, found: Candidate, ends: float) -> Candidate:
+    """The same candidate, or what a solver makes of it where that is clearly lower."""
+    at = polished(objective, found.weights, max(ends, time.monotonic() + FINISH_SECONDS))
+    loss = _safe_value(objective, at)
+    lower = loss < found.loss - SAME * abs(found.loss)
+    return replace(found, loss=loss, weights=at) if lower else found
+
+
+def _agreed(found: list[Candidate]) -> bool:
+    """True once enough starts were tried and several of them ended equally low."""
+    low = _lowest(found).loss
+    same = sum(candidate.loss <= low + 1e-6 * abs(low) for candidate in found)
+    return len(found) >= ENOUGH_STARTS and same >= AGREEING
+
+
+def starts(objective: Objective, start: Vector, seed: int) -> Iterator[Vector]:
+    """The start, then draws around it and around zero at several scales, all inside the bounds.
+
+    Of each three, one has the start's sizes with other signs; with bounds, another has each weight
+    at one of its bounds or not, by chance.
+    """
+    low, high = objective.lower, objective.upper
+
+    def inside(point: Vector) -> Vector:
+        return np.clip(point, low, high)
+
+    def on_bounds(point: Vector) -> Vector:
+        nearest = np.where(np.abs(point - low) <= np.abs(point - high), low, high)
+        chosen = np.isfinite(nearest) & (draw.uniform(size=size) < 0.5)
+        return np.where(chosen, nearest, point)
+
+    yield inside(start)
+    draw = np.random.default_rng([seed, 1])
+    size = len(start)
+    spread = np.maximum(np.abs(start), 1e-3)
+    for round_ in range(16):
+        yield inside(start + spread * draw.normal(size=size) * (1 + round_ / 4))
+        around_zero = inside(draw.normal(size=size) * 10.0 ** draw.uniform(-1, 1))
+        yield on_bounds(around_zero) if objective.bounded else around_zero
+        signs = draw.choice([-1.0, 1.0], size=size)
+        yield inside(signs * start * np.exp(draw.normal(size=size)))
+
+
+def _safe_value(objective: Objective, weights: Vector) -> float:
+    value = objective.value(weights)
+    return value if np.isfinite(value) else np.inf
+
+
+def _candidate(objective: Objective, weights: Vector, how: str) -> Candidate | None:
+    if not np.all(np.isfinite(weights)):
+        return None
+    value = objective.value(weights)
+    return None if np.isnan(value) else Candidate(value, weights, how)
+
+
+def _solvers(
+    objective: Objective, begin: Vector, ends: float, index: int
+) -> Iterator[Candidate | None]:
+    kernel = objective.kernel
+    where = "from this start" if index == 0 else f"from the start drawn as number {index}"
+    now = time.monotonic()
+    # The given start always gets its chance, if only a short one; none takes all the time.
+    limit = max((now + ends) / 2, now + (0.5 if index == 0 else 0.0))
+    most = MOST_EVALUATIONS if index == 0 else FEW_EVALUATIONS
+    if squared(objective):
+        path = least_squares_path(objective, begin, limit, most)
+        yield _end(objective, path, f"scipy.optimize.least_squares {where}", begin)
+        return
+    if (
+        isinstance(kernel, FormulaKernel)
+        and kernel.loss_name == "mae"
+        and objective.rows <= 20_000
+        and is_linear(kernel.model, kernel.weights)
+    ):
+        if index == 0:
+            at = least_absolute(objective)
+            how = "linear programming, exact"
+            yield None if at is None else _candidate(objective, at, how)
+        return
+    path = quasi_newton_path(objective, begin, limit, most)
+    yield _end(objective, path, f"scipy.optimize.minimize (BFGS) {where}", begin)
+
+
+def _end(objective: Objective, path: list[Vector], how: str, begin: Vector) -> Candidate | None:
+    found = _candidate(objective, path[-1], how) if path else None
+    return None if found is None else replace(found, start=begin)
+
+
+def lower_of(known: Minimum | None, loss: float, weights: Mapping[str, float], how: str) -> Minimum:
+    """The known minimum, or the given point where it lies lower."""
+    if known is None or loss < known.loss:
+        return Minimum(loss=loss, weights=dict(weights), found_by=how)
+    return known

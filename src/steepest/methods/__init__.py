@@ -1,0 +1,1 @@
+"""What there is to choose from: optimizers, losses, schedules, options. Data only."""

@@ -1,0 +1,1 @@
+"""Objectives: what is minimized, over rows that are held or passed over."""

@@ -1,0 +1,426 @@
+"""Objective: named weights (and a batch of rows) -> loss. The one noun all floors above share.
+
+A kernel is the pure function, hashable so that compiled code is found again; the data is handed
+to it as arrays. So new data of the same shape, another start or another learning rate compiles
+nothing anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.engine.operations import OPERATIONS
+from steepest.engine.xla import in_float64
+from steepest.formula import Column, Formula, Node, evaluate, walk
+from steepest.objective.losses import cost_of, loss_of, of_mean
+from steepest.objective.row_sums import MANY, sums
+from steepest.records.arrays import (
+    Mask,
+    Matrix,
+    Steps,
+    Vector,
+)
+from steepest.words.errors import InputError
+
+Data = Mapping[str, Any]
+"""A pytree of arrays. Everything under "rows" has the rows as its first axis."""
+
+
+class Kernel(Protocol):
+    """position (p,), data -> loss (). Hashable, pure, written in JAX."""
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The loss at a position."""
+        ...
+
+
+@dataclass(frozen=True)
+class FormulaKernel:
+    """A formula, and a loss where there is a target."""
+
+    model: Node
+    weights: tuple[str, ...]
+    loss_name: str | None
+    gives: str
+
+    def predict(
+        self,
+        position: jax.Array,
+        data: Data,
+        observe: Callable[[Node, Any], Any] | None = None,
+    ) -> jax.Array:
+        """The formula's value, (n,), or () where no column is in it.
+
+        `observe` sees every node that is not constant with its value, and may replace it.
+        """
+        values = {name: position[i] for i, name in enumerate(self.weights)}
+        values.update(data["fixed"])
+        values.update(data["rows"]["columns"])
+        return jnp.asarray(evaluate(self.model, values, OPERATIONS, observe), dtype=jnp.float64)
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The loss, ()."""
+        return self.loss_of(self.predict(position, data), data)
+
+    def loss_of(self, prediction: jax.Array, data: Data) -> jax.Array:
+        """The loss of predictions, ()."""
+        if self.loss_name is None:
+            return prediction
+        rows = data["rows"]
+        prediction = jnp.broadcast_to(prediction, rows["target"].shape)
+        found: jax.Array = loss_of(
+            self.loss_name, self.gives, prediction, rows["target"], rows["weight"]
+        )
+        return found
+
+    def value_and_gradient(self, position: jax.Array, data: Data) -> tuple[jax.Array, jax.Array]:
+        """The loss () and its slopes (p,), in one pass over the rows where there are many."""
+        rows, weight = data["rows"], data["rows"]["weight"]
+        name, gives = self.loss_name, self.gives
+        if name is None or rows["target"].shape[0] < MANY:
+            return jax.value_and_grad(self.loss)(position, data)
+
+        def costs(at: Any, strip: Any) -> jax.Array:
+            target = strip["target"]
+            prediction = self.predict(at, {**data, "rows": strip})
+            whole = jnp.broadcast_to(prediction, target.shape)
+            return cost_of(name, gives, whole, target, strip["weight"])
+
+        total, slopes = sums(costs, position, rows, in_strips=name == "cross-entropy")
+        size = rows["target"].shape[0] if weight is None else jnp.sum(weight)
+        value, slope = jax.value_and_grad(partial(of_mean, name, gives))(total / size)
+        return value, slope * slopes / size
+
+
+@dataclass(frozen=True)
+class FunctionKernel:
+    """A bare Python function written in JAX: a vector of weights -> a number."""
+
+    function: Callable[[jax.Array], jax.Array]
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The function's value, ()."""
+        return self.function(position)
+
+
+@dataclass(frozen=True)
+class QuadraticKernel:
+    """floor + |root @ position|^2 / 2 with the position counted from the minimum.
+
+    The loss keeps its digits near the minimum, and a step costs the same whatever the number of
+    rows. `root` is (r, p).
+    """
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The loss, ()."""
+        scaled = jnp.sum(data["root"] * position[None, :], axis=1)
+        return jnp.asarray(data["floor"] + 0.5 * jnp.sum(scaled * scaled))
+
+
+@dataclass(frozen=True)
+class RescaledKernel:
+    """Another kernel with every position counted in units of its own."""
+
+    inner: Kernel
+
+    def loss(self, position: jax.Array, data: Data) -> jax.Array:
+        """The loss, ()."""
+        return self.inner.loss(position * data["unit"], data)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weights by name, a kernel, and its data.
+
+    A kernel's position times `unit` (p,) plus `centre` (p,) are the weights; `lower` and `upper`
+    (p,) are bounds of the weights, infinite where there are none.
+    """
+
+    names: tuple[str, ...]
+    kernel: Kernel
+    data: Data
+    rows: int
+    centre: Vector
+    lower: Vector
+    upper: Vector
+    work: int
+    """Elementary operations of one evaluation, roughly: rows times nodes."""
+    unit: Vector | float = 1.0
+    """One where every weight is counted as it is."""
+
+    is_at_hand: ClassVar[bool] = True
+    """Whether `data` holds wherever the kernel stands; else it is that of one position."""
+
+    def data_at(self, position: Any) -> Data:
+        """What the kernel needs to know of a position (p,)."""
+        return self.data
+
+    def position(self, weights: Vector) -> Vector:
+        """Weights (p,) -> where a kernel stands."""
+        return np.asarray((weights - self.centre) / self.unit)
+
+    def weights_at(self, positions: Matrix) -> Matrix:
+        """Where a kernel stood, (k, p) -> weights. One that stood on a bound is exactly there."""
+        if isinstance(self.unit, float):
+            found = positions + self.centre  # the unit is 1: one pass over long traces, not two
+        else:
+            found = positions * self.unit + self.centre
+        if self.bounded:
+            low, high = self.limits
+            found = np.where(positions == low, self.lower, found)
+            found = np.where(positions == high, self.upper, found)
+        return found
+
+    @property
+    def limits(self) -> tuple[Vector, Vector]:
+        """The bounds as a kernel's positions, (p,) and (p,)."""
+        low = self.lower / self.unit - self.centre / self.unit
+        high = self.upper / self.unit - self.centre / self.unit
+        return low, high
+
+    def pressed(self, weights: Vector, gradient: Vector) -> Mask:
+        """Which weights (p,) are on a bound and pressed there by the gradient: no step moves them.
+
+        >>> one = function_objective(lambda w: w[0], ("x",))
+        >>> one = replace(one, lower=np.array([2.0]))
+        >>> one.pressed(np.array([2.0]), np.array([1.0])).tolist()
+        [True]
+        >>> one.pressed(np.array([2.0]), np.array([-1.0])).tolist()
+        [False]
+        """
+        found: Mask = ((weights <= self.lower) & (gradient > 0)) | (
+            (weights >= self.upper) & (gradient < 0)
+        )
+        return found
+
+    def by_weights(self, gradients: Matrix) -> Matrix:
+        """Derivatives by a kernel's position, (k, p) -> by the weights."""
+        if isinstance(self.unit, float):
+            return gradients
+        found: Matrix = gradients / self.unit
+        return found
+
+    def vector(self, weights: Mapping[str, float]) -> Vector:
+        """Weights by name -> (p,)."""
+        return np.array([weights[name] for name in self.names], dtype=np.float64)
+
+    def named(self, vector: Vector) -> dict[str, float]:
+        """(p,) -> weights by name."""
+        return dict(zip(self.names, map(float, vector), strict=True))
+
+    @property
+    def bounded(self) -> bool:
+        """True where some weight has a bound."""
+        return bool(np.any(np.isfinite(self.lower)) or np.any(np.isfinite(self.upper)))
+
+    @in_float64
+    def value(self, weights: Vector) -> float:
+        """The loss at weights (p,). One pass over the rows."""
+        return float(_value(self.kernel, self.position(weights), self.data))
+
+    @in_float64
+    def value_and_gradient(self, weights: Vector) -> tuple[float, Vector]:
+        """The loss and its gradient (p,) at weights (p,).
+
+        One pass over the rows where they are many, else two to three.
+        """
+        value, gradient = _value_and_gradient(self.kernel, self.position(weights), self.data)
+        return float(value), np.asarray(gradient) / self.unit
+
+    @in_float64
+    def hessian(self, weights: Vector) -> Matrix:
+        """Second derivatives (p, p) by the kernel's position, at weights (p,).
+
+        Of a `rescaled` objective each weight is counted in its own unit, so entry (i, j) is
+        unit[i]*unit[j] times the second derivative by the weights. About 2p gradients.
+        """
+        found = np.asarray(_hessian(self.kernel, self.position(weights), self.data))
+        symmetric: Matrix = (found + found.T) / 2
+        return symmetric
+
+    @in_float64
+    def predictions(self, weights: Vector) -> Vector:
+        """The model's value on each row, (n,)."""
+        return np.asarray(predictions_of(self.kernel, weights, self.data))
+
+    @in_float64
+    def jacobian(self, weights: Vector) -> Matrix:
+        """Derivative of each row's prediction by each weight, (n, p). p passes over the rows."""
+        return np.asarray(jacobian_of(self.kernel, weights, self.data))
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _value(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
+    return kernel.loss(position, data)
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _value_and_gradient(
+    kernel: Kernel, position: jax.Array, data: Data
+) -> tuple[jax.Array, jax.Array]:
+    return value_and_gradient(kernel, position, data)
+
+
+def value_and_gradient(
+    kernel: Kernel, position: jax.Array, data: Data
+) -> tuple[jax.Array, jax.Array]:
+    """A kernel's loss () and its slopes (p,), for use in compiled code."""
+    if isinstance(kernel, RescaledKernel):
+        value, slopes = value_and_gradient(kernel.inner, position * data["unit"], data)
+        return value, slopes * data["unit"]
+    if isinstance(kernel, FormulaKernel):
+        return kernel.value_and_gradient(position, data)
+    return jax.value_and_grad(kernel.loss)(position, data)
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _hessian(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
+    found: jax.Array = jax.hessian(kernel.loss)(position, data)
+    return found
+
+
+def _row_values(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.Array:
+    rows = data["rows"]["target"].shape[0]
+    return jnp.broadcast_to(kernel.predict(position, data), (rows,))
+
+
+@partial(jax.jit, static_argnames="kernel")
+def predictions_of(kernel: FormulaKernel, position: Any, data: Data) -> jax.Array:
+    """The formula's value on each row, (n,)."""
+    return _row_values(kernel, position, data)
+
+
+@partial(jax.jit, static_argnames="kernel")
+def jacobian_of(kernel: FormulaKernel, position: Any, data: Data) -> jax.Array:
+    """Its derivative on each row by each weight, (n, p)."""
+    found: jax.Array = jax.jacfwd(lambda at: _row_values(kernel, at, data))(position)
+    return found
+
+
+def _size(node: Node) -> int:
+    return sum(1 for _ in walk(node))
+
+
+@in_float64
+def formula_objective(
+    formula: Formula,
+    columns: Mapping[str, Vector],
+    *,
+    loss: str | None,
+    gives: str = "value",
+    row_weight: Vector | None = None,
+    fixed: Mapping[str, float] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+) -> Objective:
+    """The objective of a formula on columns of numbers, each (n,) and finite.
+
+    `fixed` holds weights at a value: they are no longer among the objective's weights.
+    Raises InputError where every weight is fixed, or a target does not fit the loss.
+    """
+    held = dict(fixed or {})
+    names = tuple(name for name in formula.weights if name not in held)
+    if not names:
+        raise InputError(
+            "Every weight is held, so there is nothing to descend on.",
+            given=", ".join(f"{name}={value:g}" for name, value in held.items()),
+            instead="Leave at least one weight free.",
+        )
+    used = {name: np.asarray(columns[name], dtype=np.float64) for name in formula.columns}
+    # Handed over once, not at every call.
+    given = {name: _handed_over(column) for name, column in used.items()}
+    rows = len(next(iter(columns.values()))) if columns else 0
+    data: dict[str, Any] = {"fixed": {k: np.float64(v) for k, v in held.items()}}
+    data["rows"] = {"columns": given, "target": None, "weight": None}
+    if formula.target is None or loss is None:
+        data["rows"]["target"] = jnp.zeros(rows)
+    else:
+        target = np.broadcast_to(
+            np.asarray(evaluate(formula.target, used, OPERATIONS), dtype=np.float64), (rows,)
+        )
+        check_target(target, loss)
+        named = formula.target.name if isinstance(formula.target, Column) else None
+        data["rows"]["target"] = jnp.asarray(target) if named is None else given[named]
+        data["rows"]["weight"] = None if row_weight is None else jnp.asarray(row_weight)
+    edges = [(bounds or {}).get(name, (-np.inf, np.inf)) for name in names]
+    return Objective(
+        names=names,
+        kernel=FormulaKernel(formula.model, names, loss, gives),
+        data=data,
+        rows=rows,
+        centre=np.zeros(len(names)),
+        lower=np.array([low for low, _ in edges]),
+        upper=np.array([high for _, high in edges]),
+        work=max(rows, 1) * _size(formula.model),
+    )
+
+
+def _handed_over(column: Vector) -> jax.Array:
+    """A column for JAX: the same memory where nobody can write to it, else a copy."""
+    return jnp.asarray(column) if column.flags.writeable else jax.device_put(column)
+
+
+def check_target(target: Vector, loss: str, row_numbers: Steps | None = None) -> None:
+    """Raise InputError where the target's values do not fit the loss.
+
+    `row_numbers` (n,) are the rows' places in the data, where they are known.
+    """
+    if not np.all(np.isfinite(target)):
+        row = int(np.argmin(np.isfinite(target)))
+        place = f"kept row {row}" if row_numbers is None else f"row {row_numbers[row]:,}"
+        raise InputError(
+            "The target is not a finite number on every row.",
+            given=f"{target[row]} on {place} (counted from 0)",
+            instead="Leave such rows out with --where, or write another target.",
+        )
+    if loss == "cross-entropy" and (np.min(target) < 0 or np.max(target) > 1):
+        wrong = target[(target < 0) | (target > 1)][0]
+        raise InputError(
+            "Cross-entropy needs a target between 0 and 1.",
+            given=f"a target of {wrong:g}",
+            instead="Code the two classes as 0 and 1, or choose --loss mse.",
+        )
+
+
+def row_weights(sigma: Vector, column: str) -> Vector:
+    """1/σ² of each row (n,). Raises InputError where a standard deviation is not positive."""
+    if np.any(sigma <= 0):
+        raise InputError(
+            "The standard deviations of the rows must be positive.",
+            given=f"{float(np.min(sigma)):g} in column {column}",
+            instead="Leave such rows out with --where.",
+        )
+    return np.asarray(1.0 / sigma**2)
+
+
+def function_objective(
+    function: Callable[[jax.Array], jax.Array], names: tuple[str, ...]
+) -> Objective:
+    """The objective of a bare JAX function of a vector of weights (p,)."""
+    infinite = np.full(len(names), np.inf)
+    return Objective(
+        names=names,
+        kernel=FunctionKernel(function),
+        data={"fixed": {}, "rows": {}},
+        rows=0,
+        centre=np.zeros(len(names)),
+        lower=-infinite,
+        upper=infinite,
+        work=1000,
+    )
+
+
+def rescaled(objective: Objective, unit: Vector) -> Objective:
+    """The same objective with each weight counted in a unit (p,) of its own."""
+    return replace(
+        objective,
+        kernel=RescaledKernel(objective.kernel),
+        data={**objective.data, "unit": np.asarray(unit)},
+        unit=np.asarray(unit),
+    )

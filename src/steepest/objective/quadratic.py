@@ -1,0 +1,160 @@
+"""Gradient descent on a quadratic, in closed form.
+
+Along the eigenvector of eigenvalue λ the distance to the minimum is multiplied by 1 - ηλ in every
+step, so the loss above its floor after k steps is the sum of ½ λ c² (1 - ηλ)^(2k) over the modes.
+Nothing here touches the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.records.arrays import Mask, Matrix, Vector
+
+FAR = 10**15
+"""More steps than this count as never."""
+
+
+@dataclass(frozen=True)
+class Modes:
+    """`eigenvalues` (m,) largest first, `vectors` (p, m), and the `floor` of the loss."""
+
+    eigenvalues: Vector
+    vectors: Matrix
+    floor: float
+
+    def distances(self, offset: Vector) -> Vector:
+        """Signed distance to the minimum along each eigenvector, (m,)."""
+        return np.asarray(self.vectors.T @ offset)
+
+
+def modes_of(root: Matrix, floor: float) -> Modes:
+    """The modes of floor + |root @ d|²/2. Singular values keep the digits of small eigenvalues."""
+    _, singular, right = np.linalg.svd(root, full_matrices=False)
+    return Modes(singular**2, right.T, floor)
+
+
+def excess(modes: Modes, offset: Vector, lr: float, steps: int) -> float:
+    """Loss above the floor after `steps` steps from `offset` = start - minimum, (p,)."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        start = np.log(0.5 * modes.eigenvalues * modes.distances(offset) ** 2)
+        factor = np.log(np.abs(1.0 - lr * modes.eigenvalues))
+        # -inf * 0 is a mode that is done at once, seen before any step.
+        grown = np.where(steps == 0, start, start + 2.0 * steps * factor)
+        return float(np.sum(np.exp(grown)))
+
+
+def steps_to(modes: Modes, offset: Vector, lr: float, goal: float) -> int | None:
+    """First step at which the loss is at or below `goal`; None where it never is.
+
+    The excess is a sum of exponentials in the number of steps, hence convex: it falls to one
+    lowest point and may rise from there, so bisection on the falling side finds the first step.
+    """
+    allowed = goal - modes.floor
+    if allowed < 0:
+        return None
+
+    def above(step: int) -> bool:
+        return excess(modes, offset, lr, step) > allowed
+
+    if not above(0):
+        return 0
+    low, high = 0, 1
+    while above(high):
+        if excess(modes, offset, lr, high) >= excess(modes, offset, lr, low):
+            found = _lowest(modes, offset, lr, low // 2, high)
+            if above(found):
+                return None
+            high = found
+            break
+        low, high = high, high * 2
+        if high > FAR:
+            return None
+    low = 0 if high < low else low
+    while high - low > 1:
+        middle = (low + high) // 2
+        if above(middle):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _lowest(modes: Modes, offset: Vector, lr: float, low: int, high: int) -> int:
+    while high - low > 2:
+        third = (high - low) // 3
+        left, right = low + third, high - third
+        if excess(modes, offset, lr, left) <= excess(modes, offset, lr, right):
+            high = right
+        else:
+            low = left
+    return min(range(low, high + 1), key=lambda step: excess(modes, offset, lr, step))
+
+
+def steps_to_many(modes: Modes, offset: Vector, rates: Vector, goal: float) -> Vector:
+    """`steps_to` for many learning rates (m,) below the limit 2/λ at once, (m,).
+
+    Infinite where it never gets there. Below the limit the excess only falls, so plain bisection
+    will do.
+    """
+    allowed = goal - modes.floor
+    if allowed < 0:
+        return np.full(len(rates), np.inf)
+
+    def above(steps: Vector) -> Mask:
+        return np.asarray(_excess_of_many(modes, offset, rates, steps) > allowed)
+
+    low, high = np.zeros(len(rates)), np.full(len(rates), float(FAR))
+    never = above(high)
+    at_once = ~above(low)
+    while np.any(high - low > 1):
+        middle = np.floor((low + high) / 2)
+        is_above = above(middle)
+        low, high = np.where(is_above, middle, low), np.where(is_above, high, middle)
+    return np.where(at_once, 0.0, np.where(never, np.inf, high))
+
+
+def _excess_of_many(modes: Modes, offset: Vector, rates: Vector, steps: Vector) -> Vector:
+    """`excess` for many learning rates, each after its own number of steps, (m,)."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        start = np.log(0.5 * modes.eigenvalues * modes.distances(offset) ** 2)
+        factor = 2.0 * np.log(np.abs(1.0 - rates[:, None] * modes.eigenvalues))
+        # -inf * 0 is a mode that is done at once, seen before any step.
+        grown = np.where(steps[:, None] == 0, start, start + steps[:, None] * factor)
+        return np.asarray(np.sum(np.exp(grown), axis=1))
+
+
+def best_rate(modes: Modes, offset: Vector, goal: float) -> tuple[float, int] | None:
+    """The single learning rate that reaches `goal` in the fewest steps, and that number.
+
+    Searched below the limit 2/λ on a grid that is fine at both ends, then refined around the best.
+    """
+    if not len(modes.eigenvalues) or modes.eigenvalues[0] <= 0:
+        return None
+    limit = 2.0 / float(modes.eigenvalues[0])
+    shares = np.concatenate([np.geomspace(1e-3, 0.9, 60), 1.0 - np.geomspace(0.098, 1e-9, 120)])
+    best_share, best_steps = 0.0, np.inf
+    for _ in range(5):
+        steps = steps_to_many(modes, offset, limit * shares, goal)
+        fewest = float(np.min(steps))
+        if not np.isfinite(fewest):
+            return None
+        # Of rates that are equally quick, the one that is nearly there a step sooner.
+        sooner = np.full(len(shares), max(fewest - 1, 0.0))
+        left = _excess_of_many(modes, offset, limit * shares, sooner)
+        place = int(np.argmin(np.where(steps == fewest, left, np.inf)))
+        if fewest <= best_steps:
+            best_share, best_steps = float(shares[place]), fewest
+        below, above = shares[max(place - 1, 0)], shares[min(place + 1, len(shares) - 1)]
+        shares = np.linspace(below, above, 60)
+    return limit * best_share, int(best_steps)
+
+
+def lowest_after(modes: Modes, offset: Vector, steps: int) -> float:
+    """The learning rate below the limit that leaves the lowest loss after `steps` steps."""
+    limit = 2.0 / float(modes.eigenvalues[0])
+    shares = np.concatenate([np.geomspace(1e-3, 0.9, 60), 1.0 - np.geomspace(0.098, 1e-9, 60)])
+    left = [excess(modes, offset, limit * float(share), steps) for share in shares]
+    return limit * float(shares[int(np.argmin(left))])

@@ -1,0 +1,1 @@
+"""A problem made ready: data, formula and options put together."""

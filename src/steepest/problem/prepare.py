@@ -1,0 +1,293 @@
+"""From data, formula and options to an objective with its start: all that can fail on bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from steepest.data.table import (
+    Selection,
+    Table,
+    read_table,
+    select,
+)
+from steepest.data.table.condition import rows_where
+from steepest.formula import (
+    Call,
+    Column,
+    Formula,
+    is_linear,
+    parse_expression,
+    parse_model,
+    suggest,
+    to_text,
+    walk,
+)
+from steepest.objective.losses import LOSSES
+from steepest.objective.objective import row_weights
+from steepest.problem.options import Options, check
+from steepest.problem.setup import (
+    Setup,
+    assemble,
+    standardized,
+    with_near,
+    with_own_units,
+)
+from steepest.records.arrays import Steps, Vector
+from steepest.records.problem import Problem
+from steepest.words.errors import InputError, UsageError
+
+
+def prepare_fit(data: Any, text: str, options: Options) -> Setup:
+    """Read the data, parse the formula, build the objective. Raises SteepestError."""
+    table = read_table(data)
+    formula = parsed(table, text, options)
+    keep = None if options.where is None else rows_where(table, options.where)
+    selection = select(table, columns_in_use(table, formula, options), keep)
+    problem = problem_of(table, formula, options, selection)
+    columns, row_numbers, apart = _split(selection, options)
+    rows = len(row_numbers)
+    sigma = options.sigma
+    row_weight = None if sigma is None else row_weights(columns[sigma], sigma)
+    fixed, bounds = held(options, formula)
+    names = tuple(name for name in formula.weights if name not in fixed)
+    start = draw_start(options, names, bounds)
+    setup = assemble(
+        replace(problem, rows=rows, validation_rows=selection.rows - rows),
+        formula,
+        columns,
+        row_numbers,
+        start,
+        fixed=fixed,
+        bounds=bounds,
+        row_weight=row_weight,
+        held_out_columns=apart,
+        in_batches=options.batch_size is not None and options.batch_size < rows,
+    )
+    if options.rescale:
+        setup = with_own_units(setup)
+    if options.standardize:
+        check_scalable(options)
+        scaled = standardized(setup)
+        if scaled is None:
+            raise not_scalable(formula)
+        setup = scaled
+    return with_near(setup, options)
+
+
+def check_scalable(options: Options) -> None:
+    """Raise UsageError where --standardize stands beside options of the weights as they are."""
+    for name, given in (
+        ("--rescale", options.rescale),
+        ("--fix", options.fix),
+        ("--bounds", options.bounds),
+    ):
+        if given:
+            raise UsageError(
+                f"--standardize cannot be used together with {name}, which speaks of the weights "
+                "for the columns as they are.",
+                given=f"--standardize {name}",
+                instead="Leave one of them out.",
+            )
+
+
+def not_scalable(formula: Formula) -> InputError:
+    """That --standardize would change the model."""
+    return InputError(
+        "The columns of this formula cannot be scaled without changing the model.",
+        given=formula.text,
+        instead="Leave out --standardize, or write the formula so that each scaled column "
+        "stands in a part that is linear in its weights, such as a*x + b.",
+    )
+
+
+def parsed(table: Table, text: str, options: Options) -> Formula:
+    """The formula, the options having been looked at. Raises SteepestError."""
+    check(options)
+    if options.loss not in LOSSES:
+        near = suggest(options.loss, LOSSES)
+        raise UsageError(
+            "This loss is not known.",
+            given=options.loss,
+            instead=f"Write {near[0]}." if near else f"Write one of {', '.join(LOSSES)}.",
+        )
+    return parse_model(text, table.names, declared=(*options.start, *options.fix))
+
+
+def columns_in_use(table: Table, formula: Formula, options: Options) -> tuple[str, ...]:
+    """The columns of the formula and of --sigma. Raises InputError where there are none."""
+    names = list(formula.columns)
+    if options.sigma is not None:
+        if options.sigma not in table.names:
+            near = suggest(options.sigma, table.names)
+            raise InputError(
+                "--sigma names a column that is not there.",
+                given=options.sigma,
+                instead=f"Did you mean {near[0]}?" if near else "Name a column of the data.",
+            )
+        names.append(options.sigma)
+    if not names:
+        raise InputError(
+            "The formula uses no column of the data.",
+            given=formula.text,
+            instead=f"Use a column: {', '.join(table.names[:8])}.",
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def problem_of(table: Table, formula: Formula, options: Options, selection: Selection) -> Problem:
+    """What is minimized, in words and numbers."""
+    return Problem(
+        command="fit",
+        formula=formula.text,
+        weights=formula.weights,
+        linear_in_weights=is_linear(formula.model, formula.weights),
+        loss=options.loss,
+        gives=gives_of(formula, options),
+        target=None if formula.target is None else to_text(formula.target),
+        columns=formula.columns,
+        source=table.source,
+        rows=selection.rows,
+        rows_read=table.rows,
+        missing=dict(selection.missing),
+        non_finite=dict(selection.non_finite),
+        excluded_by_where=selection.excluded_by_where,
+        doubtful_names=formula.doubtful,
+        sigma=options.sigma,
+        constant=not any(isinstance(node, Column) for node in walk(formula.model)),
+    )
+
+
+def gives_of(formula: Formula, options: Options) -> Any:
+    """What the formula gives: under cross-entropy a logit or a probability, else a value."""
+    if options.loss != "cross-entropy":
+        return "value"
+    if options.gives != "auto":
+        return options.gives
+    model = formula.model
+    return "probability" if isinstance(model, Call) and model.function == "sigmoid" else "logit"
+
+
+def _split(
+    selection: Selection, options: Options
+) -> tuple[dict[str, Vector], Steps, dict[str, Vector] | None]:
+    """The columns that the descent learns from, their rows' numbers, and the columns held out."""
+    if options.validation is None:
+        return selection.columns, selection.row_numbers, None
+    count = round(options.validation * selection.rows)
+    if not 1 <= count <= selection.rows - 1:
+        raise InputError(
+            "This share for validation leaves no rows on one side.",
+            given=f"{options.validation:g} of {selection.rows} rows",
+            instead="Choose a share that holds out at least one row and keeps two.",
+        )
+    order = np.random.default_rng([options.seed, 2]).permutation(selection.rows)
+    learning, held_out = np.sort(order[count:]), np.sort(order[:count])
+    columns = {name: column[learning] for name, column in selection.columns.items()}
+    apart = {name: column[held_out] for name, column in selection.columns.items()}
+    return columns, selection.row_numbers[learning], apart
+
+
+def _known(names: Mapping[str, Any], formula: Formula, option: str) -> None:
+    for name in names:
+        if name not in formula.weights:
+            near = suggest(name, formula.weights)
+            raise InputError(
+                f"{option} names a weight that is not in the formula.",
+                given=name,
+                instead=f"Did you mean {near[0]}?"
+                if near
+                else f"The weights are {', '.join(formula.weights)}.",
+            )
+
+
+def held(
+    options: Options, formula: Formula
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Weights that are held at a value, and those that have bounds. Raises InputError."""
+    _known(options.start, formula, "--start")
+    _known(options.fix, formula, "--fix")
+    _known(options.bounds, formula, "--bounds")
+    for name, value in (*options.start.items(), *options.fix.items()):
+        if not np.isfinite(value):
+            raise InputError(
+                f"The value of {name} is not a finite number.",
+                given=f"{value}",
+                instead="Write a number such as 0.5.",
+            )
+    for name, value in options.fix.items():
+        start = options.start.get(name, value)
+        low, high = options.bounds.get(name, (-np.inf, np.inf))
+        if start != value or not low <= value <= high:
+            other = f"start {start:g}" if start != value else f"bounds {low:g} to {high:g}"
+            raise InputError(
+                f"The weight {name} is held at a value that does not agree with its other options.",
+                given=f"{name} held at {value:g}, {other}",
+                instead="Leave one of the two out.",
+            )
+    return dict(options.fix), dict(options.bounds)
+
+
+def draw_start(
+    options: Options, names: tuple[str, ...], bounds: Mapping[str, tuple[float, float]]
+) -> Vector:
+    """Given values, the rest drawn from N(0, 1), one draw a weight in the order of the formula."""
+    drawn = np.random.default_rng(options.seed).normal(size=len(names))
+    given = [options.start.get(n, v) for n, v in zip(names, drawn, strict=True)]
+    start = np.array(given, dtype=np.float64)
+    for index, name in enumerate(names):
+        low, high = bounds.get(name, (-np.inf, np.inf))
+        if low <= start[index] <= high:
+            continue
+        if name in options.start:
+            raise InputError(
+                f"The start of {name} lies outside its bounds.",
+                given=f"{name}={start[index]:g} with bounds {low:g} to {high:g}",
+                instead="Choose a start inside, or widen the bounds.",
+            )
+        inside = [edge for edge in (low, high) if np.isfinite(edge)]
+        start[index] = sum(inside) / len(inside)
+    return start
+
+
+def prepare_minimize(text: str, options: Options) -> Setup:
+    """Parse an expression and build its objective. Raises SteepestError."""
+    check(options)
+    for name, value in (
+        ("--batch-size", options.batch_size),
+        ("--validation", options.validation),
+        ("--where", options.where),
+        ("--sigma", options.sigma),
+        ("--standardize", options.standardize or None),
+    ):
+        if value is not None:
+            raise UsageError(
+                f"{name} needs rows of data, and an expression has none.",
+                given=f"{name} {value}" if value is not True else name,
+                instead="Leave it out, or use steepest fit.",
+            )
+    formula = parse_expression(text, declared=(*options.start, *options.fix))
+    fixed, bounds = held(options, formula)
+    names = tuple(name for name in formula.weights if name not in fixed)
+    problem = Problem(
+        command="minimize",
+        formula=formula.text,
+        weights=names,
+        linear_in_weights=is_linear(formula.model, formula.weights),
+    )
+    start = draw_start(options, names, bounds)
+    setup = assemble(
+        problem,
+        formula,
+        {},
+        np.zeros(0, dtype=np.int64),
+        start,
+        fixed=fixed,
+        bounds=bounds,
+        row_weight=None,
+        held_out_columns=None,
+    )
+    return with_own_units(setup) if options.rescale else setup

@@ -1,0 +1,284 @@
+"""A problem ready to descend on, and the same problem in other coordinates or on fewer rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+
+from steepest.engine.xla import in_float64
+from steepest.formula import Formula
+from steepest.methods.optimizers import SOLVERS
+from steepest.objective.least_squares import centred, is_quadratic, solve
+from steepest.objective.losses import loss_of
+from steepest.objective.moments import LeastSquares
+from steepest.objective.objective import (
+    FormulaKernel,
+    Objective,
+    formula_objective,
+    rescaled,
+)
+from steepest.objective.passes.passing import Passing, Totals
+from steepest.objective.passes.survey import DRAWN, Survey, drawn_of
+from steepest.objective.scaling import Scaling, find_scaling, scaled_columns
+from steepest.problem.options import Options
+from steepest.records.arrays import Vector
+from steepest.records.problem import Problem
+
+MANY_ROWS = 2 * DRAWN
+"""From so many on, what needs many descents is tried on some rows, drawn evenly."""
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What is known of rows that are not at hand.
+
+    `full` is the loss of all of them. `passing` is what a descent runs on, each step a pass; None
+    where the model is linear in its weights, and what the rows sum up to is all that it needs.
+    """
+
+    survey: Survey
+    totals: Totals
+    full: Objective
+    passing: Passing | None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A problem ready to descend on.
+
+    `objective` is the formula on the rows; `moving` is what the descent runs on: the same, or its
+    quadratic where the model is linear in its weights. Weights are those of the scaled columns
+    where `scaling` is set.
+    """
+
+    problem: Problem
+    formula: Formula
+    columns: Mapping[str, Vector]
+    """As the descent sees them, on the rows that it learns from."""
+    plain_columns: Mapping[str, Vector]
+    row_numbers: npt.NDArray[np.int64]
+    objective: Objective
+    moving: Objective
+    solved: LeastSquares | None
+    held_out: Objective | None
+    start: Vector
+    reference_loss: float | None
+    """A loss of ordinary size: that of the best constant prediction, where it is not zero."""
+    fixed: Mapping[str, float]
+    bounds: Mapping[str, tuple[float, float]]
+    row_weight: Vector | None
+    scaling: Scaling | None = None
+    unit: Vector | None = None
+    """What each weight is counted in, where they were rescaled."""
+    held_out_columns: Mapping[str, Vector] | None = None
+    streamed: Streamed | None = None
+    """Where only some of the rows are at hand: those of `objective`."""
+    near: Setup | None = None
+    """The same problem on some of the rows, drawn evenly, where there are many."""
+
+    @property
+    def full(self) -> Objective:
+        """The loss of all rows."""
+        return self.objective if self.streamed is None else self.streamed.full
+
+    @property
+    def walked(self) -> Objective:
+        """What the descent runs on."""
+        if self.streamed is None or self.streamed.passing is None:
+            return self.moving
+        return self.streamed.passing
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether each evaluation of `full` is a pass over rows that are not at hand."""
+        return not self.full.is_at_hand
+
+    @property
+    def for_trials(self) -> Setup:
+        """Where many descents are affordable: here, unless their steps cost something a row."""
+        return self if self.near is None or self.solved is not None else self.near
+
+    @property
+    def scale(self) -> float:
+        """A loss of ordinary size, against which divergence is judged."""
+        return self.reference_loss or 1.0
+
+    def in_user_units(self, weights: Vector) -> dict[str, float]:
+        """Weights (p,) of the descent -> weights by name for the columns as they are."""
+        back = weights if self.scaling is None else self.scaling.to_user(weights)
+        return self.objective.named(back)
+
+
+def assemble(
+    problem: Problem,
+    formula: Formula,
+    columns: Mapping[str, Vector],
+    row_numbers: npt.NDArray[np.int64],
+    start: Vector,
+    *,
+    fixed: Mapping[str, float],
+    bounds: Mapping[str, tuple[float, float]],
+    row_weight: Vector | None,
+    held_out_columns: Mapping[str, Vector] | None,
+    in_batches: bool = False,
+) -> Setup:
+    """Build the objective, and its quadratic where there is one."""
+    loss, gives = problem.loss, problem.gives
+    objective = formula_objective(
+        formula,
+        columns,
+        loss=loss,
+        gives=gives,
+        row_weight=row_weight,
+        fixed=fixed,
+        bounds=bounds,
+    )
+    held_out = None
+    if held_out_columns is not None:
+        held_out = formula_objective(formula, held_out_columns, loss=loss, gives=gives, fixed=fixed)
+    solved = None
+    moving = objective
+    if is_quadratic(objective):
+        solved = solve(objective)
+        if not in_batches and held_out is None:
+            moving = centred(objective, solved)
+    return Setup(
+        problem=replace(problem, weights=objective.names),
+        formula=formula,
+        columns=columns,
+        plain_columns=columns,
+        row_numbers=row_numbers,
+        objective=objective,
+        moving=moving,
+        solved=solved,
+        held_out=held_out,
+        start=start,
+        reference_loss=constant_loss(objective, problem),
+        fixed=fixed,
+        bounds=bounds,
+        row_weight=row_weight,
+        held_out_columns=held_out_columns,
+    )
+
+
+@in_float64
+def constant_loss(objective: Objective, problem: Problem) -> float | None:
+    """Loss of the best constant prediction: the mean, or the median under mae.
+
+    Where that is zero, the target being constant, the loss of a prediction of zero; None where
+    that is zero as well.
+    """
+    if problem.loss is None:
+        return None
+    rows = objective.data["rows"]
+    target, weight = np.asarray(rows["target"]), rows["weight"]
+    middle = (
+        float(np.median(target))
+        if problem.loss in ("mae", "huber")
+        else float(np.average(target, weights=None if weight is None else np.asarray(weight)))
+    )
+    gives = problem.gives
+    if problem.loss == "cross-entropy":
+        gives = "probability"
+        middle = min(max(middle, 1e-12), 1 - 1e-12)
+    elif np.ptp(target) == 0:
+        middle = 0.0
+    return float(_loss_of_constant(problem.loss, gives, middle, rows["target"], weight)) or None
+
+
+@partial(jax.jit, static_argnames=("loss", "gives"))
+def _loss_of_constant(
+    loss: str, gives: str, constant: float, target: jax.Array, weight: jax.Array | None
+) -> jax.Array:
+    # Compiled as a whole, so that nothing as long as the rows is kept in between.
+    whole = jnp.broadcast_to(constant, target.shape)
+    found: jax.Array = loss_of(loss, gives, whole, target, weight)
+    return found
+
+
+def standardized(setup: Setup) -> Setup | None:
+    """The same problem with its columns scaled, starting at the same model; None if impossible."""
+    if setup.scaling is not None or setup.unit is not None or setup.fixed or setup.bounds:
+        return None
+    scaling = find_scaling(setup.formula, setup.columns, setup.objective.names)
+    if scaling is None:
+        return None
+    return scaled_by(setup, scaling)
+
+
+def scaled_by(setup: Setup, scaling: Scaling) -> Setup:
+    """The same problem with its columns scaled so, starting at the same model."""
+    columns = scaled_columns(setup.columns, scaling.columns)
+    apart = setup.held_out_columns
+    scaled = assemble(
+        replace(setup.problem, standardized=dict(scaling.columns)),
+        setup.formula,
+        columns,
+        setup.row_numbers,
+        scaling.to_scaled(setup.start),
+        fixed=setup.fixed,
+        bounds=setup.bounds,
+        row_weight=setup.row_weight,
+        held_out_columns=None if apart is None else scaled_columns(apart, scaling.columns),
+        in_batches=isinstance(setup.moving.kernel, FormulaKernel),
+    )
+    return replace(scaled, plain_columns=setup.columns, scaling=scaling)
+
+
+def with_own_units(setup: Setup) -> Setup:
+    """The same problem with each weight counted in a unit of its own.
+
+    The unit is one over the root of the curvature along that weight at the start: for squared
+    losses that of the predictions (JᵀJ), else of the Hessian's diagonal. Where there is none, it
+    is the size of the start. So a weight of 1e4 and one of 1e-4 can share a learning rate.
+    """
+    size = np.abs(setup.start)
+    fallback = np.where(size > 0, size, 1.0)
+    if setup.problem.loss is not None:
+        curvature = np.mean(setup.objective.jacobian(setup.start) ** 2, axis=0)
+    else:
+        curvature = np.abs(np.diag(setup.objective.hessian(setup.start)))
+    usable = np.isfinite(curvature) & (curvature > 0)
+    unit = np.where(usable, 1.0 / np.sqrt(np.where(usable, curvature, 1.0)), fallback)
+    return replace(
+        setup,
+        problem=replace(setup.problem, rescaled=setup.objective.named(unit)),
+        moving=rescaled(setup.moving, unit),
+        held_out=None if setup.held_out is None else rescaled(setup.held_out, unit),
+        unit=unit,
+    )
+
+
+def with_near(setup: Setup, options: Options) -> Setup:
+    """With some rows drawn for trials, where each of many steps would cost something a row."""
+    needs_all = options.batch_size, options.validation, options.bounds or None
+    if (
+        setup.solved is not None
+        or len(setup.row_numbers) < MANY_ROWS
+        or options.optimizer in SOLVERS
+        or any(given is not None for given in needs_all)
+    ):
+        return setup
+    chosen = np.sort(drawn_of(setup.row_numbers))
+    near = assemble(
+        replace(setup.problem, rows=len(chosen)),
+        setup.formula,
+        {name: column[chosen] for name, column in setup.columns.items()},
+        setup.row_numbers[chosen],
+        setup.start,
+        fixed=setup.fixed,
+        bounds=setup.bounds,
+        row_weight=None if setup.row_weight is None else setup.row_weight[chosen],
+        held_out_columns=None,
+    )
+    plain = {name: column[chosen] for name, column in setup.plain_columns.items()}
+    near = replace(near, plain_columns=plain, scaling=setup.scaling)
+    if setup.unit is not None:
+        near = replace(near, moving=rescaled(near.moving, setup.unit), unit=setup.unit)
+    return replace(setup, problem=replace(setup.problem, drawn=len(chosen)), near=near)

@@ -1,0 +1,1 @@
+"""A run that can be asked about any of its steps, kept and loaded."""

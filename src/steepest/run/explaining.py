@@ -1,0 +1,56 @@
+"""Explaining a PyTorch loss: its graph, the gradient of each parameter, what each row pulls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steepest.records.autograd import AutogradGraph
+from steepest.show.figures import Figure, autograd_figure
+from steepest.show.terminal.autograd import LossReport
+
+
+class LossExplanation:
+    """A loss explained: `.graph` is all of it as plain data. Prints as a tree."""
+
+    def __init__(self, graph: AutogradGraph):
+        self.graph = graph
+
+    def figure(self) -> Figure:
+        """The graph as plain data: `.title` says what one sees, `.savefig(path)` draws it."""
+        return autograd_figure(self.graph)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from steepest.run.showing import bundle_of_loss
+
+        return bundle_of_loss(self)
+
+    def __rich__(self) -> LossReport:
+        return LossReport(self.graph)
+
+    def __str__(self) -> str:
+        from steepest.show.terminal import plain
+
+        return plain(LossReport(self.graph))
+
+    __repr__ = __str__
+
+
+def explain(loss: Any, model: Any = None) -> LossExplanation:
+    """Explain a PyTorch loss, before or after `loss.backward()`. No parameter's `.grad` changes.
+
+    Each operation by a plain name with its shape, the value that came out of it (where PyTorch
+    kept it) and its adjoint; the gradient of each parameter; for a mean over a batch, which rows
+    pull hardest. After `backward()` PyTorch has let go of what the adjoints need.
+
+    It walks the graph backward, so hooks that you put on tensors (`retain_grad` is one) are called.
+
+    Args:
+        loss: A tensor with one number.
+        model: A model, or a list or mapping of tensors: for their names, and to tell which of
+            them the loss does not reach.
+
+    Raises UsageError for what is no such loss.
+    """
+    from steepest.watching.graph import read_graph
+
+    return LossExplanation(read_graph(loss, model))

@@ -1,0 +1,216 @@
+"""One figure of a run, or all that make sense for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+
+from steepest.formula import suggest
+from steepest.records.descent import Trace
+from steepest.records.document import MOST_POINTS, thinned
+from steepest.run.figures.planes import (
+    contours,
+    function,
+    planes,
+    slices,
+    surface,
+)
+from steepest.run.figures.rates import spectrum, sweep
+from steepest.run.figures.rows import backward, fit_and_residuals, pulls
+from steepest.run.figures.scene import (
+    MOST_FRAMES,
+    Scene,
+    batch_notes,
+    recorded_frames,
+    scene_of,
+)
+from steepest.run.run import Run
+from steepest.run.slices import place_of
+from steepest.show.figures import (
+    Board,
+    Figure,
+    Frames,
+    RunKind,
+    loss_figure,
+)
+from steepest.words.errors import SteepestError, UsageError
+from steepest.words.wording import count
+
+KINDS: tuple[RunKind, ...] = get_args(RunKind)
+
+FROM_THE_RECORD = ("loss", "sweep", "spectrum")
+"""Kinds that need neither the data nor the path walked again."""
+
+
+def figure_of(
+    run: Run,
+    kind: str,
+    weight: str | None,
+    weights: Sequence[str] | None,
+    step: int | None,
+) -> Figure:
+    """One figure. Raises UsageError where the run has none of this kind."""
+    _check(run, kind, weight, weights, step)
+    if kind in FROM_THE_RECORD and step is None:
+        frames = recorded_frames(run.record)
+        return _one(kind, _from_record(run, kind, frames, None))
+    scene = scene_of(run, step)
+    shown = scene.frames.weights
+    for name in (weight, *(weights or ())):
+        if name is not None and name not in shown:
+            raise UsageError(
+                f"Of {count(len(scene.values[0]), 'weight')}, figures show the {len(shown)} most "
+                "telling.",
+                given=name,
+                instead=f"For this one there is run.slice({name!r}).",
+            )
+    if kind in FROM_THE_RECORD:
+        return _one(kind, _from_record(run, kind, scene.frames, scene))
+    if kind == "slice":
+        return slices(scene, weight or shown[scene.telling[0]])[0]
+    if kind in ("contour", "surface"):
+        pair = None if weights is None else (shown.index(weights[0]), shown.index(weights[1]))
+        found = planes(scene, pair)[:1]
+        if not found:
+            return _one(kind, "It takes two weights.")
+        return contours(scene, found)[0] if kind == "contour" else surface(scene, found[0])
+    if kind in ("fit", "residuals"):
+        both = fit_and_residuals(scene)
+        return _one(kind, both if isinstance(both, str) else both[kind == "residuals"])
+    made = {"pulls": pulls, "backward": backward, "function": function}[kind]
+    return _one(kind, made(scene))
+
+
+def board_of(run: Run) -> Board:
+    """All figures of a run that make sense for it; `notes` say which do not, and why."""
+    record = run.record
+    notes: list[str] = []
+    figures: list[Figure] = []
+
+    def add(kind: str, made: Figure | str) -> None:
+        if isinstance(made, str):
+            notes.append(f"There is no {kind} figure. {made}")
+        else:
+            figures.append(made)
+
+    scene: Scene | None = None
+    frames = recorded_frames(record)
+    try:
+        scene = scene_of(run)
+        frames = scene.frames
+    except SteepestError as error:
+        notes.append(f"Figures around the path are left out. {error}")
+    if scene is not None and record.command == "fit":
+        both = fit_and_residuals(scene)
+        add("fit", both if isinstance(both, str) else both[0])
+    if scene is not None and record.command == "minimize" and len(scene.values[0]) == 1:
+        add("function", function(scene))
+    add("loss", _from_record(run, "loss", frames, scene))
+    add("sweep", _from_record(run, "sweep", frames, scene))
+    if scene is not None:
+        found = planes(scene)
+        figures += contours(scene, found)
+        if record.command == "fit" or len(scene.values[0]) > 1:
+            figures += slices(scene)
+        if record.command == "fit":
+            add("pulls", pulls(scene))
+            if not isinstance(both, str):
+                figures.append(both[1])
+    add("spectrum", _from_record(run, "spectrum", frames, scene))
+    if scene is not None:
+        add("backward", backward(scene))
+        figures += [surface(scene, plane) for plane in found[:1]]
+    hidden = len(record.problem.weights) - len(frames.weights)
+    if hidden:
+        notes.append(
+            f"Shown are the {len(frames.weights)} most telling of "
+            f"{count(len(record.problem.weights), 'weight')}."
+        )
+    return Board(
+        version=record.version,
+        formula=record.problem.formula,
+        headline=record.verdict.headline,
+        learning_rate=record.verdict.learning_rate,
+        findings=record.verdict.findings,
+        remedies=record.remedies,
+        frames=frames,
+        figures=tuple(figures),
+        notes=tuple(notes),
+    )
+
+
+def _from_record(run: Run, kind: str, frames: Frames, scene: Scene | None) -> Figure | str:
+    record = run.record
+    if kind == "sweep":
+        return sweep(record, frames, scene)
+    if kind == "spectrum":
+        return spectrum(record, frames)
+    measured = record.measurements
+    return loss_figure(
+        frames,
+        _drawn(record.trace, None if scene is None else frames),
+        record.descent,
+        minimum=measured.minimum,
+        goal=measured.goal,
+        forecast=measured.forecast,
+        notes=batch_notes(record),
+    )
+
+
+def _drawn(trace: Trace, frames: Frames | None) -> Trace:
+    """The trace as a figure draws it: thinned evenly, and the frames, of which many are early."""
+    kept = thinned(trace, MOST_POINTS if frames is None else MOST_POINTS - MOST_FRAMES)
+    step, loss = trace.step[kept], trace.loss[kept]
+    validation = None if trace.validation is None else trace.validation[kept]
+    if frames is not None:
+        new = ~np.isin(frames.step, step)
+        order = np.argsort(np.concatenate([step, frames.step[new]]), kind="stable")
+        step = np.concatenate([step, frames.step[new]])[order]
+        loss = np.concatenate([loss, frames.loss[new]])[order]
+        if validation is not None:
+            validation = np.concatenate([validation, np.full(int(np.sum(new)), np.nan)])[order]
+    nothing = np.zeros((len(step), 0))
+    return Trace((), step, loss, nothing, nothing, validation)
+
+
+def _one(kind: str, made: Figure | str) -> Figure:
+    if isinstance(made, str):
+        raise UsageError(f"This run has no {kind} figure. {made}")
+    return made
+
+
+def _check(
+    run: Run,
+    kind: str,
+    weight: str | None,
+    weights: Sequence[str] | None,
+    step: int | None,
+) -> None:
+    if kind not in KINDS:
+        near = suggest(kind, KINDS)
+        raise UsageError(
+            "There is no such kind of figure.",
+            given=kind,
+            instead=f"Did you mean {near[0]}?" if near else f"The kinds are {', '.join(KINDS)}.",
+        )
+    if weight is not None:
+        if kind != "slice":
+            raise UsageError("weight= is for a slice.", given=f"{weight} for a {kind} figure")
+        place_of(run, weight)
+    if weights is not None:
+        if kind not in ("contour", "surface"):
+            raise UsageError("weights= is for a contour or a surface.", given=f"a {kind} figure")
+        if len(weights) != 2 or weights[0] == weights[1]:
+            raise UsageError(
+                f"A {kind} needs two different weights.", given=", ".join(map(str, weights))
+            )
+        for name in weights:
+            place_of(run, name)
+    if step is not None and not 0 <= step <= run.record.descent.steps:
+        raise UsageError(
+            "There is no such step in this descent.",
+            given=f"{step}",
+            instead=f"Ask for steps 0 to {run.record.descent.steps}.",
+        )

@@ -1,0 +1,313 @@
+"""Run: a finished job that can be asked about any of its steps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from steepest.descent import Walked
+from steepest.formula import suggest
+from steepest.problem.options import Options
+from steepest.problem.setup import Setup
+from steepest.records.arrays import Vector
+from steepest.records.descent import Trace
+from steepest.records.document import document
+from steepest.records.point import (
+    BackwardNode,
+    Explanation,
+    Landscape,
+    Partial,
+    Slice,
+)
+from steepest.records.run import RunRecord
+from steepest.records.verdict import (
+    Measurements,
+    Remedy,
+    Statistics,
+    Verdict,
+)
+from steepest.run.place import Place
+from steepest.run.walk import Moment, Span, Walk, explanation_at
+from steepest.show.figures import Board, Figure
+from steepest.show.terminal import Report
+from steepest.store import Snapshot
+from steepest.words.errors import StoreError, UsageError
+
+
+class Run:
+    """A descent that was run, explained and judged.
+
+    `record` holds all of it as plain data; the rest are ways to read it. Any step can be asked
+    for, also where the trace was thinned: it is walked again, bit for bit. `again` runs a remedy.
+    """
+
+    def __init__(
+        self,
+        record: RunRecord,
+        options: Options,
+        walk: Callable[[], Walk],
+        again: Callable[[Run, Remedy], Run],
+        *,
+        trace: Callable[[], Trace] | None = None,
+        snapshot: Snapshot | None = None,
+        unsaved: StoreError | None = None,
+    ):
+        self.record = record
+        """All of it as plain data. Of a run from a store the trace in it is thinned to 1,001
+        points, and `.trace` has all that were recorded."""
+        self.unsaved = unsaved
+        """Why the run could not be kept, though that was asked for; else None."""
+        self._options = options
+        self._walk = walk
+        self._again = again
+        self._trace = trace or (lambda: record.trace)
+        self._snapshot = snapshot
+
+    @property
+    def id(self) -> str | None:
+        """What the run is called in its store; None where it is not kept."""
+        return self.record.run
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weights where the descent ended, in the user's own units."""
+        units = self.record.user_units
+        if units is not None:
+            return {name: value for name, (_, value) in units.items()}
+        return dict(self.record.measurements.final_weights)
+
+    @property
+    def loss(self) -> float:
+        """The loss there."""
+        return self.record.descent.final_loss
+
+    @property
+    def trace(self) -> Trace:
+        """The recorded steps, thinned evenly where there are many."""
+        return self._trace()
+
+    @property
+    def measurements(self) -> Measurements:
+        """All that was measured."""
+        return self.record.measurements
+
+    @property
+    def statistics(self) -> Statistics | None:
+        """How sure the fit is of its weights, at the known minimum; None where not measured."""
+        return self.record.measurements.statistics
+
+    @property
+    def verdict(self) -> Verdict:
+        """The findings together, with one headline."""
+        return self.record.verdict
+
+    @property
+    def remedies(self) -> tuple[ProvenRemedy, ...]:
+        """What was tried and helped, best first."""
+        return tuple(ProvenRemedy(remedy, self) for remedy in self.record.remedies)
+
+    def at(self, step: int) -> Moment:
+        """One step exactly. Raises UsageError for a step that was not done."""
+        found = self.replay(step, step)
+        names = found.names
+        return Moment(
+            step=int(found.step[0]),
+            loss=float(found.loss[0]),
+            weights=dict(zip(names, map(float, found.weights[0]), strict=True)),
+            gradient=dict(zip(names, map(float, found.gradient[0]), strict=True)),
+        )
+
+    def replay(self, first: int, last: int) -> Trace:
+        """Every step from `first` to `last`, bit for bit as they were."""
+        return self._descended.replay(first, last)
+
+    def explain(self, weight: str, step: int | None = None) -> Partial:
+        """What the gradient of one weight means at a step (the last, unless given)."""
+        partials = {partial.weight: partial for partial in self.explanation(step).partials}
+        if weight not in partials:
+            near = suggest(weight, tuple(partials))
+            raise UsageError(
+                "There is no such weight in this run.",
+                given=weight,
+                instead=f"Did you mean {near[0]}?"
+                if near
+                else f"The weights are {', '.join(partials)}.",
+            )
+        return partials[weight]
+
+    def explanation(self, step: int | None = None) -> Explanation:
+        """Every gradient's meaning at a step (the last, unless given)."""
+        if step is None or step == self.record.explanation.step:
+            return self.record.explanation
+        return explanation_at(self._setup, self._descended, step)
+
+    def backward(self, step: int | None = None) -> tuple[BackwardNode, ...]:
+        """The backward pass as it happened: every node with its value and adjoint."""
+        return self.explanation(step).backward
+
+    def predict(self, data: Any) -> Vector:
+        """The formula's value with the final weights on other rows: a path, frame or mapping."""
+        from steepest.study.predict import predict
+
+        return predict(self._setup, self._descended.final_weights, data)
+
+    def bands(self, data: Any = None, level: float = 0.95) -> dict[str, Vector]:
+        """The fit at the known minimum with its bands, on other rows or on those of the fit.
+
+        Each (n,): `prediction`; `confidence_low` and `confidence_high`, where the mean lies;
+        `prediction_low` and `prediction_high`, where one new target lies. Pointwise, at `level`,
+        by Student's t; NaN where the data do not determine the prediction. Other rows need the
+        column of --sigma where the fit had one. Raises UsageError where there are no bands.
+        """
+        from steepest.study.bands import bands_of
+
+        return bands_of(self._setup, self.record.measurements.minimum, data, level)
+
+    def save(self, store: Place = None, *, name: str | None = None) -> str:
+        """Keep the run in a store (None: the default one), and say its id there.
+
+        Raises StoreError where that fails; the run in memory stays as it is.
+        """
+        from steepest.run.saving import save
+
+        self.record = save(self, store, name)
+        self.unsaved = None
+        assert self.record.run is not None
+        return self.record.run
+
+    def slice(
+        self, weight: str, *, step: int | None = None, span: Span = None, points: int = 201
+    ) -> Slice:
+        """The loss along one weight, the others held where they were at a step (the last one).
+
+        `span` is (lowest, highest); the default contains the path and the known minimum. Raises
+        UsageError for a weight or a step that is not there.
+        """
+        from steepest.run.slices import slice_of
+
+        return slice_of(self, weight, step, span, points)
+
+    def landscape(
+        self,
+        first: str,
+        second: str,
+        *,
+        step: int | None = None,
+        first_span: Span = None,
+        second_span: Span = None,
+        points: int = 60,
+    ) -> Landscape:
+        """The loss over two weights, the others held where they were at a step (the last one).
+
+        `points` each way. Spans are (lowest, highest); the defaults contain the path and the known
+        minimum. Raises UsageError for a weight or a step that is not there.
+        """
+        from steepest.run.slices import landscape_of
+
+        return landscape_of(self, (first, second), step, (first_span, second_span), points)
+
+    def figure(
+        self,
+        kind: str,
+        *,
+        weight: str | None = None,
+        weights: tuple[str, str] | None = None,
+        step: int | None = None,
+    ) -> Figure:
+        """One figure as plain data: `.title` says what one sees, `.savefig(path)` draws it.
+
+        `kind` is loss, fit, residuals, slice, contour, surface, sweep, pulls, spectrum, backward
+        or function. `weight` is that of a slice, `weights` are the two of a contour or a surface;
+        the defaults are the most telling. `step` is where it opens, the last one with finite
+        numbers unless given. Raises UsageError where the run has no such figure.
+        """
+        from steepest.run.figures import figure_of
+
+        return figure_of(self, kind, weight, weights, step)
+
+    def figures(self) -> Board:
+        """All figures that make sense for this run, linked by one step cursor."""
+        from steepest.run.figures import board_of
+
+        return board_of(self)
+
+    def report(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write a page with all figures and the report in words: one file, no network.
+
+        Raises InputError where the file is there (unless `force`) or cannot be written.
+        """
+        from steepest.run.showing import write_report
+
+        write_report(self, path, force=force)
+
+    def widget(self) -> Any:
+        """The figures as an anywidget; its trait `step` is read and set from either side.
+
+        Raises UsageError where anywidget is not installed (the extra `notebook`).
+        """
+        from steepest.run.showing import widget
+
+        return widget(self)
+
+    def to_pytorch(self) -> str:
+        """A short script of PyTorch that walks the same path, step by step.
+
+        Up to 200 rows stand in it; more are read from the CSV file that they came from. Raises
+        UsageError for a run that no such script can walk.
+        """
+        from steepest.run.exporting import pytorch_of
+
+        return pytorch_of(self)
+
+    def to_jax(self) -> str:
+        """The same as a script of JAX, with optax where an optimizer is needed."""
+        from steepest.run.exporting import jax_of
+
+        return jax_of(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of the contract."""
+        return document(self.record)
+
+    @property
+    def _setup(self) -> Setup:
+        return self._walk().setup
+
+    @property
+    def _descended(self) -> Walked:
+        return self._walk().descended
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from steepest.run.showing import bundle_of
+
+        return bundle_of(self)
+
+    def __rich__(self) -> Any:
+        return Report(self.record)
+
+    def __repr__(self) -> str:
+        descent = self.record.descent
+        return (
+            f"<steepest.Run {self.record.problem.formula!r}: loss {descent.final_loss:.6g} "
+            f"after {descent.steps:,} steps. {self.verdict.headline}>"
+        )
+
+
+class ProvenRemedy:
+    """A remedy as the verdict offers it; `.run` is the descent that proved it."""
+
+    def __init__(self, remedy: Remedy, parent: Run):
+        self.record = remedy
+        self._parent = parent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.record, name)
+
+    @property
+    def run(self) -> Run:
+        """The remedy as a Run of its own, walked again from the same start."""
+        return self._parent._again(self._parent, self.record)
+
+    def __repr__(self) -> str:
+        return f"<steepest.Remedy {self.record.change}: {self.record.sentence}>"

@@ -1,0 +1,275 @@
+"""Keeping a run while it goes on: what the descent tells between chunks, into a store."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+
+from steepest.data.table import Table, fingerprint, select
+from steepest.descent import Descended, Walked
+from steepest.descent.recorder import Recorder, joined
+from steepest.descent.standing import Standing, arrays_of_state, facts_of
+from steepest.problem.options import Options
+from steepest.problem.setup import Setup
+from steepest.problem.streamed import fingerprint_of_passed
+from steepest.records.arrays import Vector
+from steepest.records.descent import Trace
+from steepest.records.document import thinned
+from steepest.records.problem import Problem, Settings
+from steepest.records.run import RunRecord
+from steepest.run.place import Place, store_at
+from steepest.run.run import Run
+from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot
+from steepest.words.errors import LostProcessError, SteepestError, StoreError
+
+SAVE_SECONDS: Final = 0.5
+"""Between two times that progress is kept."""
+
+WRITING_SHARE: Final = 0.05
+"""Of the time that writing may take."""
+
+MOST_STATES: Final = 64
+"""States kept while a run goes on."""
+
+MOST_STATE_BYTES: Final = 16_000_000
+"""Of the states that a finished run keeps."""
+
+COMPUTED_WITH: Final = ("jax", "jaxlib", "numpy", "optax", "scipy")
+
+
+def versions() -> dict[str, str]:
+    """Of Steepest and of what it computes with."""
+    return {name: version(name) for name in ("steepest", *COMPUTED_WITH)}
+
+
+def kept_data(table: Table, setup: Setup) -> KeptData:
+    """What a store keeps of the data: the columns in use, with their fingerprint.
+
+    The fingerprint is that of the rows complete in all of them, whether a condition keeps them
+    or not. Of rows that were passed over the columns are not kept.
+    """
+    columns: Mapping[str, Vector] | None = None
+    if setup.streamed is not None:
+        used = setup.streamed.totals.rows.wanted.columns
+        digest = fingerprint_of_passed(setup)
+    else:
+        columns = table.loaded
+        used = tuple(columns)
+        digest = fingerprint_of(table, used)
+    return KeptData(
+        source=table.source,
+        names=table.names,
+        used=used,
+        rows=table.rows,
+        fingerprint=digest,
+        columns=columns,
+    )
+
+
+def fingerprint_of(table: Table, used: tuple[str, ...]) -> str:
+    """Of the rows that are complete in the columns in use. Raises InputError."""
+    return fingerprint(select(table, used, minimum_rows=1))
+
+
+@dataclass
+class _Pending:
+    """A piece of progress on its way to the disk."""
+
+    done: Future[None]
+    began: float
+    last: int
+    states: list[int]
+
+
+class Saver:
+    """Takes what a descent says between its chunks; `finish` ends the run.
+
+    Trouble with the store never stops the descent: what could not be written is tried again with
+    the next piece, and at the end as a whole.
+    """
+
+    def __init__(self, recording: Recording, before: Sequence[int] | None = None):
+        """`before` are the steps whose states a run that goes on has kept; None for a new run."""
+        self.run = recording.run
+        self._recording = recording
+        self._kept_any = before is not None
+        self._anew = before is not None
+        self._settings = Settings()
+        self._chosen = "given"
+        self._snapshot: Snapshot | None = None
+        self._pending: _Pending | None = None
+        self._last = -1
+        self._states = list(before or ())
+        self._recorder: Recorder | None = None
+        self._next = time.monotonic() + SAVE_SECONDS
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """Where the descent stood when it last said so."""
+        return self._snapshot
+
+    def descending(self, settings: Settings, chosen: str) -> None:
+        """Note the settings in force, with the learning rate that was chosen."""
+        self._settings, self._chosen = settings, chosen
+
+    def __call__(self, standing: Standing) -> None:
+        """Take where the descent stands; keep it where it is time to."""
+        facts, tail = facts_of(standing.recorder)
+        facts |= {
+            "seconds": standing.seconds,
+            "lr": self._settings.lr,
+            "lr_chosen": self._chosen,
+        }
+        state = arrays_of_state(standing.state)
+        self._snapshot = Snapshot(int(standing.state.step), facts, tail, state)
+        self._recorder = standing.recorder
+        if time.monotonic() < self._next or not self._is_idle():
+            return
+        if standing.recorder.kept:
+            self._keep(standing.recorder, self._snapshot)
+
+    def _is_idle(self) -> bool:
+        pending = self._pending
+        if pending is None:
+            return True
+        if not pending.done.done():
+            return False
+        if pending.done.exception() is None:
+            self._last, self._states = pending.last, pending.states
+            self._kept_any, self._anew = True, False
+        self._pending = None
+        spent = time.monotonic() - pending.began
+        self._next = time.monotonic() + max(SAVE_SECONDS, spent / WRITING_SHARE)
+        return time.monotonic() >= self._next
+
+    def _keep(self, recorder: Recorder, snapshot: Snapshot) -> None:
+        trace = _trace_of(recorder)
+        states = [*self._states, snapshot.step]
+        drop: list[int] = []
+        if len(states) > MOST_STATES:
+            drop = states[1:-1:2]
+            states = [step for step in states if step not in set(drop)]
+        progress = Progress(
+            points=_after(trace, self._last),
+            thin=_at(trace, thinned(trace)),
+            snapshot=snapshot,
+            drop=drop,
+            anew=self._anew,
+        )
+        self._pending = _Pending(
+            self._recording.progress(progress, self._settings.lr or 0.0),
+            time.monotonic(),
+            int(trace.step[-1]),
+            states,
+        )
+
+    def finish(self, record: RunRecord, descended: Walked) -> StoreError | None:
+        """Keep the whole run; the reason where that failed."""
+        try:
+            self._recording.finish(record, ending_of(record, descended, self._snapshot)).result()
+        except StoreError as error:
+            return error
+        finally:
+            self._recording.close()
+        return None
+
+    def stop(self, error: BaseException) -> None:
+        """Close after an error: of an input at fault nothing is kept, unless it took long.
+
+        Where another process was lost, all that was done is.
+        """
+        lost = isinstance(error, LostProcessError)
+        if lost and self._recorder is not None and self._snapshot is not None:
+            if self._recorder.kept:
+                self._keep(self._recorder, self._snapshot)
+            self._recording.close()
+        elif isinstance(error, SteepestError) and not self._kept_any:
+            self._recording.discard()
+        else:
+            self._recording.close()
+
+
+def ending_of(record: RunRecord, descended: Walked, snapshot: Snapshot | None) -> Ending:
+    """What is kept beside the record, so that any step can be walked again."""
+    states: dict[int, Mapping[str, Array]] = {}
+    if isinstance(descended, Descended):
+        kept = {point.step: point.state for point in descended.checkpoints.kept}
+        kept.setdefault(int(descended.state.step), descended.state)
+        arrays = {step: arrays_of_state(state) for step, state in sorted(kept.items())}
+        size = sum(array.nbytes for state in arrays.values() for array in state.values())
+        every = max(1, -(-size // MOST_STATE_BYTES))
+        last = len(arrays) - 1
+        states = {
+            step: state
+            for place, (step, state) in enumerate(arrays.items())
+            if place % every == 0 or place == last
+        }
+    return Ending(_at(record.trace, thinned(record.trace)), states, snapshot)
+
+
+def _trace_of(recorder: Recorder) -> Trace:
+    kept = joined(recorder.kept)
+    validation = None if np.all(np.isnan(kept.validation)) else kept.validation
+    return Trace(recorder.names, kept.step, kept.loss, kept.weights, kept.gradient, validation)
+
+
+def _after(trace: Trace, step: int) -> Trace:
+    return _at(trace, trace.step > step)
+
+
+def _at(trace: Trace, places: Any) -> Trace:
+    return Trace(
+        trace.names,
+        trace.step[places],
+        trace.loss[places],
+        trace.weights[places],
+        trace.gradient[places],
+        None if trace.validation is None else trace.validation[places],
+    )
+
+
+def opening_of(
+    problem: Problem,
+    options: Options,
+    data: str | None,
+    name: str | None,
+) -> Opening:
+    """What is known of a run before its first step."""
+    on_disk = data is not None and data != "-"
+    return Opening(
+        command=problem.command,
+        formula=problem.formula,
+        weights=problem.weights,
+        optimizer=options.optimizer,
+        step_limit=options.steps,
+        options={"data": data, **options.given()},
+        versions=versions(),
+        name=name,
+        source=problem.source,
+        path=os.path.abspath(os.path.expanduser(data)) if on_disk and data else None,
+    )
+
+
+def save(run: Run, place: Place, name: str | None) -> RunRecord:
+    """Keep a run that is done, and give its record with its new id. Raises StoreError."""
+    record, walk = run.record, run._walk()
+    data = record.call.get("data")
+    opening = opening_of(record.problem, run._options, None if data is None else str(data), name)
+    recording = store_at(place).begin(opening)
+    try:
+        if walk.table is not None:
+            recording.data(kept_data(walk.table, walk.setup))
+        whole = replace(record, trace=run.trace)
+        recording.finish(whole, ending_of(whole, walk.descended, run._snapshot)).result()
+    except BaseException:
+        recording.discard()
+        raise
+    recording.close()
+    return replace(record, run=recording.run)

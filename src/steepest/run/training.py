@@ -1,0 +1,116 @@
+"""TrainingRun: a training that was watched, ready to be asked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any, cast, get_args
+
+from steepest.checks.training import judge_training
+from steepest.records.training import TrainingRecord, TrainingTrace
+from steepest.records.training_document import training_document
+from steepest.records.verdict import Verdict
+from steepest.show.figures import (
+    Board,
+    Figure,
+    Seen,
+    TrainingKind,
+    training_board,
+    training_frames,
+    training_view,
+)
+from steepest.show.terminal import TrainingReport
+from steepest.words.errors import UsageError
+from steepest.words.wording import listed
+
+
+class TrainingRun:
+    """A training that was watched: what was recorded of it, and the verdict."""
+
+    def __init__(self, record: TrainingRecord):
+        self.record = record
+        """All of it as plain data."""
+
+    @property
+    def id(self) -> str | None:
+        """What the run is called in its store; None where it is not kept."""
+        return self.record.run
+
+    @property
+    def trace(self) -> TrainingTrace:
+        """The recorded steps, thinned evenly where there are many."""
+        return self.record.trace
+
+    @property
+    def verdict(self) -> Verdict:
+        """The findings together, with one headline."""
+        return self.record.verdict or judge_training(self.record)
+
+    def figure(self, kind: str, *, of: Seen = "update ratio", step: int | None = None) -> Figure:
+        """One figure as plain data: `.title` says what one sees, `.savefig(path)` draws it.
+
+        `kind` is training (loss and learning rate by step), layers (a heat map of tensors by
+        steps) or fan (the steps not taken); of a network that was trained here also epochs,
+        confusion, rates, network, pictures or plane. `of` is what the heat map shows: "update
+        ratio", "gradient" or "turn". It opens at the recorded step nearest to `step`, the last one
+        unless given. Raises UsageError where the training has no such figure.
+        """
+        if kind not in get_args(TrainingKind):
+            kinds = listed(get_args(TrainingKind))
+            raise UsageError(
+                "A training has no figure of this kind.",
+                given=str(kind)[:40],
+                instead=f"The kinds are {kinds}.",
+            )
+        if of not in get_args(Seen):
+            raise UsageError(
+                "The heat map does not show this.",
+                given=str(of)[:40],
+                instead=f"It shows {listed(get_args(Seen))}.",
+            )
+        record = self._judged
+        found = training_view(cast(TrainingKind, kind), training_frames(record, step), record, of)
+        if isinstance(found, str):
+            raise UsageError(f"This training has no {kind} figure. {found}")
+        return found
+
+    def figures(self) -> Board:
+        """All figures of the training, linked by one step cursor."""
+        return training_board(self._judged)
+
+    def report(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write a page with all figures and the report in words: one file, no network.
+
+        Raises InputError where the file is there (unless `force`) or cannot be written.
+        """
+        from steepest.run.showing import write_report
+
+        write_report(self, path, force=force)
+
+    def widget(self) -> Any:
+        """The figures as an anywidget; its trait `step` is read and set from either side.
+
+        Raises UsageError where anywidget is not installed (the extra `notebook`).
+        """
+        from steepest.run.showing import widget
+
+        return widget(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document, in terms of Python."""
+        return training_document(self.record)
+
+    @property
+    def _judged(self) -> TrainingRecord:
+        return replace(self.record, verdict=self.verdict)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from steepest.run.showing import bundle_of
+
+        return bundle_of(self)
+
+    def __rich__(self) -> TrainingReport:
+        return TrainingReport(self.record)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id or self.record.model}: {self.verdict.headline})"

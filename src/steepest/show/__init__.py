@@ -1,0 +1,1 @@
+"""How it is shown: figures, terminal, report, notebook, exported scripts and tables."""

@@ -1,0 +1,124 @@
+"""A run as a script of JAX."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from steepest.formula import Formula
+from steepest.records.run import RunRecord
+from steepest.show.export.data import Source
+from steepest.show.export.expression import Library
+from steepest.show.export.layout import indented, listing
+from steepest.show.export.script import Script, check, joined
+
+_JAX: Final = Library(
+    module="jnp",
+    functions={
+        "abs": "absolute({})",
+        "sigmoid": "jax.nn.sigmoid({})",
+        "softplus": "jax.nn.softplus({})",
+        "relu": "jax.nn.relu({})",
+        "erf": "jax.lax.erf({})",
+        "xlogy": "xlogy",
+        "xlog1py": "xlog1py",
+    },
+    number="{}",
+    array="jnp.array",
+    along_rows="axis=0",
+)
+
+# As steepest.descent.optimizers has them.
+_OPTIMIZERS: Final = {
+    "momentum": "sgd(lr, momentum={momentum})",
+    "nesterov": "sgd(lr, momentum={momentum}, nesterov=True)",
+    "rmsprop": "rmsprop(lr, decay=0.99, eps=1e-8, eps_in_sqrt=False)",
+    "adagrad": "adagrad(lr, initial_accumulator_value=0.0, eps=1e-20)",
+    "adam": "adam(lr, b1={momentum}, b2=0.999, eps=1e-8)",
+    "adamw": "adamw(lr, b1={momentum}, b2=0.999, eps=1e-8, weight_decay=0.01)",
+}
+
+
+def to_jax(record: RunRecord, formula: Formula, source: Source) -> str:
+    """A script that walks the path of a run step by step in JAX, in float64.
+
+    `formula` is the run's, `source` its rows. The script prints step, loss and weights, those of
+    the scaled columns where they were scaled. Raises UsageError for a solver's run.
+    """
+    check(record)
+    script = Script(record, formula, source, _JAX)
+    problem, optimizer = record.problem, record.descent.optimizer
+    imports = ["import jax", "import jax.numpy as jnp"]
+    if optimizer != "gd":
+        imports.append("import optax")
+    if problem.gives == "probability":
+        imports.append("from jax.scipy.special import xlog1py, xlogy")
+    lines = script.heading(
+        "Gradient descent step by step, in JAX.",
+        imports,
+        'jax.config.update("jax_enable_x64", True)  # float64',
+    )
+    if script.mentions("abs") or problem.loss in ("mae", "huber"):
+        lines[-1:-1] = [
+            "",
+            "def absolute(x):",
+            "    return x * jnp.sign(x)  # its slope at 0 is 0",
+            "",
+            "",
+        ]
+    lines += script.problem_lines()
+    batched = script.batch_size is not None
+    if batched:
+        lines += script.batch_lines()
+    arguments = f"{script.moving}, rows" if batched else script.moving
+    lines += [
+        "",
+        "",
+        "@jax.jit",
+        "@jax.value_and_grad",
+        f"def loss_and_gradient({arguments}):",
+        *indented([*script.unpacked(), *_model(script)]),
+        "",
+        "",
+        f"lr = {script.lr!r}",
+        *listing("weights = jnp.array([", script.start, "])"),
+    ]
+    if script.rescaled:
+        lines.append("counts = weights / unit")
+    if optimizer != "gd":
+        made = _OPTIMIZERS[optimizer].format(momentum=repr(record.descent.momentum))
+        lines += [f"optimizer = optax.{made}", f"state = optimizer.init({script.moving})"]
+    lines += [*script.table_head(), script.loop()]
+    if batched:
+        everything = f"np.arange({problem.rows})"
+        body = [f"loss, _ = loss_and_gradient({script.moving}, {everything})  # of all rows"]
+    else:
+        body = [f"loss, gradient = loss_and_gradient({script.moving})"]
+    body += [*script.report_lines(), *_step(script)]
+    return joined([*lines, *indented(body)])
+
+
+def _model(script: Script) -> list[str]:
+    lines, loss = script.model_lines()
+    if script.record.problem.loss == "rmse":
+        # The slope of the root at 0 would not be a number.
+        inside = "jnp.where(mse == 0, 1.0, mse)"
+        root = f"jnp.where(mse == 0, 0.0, jnp.sqrt({inside}))"
+        return [*lines, f"mse = {loss}", f"return {root}"]
+    return [*lines, f"return {loss}"]
+
+
+def _step(script: Script) -> list[str]:
+    moving = script.moving
+    lines = []
+    if script.batch_size is not None:
+        lines.append(f"_, gradient = loss_and_gradient({moving}, rows)")
+    if script.record.descent.optimizer == "gd":
+        lines.append(f"{moving} = {moving} - lr * gradient")
+    else:
+        lines += [
+            f"updates, state = optimizer.update(gradient, state, {moving})",
+            f"{moving} = optax.apply_updates({moving}, updates)",
+        ]
+    if script.bounds:
+        lines.append(f"{moving} = jnp.clip({moving}, {', '.join(script.edges)})")
+    return lines

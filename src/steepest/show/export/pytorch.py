@@ -1,0 +1,111 @@
+"""A run as a script of PyTorch."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from steepest.formula import Formula
+from steepest.records.run import RunRecord
+from steepest.show.export.data import Source
+from steepest.show.export.expression import Library
+from steepest.show.export.layout import indented, listing
+from steepest.show.export.script import Script, check, joined
+
+_TORCH: Final = Library(
+    module="torch",
+    functions={
+        "abs": "torch.abs({})",
+        "softplus": "torch.logaddexp({}, torch.tensor(0.0))",
+        "xlogy": "torch.xlogy",
+        "xlog1py": "torch.special.xlog1py",
+    },
+    number="torch.tensor({})",
+    array="torch.tensor",
+    along_rows="dim=0",
+)
+
+# As steepest.descent.optimizers has them. AdaGrad's epsilon stands inside the root there.
+_OPTIMIZERS: Final = {
+    "momentum": "SGD([{moving}], lr=lr, momentum={momentum})",
+    "nesterov": "SGD([{moving}], lr=lr, momentum={momentum}, nesterov=True)",
+    "rmsprop": "RMSprop([{moving}], lr=lr, alpha=0.99, eps=1e-8)",
+    "adagrad": "Adagrad([{moving}], lr=lr, eps=1e-20)",
+    "adam": "Adam([{moving}], lr=lr, betas=({momentum}, 0.999), eps=1e-8)",
+    "adamw": "AdamW([{moving}], lr=lr, betas=({momentum}, 0.999), eps=1e-8, weight_decay=0.01)",
+}
+
+
+def to_pytorch(record: RunRecord, formula: Formula, source: Source) -> str:
+    """A script that walks the path of a run step by step in PyTorch, in float64.
+
+    `formula` is the run's, `source` its rows. The script prints step, loss and weights, those of
+    the scaled columns where they were scaled. Raises UsageError for a solver's run.
+    """
+    check(record)
+    script = Script(record, formula, source, _TORCH)
+    lines = [
+        *script.heading(
+            "Gradient descent step by step, in PyTorch.",
+            ["import torch"],
+            "torch.set_default_dtype(torch.float64)",
+        ),
+        *script.problem_lines(),
+    ]
+    if script.batch_size is not None:
+        lines += [*script.batch_lines(), "", "", "def loss_on(rows):"]
+        lines += [*indented([*script.unpacked(), *_model(script, "return")]), "", ""]
+    else:
+        lines.append("")
+    lines += [f"lr = {script.lr!r}", *_start(script)]
+    optimizer = _optimizer(script)
+    if optimizer is not None:
+        lines.append(f"optimizer = torch.optim.{optimizer}")
+    lines += [*script.table_head(), script.loop()]
+    if script.batch_size is None:
+        body = [*script.unpacked(), *_model(script, "loss =")]
+    else:
+        body = ["loss = loss_on(slice(None))  # of all rows"]
+    body += [*script.report_lines(), *_step(script)]
+    return joined([*lines, *indented(body)])
+
+
+def _start(script: Script) -> list[str]:
+    if script.rescaled:
+        first = listing("weights = torch.tensor([", script.start, "])")
+        return [*first, "counts = (weights / unit).requires_grad_()"]
+    return listing("weights = torch.tensor([", script.start, "]).requires_grad_()")
+
+
+def _model(script: Script, result: str) -> list[str]:
+    lines, loss = script.model_lines()
+    if not script.has_slope:
+        # PyTorch wants something to differentiate.
+        loss += f" + 0 * {script.moving}.sum()"
+    if script.record.problem.loss == "rmse":
+        # The slope of the root at 0 would not be a number; a perfect fit has none.
+        return [*lines, f"mse = {loss}", f"{result} mse.sqrt() if mse != 0 else 0 * mse"]
+    return [*lines, f"{result} {loss}"]
+
+
+def _optimizer(script: Script) -> str | None:
+    descent = script.record.descent
+    if descent.optimizer == "gd":
+        return None
+    momentum = repr(descent.momentum)
+    return _OPTIMIZERS[descent.optimizer].format(moving=script.moving, momentum=momentum)
+
+
+def _step(script: Script) -> list[str]:
+    moving = script.moving
+    backward = "loss" if script.batch_size is None else "loss_on(rows)"
+    plain = script.record.descent.optimizer == "gd"
+    lines = [f"{backward}.backward()"]
+    if not plain:
+        lines.append("optimizer.step()")
+    within = [f"{moving} -= lr * {moving}.grad"] if plain else []
+    if script.bounds:
+        within.append(f"{moving}.clamp_({', '.join(script.edges)})")
+    if within:
+        lines += ["with torch.no_grad():", *indented(within)]
+    lines.append(f"{moving}.grad.zero_()" if plain else "optimizer.zero_grad()")
+    return lines

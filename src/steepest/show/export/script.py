@@ -1,0 +1,287 @@
+"""What both scripts share: the numbers of the run, the model with its loss, and their lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from steepest.formula import (
+    Column,
+    Formula,
+    Node,
+    Weight,
+    children,
+    is_condition,
+    walk,
+)
+from steepest.records.run import RunRecord
+from steepest.show.export.data import (
+    Source,
+    data_lines,
+    imports_of,
+    key,
+)
+from steepest.show.export.expression import Library, Names, expression
+from steepest.show.export.layout import (
+    identifiers,
+    indented,
+    listing,
+    text,
+    unpacking,
+)
+from steepest.words.errors import UsageError
+from steepest.words.wording import escaped
+
+MOST_LINES = 1000
+"""That a script prints, roughly."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A run, and the code that is the same in both libraries but for names."""
+
+    record: RunRecord
+    formula: Formula
+    source: Source
+    library: Library
+
+    @property
+    def lr(self) -> float:
+        """The learning rate in force."""
+        return self.record.descent.lr
+
+    @property
+    def last(self) -> int:
+        """The step at which the run ended."""
+        return self.record.descent.steps
+
+    @property
+    def start(self) -> list[str]:
+        """The weights that move, as numbers."""
+        return [repr(self.record.start[name]) for name in self.record.problem.weights]
+
+    @property
+    def batch_size(self) -> int | None:
+        """Rows a step where they are not all."""
+        size, rows = self.record.settings.batch_size, self.record.problem.rows or 0
+        return size if size is not None and size < rows else None
+
+    @property
+    def rescaled(self) -> bool:
+        """Whether each weight is counted in a unit of its own."""
+        return bool(self.record.problem.rescaled)
+
+    @property
+    def moving(self) -> str:
+        """The vector that the optimizer moves."""
+        return "counts" if self.rescaled else "weights"
+
+    @property
+    def bounds(self) -> Mapping[str, Sequence[float]]:
+        """Weight -> (lower, upper)."""
+        return cast(Mapping[str, Sequence[float]], self.record.call.get("bounds") or {})
+
+    @property
+    def edges(self) -> tuple[str, str]:
+        """The bounds of what moves."""
+        unit = " / unit" if self.rescaled else ""
+        return f"lower{unit}", f"upper{unit}"
+
+    @property
+    def _identifiers(self) -> dict[str, str]:
+        return identifiers(self.formula.weights)
+
+    @property
+    def _names(self) -> Names:
+        rows = "" if self.batch_size is None else "[rows]"
+        return Names(self._identifiers, lambda name: key(name) + rows)
+
+    def heading(self, title: str, imports: Iterable[str], setting: str) -> list[str]:
+        """The first lines, up to float64."""
+        own = imports_of(self.source)
+        held_out = getattr(self.source, "held_out", 0)
+        if self.batch_size is not None or held_out:
+            imports = ["import numpy as np", *imports]
+        # The first two lines of a file could name its encoding: they hold nothing from outside.
+        return [
+            f'"""{title}"""',
+            "",
+            *own,
+            *([""] if own else []),
+            *sorted(imports, key=lambda line: (line.startswith("from"), line)),
+            "",
+            setting,
+            "",
+            f"# {escaped(self.formula.text, 80)}",
+        ]
+
+    def problem_lines(self) -> list[str]:
+        """The data and everything else that does not change."""
+        problem, library = self.record.problem, self.library
+        lines = data_lines(self.source, library)
+        plain = Names({}, key)
+        if self.formula.target is not None and not isinstance(self.formula.target, Column):
+            lines.append(f"target = {expression(self.formula.target, library, plain)}")
+        if problem.sigma is not None:
+            lines.append(f"row_weights = 1 / {key(problem.sigma)} ** 2")
+        if problem.standardized:
+            lines.append("# Scaled to mean 0 and deviation 1, as far as the model allows.")
+        for name, (subtracted, divided) in problem.standardized.items():
+            shift = f"({key(name)} - {float(subtracted)!r})" if subtracted else key(name)
+            sign = f"({key(name)} + {-float(subtracted)!r})" if subtracted < 0 else shift
+            lines.append(f"{key(name)} = {sign} / {float(divided)!r}")
+        fixed = cast(Mapping[str, float], self.record.call.get("fix") or {})
+        lines += [
+            f"{self._identifiers[name]} = {library.array}({float(value)!r})  # held"
+            for name, value in fixed.items()
+            if name in self._identifiers
+        ]
+        if self.bounds:
+            lines += self._bound_lines()
+        if self.rescaled:
+            units = [repr(float(problem.rescaled[name])) for name in problem.weights]
+            lines.append("# What each weight is counted in, so that one learning rate fits all.")
+            lines += listing(f"unit = {library.array}([", units, "])")
+        return lines
+
+    def _bound_lines(self) -> list[str]:
+        def written(value: float) -> str:
+            infinite = f"{self.library.module}.inf"
+            if np.isinf(value):
+                return infinite if value > 0 else f"-{infinite}"
+            return repr(float(value))
+
+        edges = [self.bounds.get(name, (-np.inf, np.inf)) for name in self.record.problem.weights]
+        return [
+            line
+            for name, side in (("lower", 0), ("upper", 1))
+            for line in listing(
+                f"{name} = {self.library.array}([", [written(edge[side]) for edge in edges], "])"
+            )
+        ]
+
+    def unpacked(self) -> list[str]:
+        """The weights by name."""
+        names = [self._identifiers[name] for name in self.record.problem.weights]
+        return unpacking(names, "unit * counts" if self.rescaled else "weights")
+
+    def model_lines(self) -> tuple[list[str], str]:
+        """Lines that compute the prediction, and the loss itself."""
+        problem = self.record.problem
+        model = expression(self.formula.model, self.library, self._names)
+        if problem.loss is None:
+            return [], model
+        lines, loss = self._loss()
+        return [f"prediction = {model}", *lines], loss
+
+    def _loss(self) -> tuple[list[str], str]:
+        problem, module = self.record.problem, self.library.module
+        target = self._target()
+        match problem.loss, problem.gives:
+            case "mae", _:
+                return [], self._mean(self._size(f"prediction - {target}"))
+            case "huber", _:
+                lines = [f"residual = prediction - {target}", f"size = {self._size('residual')}"]
+                each = f"{module}.where(size <= 1, 0.5 * residual**2, size - 0.5)"
+                return lines, self._mean(each)
+            case "cross-entropy", "probability":
+                one, other = (self.library.functions[name] for name in ("xlogy", "xlog1py"))
+                first = f"{one}({target}, prediction)"
+                return [], "-" + self._mean(f"({first} + {other}(1 - {target}, -prediction))")
+            case "cross-entropy", _:
+                zero = self.library.number.format("0.0")
+                each = f"({module}.logaddexp(prediction, {zero}) - {target} * prediction)"
+                return [], self._mean(each)
+            case _:
+                return [], self._mean(f"((prediction - {target}) ** 2)")
+
+    def _size(self, code: str) -> str:
+        return self.library.functions.get("abs", "{}").format(code)
+
+    def _target(self) -> str:
+        target = self.formula.target
+        if isinstance(target, Column):
+            return self._names.column(target.name)
+        return "target" if self.batch_size is None else "target[rows]"
+
+    def _mean(self, code: str) -> str:
+        if self.record.problem.sigma is None:
+            return f"{code}.mean()"
+        weight = "row_weights" if self.batch_size is None else "row_weights[rows]"
+        return f"({weight} * {code}).sum() / {weight}.sum()"
+
+    def batch_lines(self) -> list[str]:
+        """A generator of the rows of each step, and all of them."""
+        size, rows = self.batch_size, self.record.problem.rows
+        return [
+            "",
+            "",
+            "def batches():",
+            "    # A new shuffle every epoch, one after the other without a gap.",
+            "    stream, epoch = np.arange(0), 0",
+            "    while True:",
+            f"        while len(stream) < {size}:",
+            f"            shuffle = np.random.default_rng([{self.record.settings.seed}, epoch])"
+            f".permutation({rows})",
+            "            stream, epoch = np.append(stream, shuffle), epoch + 1",
+            f"        yield stream[:{size}]",
+            f"        stream = stream[{size}:]",
+        ]
+
+    def table_head(self) -> list[str]:
+        """The line that prints what the columns of the output are."""
+        names = [text(name) for name in self.record.problem.weights]
+        return listing("print(", ['"step"', '"loss"', *names], ")")
+
+    def report_lines(self) -> list[str]:
+        """Lines within the loop that print where it stands, and end it."""
+        values = "*(unit * counts).tolist()" if self.rescaled else "*weights.tolist()"
+        lines = [f"print(step, loss.item(), {values})"]
+        every = -(-self.last // MOST_LINES)
+        if every > 1:
+            lines = [f"if step % {every} == 0 or step == {self.last}:", *indented(lines)]
+        return [*lines, f"if step == {self.last}:", "    break  # where the run ended"]
+
+    def loop(self) -> str:
+        """How the steps are counted."""
+        if self.batch_size is None:
+            return f"for step in range({self.last + 1}):"
+        return f"for step, rows in zip(range({self.last + 1}), batches()):"
+
+    @property
+    def has_slope(self) -> bool:
+        """Whether a weight stands outside the conditions."""
+        waiting: list[Node] = [self.formula.model]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, Weight):
+                return True
+            waiting += [child for child in children(node) if not is_condition(child)]
+        return False
+
+    def mentions(self, function: str) -> bool:
+        """Whether the model or the target calls a function."""
+        nodes = [*walk(self.formula.model)]
+        if self.formula.target is not None:
+            nodes += walk(self.formula.target)
+        nodes += walk(where) if (where := getattr(self.source, "where", None)) else []
+        return any(getattr(node, "function", None) == function for node in nodes)
+
+
+def check(record: RunRecord) -> None:
+    """Raise UsageError for a run whose path no such script can walk."""
+    if np.isnan(record.descent.lr):
+        raise UsageError(
+            f"The solver {record.descent.optimizer} chooses its steps by itself, so no script "
+            "with a learning rate walks the same path.",
+            given=f"a run with --optimizer {record.descent.optimizer}",
+            instead="Export a run of gd, momentum, nesterov, rmsprop, adagrad, adam or adamw.",
+        )
+
+
+def joined(lines: Iterable[str]) -> str:
+    """The script's text."""
+    return "\n".join(lines) + "\n"

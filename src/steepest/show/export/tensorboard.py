@@ -1,0 +1,55 @@
+"""The trace of a run as an event file, which TensorBoard shows: the extra `tensorboard`."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from steepest.records.descent import Trace
+from steepest.show.export.tables import table_of
+from steepest.words.errors import UsageError
+
+FILE_NAME: Final = "events.out.tfevents"
+"""What the name of such a file must contain."""
+
+
+def to_tensorboard(trace: Trace) -> bytes:
+    """One event a recorded step: `loss`, `validation`, `weights/NAME` and `gradient/NAME`.
+
+    TensorBoard keeps numbers in 32 bits, about seven digits; NaN and the infinities stay. When a
+    step was taken is not kept, so every event is at time 0. Raises UsageError where tensorboardX
+    is not installed.
+    """
+    try:
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
+    except ImportError as error:
+        raise UsageError(
+            "Writing for TensorBoard needs tensorboardX, which is not installed.",
+            instead='Install it with pip install "steepest[tensorboard]".',
+        ) from error
+    columns = {_tag(name): part.tolist() for name, part in table_of(trace).items()}
+    steps = columns.pop("step")
+    records = [_framed(Event(file_version="brain.Event:2").SerializeToString())]
+    for place, step in enumerate(steps):
+        values = [Summary.Value(tag=tag, simple_value=part[place]) for tag, part in columns.items()]
+        event = Event(step=step, summary=Summary(value=values))
+        records.append(_framed(event.SerializeToString()))
+    return b"".join(records)
+
+
+def _tag(column: str) -> str:
+    """TensorBoard groups by what stands before a slash."""
+    for kind, group in (("weight.", "weights/"), ("gradient.", "gradient/")):
+        if column.startswith(kind):
+            return group + column.removeprefix(kind)
+    return column
+
+
+def _framed(data: bytes) -> bytes:
+    """A TFRecord: length, its checksum, the data, its checksum, all little-endian."""
+    from tensorboardX.record_writer import masked_crc32c
+
+    length = struct.pack("<Q", len(data))
+    checks = [struct.pack("<I", masked_crc32c(part)) for part in (length, data)]
+    return length + checks[0] + data + checks[1]

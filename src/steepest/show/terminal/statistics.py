@@ -1,0 +1,105 @@
+"""How sure the fit is of its weights, as people who fit curves expect to read it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from steepest.records.document import strongest
+from steepest.records.verdict import Statistics, WeightStatistics
+from steepest.show.terminal.page import INDENT, Page
+from steepest.words.wording import count, number, percent
+
+MOST_WEIGHTS: Final = 12
+MOST_CORRELATIONS: Final = 3
+STRONG: Final = 0.9
+"""Correlations larger than this in size are told."""
+
+
+def show_statistics(page: Page, found: Statistics | None) -> None:
+    """Each weight with its standard error, strong correlations, and how well the fit fits."""
+    if found is None:
+        return
+    page.heading("At the minimum, wherever this descent stopped")
+    _table(page, found.weights)
+    pairs = strongest(found, MOST_CORRELATIONS, above=STRONG)
+    for place, (first, second, value) in enumerate(pairs):
+        page.say(
+            f"{first} and {second} {number(value, 4)}",
+            label=("  Correlation" if place == 0 else "", ""),
+            indent=INDENT,
+        )
+    if found.user_weights:
+        page.say("In the columns' own units:", indent=2)
+        _table(page, found.user_weights)
+    page.say(_quality(found), label=("  Fit", ""), indent=INDENT)
+    page.say(_scatter(found), label=("  Scatter", ""), indent=INDENT)
+
+
+def _table(page: Page, entries: tuple[WeightStatistics, ...]) -> None:
+    shown = entries[:MOST_WEIGHTS]
+    cells = [(page.safe(e.weight), number(e.value), _error(e)) for e in shown]
+    heads = ("weight", "value", "standard error")
+    widths = [max(len(row[i]) for row in (heads, *cells)) for i in range(3)]
+    widths[0] = min(widths[0], max(6, page.width - sum(widths[1:]) - 17))
+    page.row((_row(heads, widths), "bold"))
+    for entry, row in zip(shown, cells, strict=True):
+        page.row(_row(row, widths), _percent(entry))
+    rest = len(entries) - len(shown)
+    if rest:
+        page.say(f"and {count(rest, 'weight')} more; --json has them all", indent=4)
+
+
+def _row(cells: tuple[str, str, str], widths: list[int]) -> str:
+    name = cells[0] if len(cells[0]) <= widths[0] else cells[0][: widths[0] - 3] + "..."
+    return f"  {name:<{widths[0]}}  {cells[1]:>{widths[1]}}  {cells[2]:>{widths[2]}}"
+
+
+def _error(entry: WeightStatistics) -> str:
+    if entry.error is not None:
+        return number(entry.error, 4)
+    if entry.at_bound is not None:
+        return f"at its {entry.at_bound} bound"
+    return "not measured" if entry.identifiable else "not identifiable"
+
+
+def _percent(entry: WeightStatistics) -> str:
+    if entry.error is None or not entry.value:
+        return ""
+    return f"  ({percent(abs(entry.error / entry.value))})"
+
+
+def _quality(found: Statistics) -> str:
+    parts = [
+        f"{name} {number(value, digits)}"
+        for name, value, digits in (
+            ("R²", found.r_squared, 6),
+            ("adjusted R²", found.adjusted_r_squared, 6),
+            ("AIC", found.aic, 6),
+            ("BIC", found.bic, 6),
+        )
+        if value is not None
+    ]
+    reasons = dict.fromkeys(
+        found.not_measured[name]
+        for name in ("r_squared", "aic")
+        if getattr(found, name) is None and name in found.not_measured
+    )
+    return " ".join([*([", ".join(parts) + "."] if parts else []), *reasons])
+
+
+def _scatter(found: Statistics) -> str:
+    degrees = "degree" if found.degrees_of_freedom == 1 else "degrees"
+    freedom = (
+        f"{count(found.rows, 'row')} less {count(found.free_weights, 'free weight')} leave "
+        f"{count(found.degrees_of_freedom)} {degrees} of freedom"
+    )
+    if found.residual_deviation is None:
+        return f"not measured: {freedom}."
+    deviation = f"residual standard deviation {number(found.residual_deviation)}"
+    if found.sigma is None or found.reduced_chi_square is None:
+        return f"{deviation} ({freedom})."
+    return (
+        f"{deviation} times {found.sigma}, reduced chi-square {number(found.reduced_chi_square)} "
+        f"({freedom}). Only the ratios of {found.sigma} count: the standard errors are scaled to "
+        "the scatter that the rows have."
+    )

@@ -1,0 +1,204 @@
+"""A watched training in words, for a terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from rich.console import Console, ConsoleOptions, RenderResult
+
+from steepest.checks.layers import update_ratios
+from steepest.records.arrays import Vector
+from steepest.records.training import Probe, TrainingRecord
+from steepest.show.terminal.facts import show_findings, show_remedies
+from steepest.show.terminal.network import (
+    show_confusion,
+    show_data,
+    show_epochs,
+    show_gradient,
+    show_picture,
+    show_result,
+)
+from steepest.show.terminal.page import INDENT, Page
+from steepest.show.terminal.report import WORD_STYLE
+from steepest.words.wording import (
+    count,
+    listed,
+    number,
+    percent,
+)
+
+MOST_TENSORS: Final = 24
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_COLUMNS: Final = 40
+
+
+class TrainingReport:
+    """What a terminal shows of a training. A rich renderable."""
+
+    def __init__(self, record: TrainingRecord):
+        self.record = record
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """One `Text` a line."""
+        page = Page(options.max_width, ascii_only=options.ascii_only)
+        record, learned = self.record, self.record.learned
+        _head(page, record)
+        _loss(page, record)
+        if learned is not None:
+            show_result(page, learned)
+            show_epochs(page, learned)
+            show_confusion(page, learned)
+            show_gradient(page, record)
+            show_picture(page, learned)
+        else:
+            _tensors(page, record)
+        _probes(page, record)
+        if record.verdict is not None:
+            show_findings(page, record.verdict.findings)
+        show_remedies(page, record.remedies)
+        _foot(page, record)
+        yield from page.lines
+
+
+def _head(page: Page, record: TrainingRecord) -> None:
+    verdict = record.verdict
+    if verdict is not None:
+        page.say((verdict.headline, "bold"))
+        page.blank()
+        word = verdict.learning_rate
+        page.say((word, WORD_STYLE[word]), label=("Learning rate", "bold"), indent=INDENT)
+    weights = sum(tensor.size for tensor in record.tensors)
+    page.say(
+        f"{record.model or 'tensors'}, {count(weights, 'weight')} in "
+        f"{count(len(record.tensors), 'tensor')}{_processes(record)}",
+        label=("Model", "bold"),
+        indent=INDENT,
+    )
+    if record.learned is None:
+        _descent(page, record)
+    else:
+        show_data(page, record.learned)
+    if record.run is not None:
+        page.say(record.run, label=("Run", "bold"), indent=INDENT)
+
+
+def _processes(record: TrainingRecord) -> str:
+    return f", trained in {count(record.processes)} processes" if record.processes > 1 else ""
+
+
+def _descent(page: Page, record: TrainingRecord) -> None:
+    kinds = dict.fromkeys(
+        group.optimizer
+        + ("" if group.momentum is None else f" (momentum {number(group.momentum)})")
+        for group in record.groups
+    )
+    rates = record.trace.lr[-1] if len(record.trace) else np.empty(0)
+    known = dict.fromkeys(number(rate) for rate in rates if math.isfinite(rate))
+    rate = f", lr {listed(list(known), most=4)}" if known else ""
+    every = "" if record.every == 1 else f", every {record.every}th recorded"
+    page.say(
+        f"{listed(list(kinds), most=4) if kinds else 'no optimizer'}{rate}, "
+        f"{count(record.steps, 'step')}{every}",
+        label=("Descent", "bold"),
+        indent=INDENT,
+    )
+
+
+def _loss(page: Page, record: TrainingRecord) -> None:
+    seen = record.losses
+    if not seen.count:
+        return
+    page.say(
+        f"{number(seen.start, 5)} at the start, {number(seen.lowest, 5)} at step "
+        f"{count(seen.lowest_at or 0)} (the lowest), {number(seen.last, 5)} at the end",
+        label=("Loss", "bold"),
+        indent=INDENT,
+    )
+    line = _sparkline(record.trace.loss)
+    if line and not page.ascii_only:
+        page.say(line, label="", indent=INDENT)
+    finite = [found for found in record.validations if math.isfinite(found.loss)]
+    if finite:
+        last, low = finite[-1], min(finite, key=lambda found: found.loss)
+        page.say(
+            f"{number(last.loss, 5)} at step {count(last.step)}, the lowest "
+            f"{number(low.loss, 5)} at step {count(low.step)}",
+            label=("Validation", "bold"),
+            indent=INDENT,
+        )
+
+
+def _tensors(page: Page, record: TrainingRecord) -> None:
+    """A row a tensor: norms at the last recorded step, and the middle of its update ratios."""
+    trace = record.trace
+    if not len(trace):
+        return
+    page.heading("Weights and gradients")
+    page.say("Lengths at the last recorded step; step/weights is the middle one of all steps.")
+    page.blank()
+    names = [page.safe(tensor.name)[:24] for tensor in record.tensors[:MOST_TENSORS]]
+    width = max(6, *(len(name) for name in names)) + 2
+    page.row(
+        (f"{'':<{width}}{'weights':>11}{'gradient':>11}{'step':>11}{'step/weights':>14}", "bold")
+    )
+    middles = update_ratios(record)
+    for place, name in enumerate(names):
+        cells = [trace.weight[-1, place], trace.gradient[-1, place], trace.update[-1, place]]
+        texts = "".join(f"{_cell(value):>11}" for value in cells)
+        page.row((f"{name:<{width}}", "bold"), f"{texts}{_cell(middles[place]):>14}")
+    more = len(record.tensors) - MOST_TENSORS
+    if more > 0:
+        page.say(f"and {count(more, 'more tensor')}")
+
+
+def _cell(value: float) -> str:
+    return "none" if math.isnan(value) else number(value, 4)
+
+
+def _probes(page: Page, record: TrainingRecord) -> None:
+    done = [probe for probe in record.probes if probe.losses]
+    if not done:
+        return
+    last = done[-1]
+    page.heading(f"The step not taken, at step {count(last.step)}")
+    page.say("The loss of that batch, had the step been so many times as long:")
+    page.row(("".join(f"{f'×{factor:g}':>11}" for factor in last.factors), "bold"))
+    page.row("".join(f"{number(loss, 5):>11}" for loss in last.losses))
+    page.say(_curvature(last))
+
+
+def _curvature(probe: Probe) -> str:
+    if not math.isfinite(probe.largest):
+        return "The curvature was not measured there."
+    what = "The largest curvature" + (" as the optimizer scales it" if probe.preconditioned else "")
+    text = f"{what} is {number(probe.largest, 4)} (to {percent(probe.largest_residual)})"
+    if probe.limit is not None:
+        text += f", so learning rates up to {number(probe.limit, 4)} are stable"
+    return f"{text}."
+
+
+def _foot(page: Page, record: TrainingRecord) -> None:
+    page.blank()
+    share = record.cost / record.seconds if record.seconds else 0.0
+    what = "Watching" if record.learned is None else "Probing"
+    dropped = [f"{what} ({count(times)} times)" for what, times in record.dropped.items()]
+    page.say(
+        f"{what} took {number(record.cost, 3)} of {number(record.seconds, 4)} seconds "
+        f"({percent(share)}).{f' Not recorded: {listed(dropped)}.' if dropped else ''}"
+    )
+
+
+def _sparkline(losses: Vector) -> str:
+    known = losses[np.isfinite(losses)]
+    if len(known) < 2:
+        return ""
+    parts = np.array_split(known, min(_COLUMNS, len(known)))
+    means = np.array([part.mean() for part in parts])
+    if means.min() > 0:
+        means = np.log(means)
+    low, high = float(means.min()), float(means.max())
+    if not math.isfinite(high - low) or high == low:
+        return ""
+    return "".join(_BARS[int((mean - low) / (high - low) * (len(_BARS) - 1))] for mean in means)

@@ -1,0 +1,91 @@
+"""What each number of the gradient means: a row a weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from steepest.records.point import Partial, Pull
+from steepest.records.run import RunRecord
+from steepest.show.terminal.lists import values_of
+from steepest.show.terminal.page import INDENT, Page
+from steepest.words.wording import count, number, percent
+
+MOST_WEIGHTS: Final = 12
+"""Weights that get lines of their own; the rest are counted."""
+MOST_PULLS: Final = 3
+
+
+def show_weights(page: Page, record: RunRecord) -> None:
+    """Start, value and gradient of each weight; below it what they come from and what they do."""
+    explanation = record.explanation
+    page.heading(f"What each number of the gradient means at step {count(explanation.step)}")
+    shown = explanation.partials[:MOST_WEIGHTS]
+    cells = [
+        (
+            page.safe(partial.weight),
+            number(record.start.get(partial.weight, math.nan)),
+            number(partial.value),
+            number(partial.amount),
+        )
+        for partial in shown
+    ]
+    heads = ("weight", "start", "value", "gradient")
+    widths = [max(len(row[i]) for row in (heads, *cells)) for i in range(4)]
+    widths[0] = min(widths[0], max(6, page.width - sum(widths[1:]) - 8))
+    page.row((_table_row(heads, widths), "bold"))
+    for partial, row in zip(shown, cells, strict=True):
+        page.row((_table_row(row, widths), "bold cyan"))
+        _partial(page, partial)
+    rest = len(explanation.partials) - len(shown)
+    if rest:
+        page.say(f"and {count(rest, 'weight')} more; --json has them all", indent=4)
+    if record.user_units:
+        page.blank()
+        page.say(_scaled(record))
+
+
+def _table_row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    name = cells[0] if len(cells[0]) <= widths[0] else cells[0][: widths[0] - 3] + "..."
+    numbers = (f"{cell:>{width}}" for cell, width in zip(cells[1:], widths[1:], strict=True))
+    return "  " + "  ".join((f"{name:<{widths[0]}}", *numbers))
+
+
+def _partial(page: Page, partial: Partial) -> None:
+    text = "too long to write out" if partial.text is None else partial.text
+    page.say(text, label=("    partial", "dim"), indent=INDENT)
+    nudge = partial.nudge
+    if nudge is not None:
+        page.say(
+            f"raise {partial.weight} by {number(nudge.by)}: predicted {number(nudge.predicted)}, "
+            f"actual {number(nudge.actual)}",
+            label=("    nudge", "dim"),
+            indent=INDENT,
+        )
+    if partial.pulls:
+        page.say(_pulls(partial.pulls[:MOST_PULLS]), label=("    pulls", "dim"), indent=INDENT)
+    if partial.at_bound is not None:
+        page.say(
+            f"at its {partial.at_bound} bound: steps that would pass it end there",
+            label=("    bound", "dim"),
+            indent=INDENT,
+        )
+
+
+def _scaled(record: RunRecord) -> str:
+    units = record.user_units or {}
+    values = values_of({name: value for name, (_, value) in units.items()})
+    return f"In the columns' own units the weights ended at {values}."
+
+
+def _pulls(pulls: tuple[Pull, ...]) -> str:
+    """A row can pull many times as hard as all rows together; then shares say nothing."""
+    balanced = any(pull.share is None or abs(pull.share) > 1 for pull in pulls)
+    parts = [
+        f"row {pull.row} {number(pull.amount)}"
+        + ("" if balanced or pull.share is None else f" ({percent(pull.share)})")
+        for pull in pulls
+    ]
+    end = "; over all rows the pulls nearly cancel out" if balanced else ""
+    return ", ".join(parts) + end

@@ -1,0 +1,1 @@
+"""Descents compared: learning rates, what was measured, forecasts and proof."""

@@ -1,0 +1,306 @@
+"""The learning rate for --lr auto: the quickest that is just right by its own verdict too."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.objective.quadratic import Modes, excess, lowest_after
+from steepest.problem.setup import Setup
+from steepest.records.arrays import Vector
+from steepest.records.descent import Descent, Goal, RateTrial
+from steepest.records.point import Minimum
+from steepest.records.problem import Settings
+from steepest.study.rates import (
+    EFFORT,
+    GUARD,
+    LANES,
+    SURE_FACTOR,
+    affordable,
+    around,
+    best_in_closed_form,
+    closed_form_steps,
+    has_closed_form,
+    lowest,
+    modes,
+    quickest,
+    rate_grid,
+    rounded_rate,
+    run_lanes,
+    run_one,
+    study_goal,
+    study_steps,
+    sweep_rates,
+    walked,
+)
+
+ROUNDS = 4
+"""Goals that a learning rate is chosen for, one after the other, until it is right for its own."""
+
+CLEAR = 0.8 * SURE_FACTOR
+"""At most so many times the steps of the quickest: not near another word."""
+
+NEAR = 1.1
+"""Within this factor of the fewest steps a learning rate is about as quick as the quickest."""
+
+STAGES = ((200, LANES), (2_000, 24), (20_000, 12))
+"""Steps, and how many learning rates get them: those with the lowest loss of the stage before."""
+
+FINER = 16
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A learning rate, with the trials that it was chosen from and what they were run to."""
+
+    lr: float
+    trials: tuple[RateTrial, ...] = ()
+    goal: Goal | None = None
+
+
+def choose_rate(
+    setup: Setup,
+    settings: Settings,
+    goal: Goal | None,
+    minimum: Minimum | None,
+    limit: float | None,
+    *,
+    effort: float = EFFORT,
+    seconds: float = GUARD,
+) -> Choice:
+    """The learning rate that is quickest to the goal, and stays there.
+
+    Where none gets there in the steps at hand, the one with the lowest loss at the end of them. A
+    descent may end far below the goal, and is judged by where it ended: there, too, no other
+    learning rate may be ten times as quick. What the search costs is counted in steps; `seconds`
+    are a guard.
+    """
+    known = modes(setup)
+    if known is not None and has_closed_form(setup, settings):
+        for lr, final in _in_closed_form(setup, settings, known, goal, minimum):
+            if _is_right(setup, lr, study_goal(goal, minimum, final)):
+                return Choice(lr)
+    return _by_running(setup, settings, goal, minimum, limit, effort, seconds)
+
+
+def _in_closed_form(
+    setup: Setup, settings: Settings, known: Modes, goal: Goal | None, minimum: Minimum | None
+) -> Iterator[tuple[float, float]]:
+    """Learning rates that may be right, best first, each with the loss that it ends with.
+
+    Where the goal can be reached, one of the three is: the last one ends with the lowest loss that
+    there is, so that none is there much sooner unless it stands still, and the second is the
+    quickest to the lowest goal that a descent is judged by. Where it cannot, the quickest is.
+    """
+    assert setup.solved is not None
+    offset = (setup.start - setup.solved.solution) / setup.moving.unit
+    steps = settings.steps
+    aims = [] if goal is None else [goal, study_goal(goal, minimum, known.floor) or goal]
+    found = [best_in_closed_form(setup, setup.start, aim.loss) for aim in aims]
+    in_time = [best[0] for best in found if best is not None and (best[1] <= steps or not steps)]
+    late = [best[0] for best in found[:1] if best is not None]
+    low = []
+    if steps and known.eigenvalues[0] > 0:
+        low = [rounded_rate(lowest_after(known, offset, steps))]
+    for lr in [*in_time, *low, *late]:
+        yield lr, known.floor + excess(known, offset, lr, steps)
+
+
+def _is_right(setup: Setup, lr: float, goal: Goal | None) -> bool:
+    best = None if goal is None else best_in_closed_form(setup, setup.start, goal.loss)
+    if goal is None or best is None or not best[1]:
+        return True
+    own = closed_form_steps(setup, lr, goal.loss)
+    return own is not None and own <= CLEAR * best[1]
+
+
+def _by_running(
+    setup: Setup,
+    settings: Settings,
+    goal: Goal | None,
+    minimum: Minimum | None,
+    limit: float | None,
+    effort: float,
+    seconds: float,
+) -> Choice:
+    ends = time.monotonic() + seconds
+    aim = goal
+    trials = sweep_rates(setup, settings, _loss(aim), limit, None, effort, seconds)
+    first = trials
+    found = _lasting(setup, settings, trials, _loss(aim), ends)
+    if found is None and (best := quickest(trials)) is not None:
+        # It may swing out once more, and be away just when the steps are over.
+        found = _alive(setup, settings, best, ends)
+    if found is None:
+        best = _at_hand(setup, settings, trials, effort, ends)
+        found = None if best is None else _alive(setup, settings, best, ends)
+    if found is None:
+        return Choice(limit / 2 if limit else 1e-3, tuple(trials), aim)
+    quick = Choice(found[0].lr, tuple(trials), aim)
+    if minimum is not None and minimum.unbounded:
+        return quick
+    for _ in range(ROUNDS):
+        lr, descent = found[0].lr, found[1]
+        deeper = study_goal(goal, minimum, descent.final_loss)
+        if deeper == aim:
+            return Choice(lr, tuple(trials), aim)
+        left = ends - time.monotonic()
+        if left <= 0:
+            break
+        aim = deeper
+        trials = sweep_rates(setup, settings, _loss(aim), limit, lr, effort, left)
+        if _is_quick(lr, trials, settings.steps):
+            return Choice(lr, tuple(trials), aim)
+        # Quicker to where this one ended; else a calmer one, which ends elsewhere.
+        calmer = [trial for trial in first if trial.lr < lr]
+        found = _lasting(setup, settings, trials, _loss(aim), ends) or _lasting(
+            setup, settings, calmer, _loss(goal), ends
+        )
+        if found is None:
+            break
+    return quick
+
+
+def _loss(goal: Goal | None) -> float:
+    return -math.inf if goal is None else goal.loss
+
+
+def _is_quick(lr: float, trials: list[RateTrial], steps: int) -> bool:
+    """Whether none of the trials is much quicker; it is known to arrive in so many `steps`."""
+    best = quickest(trials)
+    if best is None or not best.steps:
+        return True
+    own = next((trial.steps for trial in trials if trial.lr == lr), None)
+    return (steps if own is None else own) <= CLEAR * best.steps
+
+
+def _alive(
+    setup: Setup, settings: Settings, trial: RateTrial, ends: float
+) -> tuple[RateTrial, Descent] | None:
+    """The trial with the descent as it will be, or its beginning; None where that diverges."""
+    steps = min(settings.steps, affordable(setup, EFFORT, settings.batch_size))
+    done = walked(setup, settings, trial.lr, steps, ends - time.monotonic())
+    return None if done.stopped == "diverged" else (trial, done)
+
+
+def _lasting(
+    setup: Setup, settings: Settings, trials: list[RateTrial], goal: float, ends: float
+) -> tuple[RateTrial, Descent] | None:
+    """The quickest that is at the goal at its last step too: bold ones bounce off it again."""
+    left = [trial for trial in trials if trial.steps is not None]
+    fewest = quickest(left)
+    while (best := _quick(left)) is not None and time.monotonic() < ends:
+        if fewest is None or _slow(best, fewest):
+            break
+        found = _alive(setup, settings, best, ends)
+        arriving = best.steps is not None and best.steps > settings.steps
+        if found is not None and (found[1].final_loss <= goal or arriving):
+            return found
+        left = [trial for trial in left if trial.lr < best.lr]
+    return None
+
+
+def _slow(trial: RateTrial, best: RateTrial) -> bool:
+    return (trial.steps or 0) > CLEAR * max(best.steps or 0, 1)
+
+
+def _at_hand(
+    setup: Setup, settings: Settings, trials: list[RateTrial], effort: float, ends: float
+) -> RateTrial | None:
+    """The one with the lowest loss in the steps that the descent will have."""
+    first = setup.objective.value(setup.start)
+    left = ends - time.monotonic()
+    if left <= 0 or lowest(trials) is None:
+        return _calmest(trials, first)
+    share = max(affordable(setup, effort, settings.batch_size) // (3 * LANES), 1)
+
+    def run(rates: Vector, steps: int) -> list[RateTrial]:
+        chosen = rates[np.linspace(0, len(rates) - 1, min(LANES, len(rates))).round().astype(int)]
+        return run_lanes(setup, settings, chosen, -math.inf, min(steps, share), left / 3)
+
+    found = run(_living(trials), settings.steps)
+    best = lowest(found)
+    if best is not None:
+        # Among those in between, too, some may grow later on.
+        grid = np.unique([trial.lr for trial in trials])
+        living = _living(run(around(grid, best.lr), study_steps(settings)))
+        found += run(living, settings.steps) if len(living) else []
+    return _calmest(found, first)
+
+
+def _living(trials: list[RateTrial]) -> Vector:
+    return np.unique([trial.lr for trial in trials if not trial.diverged])
+
+
+def good_rate(
+    setup: Setup,
+    settings: Settings,
+    goal: Goal | None,
+    limit: float | None,
+    *,
+    effort: float,
+    seconds: float,
+) -> RateTrial | None:
+    """A learning rate that is about the quickest to the goal; the lowest where none gets there.
+
+    One descent after the other, each no longer than it may still be the quickest: that compiles
+    nothing but what walks the chosen one, and tells of the others only that they are slower.
+    """
+    ends = time.monotonic() + seconds
+    wanted = -math.inf if goal is None else goal.loss
+    left = affordable(setup, effort, settings.batch_size)
+    trials: dict[float, RateTrial] = {}
+
+    def run(rates: Vector, steps: int) -> None:
+        nonlocal left
+        for lr in map(float, rates):
+            best = quickest(list(trials.values()))
+            enough = steps if best is None or best.steps is None else math.ceil(NEAR * best.steps)
+            seconds = ends - time.monotonic()
+            if left <= 0 or seconds <= 0:
+                return
+            trial = run_one(setup, settings, lr, wanted, min(steps, enough, left), seconds)
+            left -= trial.limit or 0
+            trials[lr] = trial
+
+    grid = rates = rate_grid(setup, settings, limit, None)
+    for steps, count in STAGES:
+        alive = [t for lr, t in trials.items() if not t.diverged and t.steps is None]
+        if trials:
+            lowest_first = sorted(alive, key=lambda trial: trial.lowest_loss)[:count]
+            rates = np.array([trial.lr for trial in lowest_first])
+        run(rates, steps)
+        if quickest(list(trials.values())) is not None:
+            break
+    best = quickest(list(trials.values()))
+    if best is not None and best.steps is not None:
+        run(around(grid, best.lr, FINER), best.steps)
+    found = list(trials.values())
+    return _quick(found) or _calmest(found, setup.objective.value(setup.start))
+
+
+def _quick(trials: list[RateTrial]) -> RateTrial | None:
+    """The smallest learning rate that is about as quick as the quickest: away from the edge."""
+    best = quickest(trials)
+    if best is None or best.steps is None:
+        return best
+    enough = NEAR * best.steps
+    near = [trial for trial in trials if trial.steps is not None and trial.steps <= enough]
+    return min(near, key=lambda trial: trial.lr)
+
+
+def _calmest(trials: list[RateTrial], first: float) -> RateTrial | None:
+    """The smallest learning rate that is about as low as the lowest: away from the edge.
+
+    About: within 1 % of the lowest loss, and of what the lowest took off the `first`.
+    """
+    low = lowest(trials)
+    if low is None:
+        return None
+    allowed = 0.01 * min(abs(low.lowest_loss), abs(first - low.lowest_loss))
+    near = [t for t in trials if not t.diverged and t.lowest_loss <= low.lowest_loss + allowed]
+    return min(near, key=lambda trial: trial.lr)

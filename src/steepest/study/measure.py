@@ -1,0 +1,533 @@
+"""After a descent: everything that the checks may want to look at, each with its reason if not."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from steepest.checks.facts import off_to_infinity
+from steepest.descent import Walked
+from steepest.measure.curvature import spectrum, stability_limit
+from steepest.measure.gradient import backward_pass, pull_amounts, row_shares
+from steepest.measure.minimum import find_minimum, lower_of, minimum_of_quadratic
+from steepest.measure.solvers import polished
+from steepest.measure.statistics import (
+    Tangent,
+    distance,
+    leverages,
+    statistics,
+    tangent,
+    tangent_of_sums,
+)
+from steepest.methods.optimizers import SOLVERS
+from steepest.objective.losses import SQUARED
+from steepest.problem.room import MOST_ENTRIES
+from steepest.problem.setup import Setup, Streamed
+from steepest.records.arrays import Vector
+from steepest.records.descent import (
+    Descent,
+    Forecast,
+    Goal,
+    RateStudy,
+)
+from steepest.records.point import (
+    Breakdown,
+    Escape,
+    Minimum,
+    Spectrum,
+)
+from steepest.records.problem import Settings
+from steepest.records.verdict import (
+    ColumnFacts,
+    Measurements,
+    RowShare,
+    Statistics,
+)
+from steepest.study.auto import Choice
+from steepest.study.forecast import forecast_of
+from steepest.study.rates import (
+    GUARD,
+    one_percent_goal,
+    study,
+    study_goal,
+)
+from steepest.study.spectra import held_at, spectrum_at
+from steepest.words.wording import number
+
+MINIMUM_SECONDS = 1.5
+STUDY_SECONDS = GUARD
+MOST_LEVERAGE_WEIGHTS = 200
+SHARED_ROWS = 10
+
+POLISH_SECONDS = 0.5
+
+INTERRUPTED = "It was interrupted."
+
+SETTLED = 1e-3
+"""A gradient this small beside the first one is nearly zero."""
+
+STANDSTILL = 1e-7
+"""A step that changes no weight by more than this, relative to its size, is tiny."""
+
+ESCAPES = tuple(0.1 * 0.25**power for power in range(12))
+"""Steps off a saddle to try, in units of the weights' size, the longest first."""
+
+EPSILON = 16 * float(np.finfo(float).eps)
+"""Rounding of a number that took a few operations, relative to its size."""
+
+FAR_OFF = 0.1
+"""A point whose weights are off by so many standard errors is no minimum to take them at."""
+
+
+def at_most(seconds: float, time_limit: float | None) -> float:
+    """Seconds for one search beside the descent: never more than the descent itself may take."""
+    return seconds if time_limit is None else min(seconds, time_limit)
+
+
+def known_minimum(setup: Setup, seed: int, time_limit: float | None = None) -> Minimum | None:
+    """The minimum that solvers find before any descent: exact for a quadratic."""
+    if setup.solved is not None and not setup.objective.bounded:
+        return minimum_of_quadratic(setup.objective, setup.solved)
+    seconds = at_most(MINIMUM_SECONDS, time_limit)
+    found = find_minimum(setup.objective, setup.start, seconds=seconds, seed=seed)
+    if found is not None and setup.solved is not None and setup.solved.flat.size:
+        found = replace(
+            found, flat=tuple(setup.objective.named(way) for way in setup.solved.flat.T)
+        )
+    return found
+
+
+def goal_of(setup: Setup, minimum: Minimum | None) -> Goal | None:
+    """Within 1 % of the minimum, from the start."""
+    return one_percent_goal(setup, minimum, setup.full.value(setup.start))
+
+
+def measure(
+    setup: Setup,
+    settings: Settings,
+    descended: Walked,
+    minimum: Minimum | None,
+    choice: Choice | None = None,
+    near_minimum: Minimum | None = None,
+) -> Measurements:
+    """Measure the point where the descent ended, and what other learning rates would have done.
+
+    `near_minimum` is the minimum of `setup.for_trials`; it counts where that is another problem.
+    """
+    descent = descended.descent
+    missing: dict[str, str] = {}
+    weights = descended.final_weights
+    supposed = one_percent_goal(setup, minimum, descent.first_loss)
+    minimum = _with_run(setup, minimum, descent, weights)
+    plain = spectrum_at(setup, settings, None, weights, "end")
+    scaled = plain
+    if descended.preconditioner is not None:
+        scaled = spectrum_at(setup, settings, descended, weights, "end")
+    if plain is None or not plain.measured:
+        held = held_at(setup, weights)
+        missing["curvature"] = (
+            "Every weight is at its bound, and the gradient presses it there."
+            if held is not None and np.all(held)
+            else "The second derivatives are not finite where the descent ended."
+        )
+        plain = None
+    limit = stability_limit(descent.optimizer, descent.momentum, scaled)
+    if limit is None:
+        missing["stability_limit"] = _why_no_limit(descent, plain)
+    arrival = one_percent_goal(setup, minimum, descent.first_loss)
+    if not _same(supposed, arrival):
+        # A lower minimum than was known: what was counted to the goal, was to another one.
+        choice = None
+        first = None if arrival is None else _first_at_goal(descended, arrival)
+        descent = replace(descent, goal_step=first)
+    if minimum is None:
+        missing["minimum"] = "No solver found a point with a finite loss."
+    elif minimum.unbounded:
+        missing["minimum"] = "The loss falls without end, so there is no minimum."
+    elif minimum.separable:
+        missing["minimum"] = (
+            "The classes can be told apart, so the weights grow for ever and no minimum exists."
+        )
+    elif minimum.growing:
+        missing["minimum"] = (
+            f"The loss falls for ever while {off_to_infinity(minimum)}: no minimum exists."
+        )
+    rates = None
+    near, near_arrival, near_loss = setup.for_trials, arrival, descent.final_loss
+    if near is setup:
+        near_minimum = minimum
+    else:
+        near_arrival = goal_of(near, near_minimum)
+        near_loss = near.objective.value(weights)
+    goal = study_goal(near_arrival, near_minimum, near_loss)
+    if descent.optimizer in SOLVERS:
+        missing["rates"] = f"{descent.optimizer} chooses the length of its steps by itself."
+    elif descent.stopped == "interrupted":
+        missing["rates"] = INTERRUPTED
+    elif goal is None or (minimum is not None and minimum.unbounded):
+        missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
+    elif descent.stopped != "diverged" or arrival is not None:
+        step = _first_at_goal(descended, goal) if near is setup else None
+        known = choice.trials if choice is not None and _same(goal, choice.goal) else ()
+        seconds = at_most(STUDY_SECONDS, settings.time_limit)
+        try:
+            rates = study(near, settings, descent.lr, goal, limit, step, seconds, known)
+        except KeyboardInterrupt:
+            missing["rates"] = INTERRUPTED
+        if rates is None:
+            pass
+        elif rates.best is None and rates.own.steps is None:
+            missing["rates"] = (
+                f"No learning rate that was tried reached a loss of {goal.loss:.6g}"
+                f"{_in_steps(rates)}."
+            )
+    lower = _lower_elsewhere(near, descended, near_minimum, near_arrival)
+    if lower is not None and near is not setup:
+        lower = minimum
+    forecast = forecast_of(near, settings, descent, near_arrival, rates)
+    if lower is not None and forecast is not None and forecast.steps is None:
+        forecast = Forecast(forecast.to, None, "It goes down to a local minimum, above that.")
+    if forecast is None:
+        missing["forecast"] = missing.get("minimum", "No minimum is known.")
+    elif forecast.steps is None:
+        missing["forecast"] = forecast.basis
+    stated, why = statistics_at(setup, minimum)
+    if stated is None:
+        missing["statistics"] = why
+    return Measurements(
+        problem=setup.problem,
+        settings=settings,
+        descent=descent,
+        final_gradient=setup.objective.named(descended.final_gradient),
+        first_gradient=setup.objective.named(descended.trace.gradient[0]),
+        final_weights=setup.objective.named(weights),
+        spectrum=plain,
+        stability_limit=limit,
+        minimum=minimum,
+        goal=arrival,
+        forecast=forecast,
+        rates=rates,
+        columns=column_facts(setup),
+        row_shares=shares(setup, setup.start),
+        breakdown=breakdown(setup, descended),
+        reference_loss=setup.reference_loss,
+        lower_minimum=lower,
+        not_measured=missing,
+        statistics=stated,
+        escape=_escape(setup, plain, weights),
+        rounding=rounding_at(setup, minimum, descent.first_loss),
+        minimum_spectrum=_at_minimum(setup, settings, plain, minimum),
+    )
+
+
+def rounding_at(setup: Setup, minimum: Minimum | None, first_loss: float) -> float:
+    """The size of a loss that is zero to within rounding; 0 where no loss is.
+
+    With rows: the loss of residuals that are rounding of predictions and targets. Of an expression:
+    what rounding of its parts makes of the loss at the minimum, and at the least the square of
+    rounding, in units of the first loss.
+    """
+    objective, problem = setup.objective, setup.problem
+    if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
+        return 0.0
+    at = objective.vector(minimum.weights)
+    if problem.command == "minimize":
+        nodes = backward_pass(objective, at)
+        with np.errstate(all="ignore"):
+            parts = EPSILON * sum(float(np.sum(np.abs(n.value * n.adjoint))) for n in nodes[:-1])
+        least = EPSILON**2 * abs(first_loss)
+        return max(part if math.isfinite(part) else 0.0 for part in (parts, least))
+    if problem.loss == "cross-entropy":
+        return 0.0
+    target = np.asarray(objective.data["rows"]["target"])
+    residual = EPSILON * (np.abs(objective.predictions(at)) + np.abs(target))
+    weight = objective.data["rows"]["weight"]
+    power = 1 if problem.loss == "mae" else 2
+    mean = float(
+        np.average(residual**power, weights=None if weight is None else np.asarray(weight))
+    )
+    return math.sqrt(mean) if problem.loss == "rmse" else mean
+
+
+def _at_minimum(
+    setup: Setup, settings: Settings, ended: Spectrum | None, minimum: Minimum | None
+) -> Spectrum | None:
+    if ended is None or ended.most_negative is None or minimum is None or not minimum.exists:
+        return None
+    at = setup.objective.vector(minimum.weights)
+    return spectrum_at(setup, settings, None, at, "minimum")
+
+
+def _same(one: Goal | None, other: Goal | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one.loss, other.loss, rel_tol=1e-9)
+
+
+def _with_run(
+    setup: Setup, minimum: Minimum | None, descent: Descent, weights: Vector
+) -> Minimum | None:
+    if not math.isfinite(descent.final_loss) or descent.stopped == "diverged":
+        if descent.final_loss < -1e9 * max(1.0, abs(descent.first_loss)):
+            named = setup.objective.named(weights)
+            return Minimum(-math.inf, named, "this descent", unbounded=True)
+        return minimum
+    if minimum is not None and not minimum.exists:
+        return minimum
+    if setup.solved is not None and not setup.objective.bounded:
+        return minimum  # exact: a lower loss is rounding
+    ended = lower_of(minimum, descent.final_loss, setup.objective.named(weights), "this descent")
+    if ended is minimum or setup.is_passing:
+        return ended
+    # No solver has been as low, so nothing says yet that it is a minimum: one goes on from here.
+    at = polished(setup.objective, weights, time.monotonic() + POLISH_SECONDS)
+    loss = setup.objective.value(at)
+    if not math.isfinite(loss):
+        return ended
+    how = "a solver of scipy.optimize from where this descent ended"
+    return lower_of(ended, loss, setup.objective.named(at), how)
+
+
+def _lower_elsewhere(
+    setup: Setup, descended: Walked, minimum: Minimum | None, arrival: Goal | None
+) -> Minimum | None:
+    """The known minimum, where the descent has settled in a higher one.
+
+    A trusted solver goes on from where the descent ended. If that leads no lower, to a point from
+    which the loss rises to all sides, no descent from here gets there either.
+    """
+    descent = descended.descent
+    if minimum is None or arrival is None or descent.stopped == "diverged":
+        return None
+    if not descent.final_loss > arrival.loss or not _has_settled(setup, descended):
+        return None
+    ends = time.monotonic() + POLISH_SECONDS
+    at = polished(setup.objective, descended.final_weights, ends)
+    if time.monotonic() > ends or not setup.objective.value(at) > arrival.loss:
+        return None  # Out of time it may have been on its way down.
+    around = spectrum(setup.objective, at, "minimum", held=held_at(setup, at))
+    if around is None or not around.measured:
+        return None
+    # A direction whose curvature cannot be told from zero may lead down.
+    return minimum if around.smallest > around.noise else None
+
+
+def _has_settled(setup: Setup, descended: Walked) -> bool:
+    first, last = descended.trace.gradient[0], descended.final_gradient
+    last = np.where(setup.objective.pressed(descended.final_weights, last), 0.0, last)
+    with np.errstate(all="ignore"):
+        if np.linalg.norm(last) <= SETTLED * np.linalg.norm(first):
+            return True
+    move = descended.move_from(descended.descent.final_step)
+    if move is None:
+        return True  # A solver that found nothing lower.
+    size = np.maximum(np.abs(descended.final_weights), 1e-3)
+    return bool(np.all(np.abs(move) <= STANDSTILL * size))
+
+
+def _escape(setup: Setup, found: Spectrum | None, weights: Vector) -> Escape | None:
+    """The longest of a few steps along the most negative curvature that lowers the loss."""
+    if found is None or found.most_negative is None or len(found.vectors) != len(weights):
+        return None
+    way = found.vectors[:, -1]
+    # A sign for the reader: along the weight that moves most it goes up.
+    way = way * np.sign(way[int(np.argmax(np.abs(way)))])
+    here = setup.objective.value(weights)
+    size = max(float(np.linalg.norm(weights)), 1.0)
+    for share in ESCAPES:
+        tried = []
+        for by in (share * size, -share * size):
+            there = weights + by * way
+            if np.any(there < setup.objective.lower) or np.any(there > setup.objective.upper):
+                continue
+            tried.append((setup.objective.value(there) - here, by))
+        change, by = min(tried, default=(math.inf, 0.0))
+        if change < 0:
+            return Escape(setup.objective.named(way), by, change)
+    return None
+
+
+def _why_no_limit(descent: Descent, plain: Spectrum | None) -> str:
+    if descent.optimizer in SOLVERS:
+        return f"{descent.optimizer} chooses the length of its steps by itself."
+    if descent.optimizer == "adagrad":
+        return "AdaGrad's steps shrink for ever, so it has no fixed limit."
+    if plain is None:
+        return "The curvature was not measured."
+    return "The loss does not curve upward in any direction here, so the curvature sets none."
+
+
+def _in_steps(rates: RateStudy) -> str:
+    """In how many steps: as many as each of them had that did not diverge."""
+    alive = [trial for trial in (rates.own, *rates.trials) if not trial.diverged]
+    limits = [trial.limit for trial in alive if trial.limit is not None]
+    return f" in {min(limits):,} steps" if limits else ""
+
+
+def _first_at_goal(descended: Walked, goal: Goal) -> int | None:
+    """First step of this run at or below the goal, exactly."""
+    descent = descended.descent
+    if descent.lowest_loss > goal.loss:
+        return None
+    trace = descended.trace
+    at = int(np.argmax(trace.loss <= goal.loss)) if np.any(trace.loss <= goal.loss) else -1
+    if at == 0:
+        return 0
+    upper = int(trace.step[at]) if at > 0 else descent.lowest_step
+    lower = int(trace.step[at - 1]) if at > 0 else 0
+    if upper - lower <= 1:
+        return upper
+    walked = descended.replay(lower, upper)
+    return int(walked.step[int(np.argmax(walked.loss <= goal.loss))])
+
+
+def column_facts(setup: Setup) -> tuple[ColumnFacts, ...]:
+    """Mean, deviation and largest size of each input column in use, and which are the same."""
+    if setup.streamed is not None:
+        return _surveyed_facts(setup, setup.streamed)
+    facts: list[ColumnFacts] = []
+    seen: dict[bytes, str] = {}
+    inputs = setup.problem.columns
+    for name in inputs:
+        if name == setup.problem.target:
+            continue
+        column = setup.columns[name]
+        # Of the bytes where they are, so that no column is held twice.
+        key = hashlib.blake2b(np.ascontiguousarray(column).data).digest()
+        facts.append(
+            ColumnFacts(
+                name=name,
+                mean=float(np.mean(column)),
+                # The squares of numbers below 1e-162 are zero.
+                deviation=float(np.std(column)) or float(np.ptp(column)),
+                largest=float(np.max(np.abs(column))),
+                duplicate_of=seen.get(key),
+            )
+        )
+        seen.setdefault(key, name)
+    return tuple(facts)
+
+
+def _surveyed_facts(setup: Setup, streamed: Streamed) -> tuple[ColumnFacts, ...]:
+    """The same of rows that were passed over; scaled columns as they are after scaling."""
+    survey = streamed.survey
+    facts: list[ColumnFacts] = []
+    seen: dict[int, str] = {}
+    for place, name in enumerate(streamed.totals.rows.wanted.columns):
+        if name == setup.problem.target or name not in setup.problem.columns:
+            continue
+        subtracted, divided = setup.problem.standardized.get(name, (0.0, 1.0))
+        ends = (np.array([survey.low[place], survey.high[place]]) - subtracted) / divided
+        deviation = math.sqrt(survey.squares[place] / survey.rows) / divided
+        checksum = int(survey.checksum[place])
+        facts.append(
+            ColumnFacts(
+                name=name,
+                mean=float((survey.mean[place] - subtracted) / divided),
+                deviation=deviation or float(ends[1] - ends[0]),
+                largest=float(np.max(np.abs(ends))),
+                duplicate_of=seen.get(checksum),
+            )
+        )
+        seen.setdefault(checksum, name)
+    return tuple(facts)
+
+
+def shares(setup: Setup, weights: Vector) -> tuple[RowShare, ...]:
+    """The rows that make most of the gradient at weights (p,)."""
+    if not setup.problem.rows or setup.problem.loss is None:
+        return ()
+    amounts = pull_amounts(setup.objective, weights)
+    measurable = len(weights) <= MOST_LEVERAGE_WEIGHTS and amounts.size <= MOST_ENTRIES
+    leverage = leverages(setup.objective, weights) if measurable else None
+    return row_shares(amounts, setup.row_numbers, leverage, SHARED_ROWS)
+
+
+def statistics_at(setup: Setup, minimum: Minimum | None) -> tuple[Statistics | None, str]:
+    """How sure the fit is of its weights at the known minimum, else why that was not measured."""
+    streamed = setup.streamed
+    if streamed is not None and not setup.is_passing and setup.problem.loss in SQUARED:
+        found = statistics(
+            _tangent_of(setup, streamed),
+            setup.row_numbers,
+            scaling=setup.scaling,
+            sigma=setup.problem.sigma,
+        )
+        return found, ""
+    at = tangent_at(setup, minimum)
+    if isinstance(at, str):
+        return None, at
+    off = distance(at)
+    if off > FAR_OFF:
+        return None, (
+            "The lowest point known is not a minimum yet: the weights would still move by "
+            f"{number(off, 2)} of their standard errors."
+        )
+    found = statistics(at, setup.row_numbers, scaling=setup.scaling, sigma=setup.problem.sigma)
+    return found, ""
+
+
+def _tangent_of(setup: Setup, streamed: Streamed) -> Tangent:
+    """The least-squares fit of a linear model to rows that were passed over, at its minimum."""
+    assert setup.solved is not None
+    survey, solved = streamed.survey, setup.solved
+    target = survey.triangle[:, -1]
+    total = float(survey.squares[-1]) if setup.problem.sigma is None else float(target @ target)
+    flat = survey.high[-1] - survey.low[-1] <= EPSILON * abs(survey.high[-1])
+    return tangent_of_sums(
+        setup.objective.names,
+        solved.solution,
+        solved.root * math.sqrt(survey.weight / 2),
+        survey.rows,
+        solved.floor * survey.weight,
+        None if flat or not total else total,
+    )
+
+
+def tangent_at(setup: Setup, minimum: Minimum | None) -> Tangent | str:
+    """The least-squares fit to first order at the known minimum, or why there is none."""
+    problem = setup.problem
+    if setup.streamed is not None:
+        return "Beside a model that is linear in its weights, this needs all rows at hand."
+    if problem.command == "minimize" or not problem.rows:
+        return "An expression has no rows, so its weights have no standard errors."
+    if problem.loss not in SQUARED:
+        return f"Standard errors are those of squared errors (mse or rmse); this is {problem.loss}."
+    if minimum is not None and not minimum.exists:
+        return "No minimum exists."
+    if minimum is None or not math.isfinite(minimum.loss):
+        return "No minimum is known."
+    if problem.rows * len(setup.objective.names) > MOST_ENTRIES:
+        return f"Rows times weights are more than {MOST_ENTRIES:,}."
+    found = tangent(setup.objective, setup.objective.vector(minimum.weights))
+    return found or "The derivatives of the predictions are not finite at the minimum."
+
+
+def breakdown(setup: Setup, descended: Walked) -> Breakdown | None:
+    """Where a value stopped being finite: the step, the part of the formula, weight and row."""
+    step = descended.descent.non_finite_step
+    if step is None:
+        return None
+    weights = descended.trace.weights[-1]
+    bad = np.flatnonzero(~np.isfinite(weights))
+    if len(bad):
+        name = setup.objective.names[int(bad[0])]
+        return Breakdown(step, f"the weight {name} itself", name, None)
+    for node in backward_pass(setup.objective, weights):
+        where = np.flatnonzero(~np.isfinite(np.atleast_1d(node.value)))
+        if len(where):
+            row = int(setup.row_numbers[where[0]]) if node.value.ndim else None
+            return Breakdown(step, node.text, None, row)
+    gradient = descended.trace.gradient[-1]
+    bad = np.flatnonzero(~np.isfinite(gradient))
+    weight = setup.objective.names[int(bad[0])] if len(bad) else None
+    row = None
+    if setup.problem.rows and setup.problem.loss is not None and len(bad):
+        amounts = pull_amounts(setup.objective, weights)[:, bad[0]]
+        rows = np.flatnonzero(~np.isfinite(amounts))
+        row = int(setup.row_numbers[rows[0]]) if len(rows) else None
+    return Breakdown(step, "the gradient" if len(bad) else "the loss", weight, row)

@@ -1,0 +1,365 @@
+"""Runs what was proposed, and keeps only what helped, best first."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from steepest.checks.remedies import (
+    QUICK,
+    Proposal,
+    finishes,
+    helps,
+    ladder,
+    to_last_digit,
+)
+from steepest.descent import Walked, solve_by
+from steepest.descent.run import descend
+from steepest.measure.curvature import stability_limit
+from steepest.methods.optimizers import SOLVERS
+from steepest.problem.command import command_line, python_line
+from steepest.problem.options import Options
+from steepest.problem.setup import Setup, standardized, with_own_units
+from steepest.records.arrays import Vector
+from steepest.records.verdict import Measurements, Remedy
+from steepest.study.auto import good_rate
+from steepest.study.measure import INTERRUPTED, at_most
+from steepest.study.rates import (
+    EFFORT,
+    GUARD,
+    MOST_STEPS,
+    affordable,
+    best_in_closed_form,
+    has_closed_form,
+    rounded_rate,
+    run_one,
+)
+from steepest.study.spectra import spectrum_at
+from steepest.words.wording import listed, number
+
+CHOOSE_EFFORT = 6e8
+"""What the search for a learning rate of a remedy may cost, in elementary operations."""
+
+SOLVER_STEPS = 1000
+TRIED_STEPS = 20_000
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A proposal made concrete: the problem it changes and how to descend on it."""
+
+    proposal: Proposal
+    setup: Setup
+    options: Options
+    predicted: int | None
+
+
+def prove(
+    setup: Setup, options: Options, data: str | None, measurements: Measurements
+) -> tuple[Remedy, ...]:
+    """Climb the ladder; offer what helped, fewest steps to the goal first.
+
+    Interrupted, it returns what was proven by then. A descent that was cut short by the clock or
+    by hand gets no remedies: whoever did so wants to be done. Nor may any part of the ladder take
+    longer than the time limit.
+    """
+    cut = measurements.descent.stopped in ("time limit", "interrupted")
+    if cut or measurements.not_measured.get("rates") == INTERRUPTED:
+        return ()
+    found: list[Remedy] = []
+    tried: list[str] = []
+    base: dict[str, Any] = {}
+    ends = time.monotonic() + at_most(GUARD, options.time_limit)
+    try:
+        for proposal in ladder(measurements):
+            is_solver = proposal.options.get("optimizer") in SOLVERS
+            if not is_solver and time.monotonic() > ends:
+                continue
+            if is_solver and _spare(proposal, found, measurements):
+                continue
+            changes = {**({} if is_solver else base), **proposal.options}
+            attempt = _attempt(proposal, changes, setup, options, measurements)
+            if attempt is None:
+                continue
+            if not is_solver:
+                tried.append(proposal.change)
+            remedy = _try(attempt, setup, data, measurements)
+            if remedy is None:
+                continue
+            found.append(remedy)
+            if proposal.scales and remedy.reached:
+                base = dict(proposal.options)
+            if not is_solver and remedy.reached and (remedy.measured_steps or 0) <= QUICK:
+                ends = 0.0  # quick enough: nothing dearer is tried
+    except KeyboardInterrupt:
+        pass  # The descent itself is done and kept.
+    return _with_last_word(_best_first(found), tried, measurements)
+
+
+def _spare(proposal: Proposal, found: list[Remedy], measurements: Measurements) -> bool:
+    """Whether what was found leaves nothing to gain from this solver."""
+    arrived = [remedy for remedy in found if remedy.reached]
+    descents = [r for r in arrived if r.settings and r.settings.optimizer not in SOLVERS]
+    exact = to_last_digit(proposal, measurements)
+    if proposal.change == "another start":
+        return len(arrived) > (len(descents) if exact else 0)
+    return not exact and any((remedy.measured_steps or 0) <= QUICK for remedy in descents)
+
+
+def _best_first(found: list[Remedy]) -> list[Remedy]:
+    """Those that arrived, fewest steps first; where none did, the lowest loss first."""
+    arrived = [remedy for remedy in found if remedy.reached]
+    return sorted(
+        arrived or found,
+        key=lambda remedy: (not remedy.reached, remedy.measured_steps or 0, remedy.measured_loss),
+    )
+
+
+SCALING = frozenset({"standardize", "rescale", "adam"})
+"""What may help where the weights need different learning rates. Before that, nothing is said."""
+
+_TRIED = {
+    "standardize": "standardized inputs",
+    "rescale": "rescaled weights",
+    "momentum": "momentum",
+    "nesterov": "Nesterov momentum",
+    "adam": "Adam",
+}
+
+
+def _with_last_word(
+    found: list[Remedy], tried: list[str], measurements: Measurements
+) -> tuple[Remedy, ...]:
+    """Say plainly where only a solver, and no descent, gets there."""
+    descents = [r for r in found if r.settings and r.settings.optimizer not in SOLVERS]
+    arrived = measurements.forecast is not None and measurements.forecast.steps is not None
+    if arrived or any(remedy.reached for remedy in descents) or not found or not found[0].reached:
+        return tuple(found)
+    first = found[0]
+    others = ["other learning rates"] if measurements.rates is not None else []
+    others += [_TRIED[change] for change in tried if change in _TRIED]
+    if not others:
+        return tuple(found)
+    plain = f"No descent that was tried gets there ({listed(others)})"
+    if first.change == "another start":
+        # Not even a solver gets there from this one, so it is the start that is wrong.
+        plain = f"From this start no descent that was tried gets there ({listed(others)})"
+    elif SCALING.intersection(tried):
+        plain += ": gradient descent is the wrong tool here"
+    return (replace(first, sentence=f"{first.sentence} {plain}."), *found[1:])
+
+
+def _try(
+    attempt: Attempt, setup: Setup, data: str | None, measurements: Measurements
+) -> Remedy | None:
+    proposal, goal = attempt.proposal, measurements.goal
+    aim = None if goal is None else goal.loss
+    done = _run(attempt, aim, measurements.settings.time_limit)
+    descent = done.descent
+    if descent.stopped == "diverged" or not math.isfinite(descent.final_loss):
+        return None
+    if not helps(
+        reached=descent.goal_step is not None,
+        measured_steps=descent.goal_step,
+        measured_loss=descent.final_loss,
+        own_steps=measurements.forecast.steps if measurements.forecast else None,
+        own_loss=measurements.descent.final_loss,
+        own_diverged=measurements.descent.stopped == "diverged",
+        finishes=finishes(proposal, measurements),
+    ):
+        return None
+    typed = attempt.options
+    if typed.optimizer in SOLVERS:
+        typed = typed.changed(steps=Options.steps)
+    elif descent.goal_step is not None and attempt.predicted is None:
+        typed = typed.changed(steps=_steps(descent.goal_step))
+    # What is offered is what its command ends with.
+    end = descent.final_step if typed.optimizer in SOLVERS else min(typed.steps, descent.final_step)
+    last = done.replay(end, end)
+    if descent.goal_step is not None and aim is not None and last.loss[0] > aim:
+        typed = typed.changed(steps=descent.goal_step)  # It passes the goal and leaves it again.
+        last = done.replay(descent.goal_step, descent.goal_step)
+    problem = setup.problem
+    return Remedy(
+        change=proposal.change,
+        sentence=_sentence(attempt, done, measurements),
+        command=command_line(problem.command, data, problem.formula, typed),
+        python=python_line(problem.command, data, problem.formula, typed),
+        predicted_steps=attempt.predicted,
+        measured_steps=descent.goal_step,
+        measured_loss=float(last.loss[0]),
+        reached=descent.goal_step is not None,
+        weights=attempt.setup.in_user_units(last.weights[0]),
+        settings=typed.settings(),
+        options=typed.given(),
+    )
+
+
+def changed_setup(setup: Setup, options: Options) -> Setup | None:
+    """The setup that these options ask for, from one without them; None where impossible."""
+    changed: Setup | None = setup
+    if options.standardize and setup.scaling is None:
+        changed = standardized(setup)
+    if changed is not None and options.rescale and changed.unit is None:
+        changed = with_own_units(changed)
+    if changed is not None and options.start and changed.scaling is None:
+        given = {**changed.objective.named(changed.start), **options.start}
+        changed = replace(changed, start=changed.objective.vector(given))
+    return changed
+
+
+def _attempt(
+    proposal: Proposal,
+    changes: Mapping[str, Any],
+    setup: Setup,
+    options: Options,
+    measurements: Measurements,
+) -> Attempt | None:
+    """Choose what the proposal leaves open: learning rate, momentum, steps."""
+    typed = options.changed(
+        **{
+            "at": None,
+            "time_limit": None,
+            "tolerance": 0.0,
+            "patience": None,
+            "momentum": None,
+            **changes,
+        }
+    )
+    if typed.optimizer == options.optimizer:
+        typed = typed.changed(momentum=options.momentum)
+    changed = changed_setup(setup, typed)
+    if changed is None:
+        return None
+    if typed.optimizer in SOLVERS:
+        # It has no batches: every step of it uses all rows.
+        typed = typed.changed(lr="auto", steps=SOLVER_STEPS, batch_size=None)
+        return Attempt(proposal, changed, typed, None)
+    found = _rate(changed, typed, measurements, fresh=bool(changes))
+    if found is None:
+        return None
+    typed, predicted = found
+    if not changes and typed.rate == measurements.descent.lr:
+        return None
+    if predicted is not None:
+        steps = _steps(predicted)
+    else:
+        most = affordable(changed, EFFORT, options.batch_size)
+        steps = min(max(options.steps, TRIED_STEPS), most)
+    return Attempt(proposal, changed, typed.changed(steps=steps), predicted)
+
+
+def _run(attempt: Attempt, goal: float | None, time_limit: float | None) -> Walked:
+    settings, setup = attempt.options.settings(), attempt.setup
+    settings = replace(settings, time_limit=at_most(GUARD, time_limit))
+    if settings.optimizer in SOLVERS:
+        return solve_by(setup.objective, settings, setup.start, goal=goal)
+    return descend(setup.moving, settings, setup.start, goal=goal, scale=setup.scale)
+
+
+def _rate(
+    setup: Setup, typed: Options, measurements: Measurements, *, fresh: bool
+) -> tuple[Options, int | None] | None:
+    """The options with learning rate (and momentum) filled in, and the predicted steps."""
+    goal = measurements.goal
+    settings = replace(typed.settings(), lr=None)
+    if goal is not None and has_closed_form(setup, settings):
+        best = best_in_closed_form(setup, setup.start, goal.loss)
+        if best is None or best[1] > MOST_STEPS:
+            return None
+        return typed.changed(lr=best[0]), best[1]
+    rates = measurements.rates
+    if not fresh:
+        if rates is None or rates.best is None:
+            return None
+        return typed.changed(lr=rates.best.lr), rates.best.steps
+    if typed.optimizer in ("momentum", "nesterov") and goal is not None:
+        tuned = _tuned_momentum(setup, typed, measurements, goal.loss)
+        if tuned is not None:
+            return tuned
+    limit = stability_limit(
+        settings.optimizer,
+        settings.momentum,
+        spectrum_at(setup, settings, None, setup.start, "start"),
+    )
+    seconds = at_most(GUARD, measurements.settings.time_limit)
+    found = good_rate(setup, settings, goal, limit, effort=CHOOSE_EFFORT, seconds=seconds)
+    return None if found is None else (typed.changed(lr=found.lr), found.steps)
+
+
+def _tuned_momentum(
+    setup: Setup, typed: Options, measurements: Measurements, goal: float
+) -> tuple[Options, int | None] | None:
+    """Momentum and learning rate from the condition number at the minimum, run to be sure.
+
+    With q the root of the condition number: heavy ball β = ((q-1)/(q+1))², η = (2/(√λ₁+√λₚ))²
+    (Polyak 1964); Nesterov β = (q-1)/(q+1), η = 1/λ₁. Far from the minimum that can be too bold,
+    so shorter steps are tried as well.
+    """
+    minimum = measurements.minimum
+    if minimum is None:
+        return None
+    at: Vector = setup.objective.vector(minimum.weights)
+    if setup.scaling is not None:
+        at = setup.scaling.to_scaled(at)
+    found = spectrum_at(setup, typed.settings(), None, at, "minimum")
+    if found is None or not found.measured or not found.complete:
+        return None
+    top, low = found.largest, max(found.smallest, found.largest * 1e-14)
+    if top <= 0:
+        return None
+    q = math.sqrt(top / low)
+    if typed.optimizer == "momentum":
+        beta, lr = ((q - 1) / (q + 1)) ** 2, (2.0 / (math.sqrt(top) + math.sqrt(low))) ** 2
+    else:
+        beta, lr = (q - 1) / (q + 1), 1.0 / top
+    beta = min(max(float(f"{beta:.4g}"), 0.0), 0.9999)
+    best: tuple[Options, int | None] | None = None
+    fewest = min(TRIED_STEPS, affordable(setup, CHOOSE_EFFORT, typed.batch_size))
+    for share in (1.0, 0.25, 0.06, 0.015):
+        tried = typed.changed(momentum=beta, lr=rounded_rate(lr * share))
+        trial = run_one(setup, tried.settings(), float(tried.rate or 0), goal, fewest, GUARD)
+        if trial.steps is not None and (best is None or trial.steps < fewest):
+            best, fewest = (tried, trial.steps), trial.steps
+    return best
+
+
+def _steps(needed: int) -> int:
+    """Steps of the remedy's command: what it takes and a little more, in round numbers."""
+    wanted = max(needed + 1, math.ceil(needed * 1.01))
+    digits = max(0, len(str(wanted)) - 3)
+    unit = int(10**digits)
+    return -(-wanted // unit) * unit
+
+
+def _sentence(attempt: Attempt, done: Walked, measurements: Measurements) -> str:
+    proposal, options = attempt.proposal, attempt.options
+    # Without an intercept, columns can be divided only.
+    columns = attempt.setup.problem.standardized.values()
+    mean = "mean 0 and " if any(subtracted for subtracted, _ in columns) else ""
+    goal, reached = measurements.goal, done.descent.goal_step
+    rate = "" if options.rate is None else number(options.rate)
+    beta = "" if options.momentum is None else f" and momentum {number(options.momentum)}"
+    scaled = " on standardized inputs" if options.standardize else ""
+    scaled = " on rescaled weights" if options.rescale else scaled
+    what = {
+        "better learning rate": f"With the learning rate {rate}",
+        "standardize": f"With every input column scaled to {mean}deviation 1, and the "
+        f"learning rate {rate},",
+        "rescale": f"With every weight counted in a unit of its own, and the learning rate {rate},",
+        "momentum": f"Momentum{scaled} with the learning rate {rate}{beta}:",
+        "nesterov": f"Nesterov momentum{scaled} with the learning rate {rate}{beta}:",
+        "adam": f"Adam{scaled} with the learning rate {rate}:",
+        "lbfgs": "L-BFGS, which learns the curvature as it goes:",
+        "Levenberg-Marquardt": "Levenberg-Marquardt, which solves for all weights at once:",
+        "another start": "From another start, by "
+        f"{'Levenberg-Marquardt' if options.optimizer == 'lm' else 'L-BFGS'}:",
+    }[proposal.change]
+    if reached is not None and goal is not None:
+        steps = "1 step" if reached == 1 else f"{reached:,} steps"
+        return f"{what} the descent is {goal.to} after {steps}."
+    loss = number(done.descent.final_loss)
+    return f"{what} the loss is {loss} after {done.descent.steps:,} steps."

@@ -1,0 +1,384 @@
+"""Steps to the goal against the learning rate: measured, or in closed form where there is one."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from steepest.descent.run import descend
+from steepest.descent.sweep import try_rates
+from steepest.objective.quadratic import (
+    Modes,
+    best_rate,
+    modes_of,
+    steps_to,
+)
+from steepest.problem.setup import Setup
+from steepest.records.arrays import Vector
+from steepest.records.descent import (
+    Descent,
+    Goal,
+    RateStudy,
+    RateTrial,
+)
+from steepest.records.point import Minimum
+from steepest.records.problem import Settings
+
+GRID = 49
+LANES = GRID + 7
+"""Learning rates that are run side by side, always as many, so that they are compiled once."""
+
+MOST_STEPS = 20_000_000
+"""A closed-form answer beyond this is not run to be confirmed."""
+
+LONG = 20_000
+"""Steps in which most descents show what they do."""
+
+PROMISING = 6
+
+VANISHED = 1e-14
+"""Of its first length, the gradient is rounding, and the descent stands still."""
+
+EFFORT = 2e9
+"""What a search may cost, in elementary operations: about a second. Counted and not timed, so that
+a busy machine finds the same."""
+
+OWN_EFFORT = 1e9
+"""What running on one slow learning rate may cost, beyond what its word needs."""
+
+STEP_WORK = 400
+"""What a step costs besides the rows, in elementary operations."""
+
+SHUFFLE_WORK, SHUFFLED_ROW_WORK = 100_000, 10
+"""What the shuffle of an epoch costs beside its steps, in elementary operations."""
+
+GUARD = 60.0
+"""Seconds after which a search is given up all the same."""
+
+SURE_FACTOR = 10
+"""The contract's words need one learning rate to be ten times as quick as another."""
+
+
+def affordable(setup: Setup, effort: float, batch_size: int | None) -> int:
+    """How many steps of single descents so many elementary operations pay for, 1 at least."""
+    step: float = setup.moving.work + STEP_WORK
+    rows = setup.objective.rows or 0
+    if batch_size is not None and batch_size < rows:
+        step += (SHUFFLE_WORK + SHUFFLED_ROW_WORK * rows) * batch_size / rows
+    return max(1, int(effort / step))
+
+
+def modes(setup: Setup) -> Modes | None:
+    """The closed form of gradient descent on this problem, where there is one."""
+    if setup.solved is None:
+        return None
+    return modes_of(setup.solved.root * setup.moving.unit, setup.solved.floor)
+
+
+def has_closed_form(setup: Setup, settings: Settings) -> bool:
+    """Plain gradient descent on all rows of a quadratic without bounds."""
+    return (
+        setup.solved is not None
+        and settings.optimizer == "gd"
+        and (settings.batch_size is None or settings.batch_size >= setup.objective.rows)
+        and not setup.objective.bounded
+    )
+
+
+def one_percent_goal(setup: Setup, minimum: Minimum | None, first_loss: float) -> Goal | None:
+    """Within 1 % of the minimum, as the contract defines it; None if no minimum is known."""
+    if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
+        return None
+    if setup.reference_loss is not None:
+        tiny = 1e-10 * setup.reference_loss
+    else:
+        tiny = 1e-6 * max(first_loss - minimum.loss, 0.0) if math.isfinite(first_loss) else 0.0
+    allowed = max(0.01 * abs(minimum.loss), tiny)
+    return Goal(minimum.loss + allowed, "within 1 % of the minimum")
+
+
+def study_goal(arrival: Goal | None, minimum: Minimum | None, final_loss: float) -> Goal | None:
+    """The goal of the three words: 1 % above the minimum, or where this run ended if lower.
+
+    Not closer to the minimum than a ten-thousandth of the 1 %: there, rounding decides.
+    """
+    if not math.isfinite(final_loss):
+        return arrival
+    if arrival is None or minimum is None:
+        return Goal(final_loss, "the loss this run ended with")
+    floor = minimum.loss + 1e-4 * (arrival.loss - minimum.loss)
+    if final_loss < arrival.loss:
+        return Goal(max(final_loss, floor), "the loss this run ended with")
+    return arrival
+
+
+def rounded_rate(lr: float) -> float:
+    """A learning rate of six digits, never above the given one (it may be just below a limit).
+
+    >>> rounded_rate(3.5398629e-05)
+    3.53986e-05
+    """
+    digits = 5 - math.floor(math.log10(lr))
+    return float(f"{math.floor(lr * 10.0**digits) / 10.0**digits:.6g}")
+
+
+def best_in_closed_form(setup: Setup, start: Vector, goal: float) -> tuple[float, int] | None:
+    """(learning rate, steps) of the quickest gradient descent to `goal`."""
+    known = modes(setup)
+    if known is None or setup.solved is None:
+        return None
+    offset = (start - setup.solved.solution) / setup.moving.unit
+    found = best_rate(known, offset, goal)
+    if found is None:
+        return None
+    lr = rounded_rate(found[0])
+    steps = steps_to(known, offset, lr, goal)
+    return None if steps is None else (lr, steps)
+
+
+def closed_form_steps(setup: Setup, lr: float, goal: float) -> int | None:
+    """Steps of gradient descent from the start to `goal`; None where it never gets there."""
+    known = modes(setup)
+    if known is None or setup.solved is None:
+        return None
+    return steps_to(known, (setup.start - setup.solved.solution) / setup.moving.unit, lr, goal)
+
+
+def around(grid: Vector, lr: float, count: int = GRID) -> Vector:
+    """A finer grid (count,) between the neighbours of a learning rate."""
+    below, above = grid[grid < lr], grid[grid > lr]
+    low = below[-1] if len(below) else lr
+    high = above[0] if len(above) else lr
+    return np.array([rounded_rate(rate) for rate in np.geomspace(low, high, count)])
+
+
+def study_steps(settings: Settings) -> int:
+    """Steps after which a learning rate that did not arrive is slow: ten times those at hand."""
+    return max(LONG, SURE_FACTOR * settings.steps)
+
+
+def quickest(trials: list[RateTrial]) -> RateTrial | None:
+    """The trial that reached the goal in the fewest steps."""
+    reached = [trial for trial in trials if trial.steps is not None]
+    return min(reached, key=lambda trial: (trial.steps, trial.lr)) if reached else None
+
+
+def lowest(trials: list[RateTrial]) -> RateTrial | None:
+    """The trial with the lowest loss among those that did not diverge."""
+    alive = [trial for trial in trials if not trial.diverged and math.isfinite(trial.lowest_loss)]
+    return min(alive, key=lambda trial: trial.lowest_loss) if alive else None
+
+
+def run_lanes(
+    setup: Setup, settings: Settings, rates: Vector, goal: float, steps: int, seconds: float
+) -> list[RateTrial]:
+    """Run at most LANES learning rates (m,) side by side, compiled before the clock starts."""
+    filled = np.concatenate([rates, np.full(LANES - len(rates), rates[-1])])
+    found = try_rates(
+        setup.moving,
+        settings,
+        setup.start,
+        filled,
+        goal=goal,
+        steps=steps,
+        seconds=seconds,
+        scale=setup.scale,
+    )
+    return found[: len(rates)]
+
+
+def sweep_rates(
+    setup: Setup,
+    settings: Settings,
+    goal: float,
+    limit: float | None,
+    own: float | None,
+    effort: float = EFFORT,
+    seconds: float = GUARD,
+) -> list[RateTrial]:
+    """Run a logarithmic grid of learning rates, then a finer one around the best.
+
+    Where none reached the goal, the most promising are run on before, ten times as long each time.
+    What all of it may cost is counted in steps; `seconds` are a guard. A bold one that comes upon
+    the goal by luck and leaves it again does not count as there.
+    """
+    ends = time.monotonic() + seconds
+    most = affordable(setup, effort, settings.batch_size)
+    steps = min(study_steps(settings), max(most // (3 * LANES), 1))
+    grid = rate_grid(setup, settings, limit, own)
+    trials = run_lanes(setup, settings, grid, goal, steps, seconds)
+    if quickest(trials) is None and np.isfinite(goal):
+        trials = _run_on(setup, settings, goal, trials, steps, most - steps * LANES, ends)
+    best = quickest(trials)
+    left = ends - time.monotonic()
+    if best is not None and best.steps is not None and best.steps <= steps and left > 0:
+        finer = np.unique(around(grid, best.lr))
+        trials += run_lanes(setup, settings, finer, goal, steps, left)
+    return sorted(_staying(setup, settings, goal, trials, ends), key=lambda trial: trial.lr)
+
+
+def _staying(
+    setup: Setup, settings: Settings, goal: float, trials: list[RateTrial], ends: float
+) -> list[RateTrial]:
+    """The trials with their quickest at the goal still when one ten times as slow arrives there."""
+    most = affordable(setup, OWN_EFFORT, settings.batch_size)
+    while (best := quickest(trials)) is not None and best.steps is not None:
+        left = ends - time.monotonic()
+        if left <= 0:
+            break
+        steps = max(min(settings.steps, LONG), SURE_FACTOR * best.steps)
+        steps = min(steps, max(most, best.steps))
+        done = walked(setup, settings, best.lr, steps, left)
+        if done.stopped != "diverged" and done.final_loss <= goal:
+            break
+        gone = replace(best, steps=None, limit=done.steps, diverged=done.stopped == "diverged")
+        trials = [gone if trial is best else trial for trial in trials]
+    return trials
+
+
+def walked(setup: Setup, settings: Settings, lr: float, steps: int, seconds: float) -> Descent:
+    """A descent with this learning rate that nothing stops but its steps."""
+    walk = replace(
+        settings, lr=lr, steps=steps, tolerance=0.0, patience=None, time_limit=max(seconds, 1e-3)
+    )
+    return descend(setup.moving, walk, setup.start, scale=setup.scale).descent
+
+
+def rate_grid(setup: Setup, settings: Settings, limit: float | None, own: float | None) -> Vector:
+    """Learning rates to try: a logarithmic grid, near the limit some more, and the `own` one."""
+    middle = limit or own or 0.1
+    low = min(middle * 1e-5, (own or middle) * 1e-2)
+    high = max(middle * 10, (own or middle) * 1e2)
+    if settings.optimizer not in ("gd", "momentum", "nesterov"):
+        # Adaptive steps are about as long as the learning rate, whatever the gradient.
+        size = max(float(np.max(np.abs(setup.start), initial=0.0)), 1.0)
+        low, high = min(low, 1e-5), max(high, size)
+    near = [] if limit is None else [limit * share for share in (0.25, 0.5, 0.75, 0.9, 0.97, 0.99)]
+    grid = np.concatenate([np.geomspace(low, high, GRID), near])
+    rates = [rounded_rate(lr) for lr in grid]
+    return np.unique(rates if own is None else [*rates, own])
+
+
+def _run_on(
+    setup: Setup,
+    settings: Settings,
+    goal: float,
+    trials: list[RateTrial],
+    steps: int,
+    left: int,
+    ends: float,
+) -> list[RateTrial]:
+    """Run the lowest on, one by one, until one arrives or the `left` steps are spent."""
+    alive = [t for t in trials if not t.diverged and math.isfinite(t.lowest_loss)]
+    promising = sorted(alive, key=lambda trial: trial.lowest_loss)[:PROMISING]
+    most = steps * 1000
+    while promising and steps < most:
+        steps *= 10
+        for trial in promising:
+            seconds = ends - time.monotonic()
+            if left < steps or seconds <= 0:
+                return trials
+            again = run_one(setup, settings, trial.lr, goal, steps, seconds)
+            left -= again.limit or 0
+            trials = [again if t.lr == again.lr else t for t in trials]
+            if again.steps is not None:
+                # Nobody slower is of interest any more.
+                steps = most = min(most, again.steps)
+        promising = [t for t in trials if any(t.lr == p.lr for p in promising) and not t.diverged]
+        if quickest(trials) is not None:
+            break
+    return trials
+
+
+def run_one(
+    setup: Setup,
+    settings: Settings,
+    lr: float,
+    goal: float,
+    steps: int,
+    seconds: float,
+    tolerance: float = 0.0,
+) -> RateTrial:
+    """One learning rate, run until the goal."""
+    done = descend(
+        setup.moving,
+        replace(
+            settings, lr=lr, steps=steps, time_limit=seconds, tolerance=tolerance, patience=None
+        ),
+        setup.start,
+        goal=goal,
+        stop_at_goal=True,
+        scale=setup.scale,
+    ).descent
+    return RateTrial(
+        lr=lr,
+        steps=done.goal_step,
+        limit=None if done.stopped == "converged" else done.steps,
+        lowest_loss=done.lowest_loss,
+        diverged=done.stopped == "diverged",
+        measured=True,
+    )
+
+
+def study(
+    setup: Setup,
+    settings: Settings,
+    own: float,
+    goal: Goal,
+    limit: float | None,
+    goal_step: int | None,
+    seconds: float = GUARD,
+    known: tuple[RateTrial, ...] = (),
+) -> RateStudy:
+    """How this learning rate compares with every other fixed one, up to the goal.
+
+    `known` are trials up to the same goal. `seconds` are a guard.
+    """
+    if has_closed_form(setup, settings):
+        return _study_in_closed_form(setup, settings, own, goal, goal_step, seconds)
+    trials = list(known) or sweep_rates(setup, settings, goal.loss, limit, own, EFFORT, seconds)
+    best = quickest(trials)
+    if goal_step is not None:
+        mine = RateTrial(own, goal_step, goal_step, goal.loss, diverged=False, measured=True)
+    else:
+        # Ten times the best is all that must be known of a learning rate that is slower; for the
+        # forecast it is run on while that is cheap.
+        enough = SURE_FACTOR * best.steps + 1 if best and best.steps else study_steps(settings)
+        enough = min(max(enough, 1000), affordable(setup, EFFORT, settings.batch_size))
+        further = min(affordable(setup, OWN_EFFORT, settings.batch_size), MOST_STEPS)
+        mine = run_one(setup, settings, own, goal.loss, max(enough, further), seconds, VANISHED)
+    return RateStudy(goal, mine, tuple(trials), best)
+
+
+def _study_in_closed_form(
+    setup: Setup,
+    settings: Settings,
+    own: float,
+    goal: Goal,
+    goal_step: int | None,
+    seconds: float,
+) -> RateStudy:
+    steps = closed_form_steps(setup, own, goal.loss) if goal_step is None else goal_step
+    mine = RateTrial(own, steps, None, goal.loss, diverged=False, measured=goal_step is not None)
+    found = best_in_closed_form(setup, setup.start, goal.loss)
+    best = None
+    if found is not None and found[1] <= MOST_STEPS:
+        best = run_one(setup, settings, found[0], goal.loss, 2 * found[1] + 10, seconds)
+    known = modes(setup)
+    trials: list[RateTrial] = []
+    if known is not None and setup.solved is not None and known.eigenvalues[0] > 0:
+        offset = (setup.start - setup.solved.solution) / setup.moving.unit
+        edge = 2.0 / float(known.eigenvalues[0])
+        below = np.geomspace(edge * 1e-5, edge * 0.9, 33)
+        near = edge * (1 - np.geomspace(0.08, 1e-6, 15))
+        for lr in np.concatenate([below, near]):
+            reached = steps_to(known, offset, float(lr), goal.loss)
+            trials.append(
+                RateTrial(float(lr), reached, None, goal.loss, diverged=False, measured=False)
+            )
+    if best is not None:
+        trials.append(best)
+    return RateStudy(goal, mine, tuple(sorted(trials, key=lambda t: t.lr)), best)

@@ -1,0 +1,1 @@
+"""Trainings of networks compared: their rates, what was measured, remedies and proof."""

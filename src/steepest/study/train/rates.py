@@ -1,0 +1,304 @@
+"""Learning rates tried side by side: from one start, on the same batches, in one computation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import jax
+import numpy as np
+
+from steepest.descent.training import CHUNK, Places, Stand
+from steepest.measure.curvature import stability_factor
+from steepest.measure.network_probe import Point, extremes
+from steepest.methods.optimizers import ADAPTIVE
+from steepest.records.arrays import Vector, Word
+from steepest.records.training import Trial
+from steepest.study.train.budget import NO_LIMIT, Budget, Pace
+from steepest.study.train.course import CURVED
+from steepest.study.train.plan import Plan, Progress
+from steepest.words.wording import count
+
+RUNGS: Final = ((1 / 8, 5), (1 / 2, 2))
+"""At these shares of the steps only so many go on, because the others lag behind."""
+
+FALLS: Final = 0.98
+"""A loss below this share of its start has fallen."""
+
+RISES: Final = 10.0
+"""A loss above so many times its start has risen far. Where it falls again is nearly by chance."""
+
+NEAR: Final = 0.05
+"""A loss is nearly as low as the lowest where so much of the way down, at most, is left."""
+
+FAIR: Final = 20
+"""Steps that each takes at least."""
+
+MANY: Final = 16
+"""Learning rates that are tried where one is to be chosen."""
+
+BELOW, ABOVE = 1e-3, 10.0
+"""Of the stability limit at the start: from where to where they lie."""
+
+WHERE_UNKNOWN: Final = (1e-4, 10.0)
+WHERE_ADAPTIVE: Final = (1e-5, 1.0)
+
+SHARE: Final = 0.2
+"""Of the training's steps, that the trials take where a learning rate is to be chosen."""
+
+LEAST, MOST = 64, 2000
+"""Steps that they take at least, where the training has so many, and at most."""
+
+TENTH: Final = 10
+"""Another learning rate is better where it gets as far in a tenth of the steps."""
+
+OTHERS: Final = (0.01, 0.03, 0.1, 0.3, 3.0, 10.0, 30.0, 100.0)
+"""Times the learning rate of the training, where it is to be judged."""
+
+MOST_NUMBERS: Final = 200_000_000
+"""Weights of all trials together."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A learning rate, why it is that one, and what it was chosen from."""
+
+    lr: float
+    why: str
+    order: tuple[float, ...]
+    """Those that went furthest without losing the loss, best first."""
+    steps: int
+    """That these took."""
+    trials: tuple[Trial, ...]
+
+
+def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Choice:
+    """The learning rate with the lowest loss after some steps.
+
+    One with which the loss rose far above its start on the way is not chosen where another one gets
+    nearly as low, and one with which the loss is lost never. Where the budget is spent before, the
+    steps are fewer.
+    """
+    low, high = rate_span(plan, first_limit(plan, budget.left / 2))
+    number = max(2, min(MANY, MOST_NUMBERS // plan.network.size))
+    rates = np.array([_rounded(rate) for rate in np.geomspace(low, high, number)])
+    steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
+    curves = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget)
+    trials = _trials(plan, rates, curves)
+    order, furthest = order_of(trials, curves), max(trial.steps for trial in trials)
+    best, lr = lowest(trials), order[0] if order else trials[0].lr
+    tried, after = f"{len(rates)} from {low:.2g} to {high:.2g}", count(furthest, "step")
+    why = f"the one with the lowest loss of {tried}, after {after}"
+    if best is not None and lr != best.lr:
+        why = (
+            f"of {tried} the one with the lowest loss after {after}, leaving out those whose loss "
+            f"rose to {RISES:g} times its start on the way"
+        )
+    return Choice(lr, why, order, furthest, trials)
+
+
+def is_calm(losses: Sequence[float] | Vector) -> bool:
+    """Whether the loss never rose far above its start."""
+    return bool(np.max(losses) <= losses[0] + (RISES - 1) * abs(losses[0]))
+
+
+def order_of(trials: Sequence[Trial], curves: Sequence[Vector]) -> tuple[float, ...]:
+    """The learning rates of those that went furthest and did not lose the loss, best first."""
+    best = lowest(trials)
+    if best is None:
+        return ()
+    near = best.loss + NEAR * max(0.0, float(curves[0][0]) - best.loss)
+    places = [
+        place
+        for place, trial in enumerate(trials)
+        if trial.steps == best.steps and math.isfinite(trial.loss)
+    ]
+    calm = {place for place in places if is_calm(curves[place]) and trials[place].loss <= near}
+    places.sort(key=lambda place: (place not in calm, trials[place].loss))
+    return tuple(trials[place].lr for place in places)
+
+
+def lowest(trials: Sequence[Trial]) -> Trial | None:
+    """Of those that went furthest, the one with the lowest loss; None where each lost it."""
+    finite = [trial for trial in trials if math.isfinite(trial.loss)]
+    return min(finite, key=lambda trial: (-trial.steps, trial.loss), default=None)
+
+
+def compare_rates(
+    plan: Plan, goal: float, progress: Progress, budget: Budget = NO_LIMIT
+) -> tuple[Trial, ...]:
+    """Smaller and larger rates for a tenth of the steps: whether one gets to the goal in these.
+
+    None where the budget was spent before that was known.
+    """
+    steps = plan.steps // TENTH
+    if steps < TENTH or plan.network.size * len(OTHERS) > MOST_NUMBERS:
+        return ()
+    rates = [_rounded(plan.lr * times) for times in OTHERS]
+    trials = try_rates(plan, rates, steps, progress, goal=goal, stops=False, budget=budget)
+    known = any(trial.steps == steps or trial.reached_at is not None for trial in trials)
+    return trials if known else ()
+
+
+def try_rates(
+    plan: Plan,
+    rates: Sequence[float] | Vector,
+    steps: int,
+    progress: Progress,
+    *,
+    goal: float | None = None,
+    stops: bool = True,
+    budget: Budget = NO_LIMIT,
+) -> tuple[Trial, ...]:
+    """Train with each rate for so many steps; those that lag behind may be stopped early.
+
+    They start at the plan's first weights and take the plan's batches, with constant rates. All
+    take at least a few steps, and none goes on when the budget is spent.
+    """
+    given = np.asarray(rates, dtype=np.float64)
+    curves = _side_by_side(plan, given, steps, progress, stops=stops, budget=budget)
+    return _trials(plan, given, curves, goal, window(plan, steps))
+
+
+def _side_by_side(
+    plan: Plan,
+    rates: Vector,
+    steps: int,
+    progress: Progress,
+    *,
+    stops: bool,
+    budget: Budget,
+) -> list[Vector]:
+    """The losses of each, step by step, as far as it came."""
+    alive = np.arange(len(rates))
+    stands = plan.trainer.side_by_side(plan.first_weights(), rates)
+    curves: list[list[float]] = [[] for _ in rates]
+    rungs = {max(FAIR, round(share * steps)): left for share, left in RUNGS} if stops else {}
+    done, pace = 0, Pace(budget, 4 * CHUNK)
+    while done < steps and len(alive) and not (done and budget.is_spent):
+        stop = min([steps, done + pace.steps, *(rung for rung in rungs if rung > done)])
+        began = time.perf_counter()
+        batches = plan.batches.take(done, stop - done)
+        every = np.broadcast_to(rates[alive], (stop - done, len(alive)))
+        stands, losses = plan.trainer.steps_of_many(stands, batches, every)
+        for place, column in zip(alive, losses.T, strict=True):
+            curves[place].extend(column)
+        budget.begin()  # the first steps compile: the clock is for those that follow
+        pace.took(stop - done, time.perf_counter() - began)
+        done = stop
+        progress("trying learning rates", done, steps, None)
+        if len(alive) > rungs.get(done, len(alive)):
+            kept = _leading([curves[place] for place in alive], rungs[done])
+            alive, stands = alive[kept], _taken(stands, kept)
+    return [np.array(curve) for curve in curves]
+
+
+def _leading(curves: Sequence[Sequence[float]], most: int) -> Places:
+    """The places of so many with the lowest losses, a calm one among them if there is one."""
+    order = np.argsort([end_of(curve) for curve in curves], kind="stable")
+    calm = [
+        place for place in order if is_calm(curves[place]) and math.isfinite(end_of(curves[place]))
+    ]
+    kept = order[:most].copy()
+    if calm and calm[0] not in kept:
+        kept[-1] = calm[0]
+    return np.sort(kept)
+
+
+def _trials(
+    plan: Plan,
+    rates: Vector,
+    curves: Sequence[Vector],
+    goal: float | None = None,
+    width: int = 1,
+) -> tuple[Trial, ...]:
+    return tuple(
+        Trial(
+            float(lr),
+            len(curve),
+            end_of(curve),
+            reached_at(curve, goal, width),
+            _word(place, rates, curves, plan.per_epoch),
+        )
+        for place, (lr, curve) in enumerate(zip(rates, curves, strict=True))
+    )
+
+
+def _word(place: int, rates: Vector, curves: Sequence[Vector], per_epoch: int) -> Word:
+    """The word about one learning rate beside the others."""
+    own = curves[place]
+    if not len(own):
+        return "not measured"
+    start, end = float(own[: len(own) // 8 + 1].mean()), end_of(own)
+    if not math.isfinite(end) or end > start + abs(start):
+        return "too large"
+    tenth = len(own) // TENTH
+    if not tenth:
+        return "not measured"
+    width = max(1, min(per_epoch, tenth // 2))
+    for other in np.argsort(-rates):  # a larger rate's word counts first
+        reached = reached_at(curves[other][:tenth], end, width)
+        learned = end_of(curves[other]) < FALLS * start  # else any loss is soon reached
+        if other != place and reached is not None and learned:
+            return "too small" if rates[other] > rates[place] else "too large"
+    return "just right" if end < FALLS * start else "not measured"
+
+
+def window(plan: Plan, steps: int) -> int:
+    """So many losses are averaged, because single batches differ."""
+    return max(1, min(max(5, plan.per_epoch), steps // 4))
+
+
+def reached_at(losses: Vector, goal: float | None, width: int) -> int | None:
+    """The step by which the mean of so many losses is no higher than the goal; None: never."""
+    if goal is None or len(losses) < width:
+        return None
+    with np.errstate(all="ignore"):
+        means = np.convolve(losses, np.full(width, 1 / width), "valid")
+        there = np.flatnonzero(means <= goal)
+    return int(there[0]) + width if len(there) else None
+
+
+def end_of(curve: Sequence[float] | Vector) -> float:
+    """The mean of the last eighth; infinite where the loss was lost."""
+    last = np.array(curve[-max(5, len(curve) // 8) :])
+    return float(last.mean()) if len(last) and np.isfinite(last).all() else math.inf
+
+
+def _taken(stands: Stand, kept: Places) -> Stand:
+    taken: Stand = jax.tree.map(lambda leaf: np.asarray(leaf)[kept], stands)
+    return taken
+
+
+def rate_span(plan: Plan, limit: float | None) -> tuple[float, float]:
+    """From where to where a learning rate is looked for; `limit` is the first one."""
+    if plan.optimizer in ADAPTIVE:
+        return WHERE_ADAPTIVE
+    return WHERE_UNKNOWN if limit is None else (BELOW * limit, ABOVE * limit)
+
+
+def first_limit(plan: Plan, seconds: float = math.inf) -> float | None:
+    """The stability limit at the first weights, on the first batch.
+
+    None where there is none, and where it is not known in so many seconds.
+    """
+    factor = stability_factor(plan.optimizer, plan.momentum)
+    if factor is None or plan.optimizer in ADAPTIVE or plan.network.size > CURVED:
+        return None
+    batch = plan.batches.take(0, 1)[0]
+    rows = plan.split.learned
+    found = extremes(
+        Point(
+            plan.network, plan.loss, plan.first_weights(), rows.inputs[batch], rows.targets[batch]
+        ),
+        seconds=seconds,
+    )
+    return factor / found.largest if found.largest > 0 else None
+
+
+def _rounded(rate: float) -> float:
+    """With two digits: a number that can be read, and typed."""
+    return float(f"{rate:.2g}")

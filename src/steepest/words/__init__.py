@@ -1,0 +1,1 @@
+"""Words: errors and how things are said."""

@@ -1,0 +1,76 @@
+"""The learning rate that --lr auto chooses: judged by where its descent ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import steepest
+from steepest.run.run import Run
+
+FOUR = {"x": [0.0, 1.0, 2.0, 3.0], "y": [1.0, 3.0, 5.5, 7.0]}
+
+
+def over_the_top() -> Run:
+    """From the top of a sine a long step may land in a valley, and the next one far from it."""
+    return steepest.minimize("sin(x)", start={"x": np.pi / 2}, remedies=False)
+
+
+def product() -> Run:
+    """One step may reach the mean of the target; with it the next ones grow without end."""
+    columns = {"y": np.linspace(-30, 50, 20)}
+    return steepest.fit(columns, "y ~ a*x + b", start={"a": 0.1, "x": -0.1}, remedies=False)
+
+
+def power() -> Run:
+    """0**a is not finite as soon as a is negative."""
+    return steepest.fit(FOUR, "y ~ x**a", start={"a": 1.0}, steps=50, remedies=False)
+
+
+def constant() -> Run:
+    """A constant target has a best constant prediction without any loss."""
+    columns = {"x": [2.0, 2.0, 2.0], "y": [3.0, 3.0, 3.0]}
+    return steepest.fit(columns, "y ~ a*x + b", steps=50, remedies=False)
+
+
+@pytest.mark.parametrize("make", [over_the_top, product, power, constant])
+def test_auto_ends_at_the_goal_that_it_was_chosen_for(make: Callable[[], Run]) -> None:
+    run = make()
+    goal = run.measurements.goal
+    assert goal is not None
+    assert run.loss <= goal.loss
+    assert run.record.descent.stopped == "step limit"
+    assert any(finding.code == "SD206" for finding in run.verdict.findings)
+
+
+def test_auto_for_no_steps_is_the_quickest_all_the_same() -> None:
+    still = steepest.fit(FOUR, "y ~ a*x + b", steps=0, remedies=False)
+    moving = steepest.fit(FOUR, "y ~ a*x + b", steps=100, remedies=False)
+    assert still.record.descent.lr == moving.record.descent.lr
+    assert still.verdict.learning_rate == "just right"
+
+
+def line(draw: int) -> Run:
+    """A straight line that the quickest learning rate to 1 % may fit slowly from there on.
+
+    Next to the limit one direction of the weights is at its minimum after a few steps, while the
+    other jumps to and fro.
+    """
+    random = np.random.default_rng([draw, 11])
+    x = random.normal(size=20) * 10 ** random.uniform(-0.5, 1)
+    x += random.normal() * 10 ** random.uniform(-1, 1)
+    noise = random.normal(size=20) * 10 ** random.uniform(-6, 1)
+    start = {
+        name: value + random.normal() * 10 ** random.uniform(-3, 1)
+        for name, value in (("a", 3), ("b", 1))
+    }
+    steps = int(10 ** random.uniform(0.5, 3.7))
+    columns = {"x": x, "y": 3 * x + 1 + noise}
+    return steepest.fit(columns, "y ~ a*x + b", start=start, steps=steps, remedies=False)
+
+
+@pytest.mark.parametrize("draw", [62, 148, 244, 265, 384, 436, 520, 687, 762, 841, 963, 1487])
+def test_auto_is_right_for_where_it_ends(draw: int) -> None:
+    assert line(draw).verdict.learning_rate == "just right"

@@ -1,0 +1,178 @@
+"""A remedy's command is run as it stands, and does what its sentence says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+import steepest
+from steepest.cli import steepest as command
+from steepest.records.verdict import Remedy
+from steepest.words.wording import number, percent
+
+
+def told_by(remedy: Remedy) -> Any:
+    """The document of the command that is offered; its result is the one that was said."""
+    words = shlex.split(remedy.command)
+    assert words[:2] == ["steepest", "train"]
+    result = CliRunner().invoke(
+        command, [*words[1:], "--no-save", "--json", "--no-remedies"], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["learned"]["metrics"]["loss"] == remedy.measured_loss
+    return document
+
+
+def losses_of(remedy: Remedy) -> Any:
+    """The losses of each step of the command that is offered."""
+    return np.array(told_by(remedy)["trace"]["loss"])
+
+
+def end_of(losses: Any) -> float:
+    """The mean of the last eighth."""
+    return float(losses[-max(5, len(losses) // 8) :].mean())
+
+
+def there(losses: Any, goal: float, width: int) -> int:
+    """The step by which the mean of the last losses is at the goal."""
+    means = [losses[end - width : end].mean() for end in range(width, len(losses) + 1)]
+    return width + int(np.flatnonzero(np.array(means) <= goal)[0])
+
+
+def steps_said(sentence: str) -> list[int]:
+    return [int(text.replace(",", "")) for text in re.findall(r"in ([\d,]+) step", sentence)]
+
+
+@pytest.fixture(scope="module")
+def rings(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A ring around a disc, in a file; the inputs are not scaled."""
+    draws = np.random.default_rng(0)
+    angle, outer = draws.uniform(0, 2 * np.pi, 200), np.arange(200) % 2
+    radius = 1 + outer + 0.2 * draws.normal(size=200)
+    path = tmp_path_factory.mktemp("rings") / "rings of two.csv"
+    pl.DataFrame(
+        {
+            "east": 30 * radius * np.cos(angle) + 40,
+            "north": 30 * radius * np.sin(angle) - 20,
+            "place": np.where(outer, "ring", "disc"),
+        }
+    ).write_csv(path)
+    return str(path)
+
+
+GIVEN: dict[str, Any] = {"target": "place", "batch_size": 20, "steps": 400}
+
+
+def of(run: steepest.NetworkRun, change: str) -> Remedy:
+    (found,) = [remedy for remedy in run.remedies if remedy.change == change]
+    return found
+
+
+def test_another_learning_rate_and_scaled_inputs(rings: str) -> None:
+    """With cosine the rate changes; what is offered is the constant one that was measured."""
+    run = steepest.train(rings, "2-16-tanh-2", lr=2e-5, schedule="cosine", **GIVEN)
+    width = 10  # losses of an epoch, of 200 rows in batches of 20
+    # It hardly falls, and to where nothing was learned any rate gets.
+    start = steepest.train(rings, "2-16-tanh-2", **{**GIVEN, "steps": 0}, lr=1.0).loss
+    goal = min(run.trace.loss[-width:].mean(), 0.98 * start)
+    for change in ("lr", "standardize"):
+        remedy = of(run, change)
+        losses = losses_of(remedy)
+        assert remedy.reached
+        assert steps_said(remedy.sentence)[0] == remedy.measured_steps
+        assert there(losses, goal, width) == remedy.measured_steps
+        assert losses[-width:].mean() <= goal, "it gets there, but does not stay"
+    assert run.verdict.learning_rate == "too small"
+
+
+def test_what_ends_a_divergence(rings: str) -> None:
+    run = steepest.train(rings, "2-16-tanh-2", lr=1e38, **GIVEN)
+    assert run.learned.stopped == "diverged"
+    remedy = of(run, "lr")
+    losses = losses_of(remedy)
+    assert steps_said(remedy.sentence) == [len(losses)]
+    assert f"brings the loss to {number(end_of(losses), 4)} in" in remedy.sentence
+
+
+def test_the_digits_standardized(digits: tuple[steepest.NetworkRun, Path]) -> None:
+    run, _ = digits
+    remedy = of(run, "standardize")
+    losses = losses_of(remedy)
+    width = 23  # losses of an epoch, of 1,438 rows in batches of 64
+    goal = run.trace.loss[-width:].mean()
+    assert remedy.measured_steps is not None
+    assert there(losses, goal, width) == remedy.measured_steps
+    assert remedy.measured_steps <= 500
+
+
+def products(seed: int, scale: float) -> dict[str, Any]:
+    """Whether the first two of four numbers have one sign; a fifth is twice their product."""
+    x = np.random.default_rng(seed).normal(size=(160, 4))
+    product = x[:, 0] * x[:, 1]
+    columns = {f"x{place}": scale * x[:, place] for place in range(4)}
+    return {**columns, "sign": (product > 0).astype(int), "twice": 2 * product}
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "a path that is another one beside others": {
+        "optimizer": "momentum", "lr": 1e38, "steps": 1000, "seed": 1, "scale": 3.0,
+    },
+    "lost by itself": {"optimizer": "gd", "lr": 1e38, "steps": 1000, "seed": 1, "scale": 3.0},
+    "rows held out": {
+        "optimizer": "nesterov", "lr": 1e-4, "schedule": "cosine", "validation": 0.2, "seed": 2,
+        "epochs": 90, "patience": 80,
+    },
+    "numbers": {
+        "optimizer": "momentum", "lr": 1e-5, "loss": "mse", "target": "twice", "steps": 500,
+        "batch_size": 32, "seed": 3, "momentum": 0.8, "schedule": "linear",
+    },
+    "large inputs": {"optimizer": "adam", "lr": 1e-5, "steps": 400, "scale": 200.0, "seed": 4},
+    "more steps than are recorded": {
+        "optimizer": "gd", "lr": 2e-4, "steps": 21_000, "batch_size": 16, "seed": 5,
+        "schedule": "exponential", "shuffle": False,
+    },
+}  # fmt: skip
+"""What is trained badly, in ways that something helps against."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_command_gives_what_was_said_of_it(case: str) -> None:
+    """To the last bit, far above the stability limit too, where any rounding leads elsewhere."""
+    given = dict(CASES[case])
+    seed, target = given["seed"], given.pop("target", "sign")
+    data = {
+        name: column
+        for name, column in products(seed, given.pop("scale", 1.0)).items()
+        if name == target or name.startswith("x")
+    }
+    network = "4-8-tanh-1" if target == "twice" else "4-8-tanh-2"
+    run = steepest.train(data, network, target=target, **given)
+    assert run.remedies
+    rows = "held out" if "validation" in given else "learned from"
+    for remedy in run.remedies:
+        options: dict[str, Any] = dict(remedy.options or {})
+        offered = steepest.train(data, **options, remedies=False)
+        losses, sentence, steps = offered.trace.loss, remedy.sentence, offered.record.steps
+        assert offered.learned.schedule == "constant"
+        assert offered.loss == remedy.measured_loss
+        assert f"loss {number(offered.loss, 4)}" in sentence
+        assert f"the rows {rows}" in sentence
+        if offered.accuracy is not None:
+            assert f"its command gets {percent(offered.accuracy, 3)} right" in sentence
+        if len(losses) == steps and (remedy.change != "lr" or "brings" in sentence):
+            assert f"to {number(end_of(losses), 4)} in {steps:,}" in sentence
+        assert steps_said(sentence)[0] == remedy.measured_steps
+        assert losses.max() <= 10 * losses[0], "only by chance it came down again"
+        if run.learned.stopped == "diverged":
+            assert "here it" not in sentence
+        else:
+            assert sentence.endswith(f" {number(run.loss, 4)}.")
