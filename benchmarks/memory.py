@@ -38,8 +38,8 @@ print(json.dumps([run.record.descent.steps, run.loss, peak()]))
 
 _FORMULA = """
 import json, sys
-from steepest.bench.options import Options
-from steepest.bench.prepare import prepare_fit
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_fit
 from steepest.descent.run import descend
 from steepest.records import Settings
 data, formula, start, lr, steps = json.loads(sys.argv[1])

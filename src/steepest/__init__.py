@@ -71,7 +71,6 @@ __all__ = [
     "fit",
     "load",
     "minimize",
-    "ranks",
     "runs",
     "sweep",
     "sweep_network",

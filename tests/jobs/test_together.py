@@ -31,8 +31,8 @@ START = {"a": 1.0, "b": 0.5}
 JOB = """
 import json, sys
 import numpy as np
-from steepest.bench import jobs, together
-from steepest.streaming.team import Team, join
+from steepest.jobs import fit as jobs, together
+from steepest.objective.passes.team import Team, join
 
 coordinator, processes, process, cases, out = sys.argv[1:]
 team = join(coordinator, int(processes), int(process))

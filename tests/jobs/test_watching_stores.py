@@ -31,7 +31,7 @@ from pathlib import Path
 import torch
 from torch import nn
 import steepest
-from steepest.bench import watching
+from steepest.jobs import watch as watching
 from steepest.store import Store
 
 torch.set_num_threads(1)

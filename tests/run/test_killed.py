@@ -37,7 +37,9 @@ import os, sys, time, json
 sys.path.insert(0, os.getcwd())
 os.environ["JAX_PLATFORMS"] = "cpu"
 import steepest, polars, scipy.optimize, optax
-from steepest.bench import saving, measure, jobs
+from steepest.jobs import fit as jobs, load
+from steepest.run import saving
+from steepest.study import measure
 import steepest.descent.run, steepest.run.stored
 from steepest.store import Recording
 steepest.descent.run.LONGEST_CHUNK = {chunk}

@@ -124,7 +124,7 @@ import os, torch
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn.functional import cross_entropy
-from steepest.ranks import merged
+from steepest.records.ranks import merged
 from steepest.watching import Attached
 
 torch.set_num_threads(1)

@@ -380,7 +380,7 @@ def test_a_killed_process_leaves_what_came(place: Place) -> None:
     dataset = place.mirrored(lambda request: request.send() if sent.is_set() else stops(request))
     program = f"""if True:
         from pathlib import Path
-        from steepest.datasets import Dataset, File, fetch
+        from steepest.data.datasets import Dataset, File, fetch
 
         fetch({dataset!r}, Path({str(place.folder)!r}))
     """

@@ -59,7 +59,7 @@ def test_it_goes_on_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
 
 KILLED = """
 import sys, steepest
-from steepest.bench.train import keeping
+from steepest.run import keeping
 keeping.KEEP_SECONDS = 0.0
 keeping.WRITING_SHARE = 1.0
 def say(phase, done, total, loss):
