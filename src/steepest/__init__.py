@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from steepest.jobs.sweep_network import NetworkSweep, sweep_network
     from steepest.jobs.train import train
     from steepest.jobs.watch import Watch, watch
-    from steepest.records import ranks
+    from steepest.records import ranks as ranks
     from steepest.run.explaining import explain
     from steepest.run.network import NetworkRun
     from steepest.run.run import Run
