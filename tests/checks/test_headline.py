@@ -21,8 +21,10 @@ GOAL = Goal(1.01, WITHIN)
 
 def test_the_tutorial(tutorial: Callable[..., Measurements]) -> None:
     assert judge(tutorial()).headline == (
-        "The learning rate is right, but 283.99 is not the minimum, 1.04 is: a and c need learning "
-        "rates 218,451 times apart, so getting within 1 % of the minimum takes 1,971,722 steps."
+        "The learning rate is right, but 283.99 is not the minimum, 1.04 is: the curvature is "
+        "218,451 times as large along one direction of the weights as along another (896 times by "
+        "scale, 244 times by correlation), so getting within 1 % of the minimum takes 1,971,722 "
+        "steps."
     )
 
 
@@ -79,8 +81,8 @@ HEADLINES: dict[str, tuple[Callable[[Any], Measurements], str]] = {
             rates=make.study((0.1, 1234, None), [(0.2, 700)]),
         ),
         "The learning rate is right, but 3.51 is not the minimum, 1 is: the curvature is 5,000 "
-        "times larger along one direction than along another, and getting within 1 % of the "
-        "minimum takes 1,234 steps.",
+        "times as large along one direction of the weights as along another, and getting within "
+        "1 % of the minimum takes 1,234 steps.",
     ),
     "right, and no minimum known": (
         lambda make: make.build(rates=make.study((0.1, 1234, None), [(0.2, 700)])),

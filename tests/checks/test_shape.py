@@ -46,9 +46,11 @@ def test_sd201_on_the_tutorial(tutorial: Any) -> None:
     (one,) = found(tutorial(), "SD201")
     assert one.severity == "warning"
     assert one.sentence == (
-        "The curvature is 56,499 along one direction of the weights and 0.259 along another, so a "
-        "and c need learning rates 218,451 times apart: with one for both, a is learned fast and "
-        "c slowly."
+        "The curvature is 56,499 along one direction of the weights and 0.259 along another, "
+        "218,451 times apart. Scale makes 896 times of it: the curvature along a alone is 28,133 "
+        "times that along c, and learning rates in inverse proportion would take that away. "
+        "Correlation makes the other 244 times: a change of one weight is nearly made up for by "
+        "changes of others, which no learning rate for each weight takes away."
     )
     assert one.evidence["condition"] == pytest.approx(218_450.6, rel=1e-6)
     assert (one.evidence["most_curved_weight"], one.evidence["least_curved_weight"]) == ("a", "c")
@@ -79,8 +81,9 @@ def test_sd201_thresholds(
 def test_sd201_names_no_weight_where_the_directions_are_mixtures(make: Any) -> None:
     (one,) = found(curved(make, [5000.0, 1.0], vectors=TURNED), "SD201")
     assert one.sentence == (
-        "The curvature is 5,000 along one direction of the weights and 1 along another, so those "
-        "two directions need learning rates 5,000 times apart."
+        "The curvature is 5,000 along one direction of the weights and 1 along another, 5,000 "
+        "times apart. That is correlation: a change of one weight is nearly made up for by changes "
+        "of others. A learning rate for each weight leaves 5,000 times."
     )
 
 
@@ -90,6 +93,50 @@ def test_sd201_after_the_optimizer_has_scaled_the_weights(make: Any) -> None:
     )
     (one,) = found(m, "SD201")
     assert one.sentence.endswith("5,000 times apart, even after adam has scaled each weight.")
+
+
+def steps_with(rates: np.ndarray, hessian: np.ndarray, share: float = 1e-4) -> int:
+    """How often w <- w - rates * (hessian @ w) is done until w'Hw is that share of what it was."""
+    at = np.linalg.solve(hessian, np.ones(len(hessian)))
+    first, steps = at @ hessian @ at, 0
+    while at @ hessian @ at > share * first:
+        at, steps = at - rates * (hessian @ at), steps + 1
+    return steps
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_sd201_each_cause_is_what_its_cure_takes_away(make: Any, seed: int) -> None:
+    """The sentence done to the letter: learning rates in inverse proportion, and then the rest."""
+    random = np.random.default_rng(seed)
+    angle = random.uniform(0.2, 0.6)
+    unit = np.array([[1.0, math.cos(angle)], [math.cos(angle), 1.0]])
+    size = np.diag([1.0, 10 ** random.uniform(-2, -1)])
+    hessian = size @ unit @ size
+    values, vectors = np.linalg.eigh(hessian)
+    (one,) = found(curved(make, list(values[::-1]), vectors=vectors[:, ::-1]), "SD201")
+    evidence = one.evidence
+    left = (1 + math.cos(angle)) / (1 - math.cos(angle))
+    assert evidence["by_correlation"] == pytest.approx(left, rel=1e-9)
+    assert evidence["by_scale"] * left == pytest.approx(values[1] / values[0], rel=1e-9)
+    assert evidence["own_curvatures"] == pytest.approx({"x": hessian[0, 0], "y": hessian[1, 1]})
+    # With them the descent is as quick as one whose condition number is correlation's.
+    own = np.diag(hessian)
+    scaled = unit * 2 / (np.linalg.eigvalsh(unit).sum())
+    assert steps_with(1 / own, hessian) <= 1.1 * steps_with(np.ones(2), scaled) + 1
+    assert steps_with(1 / own, hessian) < 0.2 * steps_with(np.full(2, 1 / values[1]), hessian)
+
+
+@pytest.mark.parametrize(
+    ("by", "words"), [(0.9, "That is correlation"), (1e-3, "Scale makes"), (1e-6, "Scale makes")]
+)
+def test_sd201_beyond_rounding_no_cause_is_told(make: Any, by: float, words: str) -> None:
+    size = np.diag([1.0, by])
+    hessian = size @ np.array([[1.0, 0.999], [0.999, 1.0]]) @ size
+    values, vectors = np.linalg.eigh(hessian)
+    (one,) = found(curved(make, list(values[::-1]), vectors=vectors[:, ::-1]), "SD201")
+    told = values[1] / values[0] <= 1e12
+    assert (words in one.sentence) == told
+    assert ("by_scale" in one.evidence) == told
 
 
 SD201_NEAR_MISSES = {

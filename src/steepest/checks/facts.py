@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeGuard
 
 import numpy as np
@@ -36,6 +37,9 @@ FLAT_FALL = 1e-3
 
 ILL = 1e3
 """From this condition number on, one learning rate for all weights is slow."""
+
+SEPARABLE = 1e12
+"""Up to this condition number its causes can be told apart; beyond, rounding hides them."""
 
 FAR = 10
 """So many times what counts as arrived is far from the minimum (10 % of the minimum)."""
@@ -220,6 +224,46 @@ def conditioning(m: Measurements) -> tuple[float, float, int] | None:
     last = min(curved, key=lambda column: float(found.values[column]))
     smallest = float(found.values[last])
     return (found.largest, smallest, last) if math.isfinite(found.largest / smallest) else None
+
+
+@dataclass(frozen=True)
+class Causes:
+    """Why the curvature is uneven: the condition number is `by_scale` times `by_correlation`.
+
+    `own` is the curvature along each weight alone. With a learning rate for each weight, in inverse
+    proportion to it, the condition number is `by_correlation`: that much comes of weights that
+    must move together. The rest is scale.
+    """
+
+    own: Mapping[str, float]
+    by_scale: float
+    by_correlation: float
+
+
+def causes(m: Measurements) -> Causes | None:
+    """Return the two causes of an uneven curvature; None where they cannot be told apart.
+
+    The Hessian is scaled from both sides by the roots of its diagonal (Jacobi's scaling): what
+    condition number is left then is correlation's. Directions that are flat stay left out.
+    """
+    found, curved, names = shape_of(m), conditioning(m), m.problem.weights
+    if found is None or curved is None or not found.complete or len(found.vectors) != len(names):
+        return None
+    largest, smallest, _ = curved
+    used = found.values >= smallest
+    root = np.sqrt(found.values[used])[:, None] * found.vectors[:, used].T
+    own = np.sum(root**2, axis=0)
+    moves = own > found.noise
+    if np.sum(moves) < 2 or largest / smallest > SEPARABLE:
+        return None
+    with np.errstate(all="ignore"):
+        left = np.linalg.svd(root[:, moves] / np.sqrt(own[moves]), compute_uv=False) ** 2
+    rank = min(int(np.sum(used)), int(np.sum(moves)))
+    by_correlation = float(left[0] / left[rank - 1])
+    if not math.isfinite(by_correlation):
+        return None
+    shown = {name: float(own[place]) for place, name in enumerate(names) if moves[place]}
+    return Causes(shown, largest / smallest / by_correlation, by_correlation)
 
 
 def leading_weight(vector: Vector, weights: tuple[str, ...]) -> str | None:

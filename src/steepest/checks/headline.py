@@ -8,6 +8,7 @@ from steepest.checks.facts import (
     arrived,
     at_saddle,
     broken_at_start,
+    causes,
     compared,
     conditioning,
     diverged,
@@ -33,7 +34,6 @@ from steepest.checks.learning_rate import (
     needs,
     own_needs,
 )
-from steepest.checks.shape import directions
 from steepest.records.verdict import Measurements
 from steepest.words.wording import (
     count,
@@ -171,10 +171,13 @@ def _why(m: Measurements) -> str:
     if curved is None or curved[0] / curved[1] < ILL:
         return f": {takes}" if takes else ""
     ratio = times(curved[0] / curved[1])
+    steeper = (
+        f"the curvature is {ratio} as large along one direction of the weights as along another"
+    )
+    because, joint = causes(m), "so"
     if m.descent.optimizer in ADAPTIVE or (found is not None and found.preconditioned is not None):
-        steeper = f"the curvature is {ratio} larger along one direction than along another"
-        return f": {steeper}, and {takes}" if takes else f": {steeper}"
-    fast, slow = directions(m)
-    who = f"{fast} and {slow}" if fast is not None else "different directions"
-    apart = f"{who} need learning rates {ratio} apart"
-    return f": {apart}, so {takes}" if takes else f": {apart}"
+        joint = "and"
+    elif because is not None:
+        scale, correlation = times(because.by_scale), times(because.by_correlation)
+        steeper += f" ({scale} by scale, {correlation} by correlation)"
+    return f": {steeper}, {joint} {takes}" if takes else f": {steeper}"

@@ -39,7 +39,7 @@ _ALL = (
           training_rate.at_the_edge,
           "The learning rate is at the edge of stability: the weights jump to and fro."),
     Check("SD201", "ill-conditioned", _SHAPE, shape.ill_conditioned, None,
-          "The weights need different learning rates."),
+          "The curvature differs widely between directions of the weights."),
     Check("SD202", "not-identifiable", _SHAPE, shape.not_identifiable, None,
           "A combination of weights does not change the loss."),
     Check("SD203", "saddle-point", _SHAPE, shape.saddle, None,

@@ -10,9 +10,11 @@ from steepest.checks.facts import (
     FAR,
     FLAT_FALL,
     ILL,
+    Causes,
     allowance,
     arrived,
     at_saddle,
+    causes,
     combination,
     compared,
     conditioning,
@@ -45,6 +47,9 @@ from steepest.words.wording import (
 UNEVEN = 100
 """From this one on it is worth a word, where the descent has not arrived."""
 
+FEW = 3
+"""A cause that makes a condition number no more than so many times larger is not told of."""
+
 MANY_STEPS = 1000
 
 MOST_FLAT = 3
@@ -76,25 +81,21 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
         "most_curved_weight": first_weight,
         "least_curved_weight": last_weight,
     }
-    apart = f"{times(condition)} apart"
     start = "At the minimum the curvature" if found.at == "minimum" else "The curvature"
-    here = (
+    sentence = (
         f"{start} is {number(largest, 5)} along one direction of the weights and "
-        f"{number(smallest, 3)} along another"
+        f"{number(smallest, 3)} along another, {times(condition)} apart"
     )
+    because = causes(m)
     if found.preconditioned is not None:
-        sentence = f"{here}, {apart}, even after {found.preconditioned} has scaled each weight."
-    elif m.descent.optimizer in ADAPTIVE:
-        sentence = f"{here}, {apart}."
+        sentence += f", even after {found.preconditioned} has scaled each weight."
+    elif m.descent.optimizer in ADAPTIVE or because is None:
+        sentence += "."
     else:
-        fast, slowly = directions(m)
-        if fast is None:
-            sentence = f"{here}, so those two directions need learning rates {apart}."
-        else:
-            sentence = (
-                f"{here}, so {fast} and {slowly} need learning rates {apart}: with one for both, "
-                f"{fast} is learned fast and {slowly} slowly."
-            )
+        sentence += f". {_because(because)}"
+        evidence["own_curvatures"] = dict(because.own)
+        evidence["by_scale"] = because.by_scale
+        evidence["by_correlation"] = because.by_correlation
     ended = spectrum_of(m)
     if found.at == "minimum" and ended is not None:
         sentence += (
@@ -106,16 +107,25 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
     yield Finding("SD201", severity, sentence, evidence)
 
 
-def directions(m: Measurements) -> tuple[str, str] | tuple[None, None]:
-    """Return the weights along which the loss is most and least curved, where they differ."""
-    found, curved = shape_of(m), conditioning(m)
-    if found is None or curved is None:
-        return None, None
-    first = leading_weight(found.vectors[:, 0], m.problem.weights)
-    last = leading_weight(found.vectors[:, curved[2]], m.problem.weights)
-    if first is None or last is None or first == last:
-        return None, None
-    return escaped(first), escaped(last)
+def _because(because: Causes) -> str:
+    """Write what makes the curvature uneven: scale, or weights that must move together."""
+    most = max(because.own, key=lambda name: because.own[name])
+    least = min(because.own, key=lambda name: because.own[name])
+    ratio = because.own[most] / because.own[least]
+    scale = (
+        f"the curvature along {escaped(most)} alone is {times(ratio)} that along {escaped(least)}"
+    )
+    left = times(because.by_correlation)
+    together = "a change of one weight is nearly made up for by changes of others"
+    if because.by_correlation < FEW:
+        return f"That is scale: {scale}. Learning rates in inverse proportion leave {left}."
+    if because.by_scale < FEW:
+        return f"That is correlation: {together}. A learning rate for each weight leaves {left}."
+    return (
+        f"Scale makes {times(because.by_scale)} of it: {scale}, and learning rates in inverse "
+        f"proportion would take that away. Correlation makes the other {left}: {together}, which "
+        "no learning rate for each weight takes away."
+    )
 
 
 def not_identifiable(m: Measurements) -> Iterator[Finding]:

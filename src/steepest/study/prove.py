@@ -119,7 +119,7 @@ def _best_first(found: list[Remedy]) -> list[Remedy]:
 
 
 SCALING = frozenset({"standardize", "rescale", "adam"})
-"""What may help where the weights need different learning rates. Before that, nothing is said."""
+"""What may help where the curvature is uneven. Before that, nothing is said."""
 
 _TRIED = {
     "standardize": "standardized inputs",
