@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from steepest.run.network import NetworkRun
     from steepest.run.run import Run
     from steepest.words.errors import (
+        DataWarning,
         FormulaError,
         InputError,
         SteepestError,
@@ -51,10 +52,12 @@ _HOMES = {
     "UsageError": "steepest.words.errors",
     "FormulaError": "steepest.words.errors",
     "StoreError": "steepest.words.errors",
+    "DataWarning": "steepest.words.errors",
     "StoreWarning": "steepest.words.errors",
 }
 
 __all__ = [
+    "DataWarning",
     "FormulaError",
     "InputError",
     "NetworkRun",

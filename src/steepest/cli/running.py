@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -19,12 +19,14 @@ from steepest.cli.progress import Progress
 from steepest.formula import parse_assignments
 from steepest.records.document import sweep_document, to_json
 from steepest.show.terminal import SweepReport
-from steepest.words.errors import SteepestError, StoreWarning, UsageError
+from steepest.words.errors import DataWarning, SteepestError, StoreWarning, UsageError
 
 if TYPE_CHECKING:
     from steepest.run.run import Run
 
 DIVERGED = 3
+
+NOTES: Final = (DataWarning, StoreWarning)
 
 
 def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) -> None:
@@ -115,15 +117,17 @@ def typed(options: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def noted() -> Iterator[list[str]]:
-    """Collect what the bench has to say about keeping runs, to be shown after the report."""
+    """Collect what is to be said of the data and of keeping runs, to be shown after the report."""
     notes: list[str] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("always", StoreWarning)
+        for category in NOTES:
+            warnings.simplefilter("always", category)
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-            if issubclass(category, StoreWarning):
-                notes.append(str(message))
+            if issubclass(category, NOTES):
+                if str(message) not in notes:
+                    notes.append(str(message))
             else:
                 others(message, category, *rest)
 
@@ -134,10 +138,12 @@ def noted() -> Iterator[list[str]]:
 def show_sweep(data: str, formula: str, given: Mapping[str, Any]) -> None:
     """Run `steepest sweep`."""
     options = _options(given)
-    with Progress(sys.stderr) as progress:
+    with noted() as notes, Progress(sys.stderr) as progress:
         from steepest.jobs.sweep import sweep
 
         record = sweep(data, formula, **options, progress=progress).record
+    for text in notes:
+        note(text)
     if given["as_json"]:
         write_text(to_json(sweep_document(record)) + "\n", encoding="utf-8")
     else:

@@ -62,6 +62,10 @@ class FetchError(SteepestError):
     """A file cannot be fetched from the network, or not be kept (exit code 1)."""
 
 
+class DataWarning(UserWarning):
+    """Data can be read in more than one way, and it says which was taken."""
+
+
 class StoreWarning(UserWarning):
     """A run could not be kept, or computes differently here than where it was made."""
 

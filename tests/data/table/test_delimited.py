@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from steepest.data.table import Table
 from steepest.data.table import delimited as module
 from steepest.data.table.delimited import read_delimited
-from steepest.words.errors import InputError
+from steepest.words.errors import DataWarning, InputError
 
 Columns = dict[str, list[float]]
 
@@ -276,11 +277,13 @@ def test_quotes_elsewhere_change_nothing(rows: list[list[str]]) -> None:
     body = "".join(",".join(row) + "\n" for row in rows)
 
     def outcome(text: str) -> object:
-        try:
-            table = read(text, ",")
-            return [repr(table.numbers(name).tolist()) for name in ("a", "b")]
-        except InputError as error:
-            return error.message
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # a line of two words is one of units
+            try:
+                table = read(text, ",")
+                return [repr(table.numbers(name).tolist()) for name in ("a", "b")]
+            except InputError as error:
+                return error.message
 
     plain = outcome("a,b\n" + body + "7,8\n")
     with_quotes = outcome("a,b\n" + body + '"7",8\n')

@@ -65,6 +65,7 @@ def outcome(data: bytes) -> str:
     return "read"
 
 
+@pytest.mark.filterwarnings("ignore::steepest.words.errors.DataWarning")
 def test_any_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     generator = random.Random(20240229)
     counts: Counter[str] = Counter()

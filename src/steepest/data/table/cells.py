@@ -6,6 +6,7 @@ import datetime
 import math
 import numbers
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from steepest.data.table.aligned import aligned
 from steepest.data.table.wording import origin, quoted
-from steepest.words.errors import InputError
+from steepest.words.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +27,8 @@ Floats = NDArray[np.float64]
 # Compared without regard to case, after spaces around the cell are taken away.
 MISSING: Final = frozenset(
     {"", "na", "n/a", "#n/a", "<na>", "nan", "+nan", "-nan", "nat", "null", "none", "-", "?"}
+    # What a spreadsheet writes where a formula of its own has no value.
+    | {"#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"}
 )
 _INFINITE: Final = {
     sign + word: -math.inf if sign == "-" else math.inf
@@ -36,6 +39,11 @@ _BOOLEAN: Final = {"true": 1.0, "false": 0.0}
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
+
+# With points, or a comma, between thousands: whether they are, a column must tell.
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
+_THOUSANDS_AND_COMMA = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]*")
+_ONE_COMMA = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 
 _NUMBERS_OR_NOTHING = "Write numbers in this column, or leave it out."
 _TOO_LARGE = "It is beyond the largest 64-bit number, 1.8e308: use a larger unit."
@@ -48,6 +56,10 @@ _HINTS = (
     (
         re.compile(r"[+-]?[0-9]{1,3}([,.' _\u00a0\u202f][0-9]{3})+([.,][0-9]*)?"),
         "Write numbers without thousands separators.",
+    ),
+    (
+        re.compile(r"[+-]?[$€£¥₹]\s*[+-]?[0-9].*|[+-]?[0-9][0-9.,' ]*\s*[$€£¥₹]"),
+        "Write the number alone, without a currency sign and without thousands separators.",
     ),
     (_COMMA_NUMBER, "Write every number of the column with a decimal point."),
     (re.compile(r"[0-9.,+-]+\s*[^0-9\s].{0,10}"), "Write the number alone, without its unit."),
@@ -62,6 +74,13 @@ def is_number(text: str) -> bool:
 def is_missing(text: str) -> bool:
     """Whether a cell stands for a missing value."""
     return text.lower() in MISSING
+
+
+def is_word(text: str) -> bool:
+    """Whether a cell is neither a number, also one of a kind that is not read, nor missing."""
+    folded = text.lower()
+    known = folded in MISSING or folded in _INFINITE or folded in _BOOLEAN
+    return not known and text[:1] not in "+-.0123456789"
 
 
 @dataclass(frozen=True)
@@ -103,11 +122,14 @@ def from_text(texts: pl.Series, column: Column, *, decimal_comma: bool = False) 
 
     A number is what Python's float reads, in plain digits: a sign, digits with a point, an
     exponent. A column of nothing but true and false is 1 and 0. With `decimal_comma` a column whose
-    numbers all use the comma, and none a point, is read so. Raises InputError for the first cell
-    that is anything else, or too large for float64.
+    numbers all use the comma, and none a point but between thousands, is read so; where all its
+    numbers have a point before three digits, a DataWarning says how they were read. Raises
+    InputError for the first cell that is anything else, or too large for float64.
     """
     values, rows = _cast(texts)
     if rows.size == 0:
+        if decimal_comma:
+            _say_how_read(texts, values, column)
         return values
     # Cells that are not plainly a number: with spaces around it, missing, infinite, or wrong.
     odd = texts.gather(rows).fill_null("").str.strip_chars()
@@ -119,6 +141,8 @@ def from_text(texts: pl.Series, column: Column, *, decimal_comma: bool = False) 
     values[rows] = [known[word][0] for word in words]
     wrong = [word for word, (_, understood) in known.items() if not understood]
     if not wrong:
+        if decimal_comma:
+            _say_how_read(texts, values, column)
         return values
     right = ~np.isnan(values)
     at = rows[[not known[word][1] for word in words]]
@@ -126,18 +150,59 @@ def from_text(texts: pl.Series, column: Column, *, decimal_comma: bool = False) 
     if all(word.lower() in _BOOLEAN for word in wrong) and not right.any():
         values[at] = [_BOOLEAN[word.lower()] for word in bad_words]
         return values
-    if (
-        decimal_comma
-        and all(_COMMA_NUMBER.fullmatch(word) for word in wrong)
-        and not texts.filter(right).str.contains(".", literal=True).any()
-    ):
-        values[at] = [float(word.replace(",", ".")) for word in bad_words]
+    if decimal_comma and _are_decimal_commas(bad_words, texts.filter(right), column, at):
+        plain = texts.str.contains(".", literal=True).fill_null(False).to_numpy() & right
+        values[plain] = [float(word.replace(".", "")) for word in texts.filter(plain).to_list()]
+        values[at] = [float(word.replace(".", "").replace(",", ".")) for word in bad_words]
         too_large = np.flatnonzero(np.isinf(values[at]))
         if too_large.size == 0:
             return values
         first = int(too_large[0])
         raise column.error(int(at[first]), bad_words[first], _TOO_LARGE)
     raise column.error(int(at[0]), bad_words[0], _hint(bad_words[0]))
+
+
+def _are_decimal_commas(
+    words: Sequence[str], others: pl.Series, column: Column, rows: NDArray[np.int64]
+) -> bool:
+    """Whether commas are decimal ones; `others` are the cells that are numbers without one.
+
+    Raises InputError where each comma stands before three digits, as it would between thousands.
+    """
+    grouped = [word for word in words if _THOUSANDS_AND_COMMA.fullmatch(word)]
+    plain = [word for word in words if _COMMA_NUMBER.fullmatch(word)]
+    pointed = others.filter(others.str.contains(".", literal=True)).str.strip_chars().to_list()
+    if len(grouped) + len(plain) < len(words):
+        return False
+    if pointed and not (grouped and all(_THOUSANDS.fullmatch(word) for word in pointed)):
+        return False
+    if not grouped and all(_ONE_COMMA.fullmatch(word) for word in plain):
+        word = plain[0]
+        decimal, whole = word.replace(",", "."), word.replace(",", "")
+        raise column.error(
+            int(rows[0]),
+            word,
+            f"It may be {decimal} or {whole}: write the numbers of this column with a decimal "
+            "point and without thousands separators.",
+            "numbers that can be read in one way",
+        )
+    return True
+
+
+def _say_how_read(texts: pl.Series, values: Floats, column: Column) -> None:
+    """Warn where points may part thousands: in a column of nothing but such numbers."""
+    numbers = texts.filter(np.isfinite(values)).str.strip_chars()
+    with_point = numbers.filter(numbers.str.contains(".", literal=True))
+    if with_point.is_empty() or not all(map(_THOUSANDS.fullmatch, with_point.unique().to_list())):
+        return
+    word = with_point[0]
+    warnings.warn(
+        f"Column {quoted(column.name)} of {origin(column.source)}: {word} was read as "
+        f"{float(word):g}, with a decimal point. If the point parts thousands, write "
+        f"{word.replace('.', '')}.",
+        DataWarning,
+        stacklevel=2,
+    )
 
 
 def _cast(texts: pl.Series) -> tuple[Floats, NDArray[np.int64]]:

@@ -7,6 +7,7 @@ The rules, which the documentation repeats:
 - Text is UTF-8 (with or without a mark), UTF-16 or UTF-32 with a mark, or else Latin-1.
 - Lines end in LF, CRLF or CR. Blank lines are skipped; only between the rows of a single
   column is a blank line a missing value.
+- Excel's line `sep=;`, `#` lines above the header and a line of units below it are no rows.
 - Every other line has as many cells as the header, or it is an error.
 
 Polars reads what holds no quotes. With quotes, Python's csv module does: Polars refuses a quoted
@@ -21,6 +22,7 @@ import csv
 import io
 import itertools
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -37,8 +39,14 @@ from steepest.data.table.cells import (
 )
 from steepest.data.table.columns import Table, column_names
 from steepest.data.table.labels import Labels, labels_from_text
+from steepest.data.table.preamble import (
+    excel_separator,
+    is_units,
+    parted_by_spaces,
+    without_comments,
+)
 from steepest.data.table.wording import opening, origin
-from steepest.words.errors import InputError
+from steepest.words.errors import DataWarning, InputError
 from steepest.words.wording import count, escaped
 
 if TYPE_CHECKING:
@@ -102,7 +110,7 @@ def read_delimited(data: bytes, source: str, separator: str | None = None) -> Ta
     """
     text = _as_utf8(data, source)
     with _long_cells():
-        separator = separator or _find_separator(text)
+        text, separator = _plain(text, separator, source)
         header = _find_header(text, separator, source)
         names = column_names((cell.strip() for cell in header.cells), source)
         layout = _lay_out(text, separator, header, source)
@@ -130,7 +138,7 @@ def first_rows(data: bytes, source: str, rows: int) -> list[list[str]]:
     """The cells of the first rows below the header, as they stand there. Errors as above."""
     text = _as_utf8(data, source)
     with _long_cells():
-        separator = _find_separator(text)
+        text, separator = _plain(text, None, source)
         records = (r for r in _records(text, separator, source) if not r.blank)
         chosen = itertools.islice(records, 1, rows + 1)
         return [[cell.strip() for cell in record.cells] for record in chosen]
@@ -209,16 +217,82 @@ def _is_blank(line: bytes, separator: str) -> bool:
     return not line.strip(b" \n" if separator == "\t" else b" \t\n")
 
 
+def _plain(text: bytes, separator: str | None, source: str) -> tuple[bytes, str]:
+    """The text without what is written around its header and rows, and its separator."""
+    text, named = excel_separator(text)
+    given = separator or named
+
+    def cells(line: bytes) -> list[str]:
+        split = given or _find_separator(line)
+        parts = line.decode().split(split)
+        return [part.strip() for part in (parts if len(parts) > 1 else line.decode().split())]
+
+    text = without_comments(text, cells)
+    separator = given or _find_separator(text)
+    records = _first_records(text, separator)
+    if given is None and records and len(records[0]) == 1:
+        lines = [record[0] for record in records if record]
+        spaced = parted_by_spaces(text, lines)
+        if spaced is not None:
+            text, separator = spaced, "\t"
+            records = _first_records(text, separator)
+    if (
+        len(records) > 2
+        and len(records[1]) == len(records[0])
+        and is_units(records[1], records[2:])
+    ):
+        text, line = _without_line(text, separator, 1)
+        shown = escaped(", ".join(records[1]), 60)
+        warnings.warn(
+            f"Line {line} of {origin(source)} was taken for the units of the columns ({shown}), "
+            "and is no row.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return text, separator
+
+
+def _first_records(text: bytes, separator: str) -> list[list[str]]:
+    """The cells of the first lines that are not blank."""
+    found: list[list[str]] = []
+    # The sample may end inside a quoted cell.
+    with contextlib.suppress(InputError):
+        for record in _records(_sample(text), separator, ""):
+            if not record.blank:
+                found.append([cell.strip() for cell in record.cells])
+    return found
+
+
+def _without_line(text: bytes, separator: str, place: int) -> tuple[bytes, int]:
+    """Blank the line of one of the first records, counted from 0, and say which line it was."""
+    record = [r for r in _records(_sample(text), separator, "") if not r.blank][place]
+    lines = text.split(b"\n", record.last_line)
+    for line in range(record.line - 1, record.last_line):
+        lines[line] = b""
+    return b"\n".join(lines), record.line
+
+
+def _sample(text: bytes) -> bytes:
+    """The first lines, blank ones too."""
+    seen, size = 0, 0
+    for line in io.BytesIO(text):
+        size += len(line)
+        seen += bool(line.strip())
+        if seen == _SAMPLE_LINES:
+            break
+    return text[:size]
+
+
 def _find_separator(text: bytes) -> str:
     """Find the separator that splits the first lines into as many cells as the header."""
-    lines = (line for line in io.BytesIO(text) if line.strip())
-    sample = b"".join(itertools.islice(lines, _SAMPLE_LINES))
+    sample = _sample(text)
 
     def fitness(separator: str) -> tuple[int, int]:
         widths: list[int] = []
         # The sample may end inside a quoted cell.
         with contextlib.suppress(InputError):
-            widths.extend(len(record.cells) for record in _records(sample, separator, ""))
+            records = _records(sample, separator, "")
+            widths.extend(len(record.cells) for record in records if not record.blank)
         if not widths or widths[0] == 1:
             return -1, 0
         agreeing = widths.count(widths[0]) - 1

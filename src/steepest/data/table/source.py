@@ -39,7 +39,8 @@ def read_table(data: Any) -> Table:
     data frame of any library that narwhals knows, a mapping of names to arrays (rows,), or a
     Table. Other names are errors, except that a file without a suffix and a pipe are read as CSV.
 
-    Missing are an empty cell, NA, N/A, #N/A, <NA>, NaN, NaT, null, None, - and ?, in any case.
+    Missing are an empty cell, NA, N/A, #N/A, <NA>, NaN, NaT, null, None, - and ?, in any case, and
+    a spreadsheet's #DIV/0!, #VALUE!, #REF!, #NAME?, #NUM! and #NULL!.
     true and false are 1 and 0. Raises InputError.
     """
     if isinstance(data, Table):
