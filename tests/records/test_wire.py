@@ -20,7 +20,7 @@ from steepest.records.descent import Trace
 from steepest.records.document import document, hardest_row, to_json
 from steepest.records.kept import FORMAT, decode, encode
 from steepest.records.run import RunRecord
-from steepest.words.errors import InputError
+from steepest.words.errors import StoreError
 
 # The contract's document, key by key.
 CONTRACT: dict[str, set[str]] = {
@@ -190,7 +190,6 @@ anything = st.recursive(
     st.none() | st.booleans() | whole_numbers | floats | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=2)
-        | st.lists(inner, max_size=2).map(tuple)
         | st.dictionaries(st.text(max_size=8) | st.sampled_from(["$map", "$float"]), inner)
     ),
     max_leaves=4,
@@ -255,7 +254,7 @@ def same(left: Any, right: Any) -> bool:
 
 def back(record: RunRecord) -> RunRecord:
     """Through the very text that a store keeps."""
-    found = decode(json.loads(json.dumps(encode(record), allow_nan=False)))
+    found = decode(*encode(record))
     assert isinstance(found, RunRecord)
     return found
 
@@ -278,29 +277,40 @@ def test_comparing_sees_a_difference() -> None:
     assert not same(record, replace(record, trace=replace(record.trace, loss=-record.trace.loss)))
 
 
-DAMAGED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "newer": (lambda kept: kept.update(format=FORMAT + 1), "Install a newer Steepest"),
-    "older": (lambda kept: kept.update(format=0), "does not know"),
-    "no version": (lambda kept: kept.pop("format"), "no format version"),
-    "version is text": (lambda kept: kept.update(format="1"), "no format version"),
-    "no record": (lambda kept: kept.pop("record"), "record is missing"),
-    "a part is gone": (lambda kept: kept["record"].pop("trace"), "record.trace is missing"),
-    "a part too many": (lambda kept: kept["record"].update(colour=1), "'colour' is not known"),
-    "no array": (lambda kept: kept["record"]["trace"]["loss"].update({"$array": "?"}), "no array"),
-    "wrong shape": (lambda kept: kept["record"]["trace"]["loss"].update(shape=[5]), "no array"),
-    "objects": (lambda kept: kept["record"]["trace"]["loss"].update(type="|O"), "no array"),
-    "no number": (lambda kept: kept["record"].update(seconds={"$float": "1"}), "no number"),
-    "no mapping": (lambda kept: kept["record"].update(start={"$map": [1]}), "no mapping"),
-    "unknown mark": (lambda kept: kept["record"].update(start={"$set": []}), "not understood"),
+def test_where_anything_may_stand_a_tuple_comes_back_as_a_list() -> None:
+    found = back(replace(specimens.tutorial(), call={"bounds": {"c": (-math.inf, 1.0)}}))
+    assert found.call == {"bounds": {"c": [-math.inf, 1.0]}}
+
+
+def test_equal_arrays_are_kept_once() -> None:
+    record = specimens.tutorial()
+    twice = replace(record, explanation=record.beginning)
+    assert len(encode(twice)[1]) < len(encode(record)[1])
+
+
+Told = dict[str, Any]
+
+DAMAGED: dict[str, tuple[Callable[[Told], object], str]] = {
+    "newer": (lambda told: told.update(format=FORMAT + 1), "Install a newer Steepest"),
+    "older": (lambda told: told.update(format=0), "does not know"),
+    "no version": (lambda told: told.pop("format"), "damaged"),
+    "version is text": (lambda told: told.update(format="1"), "damaged"),
+    "no record": (lambda told: told.pop("record"), "damaged"),
+    "another kind": (lambda told: told.update(kind="sweep"), "damaged"),
+    "a part is gone": (lambda told: told["record"].pop("trace"), "damaged"),
+    "no array": (lambda told: told["record"]["trace"].update(loss=99_999), "damaged"),
+    "no number": (lambda told: told["record"].update(seconds="1"), "damaged"),
+    "no mapping": (lambda told: told["record"].update(start=[1]), "damaged"),
 }
 
 
-@pytest.mark.parametrize(("damage", "told"), DAMAGED.values(), ids=DAMAGED)
-def test_what_is_no_run_is_refused(damage: Callable[[dict[str, Any]], object], told: str) -> None:
-    kept = encode(specimens.tutorial())
-    damage(kept)
-    with pytest.raises(InputError, match="(?s)" + told):
-        decode(kept)
+@pytest.mark.parametrize(("damage", "says"), DAMAGED.values(), ids=DAMAGED)
+def test_what_is_no_run_is_refused(damage: Callable[[Told], object], says: str) -> None:
+    text, arrays = encode(specimens.tutorial())
+    told = json.loads(text)
+    damage(told)
+    with pytest.raises(StoreError, match=says):
+        decode(json.dumps(told), arrays)
 
 
 def test_only_data_can_be_kept() -> None:

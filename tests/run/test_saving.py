@@ -378,7 +378,7 @@ def test_a_full_disk_does_not_lose_the_run(place: Path, monkeypatch: pytest.Monk
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("steepest.store.recording.to_bytes", full)
+        patch.setattr("steepest.store.recording.encode", full)
         with pytest.warns(StoreWarning, match=r"The run is not kept.*disk is full"):
             run = fit(6_000, store=place)
     assert (run.id, run.to_dict()["run"]) == (None, None)

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import steepest
 from steepest.checks import judge
@@ -199,7 +199,7 @@ def rerun(parent: Run, remedy: Remedy) -> Run:
     """A remedy as a Run of its own: the same data, the changed options, no further remedies."""
     if remedy.options is None:
         raise ValueError("this remedy does not say how it was run")
-    options = Options(**cast(dict[str, Any], dict(remedy.options))).changed(remedies=False)
+    options = read_options(remedy.options).changed(remedies=False)
     setup = changed_setup(parent._setup, options)
     if setup is None:
         raise ValueError("this problem cannot be changed so")

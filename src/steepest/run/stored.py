@@ -19,7 +19,7 @@ from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import SOLVERS
 from steepest.objective.objective import Objective
 from steepest.objective.passes.team import ALONE, Team
-from steepest.problem.options import Options
+from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
 from steepest.problem.streamed import (
@@ -55,7 +55,7 @@ MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at", "memory")
 
 def options_of(call: Mapping[str, Any]) -> Options:
     """The options of a run, as they were given."""
-    return Options(**{name: value for name, value in call.items() if name != "data"})
+    return read_options({name: value for name, value in call.items() if name != "data"})
 
 
 def data_of(store: Store, run: str) -> Table | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+import zlib
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -13,13 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from steepest.records.descent import Trace
-from steepest.records.kept import encode_values
+from steepest.records.kept import KeptRecord, encode, encode_values
 from steepest.records.run import RunRecord
 from steepest.records.training import TrainingRecord
-from steepest.store.arrays import Array, pack
+from steepest.store.arrays import LEVEL, Array, pack
 from steepest.store.identity import Process, new_id, this_process
 from steepest.store.kept import Ending, KeptData, Opening, Progress, Snapshot
-from steepest.store.records import to_bytes
 from steepest.store.writer import Writer
 from steepest.words.errors import UsageError
 
@@ -64,7 +64,7 @@ class Recording:
                 source=_text(opening.source),
                 path=_text(opening.path),
                 optimizer=opening.optimizer,
-                options=_json(opening.options),
+                options=encode_values(opening.options),
                 versions=json.dumps(dict(opening.versions)),
                 status="running",
                 started=now if opening.started is None else opening.started,
@@ -94,7 +94,7 @@ class Recording:
                 "options = ?, host = ?, process = ?, process_began = ? WHERE id = ? AND status = ? "
                 "AND host = ? AND process = ? AND process_began = ?",
                 (
-                    *(time.time(), step_limit, _json(options)),
+                    *(time.time(), step_limit, encode_values(options)),
                     *(me.host, me.number, me.began, self.run),
                     *(status, process.host, process.number, process.began),
                 ),
@@ -162,12 +162,9 @@ class Recording:
         interrupted = record.descent.stopped == "interrupted"
 
         def work(db: sqlite3.Connection) -> None:
-            body, beside = to_bytes(_record_with(record, ending.thin, self.run))
-            for table in ("blocks", "states", "snapshots", "records", "record_arrays"):
+            for table in ("blocks", "states", "snapshots"):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (self.run,))
-            _insert(db, "records", run=self.run, body=body)
-            for place, blob in enumerate(beside):
-                _insert(db, "record_arrays", run=self.run, place=place, body=blob)
+            self._set_record(db, replace(record, trace=ending.thin, run=self.run))
             self._add_points(db, record.trace)
             self._set_curve(db, ending.thin)
             for step, state in ending.states.items():
@@ -192,12 +189,7 @@ class Recording:
         """Keep a training as it is known now, in place of what was kept before."""
 
         def work(db: sqlite3.Connection) -> None:
-            body, beside = to_bytes(replace(record, run=self.run))
-            for table in ("records", "record_arrays"):
-                db.execute(f"DELETE FROM {table} WHERE run = ?", (self.run,))
-            _insert(db, "records", run=self.run, body=body)
-            for place, blob in enumerate(beside):
-                _insert(db, "record_arrays", run=self.run, place=place, body=blob)
+            self._set_record(db, replace(record, run=self.run))
             verdict, ended = record.verdict, record.ended != "still running"
             stopped = None if record.learned is None else record.learned.stopped
             broken = record.ended == "an error in the loop" or stopped == "interrupted"
@@ -241,6 +233,13 @@ class Recording:
             (time.time(), self.run),
         )
 
+    def _set_record(self, db: sqlite3.Connection, record: KeptRecord) -> None:
+        text, arrays = encode(record)
+        for table in ("records", "record_arrays"):
+            db.execute(f"DELETE FROM {table} WHERE run = ?", (self.run,))
+        _insert(db, "records", run=self.run, body=zlib.compress(text.encode("ascii"), LEVEL))
+        _insert(db, "record_arrays", run=self.run, place=0, body=pack(arrays))
+
     def _add_points(self, db: sqlite3.Connection, trace: Trace) -> None:
         for begin in range(0, len(trace), POINTS_A_BLOCK):
             chosen = slice(begin, begin + POINTS_A_BLOCK)
@@ -276,17 +275,12 @@ class Recording:
             "snapshots",
             run=self.run,
             step=snapshot.step,
-            facts=_json(snapshot.facts),
+            facts=encode_values(snapshot.facts),
             body=pack(snapshot.arrays),
         )
 
     def _add_state(self, db: sqlite3.Connection, step: int, state: Mapping[str, Array]) -> None:
         db.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", (self.run, step, pack(state)))
-
-
-def _record_with(record: RunRecord, trace: Trace, run: str) -> RunRecord:
-    """The record under its name, with a thinner trace."""
-    return replace(record, trace=trace, run=run)
 
 
 def delete(db: sqlite3.Connection, run: str) -> None:
@@ -305,10 +299,6 @@ def _insert(db: sqlite3.Connection, table: str, **values: object) -> None:
 def _number(value: float) -> str:
     """A number as text that reads back as the same one, NaN and the infinities too."""
     return repr(float(value))
-
-
-def _json(values: Mapping[str, object]) -> str:
-    return json.dumps(encode_values(values), allow_nan=False, separators=(",", ":"))
 
 
 def _text(text: str | None) -> str | None:

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
@@ -20,7 +21,7 @@ import platformdirs
 from steepest.checks.training import judge_training
 from steepest.records.arrays import Status
 from steepest.records.descent import Trace
-from steepest.records.kept import decode_values
+from steepest.records.kept import decode, decode_values
 from steepest.records.ranks import merged
 from steepest.records.run import RunRecord, RunSummary
 from steepest.records.training import TrainingRecord
@@ -35,7 +36,6 @@ from steepest.store.connection import (
 from steepest.store.identity import Process
 from steepest.store.kept import KeptData, Opening, Snapshot
 from steepest.store.recording import Recording, delete
-from steepest.store.records import from_bytes
 from steepest.words.errors import StoreError, UsageError
 from steepest.words.wording import escaped
 
@@ -124,7 +124,7 @@ class Store:
     def options(self, run: str) -> dict[str, Any]:
         """The options as they were given, by their long names."""
         with self._reading() as db:
-            return _values(_row(db, run)["options"])
+            return decode_values(_row(db, run)["options"])
 
     def versions(self, run: str) -> dict[str, str]:
         """Of what the run was computed with."""
@@ -184,7 +184,7 @@ class Store:
         chosen = (found.step >= first) & (found.step <= end)
         if facts is not None and ended is None:
             # On the way a block is as dense as the trace was then.
-            chosen &= found.step % int(_values(facts["facts"]).get("stride", 1)) == 0
+            chosen &= found.step % int(decode_values(facts["facts"]).get("stride", 1)) == 0
         return _chosen(found, chosen)
 
     def states(self, run: str) -> dict[int, dict[str, Array]]:
@@ -209,7 +209,7 @@ class Store:
             return None
         return Snapshot(
             int(found["step"]),
-            _values(found["facts"]),
+            decode_values(found["facts"]),
             unpack(found["body"]),
             unpack(found["state"]),
         )
@@ -254,7 +254,15 @@ def _record(db: sqlite3.Connection, row: sqlite3.Row) -> RunRecord | TrainingRec
     if found is None:
         raise _without_record(row)
     beside = db.execute("SELECT place, body FROM record_arrays WHERE run = ?", (row["id"],))
-    return from_bytes(found["body"], {int(place): bytes(body) for place, body in beside})
+    # Since format 2 all arrays stand in one place, by name; before, each in a place of its own.
+    arrays = {
+        name or str(place): array for place, body in beside for name, array in unpack(body).items()
+    }
+    try:
+        text = zlib.decompress(found["body"])
+    except zlib.error as error:
+        raise StoreError("A part of the store is damaged: the run cannot be read.") from error
+    return decode(text, arrays)
 
 
 def _together(db: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
@@ -263,7 +271,7 @@ def _together(db: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
     They share a job and a model, and were going on at the same time. Where a process watched the
     model twice, the one that began nearest to this one comes last.
     """
-    job = _values(row["options"]).get("job")
+    job = decode_values(row["options"]).get("job")
     beside = db.execute(
         "SELECT runs.* FROM runs JOIN records ON records.run = runs.id "
         "WHERE command = ? AND formula = ? AND weights = ? "
@@ -273,7 +281,7 @@ def _together(db: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
             *(row["ended"] or row["heartbeat"], row["started"], row["started"]),
         ),
     ).fetchall()
-    return [other for other in beside if _values(other["options"]).get("job") == job]
+    return [other for other in beside if decode_values(other["options"]).get("job") == job]
 
 
 def _row(db: sqlite3.Connection, run: str) -> sqlite3.Row:
@@ -398,11 +406,6 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise StoreError("A part of the store is damaged: a run cannot be read.") from error
-
-
-def _values(text: str) -> dict[str, Any]:
-    found: Mapping[str, Any] = _json(text)
-    return decode_values(found)
 
 
 def _text(text: str | None) -> str | None:
