@@ -3,7 +3,7 @@
 from steepest.formula.assignments import parse_assignments
 from steepest.formula.cost import cost, of_one_row
 from steepest.formula.derivative import derivative
-from steepest.formula.evaluate import evaluate
+from steepest.formula.evaluate import SAFE, evaluate, may_have_no_slope
 from steepest.formula.fold import constant_value
 from steepest.formula.functions import CANONICAL_FUNCTIONS, CONSTANTS, FUNCTIONS
 from steepest.formula.names import did_you_mean, quoted, shown, suggest
@@ -33,6 +33,7 @@ __all__ = [
     "CANONICAL_FUNCTIONS",
     "CONSTANTS",
     "FUNCTIONS",
+    "SAFE",
     "Binary",
     "Call",
     "Column",
@@ -54,6 +55,7 @@ __all__ = [
     "is_condition",
     "is_linear",
     "linear_parts",
+    "may_have_no_slope",
     "of_one_row",
     "parse_assignments",
     "parse_condition",

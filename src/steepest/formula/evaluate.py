@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from steepest.formula.fold import Folded, fold_one
+from steepest.formula.fold import Folded, constant_value, fold_one
 from steepest.formula.nodes import (
     Binary,
     Call,
@@ -18,6 +18,8 @@ from steepest.formula.nodes import (
     Not,
     Weight,
     children,
+    is_condition,
+    walk,
 )
 
 Observe: TypeAlias = Callable[[Node, Any], Any]
@@ -57,6 +59,15 @@ _DEFAULTS: Mapping[str, Callable[..., Any]] = {
     "logical_not": operator.invert,
 }
 
+SAFE = 0.5
+"""Where every function that may have no value, or no slope, has both."""
+
+MAY_HAVE_NO_SLOPE = frozenset(
+    {"/", "**", "exp", "expm1", "sinh", "cosh", "log", "log2", "log10", "log1p", "sqrt"}
+    | {"tan", "arcsin", "arccos", "arctan2"}
+)
+"""What may be infinite, or have no value or no slope, at some finite argument."""
+
 # A library may unroll whole powers into products; above this the float power serves as well.
 _LARGEST_WHOLE_EXPONENT = 1024
 
@@ -81,8 +92,51 @@ def evaluate(
     `observe(node, value)` is called for every node that is not constant, operands first, and
     what it returns is used in the value's place. Nodes compare by content: to tell two places
     apart, use `node.span`. Conditions (`is_condition`) are observed too, and are true or false.
+
+    What `where` does not take has no part in the slopes either: on rows where a value is not used,
+    functions that may have none are given SAFE instead of their arguments, so that no automatic
+    derivative multiplies zero by infinity.
     """
-    return _evaluate(node, values, operations, observe)[0]
+    return _evaluate(node, values, operations, observe, used_rows(node, values, operations))[0]
+
+
+def used_rows(
+    node: Node, values: Mapping[str, Any], operations: Mapping[str, Callable[..., Any]]
+) -> dict[Node, Any]:
+    """Node -> on which rows its value is used, by all the branches of `where` around it.
+
+    None where it is used on all. Equal nodes are one. Empty for a formula without `where`.
+    """
+    if not any(isinstance(part, Call) and part.function == "where" for part in walk(node)):
+        return {}
+    found: dict[Node, Any] = {}
+
+    def operation(name: str) -> Callable[..., Any]:
+        return operations.get(name, _DEFAULTS[name])
+
+    def visit(part: Node, rows: Any) -> None:
+        if part in found and found[part] is None:
+            return
+        together = rows is not None and part in found
+        found[part] = operation("logical_or")(found[part], rows) if together else rows
+        if not (isinstance(part, Call) and part.function == "where"):
+            for child in children(part):
+                visit(child, rows)
+            return
+        condition, chosen, otherwise = part.arguments
+        holds, constant = _evaluate(condition, values, operations, None, {})
+        if constant is not None:
+            visit(chosen if constant else otherwise, rows)
+            return
+        visit(condition, rows)
+        if not is_condition(condition):
+            holds = operation("not_equal")(holds, 0.0)
+        both, fails = operation("logical_and"), operation("logical_not")(holds)
+        visit(chosen, holds if rows is None else both(rows, holds))
+        visit(otherwise, fails if rows is None else both(rows, fails))
+
+    visit(node, None)
+    return found
 
 
 def _evaluate(
@@ -90,14 +144,31 @@ def _evaluate(
     values: Mapping[str, Any],
     operations: Mapping[str, Callable[..., Any]],
     observe: Observe | None,
+    used: Mapping[Node, Any],
 ) -> tuple[Any, Folded]:
     """(value, the folded constant or None)."""
-    pairs = [_evaluate(child, values, operations, observe) for child in children(node)]
+    pairs = [_evaluate(child, values, operations, observe, used) for child in children(node)]
     folded = fold_one(node, [constant for _, constant in pairs])
     if folded is not None:
         return folded, folded
+    rows = used.get(node)
+    if rows is not None and may_have_no_slope(node):
+        safe = operations["where"]
+        pairs = [
+            (value if constant is not None else safe(rows, value, SAFE), constant)
+            for value, constant in pairs
+        ]
     value = _apply(node, pairs, values, operations)
     return (value if observe is None else observe(node, value)), None
+
+
+def may_have_no_slope(node: Node) -> bool:
+    """Whether the node is an operation of MAY_HAVE_NO_SLOPE; whole powers from 0 on are none."""
+    if isinstance(node, Binary) and node.op == "**":
+        power = constant_value(node.right)
+        return power is None or power < 0 or not float(power).is_integer()
+    name = node.op if isinstance(node, Binary) else getattr(node, "function", "")
+    return name in MAY_HAVE_NO_SLOPE
 
 
 def _apply(

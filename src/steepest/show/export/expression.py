@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from steepest.formula import (
+    SAFE,
     Binary,
     Call,
     Column,
@@ -23,6 +24,7 @@ from steepest.formula import (
     Number,
     Weight,
     constant_value,
+    may_have_no_slope,
 )
 
 
@@ -70,6 +72,8 @@ def expression(node: Node, library: Library, names: Names) -> str:
 class _Writer:
     library: Library
     names: Names
+    taken: tuple[str, ...] = ()
+    """The conditions under which what is written is used."""
 
     def write(self, node: Node) -> _Written:
         folded = constant_value(node)
@@ -83,12 +87,14 @@ class _Writer:
             case Negate(operand):
                 return "-" + self.inner(operand, _MINUS), _MINUS
             case Binary("**", left, right):
-                base, exponent = self.inner(left, _ATOM), self.exponent(right)
+                base = self.inner(left, _ATOM, safe=may_have_no_slope(node))
+                exponent = self.exponent(right)
                 simple = _SIMPLE.fullmatch(base) and _SIMPLE.fullmatch(exponent)
                 return f"{base}**{exponent}" if simple else f"{base} ** {exponent}", _POWER
             case Binary(op, left, right):
                 own = _STRENGTH[op]
-                return f"{self.inner(left, own)} {op} {self.inner(right, own + 1)}", own
+                divisor = self.inner(right, own + 1, safe=op == "/")
+                return f"{self.inner(left, own)} {op} {divisor}", own
             case Compare(op, left, right):
                 return f"{self.inner(left, _SUM)} {op} {self.inner(right, _SUM)}", _COMPARE
             case Logical(op, operands):
@@ -100,20 +106,32 @@ class _Writer:
                 holds = constant_value(condition)
                 if holds is not None:
                     return self.write(chosen if holds else otherwise)
-                parts = (self.write(condition)[0], self.branch(chosen), self.branch(otherwise))
+                code = self.write(condition)[0]
+                taken, other = self.under(code), self.under(f"~({code})")
+                parts = (code, taken.branch(chosen), other.branch(otherwise))
                 return f"{self.library.module}.where({', '.join(parts)})", _ATOM
             case Call(function, (operand,)):
                 plain = f"{self.library.module}.{function}({{}})"
-                return self.library.functions.get(function, plain).format(
-                    self.write(operand)[0]
-                ), _ATOM
+                code = self.inner(operand, _COMPARE, safe=may_have_no_slope(node))
+                return self.library.functions.get(function, plain).format(code), _ATOM
             case Call(function, operands):
-                written = ", ".join(self.array(operand) for operand in operands)
+                safe = may_have_no_slope(node)
+                written = ", ".join(self.array(operand, safe=safe) for operand in operands)
                 return f"{self.library.module}.{function}({written})", _ATOM
         raise TypeError(f"not a node: {node!r}")
 
-    def inner(self, node: Node, least: int) -> str:
+    def under(self, condition: str) -> _Writer:
+        """The same where what is written is used under one more condition."""
+        return replace(self, taken=(*self.taken, condition))
+
+    def inner(self, node: Node, least: int, *, safe: bool = False) -> str:
+        """The code of an operand; a safe one is SAFE on rows where nothing of it is used."""
         code, strength = self.write(node)
+        if safe and self.taken and constant_value(node) is None:
+            # Else automatic derivatives would multiply zero by infinity there.
+            one = len(self.taken) == 1
+            used = self.taken[0] if one else " & ".join(f"({each})" for each in self.taken)
+            return f"{self.library.module}.where({used}, {code}, {SAFE})"
         return code if strength >= least else f"({code})"
 
     def condition(self, node: Node) -> str:
@@ -132,10 +150,10 @@ class _Writer:
         value = constant_value(node)
         return self.write(node)[0] if value is None else repr(float(value))
 
-    def array(self, node: Node) -> str:
+    def array(self, node: Node, *, safe: bool = False) -> str:
         value = constant_value(node)
         if value is None:
-            return self.write(node)[0]
+            return self.inner(node, _COMPARE, safe=safe)
         return self.library.number.format(repr(float(value)))
 
     def constant(self, node: Node, value: float) -> _Written:
