@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from tests.lab.conftest import in_a_loop
 
 from steepest.lab.kept import Kept
 from steepest.lab.work import (
@@ -22,7 +23,7 @@ from steepest.lab.work import (
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 30))
+    in_a_loop(asyncio.wait_for(work(), 30))
 
 
 class Loop:
