@@ -14,10 +14,10 @@ BARE := $(INSTALL) --no-deps
 ORACLES := backpack-for-pytorch curvlinops-for-pytorch einconv einops linear-operator unfoldnd
 PEERS := cockpit-for-pytorch json-tricks seaborn
 
-SOURCES := $(wildcard src tests benchmarks docs)
+SOURCES := $(wildcard src tests benchmarks docs frontend/generate.py)
 
 # Modules that write files which are committed. Each takes --check, and then only compares.
-GENERATORS := $(wildcard docs/generate.py docs/pictures.py tests/generated.py)
+GENERATORS := $(wildcard docs/generate.py docs/pictures.py tests/generated.py frontend/generate.py)
 
 # What is installed for the figure kit, where there is npm.
 NODE := $(if $(shell command -v npm),frontend/node_modules/.package-lock.json)

@@ -1,4 +1,4 @@
-"""Write the parts of these pages that come out of the program: help texts and the list of checks.
+"""Write the parts of these pages that come out of the program: help texts, tables, checks.
 
 A generated part stands between two comments, `<!-- generated: NAME -->` and `<!-- end -->`; the
 rest of a page is written by hand. `python -m docs.generate` writes them, `--check` compares only.
@@ -17,6 +17,7 @@ import click
 
 from steepest.checks import CHECKS
 from steepest.cli import steepest
+from steepest.methods.optimizers import OPTIMIZER, Factor
 
 DOCS = Path(__file__).parent
 PAGES = "../src/steepest/checks/pages"
@@ -24,7 +25,7 @@ PAGES = "../src/steepest/checks/pages"
 WIDTH = 78
 """What click leaves of a terminal of 80 columns."""
 
-_PART = re.compile(r"(?<=<!-- generated: (\w{4}) -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def commands(
@@ -59,13 +60,41 @@ def list_of_checks() -> str:
     return text
 
 
-PARTS = {"help": help_texts, "list": list_of_checks}
+def optimizers() -> str:
+    """What each optimizer does in a step."""
+    rows = "".join(f"| `{name}` | {one.step} | {one.note} |\n" for name, one in OPTIMIZER.items())
+    return f"| `--optimizer` | a step | further numbers |\n|---|---|---|\n{rows}"
+
+
+def stability() -> str:
+    """The stability limit of each optimizer, and where it comes from."""
+    rows = "".join(
+        f"| `{name}` | {_limit(one.factor)} | {one.source} |\n"
+        for name, one in OPTIMIZER.items()
+        if one.optax is not None
+    )
+    return f"| optimizer | limit | from |\n|---|---|---|\n{rows}"
+
+
+def _limit(factor: Factor | None) -> str:
+    if factor is None:
+        return "none"
+    over, _, under = str(factor).partition("/")
+    return f"{over}/({under}·λ)" if under else f"{over}/λ"
+
+
+PARTS = {
+    "help": help_texts,
+    "list": list_of_checks,
+    "optimizers": optimizers,
+    "stability": stability,
+}
 """Name -> what stands there."""
 
 
 def generated(page: str) -> str:
     """The page with its generated parts made anew."""
-    return _PART.sub(lambda found: f"{PARTS[found[1]]()}\n", page)
+    return _PART.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}\n", page)
 
 
 def main() -> int:

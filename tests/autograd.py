@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 
 from steepest.formula import Formula, parse_model
 from steepest.records.arrays import Vector
@@ -44,6 +45,35 @@ LOSSES: Mapping[tuple[str, str], Callable[[Tensor, Tensor, Tensor | None], Tenso
     ),
 }
 NAMED_LOSSES = [" of ".join(dict.fromkeys(key)).replace(" of value", "") for key in LOSSES]
+
+
+class Theirs(NamedTuple):
+    """An optimizer of PyTorch's: from parameters, learning rate and momentum."""
+
+    make: Callable[[Iterable[Tensor], float, float], torch.optim.Optimizer]
+    lr: float
+    """With which it walks well on a curve."""
+    divisor: Callable[[Mapping[str, Tensor]], Tensor] | None = None
+    """By what it divides its steps, from its state."""
+
+
+OPTIMIZERS: Mapping[str, Theirs] = {
+    "gd": Theirs(lambda w, lr, b: SGD(w, lr), 0.02),
+    "momentum": Theirs(lambda w, lr, b: SGD(w, lr, momentum=b), 0.01),
+    "nesterov": Theirs(lambda w, lr, b: SGD(w, lr, momentum=b, nesterov=True), 0.01),
+    "rmsprop": Theirs(
+        lambda w, lr, b: RMSprop(w, lr), 0.01, lambda at: at["square_avg"].sqrt() + 1e-8
+    ),
+    "adagrad": Theirs(lambda w, lr, b: Adagrad(w, lr), 0.1, lambda at: at["sum"].sqrt() + 1e-10),
+    "adam": Theirs(lambda w, lr, b: Adam(w, lr, (b, 0.999)), 0.03, lambda at: _second(at)),
+    "adamw": Theirs(lambda w, lr, b: AdamW(w, lr, (b, 0.999)), 0.03, lambda at: _second(at)),
+}
+"""A line each: every test of optimizers runs them all."""
+
+
+def _second(state: Mapping[str, Tensor]) -> Tensor:
+    mean = state["exp_avg_sq"] / (1 - 0.999 ** state["step"].item())
+    return mean.sqrt() + 1e-8
 
 
 def predicted(model: Model, values: Mapping[str, Tensor], rows: int) -> Tensor:

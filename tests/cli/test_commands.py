@@ -17,10 +17,7 @@ from tests import specimens
 
 import steepest.jobs.fit
 from steepest.checks import CHECKS, page
-from steepest.cli import options
 from steepest.cli import steepest as command
-from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
-from steepest.objective.losses import LOSSES
 from steepest.records.arrays import Stopped
 from steepest.records.document import document
 from steepest.records.run import RunRecord
@@ -80,9 +77,10 @@ def test_every_option_of_the_contract_is_there_with_help(name: str, wanted: set[
     assert all(option.help for option in found.values())
 
 
-def test_choices_are_those_of_the_floors_below() -> None:
-    assert options.LOSSES == LOSSES
-    assert (*OPTIMIZERS, *SOLVERS) == options.OPTIMIZERS
+def test_a_synonym_is_understood_and_a_near_miss_is_named(bench: Bench) -> None:
+    run(*FIT, "--optimizer", "SGD")
+    assert bench.asked["optimizer"] == "gd"
+    assert "Did you mean\n  adam?" in run(*FIT, "--optimizer", "adan").stderr
 
 
 def test_defaults_are_those_of_the_contract(bench: Bench) -> None:

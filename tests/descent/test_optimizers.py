@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.autograd import OPTIMIZERS as THEIRS
 from tests.autograd import formula_of, tensor
 from torch import Tensor
 
@@ -33,38 +34,20 @@ START = np.array([0.5, 0.3, -0.2])
 
 Maker = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
-CASES: dict[str, tuple[str, float | None, float, Maker]] = {
-    "gd": ("gd", None, 0.02, lambda w: torch.optim.SGD(w, lr=0.02)),
-    "momentum": (
-        "momentum",
-        None,
-        0.01,
-        lambda w: torch.optim.SGD(w, lr=0.01, momentum=0.9),
-    ),
-    "momentum-0.5": (
-        "momentum",
-        0.5,
-        0.02,
-        lambda w: torch.optim.SGD(w, lr=0.02, momentum=0.5),
-    ),
-    "momentum-0": ("momentum", 0.0, 0.02, lambda w: torch.optim.SGD(w, lr=0.02)),
-    "nesterov": (
-        "nesterov",
-        None,
-        0.01,
-        lambda w: torch.optim.SGD(w, lr=0.01, momentum=0.9, nesterov=True),
-    ),
-    "rmsprop": ("rmsprop", None, 0.01, lambda w: torch.optim.RMSprop(w, lr=0.01)),
-    "adagrad": ("adagrad", None, 0.1, lambda w: torch.optim.Adagrad(w, lr=0.1)),
-    "adam": ("adam", None, 0.03, lambda w: torch.optim.Adam(w, lr=0.03)),
-    "adam-0.5": (
-        "adam",
-        0.5,
-        0.03,
-        lambda w: torch.optim.Adam(w, lr=0.03, betas=(0.5, 0.999)),
-    ),
-    "adamw": ("adamw", None, 0.03, lambda w: torch.optim.AdamW(w, lr=0.03)),
+CASES: dict[str, tuple[str, float | None, float]] = {
+    **{name: (name, None, theirs.lr) for name, theirs in THEIRS.items()},
+    "momentum-0.5": ("momentum", 0.5, 0.02),
+    "momentum-0": ("momentum", 0.0, 0.02),
+    "adam-0.5": ("adam", 0.5, 0.03),
 }
+
+
+def maker(optimizer: str, lr: float, momentum: float | None) -> Maker:
+    return lambda w: THEIRS[optimizer].make(w, lr, 0.9 if momentum is None else momentum)
+
+
+def test_every_optimizer_has_its_line() -> None:
+    assert {*THEIRS} == {*OPTIMIZERS}
 
 
 def torch_path(
@@ -95,7 +78,8 @@ def close(found: Vector, wanted: Vector, tolerance: float, of: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_path_is_that_of_torch(case: str) -> None:
-    optimizer, momentum, lr, make = CASES[case]
+    optimizer, momentum, lr = CASES[case]
+    make = maker(optimizer, lr, momentum)
     objective = formula_objective(formula_of("y ~ a*exp(-b*x) + c", COLUMNS), COLUMNS, loss="mse")
     settings = Settings(optimizer=optimizer, lr=lr, momentum=momentum, steps=STEPS)
     trace = descend(objective, settings, START).trace
@@ -113,7 +97,8 @@ def test_path_is_that_of_torch(case: str) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if "-" not in case])
 def test_path_of_the_centred_quadratic_is_that_of_torch(case: str) -> None:
     """Counted from the minimum: AdamW must still pull the weights, not the distance, to zero."""
-    optimizer, momentum, lr, make = CASES[case]
+    optimizer, momentum, lr = CASES[case]
+    make = maker(optimizer, lr, momentum)
     direct = formula_objective(formula_of("y ~ a*x**2 + b*x + c", COLUMNS), COLUMNS, loss="mse")
     objective = centred(direct, solve(direct))
     settings = Settings(optimizer=optimizer, lr=lr, momentum=momentum, steps=STEPS)
@@ -125,30 +110,22 @@ def test_path_of_the_centred_quadratic_is_that_of_torch(case: str) -> None:
     close(trace.loss, losses, tolerance, "losses")
 
 
-@pytest.mark.parametrize("optimizer", ["rmsprop", "adagrad", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", [name for name in THEIRS if THEIRS[name].divisor])
 def test_preconditioner_is_what_torch_divides_by(optimizer: str) -> None:
-    _, momentum, lr, make = CASES[optimizer]
+    _, lr, divisor = THEIRS[optimizer]
     w = torch.nn.Parameter(tensor(START))
-    theirs: Any = make([w])
+    theirs: Any = maker(optimizer, lr, None)([w])
     for _ in range(STEPS):
         theirs.zero_grad()
         loss = ((w[0] * tensor(X) + w[1] - w[2] - tensor(Y)) ** 2).mean()
         loss.backward()
         theirs.step()
-    state = theirs.state[w]
-    match optimizer:
-        case "rmsprop":
-            wanted = state["square_avg"].sqrt() + 1e-8
-        case "adagrad":
-            wanted = state["sum"].sqrt() + 1e-10
-        case _:
-            wanted = (state["exp_avg_sq"] / (1 - 0.999 ** state["step"].item())).sqrt() + 1e-8
     objective = formula_objective(formula_of("y ~ a*x + b - c", COLUMNS), COLUMNS, loss="mse")
     done = descend(objective, Settings(optimizer=optimizer, lr=lr, steps=STEPS), START)
     found = done.preconditioner
     assert found is not None
-    np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-8)
-    assert momentum is None
+    assert divisor is not None
+    np.testing.assert_allclose(found, divisor(theirs.state[w]).numpy(), rtol=1e-8)
 
 
 def test_plain_descent_divides_by_nothing() -> None:
@@ -160,7 +137,9 @@ def test_momentum_in_force() -> None:
     assert momentum_of("gd", None) is None
     assert momentum_of("adam", None) == 0.9
     assert momentum_of("momentum", 0.0) == 0.0
-    assert {*WITH_MOMENTUM, *ADAPTIVE, "gd"} == {*OPTIMIZERS}
+    with_momentum = {name for name in OPTIMIZERS if momentum_of(name, None) is not None}
+    assert with_momentum == {*WITH_MOMENTUM}
+    assert {*ADAPTIVE} == {name for name in THEIRS if THEIRS[name].divisor}
 
 
 @pytest.mark.parametrize(

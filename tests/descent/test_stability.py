@@ -11,7 +11,8 @@ from steepest.descent.run import descend
 from steepest.descent.sweep import try_rates
 from steepest.engine.xla import float64
 from steepest.formula import parse_expression
-from steepest.measure.curvature import spectrum, stability_factor, stability_limit
+from steepest.measure.curvature import spectrum, stability_limit
+from steepest.methods.optimizers import stability_factor
 from steepest.objective.objective import formula_objective, function_objective
 from steepest.records.problem import Settings
 

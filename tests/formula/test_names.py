@@ -1,6 +1,7 @@
 import pytest
 
-from steepest.formula import did_you_mean, quoted, shown, suggest
+from steepest.formula import did_you_mean, quoted, shown
+from steepest.words.suggest import suggest
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from tests.autograd import OPTIMIZERS
 from torch import nn
 
 from steepest.descent.training import CHUNK, Trainer, Way, gradient
 from steepest.engine.xla import float64
+from steepest.methods.optimizers import momentum_of
 from steepest.objective.networks import (
     ACTIVATIONS,
     ROW_LOSSES,
@@ -36,14 +38,6 @@ LOSSES: dict[str, Any] = {
     "mse": nn.MSELoss,
     "mae": nn.L1Loss,
     "huber": nn.HuberLoss,
-}
-OPTIMIZERS: dict[str, Any] = {
-    "gd": lambda p: torch.optim.SGD(p, 0.05),
-    "momentum": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9),
-    "nesterov": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, nesterov=True),
-    "adam": lambda p: torch.optim.Adam(p, 0.05),
-    "adamw": lambda p: torch.optim.AdamW(p, 0.05),
-    "rmsprop": lambda p: torch.optim.RMSprop(p, 0.05),
 }
 
 
@@ -93,12 +87,12 @@ def test_a_path_is_that_of_pytorch(optimizer: str) -> None:
     network = parse_network("4-8-tanh-3")
     weights = first_weights(network, 0)
     inputs, targets = rows(network, "cross-entropy", 90, np.float32)
-    momentum = 0.9 if optimizer in ("momentum", "nesterov", "adam", "adamw") else None
+    momentum = momentum_of(optimizer, None)
     way = Way(network, "cross-entropy", optimizer)
     trainer = Trainer(way, momentum, jnp.asarray(inputs), jnp.asarray(targets))
     batches = np.random.default_rng(0).integers(0, 90, (100, 20))
     model = torch_of(network, weights)
-    torch_optimizer = OPTIMIZERS[optimizer](model.parameters())
+    torch_optimizer = OPTIMIZERS[optimizer].make(model.parameters(), 0.05, 0.9)
     stand, written = trainer.steps(trainer.begin(weights), batches, np.full(100, 0.05))
     for step, batch in enumerate(batches):
         chosen = batch

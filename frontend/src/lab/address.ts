@@ -1,6 +1,7 @@
 // The page's state as the fragment of its address: base64url of JSON. An address comes from anywhere.
 
 import type { Problem } from "./contract";
+import { PLAIN } from "./methods";
 
 export interface Place {
   problem: Problem;
@@ -21,7 +22,7 @@ export const EMPTY: Problem = {
   command: "fit",
   formula: "",
   loss: null,
-  optimizer: "gd",
+  optimizer: PLAIN,
   momentum: null,
   lr: "auto",
   steps: 10,
@@ -88,7 +89,7 @@ function problemOf(raw: unknown): Problem | null {
     command: given["command"] === "minimize" ? "minimize" : "fit",
     formula,
     loss: text("loss"),
-    optimizer: text("optimizer") ?? "gd",
+    optimizer: text("optimizer") ?? PLAIN,
     momentum: count("momentum"),
     lr: typeof lr === "number" && lr > 0 ? lr : "auto",
     steps: typeof steps === "number" ? steps : 10,

@@ -4,6 +4,7 @@ import { html } from "../dom";
 import { copied } from "../verdict";
 import { cut, number } from "../words";
 import type { Example, Problem, Upload } from "./contract";
+import { OPTIMIZERS } from "./methods";
 
 export interface Header {
   element: HTMLElement;
@@ -26,18 +27,10 @@ export interface Wishes {
 }
 
 const LOSSES = ["mse", "mae", "rmse", "huber", "cross-entropy"];
-const OPTIMIZERS = [
-  "gd",
-  "momentum",
-  "nesterov",
-  "rmsprop",
-  "adagrad",
-  "adam",
-  "adamw",
-  "lbfgs",
-  "lm",
-];
-const WITH_MOMENTUM = ["momentum", "nesterov"];
+/** Those whose momentum can be set here. */
+const WITH_MOMENTUM = Object.keys(OPTIMIZERS).filter(
+  (name) => OPTIMIZERS[name]!.momentum && !OPTIMIZERS[name]!.adaptive,
+);
 
 export function makeHeader(wishes: Wishes): Header {
   const problemOf = html("select", { id: "example" });
@@ -50,7 +43,7 @@ export function makeHeader(wishes: Wishes): Header {
     "aria-describedby": "refused",
   });
   const loss = select("loss", LOSSES);
-  const optimizer = select("optimizer", OPTIMIZERS);
+  const optimizer = select("optimizer", Object.keys(OPTIMIZERS));
   const momentum = html("input", { id: "momentum", type: "text", inputmode: "decimal" });
   const steps = html("input", { id: "steps", type: "text", inputmode: "numeric" });
   const start = html("input", { id: "start", type: "text", spellcheck: "false" });

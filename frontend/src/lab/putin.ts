@@ -4,6 +4,7 @@ import type { PullsData } from "../data";
 import type { Equations } from "./contract";
 import { lossOf } from "./losses";
 import { equals, fraction, inside, joined, putIn, result, written, type Values } from "./mathml";
+import { PLAIN } from "./methods";
 import type { Situation } from "./parts/part";
 
 const SHOWN = 3; // rows of a sum
@@ -99,7 +100,7 @@ export function nextPutIn(run: Run, frame: number, index: number): string | null
   const value = descent.values[frame]?.[index];
   const slope = descent.gradient?.[frame]?.[index];
   if (value === undefined || slope === undefined) return null;
-  if (judged.document.descent.optimizer !== "gd") return null;
+  if (judged.document.descent.optimizer !== PLAIN) return null;
   const drawn = inside(judged.equations?.names[scene.live.weights[index] ?? ""] ?? "");
   return joined(
     `${drawn}<mo>←</mo>${result(value)}<mo>−</mo>${written(descent.lr)}<mo>⋅</mo>`,
@@ -125,7 +126,7 @@ export function weightPutIn(run: Run, frame: number, weight: string): string | n
   const index = scene.live.weights.indexOf(weight);
   const follows = descent.frames[frame - 1] === (descent.frames[frame] ?? 0) - 1;
   const slope = descent.gradient?.[frame - 1]?.[index];
-  if (!follows || slope === undefined || judged.document.descent.optimizer !== "gd") return null;
+  if (!follows || slope === undefined || judged.document.descent.optimizer !== PLAIN) return null;
   const before = descent.values[frame - 1]![index]!;
   const drawn = judged.equations?.names[weight] ?? "";
   return joined(

@@ -2,6 +2,7 @@
 
 import { count, cut, number, stepsOf } from "../words";
 import type { Question } from "./asked";
+import { OPTIMIZERS, PLAIN } from "./methods";
 import { equals, equation, fraction, joined, result, written } from "./mathml";
 import type { Situation } from "./parts/part";
 import { lengthPutIn, lossPutIn, partialPutIn, predictionOf, weightPutIn } from "./putin";
@@ -14,14 +15,20 @@ export interface Source {
   torch: string[];
 }
 
-const STABLE: Record<string, (momentum: number) => [words: string, factor: number]> = {
-  gd: () => ["2", 2],
-  momentum: (beta) => [`2(1 + ${number(beta)})`, 2 * (1 + beta)],
-  nesterov: (beta) => [
-    `(2 + 2·${number(beta)}) / (1 + 2·${number(beta)})`,
-    (2 + 2 * beta) / (1 + 2 * beta),
-  ],
-};
+/** (a + b·β)/(c + d·β) in words and as a number; null for an optimizer that has none of its own. */
+function stable(optimizer: string, beta: number): [words: string, factor: number] | null {
+  const known = Object.hasOwn(OPTIMIZERS, optimizer) ? OPTIMIZERS[optimizer]! : null;
+  if (!known?.factor || known.adaptive) return null;
+  const [[a, b], [c, d]] = known.factor;
+  const words = ([constant, share]: [number, number]): string =>
+    share === 0
+      ? number(constant)
+      : share === constant
+        ? `${number(constant)}(1 + ${number(beta)})`
+        : `(${number(constant)} + ${number(share)}·${number(beta)})`;
+  const under = c === 1 && d === 0 ? "" : ` / ${words([c, d])}`;
+  return [`${words([a, b])}${under}`, (a + b * beta) / (c + d * beta)];
+}
 
 /** The answer to a question about a judged run, at a frame. */
 export function sourceOf(question: Question, situation: Situation): Source | null {
@@ -183,7 +190,7 @@ export function sourceOf(question: Question, situation: Situation): Source | nul
       };
     case "limit": {
       const { optimizer, momentum } = document.descent;
-      const rule = Object.hasOwn(STABLE, optimizer) ? STABLE[optimizer]!(momentum ?? 0) : null;
+      const rule = stable(optimizer, momentum ?? 0);
       if (limit === null) return null;
       if (!rule || curvature?.largest == null) {
         return {
@@ -244,7 +251,7 @@ export function sourceOf(question: Question, situation: Situation): Source | nul
       if (!forecast || forecast.steps === null) return null;
       const low = curvature?.smallest;
       const slow =
-        document.descent.optimizer === "gd" && low != null && document.problem.linear_in_weights;
+        document.descent.optimizer === PLAIN && low != null && document.problem.linear_in_weights;
       const kept = 1 - descent.lr * (low ?? NaN);
       return {
         title: `${stepsOf(forecast.steps)} to ${forecast.to}`,

@@ -23,9 +23,6 @@ from steepest.words.wording import (
     together,
 )
 
-ADAPTIVE = frozenset({"adam", "adamw", "rmsprop", "adagrad"})
-"""Optimizers that scale each weight by itself."""
-
 LEVEL = 1e-9
 """A curvature that takes a smaller share off the loss within the weights' size is a plateau's."""
 

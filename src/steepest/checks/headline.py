@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from steepest.checks.facts import (
-    ADAPTIVE,
     ILL,
     arrived,
     at_saddle,
@@ -34,6 +33,7 @@ from steepest.checks.learning_rate import (
     needs,
     own_needs,
 )
+from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.verdict import Measurements
 from steepest.words.wording import (
     count,

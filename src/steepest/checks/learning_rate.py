@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from steepest.checks.facts import (
-    ADAPTIVE,
     FLAT_FALL,
     arrived,
     broken_at_start,
@@ -19,6 +18,7 @@ from steepest.checks.facts import (
     sentence,
     start_broken,
 )
+from steepest.methods.optimizers import ADAPTIVE, GD
 from steepest.records.arrays import Word
 from steepest.records.descent import Goal, RateStudy, RateTrial
 from steepest.records.verdict import Finding, Measurements
@@ -219,7 +219,7 @@ def limit_in_words(m: Measurements) -> str:
     """Write what the stability limit is; empty where it is unknown or not passed."""
     if not above_limit(m) or m.stability_limit is None:
         return ""
-    moving = "every step overshoots" if m.descent.optimizer == "gd" else "the steps grow"
+    moving = "every step overshoots" if m.descent.optimizer == GD.name else "the steps grow"
     return f"above {number(m.stability_limit)} {moving}{_where(m)}"
 
 
@@ -328,7 +328,7 @@ def bounces(m: Measurements) -> str | None:
     if not _at_edge(m) or arrived(m) or fall is None or not abs(fall) < FLAT_FALL:
         return None
     moves = {name: m.descent.lr * m.final_gradient.get(name, math.nan) for name in m.final_weights}
-    known = m.descent.optimizer == "gd" and m.settings.batch_size is None and moves
+    known = m.descent.optimizer == GD.name and m.settings.batch_size is None and moves
     if not known or not all(math.isfinite(move) for move in moves.values()):
         return "the weights bounce to and fro"
     name = max(moves, key=lambda weight: abs(moves[weight]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from steepest.methods.optimizers import LBFGS, LM, REMEDIES, SOLVERS
 from steepest.records.verdict import Measurements
 
 FEW = 10
@@ -19,7 +20,6 @@ FINE = 1e-4
 """Ending so far above the minimum, in units of what counts as arrived, leaves nothing to gain."""
 
 SQUARED = ("mse", "rmse")
-SOLVERS = ("lbfgs", "lm")
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ def ladder(measurements: Measurements) -> tuple[Proposal, ...]:
         return ()
     own_steps = None if measurements.forecast is None else measurements.forecast.steps
     own = measurements.descent.optimizer
-    exact = Proposal("Levenberg-Marquardt", {"optimizer": "lm"})
+    exact = Proposal(LM.title, {"optimizer": LM.name})
     if own_steps is not None and own_steps <= FEW:
-        return (exact,) if own != "lm" and finishes(exact, measurements) else ()
+        return (exact,) if own != LM.name and finishes(exact, measurements) else ()
     found: list[Proposal] = []
     if own not in SOLVERS:
         found.append(Proposal("better learning rate"))
@@ -54,13 +54,13 @@ def ladder(measurements: Measurements) -> tuple[Proposal, ...]:
         found.append(Proposal("standardize", {"standardize": True}, scales=True))
     if plain and len(problem.weights) > 1:
         found.append(Proposal("rescale", {"rescale": True}, scales=True))
-    for optimizer in ("momentum", "nesterov", "adam", "lbfgs"):
-        if optimizer != own:
+    for optimizer in REMEDIES:
+        if optimizer not in (own, LM.name):
             found.append(Proposal(optimizer, {"optimizer": optimizer}))
-    if problem.loss in SQUARED and own != "lm":
+    if problem.loss in SQUARED and own != LM.name:
         found.append(exact)
     if own_steps is None and minimum is not None and minimum.start is not None:
-        solver = "lm" if problem.loss in SQUARED else "lbfgs"
+        solver = LM.name if problem.loss in SQUARED else LBFGS.name
         found.append(Proposal("another start", {"optimizer": solver, "start": minimum.start}))
     return tuple(found)
 
@@ -72,7 +72,7 @@ def to_last_digit(proposal: Proposal, measurements: Measurements) -> bool:
     """
     problem = measurements.problem
     return (
-        proposal.options.get("optimizer") == "lm"
+        proposal.options.get("optimizer") == LM.name
         and problem.loss in SQUARED
         and not problem.linear_in_weights
     )

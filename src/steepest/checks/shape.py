@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping
 
 from steepest.checks.facts import (
-    ADAPTIVE,
     FAR,
     FLAT_FALL,
     ILL,
@@ -33,6 +32,7 @@ from steepest.checks.facts import (
     taken,
 )
 from steepest.checks.learning_rate import bounces
+from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.arrays import Severity
 from steepest.records.verdict import Finding, Measurements
 from steepest.words.wording import (

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import click
 
+from steepest.methods.names import Named, canonical, nearest
+from steepest.methods.optimizers import GD, OPTIMIZER, OPTIMIZERS
+
 LOSSES: Final = ("mse", "mae", "rmse", "huber", "cross-entropy")
-OPTIMIZERS: Final = (
-    *("gd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"),
-    *("lbfgs", "lm"),
-)
 GIVES: Final = ("auto", "probability", "logit")
 
 # A minus sign that begins an expression and not an option: there are operators behind it.
@@ -29,6 +28,24 @@ class Expressive(click.Command):
         return super().parse_args(
             ctx, [f" {arg}" if _EXPRESSION.fullmatch(arg) else arg for arg in args]
         )
+
+
+class Chosen(click.Choice[str]):
+    """The name of one of the records, or a synonym of it."""
+
+    def __init__(self, records: Mapping[str, Named]):
+        super().__init__(list(records))
+        self._records = records
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The record's own name."""
+        return super().convert(canonical(self._records, value) or value, param, ctx)
+
+    def get_invalid_choice_message(self, value: Any, ctx: Any) -> str:
+        """What can be chosen, and what may have been meant."""
+        near = nearest(self._records, value)
+        hint = "" if near is None else f" Did you mean {near}?"
+        return super().get_invalid_choice_message(value, ctx) + hint
 
 
 class LearningRate(click.ParamType[Any]):
@@ -198,8 +215,8 @@ spreading = _stacked(
 method = _stacked(
     click.option(
         "--optimizer",
-        type=click.Choice(OPTIMIZERS),
-        default="gd",
+        type=Chosen(OPTIMIZER),
+        default=GD.name,
         show_default=True,
         help="How a gradient becomes a step. lbfgs and lm are solvers and need no learning rate.",
     ),
@@ -312,8 +329,8 @@ network = _stacked(
     ),
     click.option(
         "--optimizer",
-        type=click.Choice([name for name in OPTIMIZERS if name not in ("lbfgs", "lm")]),
-        default="gd",
+        type=Chosen({name: OPTIMIZER[name] for name in OPTIMIZERS}),
+        default=GD.name,
         show_default=True,
         help="How a gradient becomes a step.",
     ),

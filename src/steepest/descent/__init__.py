@@ -2,9 +2,8 @@
 
 from steepest.descent.run import Descended
 from steepest.descent.solver import Solved, solve_by
-from steepest.methods.optimizers import SOLVERS
 
 Walked = Descended | Solved
 """A finished descent: its record, its trace, and the means to walk any part of it again."""
 
-__all__ = ["SOLVERS", "Descended", "Solved", "Walked", "solve_by"]
+__all__ = ["Descended", "Solved", "Walked", "solve_by"]

@@ -172,7 +172,7 @@ class Descended:
     @property
     def preconditioner(self) -> Vector | None:
         """The diagonal (p,) by which an adaptive optimizer divides its steps, at the end."""
-        found = preconditioner(self.machine.optimizer, self.state.slots, self.machine.momentum)
+        found = preconditioner(self.machine.optimizer, self.state.slots)
         return None if found is None else np.asarray(found)
 
     @property

@@ -16,6 +16,7 @@ from steepest.measure.solvers import (
     quasi_newton_path,
     squared,
 )
+from steepest.methods.optimizers import LBFGS, LM
 from steepest.objective.objective import Objective
 from steepest.records.arrays import Stopped, Vector
 from steepest.records.descent import Descent, Trace
@@ -90,17 +91,17 @@ def solve_by(
     Raises UsageError where the solver does not fit the loss.
     """
     ends = time.monotonic() + (settings.time_limit or FOREVER)
-    if settings.optimizer == "lm" and not squared(objective):
+    if settings.optimizer == LM.name and not squared(objective):
         raise UsageError(
-            "Levenberg-Marquardt needs a squared loss.",
-            given="--optimizer lm",
-            instead="Use --loss mse, or --optimizer lbfgs.",
+            f"{LM.title} needs a squared loss.",
+            given=f"--optimizer {LM.name}",
+            instead=f"Use --loss mse, or --optimizer {LBFGS.name}.",
         )
     began = time.monotonic()
     way = _Way(objective, settings, held_out)
     with suppress(EnoughError):
         way.to(start)
-    method = least_squares_path if settings.optimizer == "lm" else quasi_newton_path
+    method = least_squares_path if settings.optimizer == LM.name else quasi_newton_path
     stopped: Stopped = "converged"
     if way.ended is None:
         try:

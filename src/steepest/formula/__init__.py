@@ -6,7 +6,7 @@ from steepest.formula.derivative import derivative
 from steepest.formula.evaluate import SAFE, evaluate, may_have_no_slope
 from steepest.formula.fold import constant_value
 from steepest.formula.functions import CANONICAL_FUNCTIONS, CONSTANTS, FUNCTIONS
-from steepest.formula.names import did_you_mean, quoted, shown, suggest
+from steepest.formula.names import did_you_mean, quoted, shown
 from steepest.formula.nodes import (
     Binary,
     Call,
@@ -67,7 +67,6 @@ __all__ = [
     "partial_text",
     "quoted",
     "shown",
-    "suggest",
     "to_latex",
     "to_mathml",
     "to_text",

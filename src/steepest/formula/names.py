@@ -8,26 +8,7 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from itertools import islice
 
-# Comparing costs the product of both lengths, and headers come from anyone's file.
-_LONGEST = 80
-_MOST = 2000
-
-
-def suggest(name: str, candidates: Iterable[str], *, count: int = 3) -> list[str]:
-    """The nearest of the candidates, best first; a name that differs only in case leads.
-
-    At most 2,000 candidates of at most 80 characters are looked at.
-    """
-    if len(name) > _LONGEST:
-        return []
-    folded: dict[str, str] = {}
-    for candidate in candidates:
-        if len(candidate) <= _LONGEST:
-            folded.setdefault(candidate.casefold(), candidate)
-        if len(folded) == _MOST:
-            break
-    near = difflib.get_close_matches(name.casefold(), folded, n=count, cutoff=0.6)
-    return [folded[key] for key in near]
+from steepest.words.suggest import LONGEST_COMPARED, MOST_COMPARED, suggest
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
@@ -53,7 +34,7 @@ def quoted(name: str) -> str:
 def shown(name: str) -> str:
     """The name for a message: like `quoted`, but nothing in it can steer a terminal."""
     safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
-    return quoted(safe if len(safe) <= _LONGEST else safe[: _LONGEST - 3] + "...")
+    return quoted(safe if len(safe) <= LONGEST_COMPARED else safe[: LONGEST_COMPARED - 3] + "...")
 
 
 def listed(candidates: Collection[str]) -> str:
@@ -77,7 +58,7 @@ def doubtful(weights: Iterable[str], columns: Collection[str]) -> tuple[tuple[st
         if key and key in bare:
             found.append((weight, bare[key]))
             continue
-        if not 4 <= len(key) <= _LONGEST:
+        if not 4 <= len(key) <= LONGEST_COMPARED:
             continue
         near = [
             other
@@ -86,7 +67,7 @@ def doubtful(weights: Iterable[str], columns: Collection[str]) -> tuple[tuple[st
             and abs(len(other) - len(key)) <= 2
             and _without_digits(other) != _without_digits(key)
         ]
-        best = difflib.get_close_matches(key, near[:_MOST], n=1, cutoff=0.85)
+        best = difflib.get_close_matches(key, near[:MOST_COMPARED], n=1, cutoff=0.85)
         if best:
             found.append((weight, bare[best[0]]))
     return tuple(found)

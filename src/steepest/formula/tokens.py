@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeAlias
 
 from steepest.formula.functions import ELSEWHERE, FUNCTIONS
-from steepest.formula.names import quoted, shown, suggest
+from steepest.formula.names import quoted, shown
 from steepest.words.errors import FormulaError
+from steepest.words.suggest import suggest
 
 MAX_LENGTH = 500
 MAX_PARENTHESES = 50

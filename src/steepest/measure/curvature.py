@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from steepest.engine.xla import in_float64
+from steepest.methods.optimizers import stability_factor
 from steepest.objective.objective import Data, Kernel, Objective
 from steepest.objective.quadratic import Modes
 from steepest.records.arrays import Mask, Vector
@@ -110,27 +111,6 @@ def spectrum_of_modes(modes: Modes, at: Place = "end") -> Spectrum:
     scale = max(float(modes.eigenvalues[0]), 1e-300)
     complete = modes.vectors.shape[0] == modes.vectors.shape[1]
     return Spectrum(at, modes.eigenvalues, modes.vectors, residuals / scale, complete)
-
-
-def stability_factor(optimizer: str, momentum: float | None) -> float | None:
-    """The stability limit times the largest eigenvalue; None where there is no such number.
-
-    Gradient descent 2; heavy ball 2(1+β); Nesterov as in PyTorch (2+2β)/(1+2β); Adam with the
-    preconditioned eigenvalue 2(1+β₁)/(1-β₁) (Cohen et al., arXiv 2207.14484); RMSprop 2 with the
-    preconditioned eigenvalue. AdaGrad's steps shrink for ever, so it has no fixed limit.
-    """
-    beta = momentum or 0.0
-    if optimizer == "gd":
-        return 2.0
-    if optimizer == "momentum":
-        return 2.0 * (1.0 + beta)
-    if optimizer == "nesterov":
-        return (2.0 + 2.0 * beta) / (1.0 + 2.0 * beta)
-    if optimizer in ("adam", "adamw"):
-        return 2.0 * (1.0 + beta) / (1.0 - beta)
-    if optimizer == "rmsprop":
-        return 2.0
-    return None
 
 
 def stability_limit(optimizer: str, momentum: float | None, found: Spectrum | None) -> float | None:

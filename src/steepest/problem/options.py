@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, Final, Literal, get_args
 
-from steepest.methods.optimizers import check_rate
+from steepest.methods.optimizers import GD, OPTIMIZER, check_rate
 from steepest.problem.values import (
     check_share,
+    choice,
     differing,
     is_truth,
     rate,
@@ -37,7 +38,7 @@ class Options:
 
     loss: str = "mse"
     gives: Gives = "auto"
-    optimizer: str = "gd"
+    optimizer: str = GD.name
     momentum: float | None = None
     lr: float | str | None = "auto"
     steps: int = 1000
@@ -140,7 +141,7 @@ def _pairs(name: str, value: Any) -> dict[str, tuple[float, float]]:
 _KINDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "loss": text("mae"),
     "gives": _gives,
-    "optimizer": text("adam"),
+    "optimizer": choice(OPTIMIZER, "optimizer"),
     "momentum": real("0.9"),
     "lr": rate,
     "steps": whole("1000"),

@@ -22,7 +22,6 @@ from steepest.formula import (
     is_linear,
     parse_expression,
     parse_model,
-    suggest,
     to_text,
     walk,
 )
@@ -39,6 +38,7 @@ from steepest.problem.setup import (
 from steepest.records.arrays import Steps, Vector
 from steepest.records.problem import Problem
 from steepest.words.errors import InputError, UsageError
+from steepest.words.suggest import suggest
 
 
 def prepare_fit(data: Any, text: str, options: Options) -> Setup:

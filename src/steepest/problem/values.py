@@ -7,8 +7,9 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
-from steepest.formula import suggest
+from steepest.methods.names import Named, canonical, not_known
 from steepest.words.errors import UsageError
+from steepest.words.suggest import suggest
 from steepest.words.wording import escaped
 
 LONGEST_SHOWN = 60
@@ -69,6 +70,20 @@ def text(example: str) -> Callable[[str, Any], str]:
         if not isinstance(value, str):
             raise wrong(name, "text", value, f'for example {name}="{example}"')
         return value
+
+    return read
+
+
+def choice(records: Mapping[str, Named], what: str) -> Callable[[str, Any], str]:
+    """What reads the name of one of the records, or a synonym of it. Raises UsageError."""
+
+    def read(name: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise wrong(name, "text", value, f'for example {name}="{next(iter(records))}"')
+        found = canonical(records, value)
+        if found is None:
+            raise not_known(f"This {what} is not known.", records, value)
+        return found
 
     return read
 

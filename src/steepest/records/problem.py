@@ -13,6 +13,7 @@ from typing import (
     Literal,
 )
 
+from steepest.methods.optimizers import GD
 from steepest.records.arrays import (
     Command,
 )
@@ -56,7 +57,7 @@ class Problem:
 class Settings:
     """How to descend. `lr` None means: choose it from what was measured."""
 
-    optimizer: str = "gd"
+    optimizer: str = GD.name
     lr: float | None = None
     momentum: float | None = None
     steps: int = 1000

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from steepest.descent import Walked
-from steepest.formula import suggest
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
@@ -33,6 +32,7 @@ from steepest.show.figures import Board, Figure
 from steepest.show.terminal import Report
 from steepest.store import Snapshot
 from steepest.words.errors import StoreError, UsageError
+from steepest.words.suggest import suggest
 
 
 class Run:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.formula import suggest
 from steepest.measure.landscape import along, over, span_around
 from steepest.records.arrays import Vector
 from steepest.records.document import thinned
 from steepest.records.point import Landscape, Slice
 from steepest.words.errors import UsageError
+from steepest.words.suggest import suggest
 
 if TYPE_CHECKING:
     from steepest.run.run import Run

@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.descent.run import Descended, descend
 from steepest.measure.solvers import polished
+from steepest.methods.optimizers import GD, optimizer_of
 from steepest.objective.quadratic import FAR, Modes, steps_to
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
@@ -151,13 +152,12 @@ def slowest(spectrum: Spectrum, settings: Settings, done: Descent) -> float | No
 def _factor(optimizer: str, done: Descent, curvature: float) -> float | None:
     """By what the distance to the minimum is multiplied in a step, at length."""
     rate, beta = done.lr * float(curvature), done.momentum or 0.0
-    if optimizer == "gd":
-        return abs(1 - rate)
-    if optimizer == "momentum":
-        return float(np.max(np.abs(np.roots([1.0, -(1 + beta - rate), beta]))))
-    if optimizer == "nesterov":
-        return float(np.max(np.abs(np.roots([1.0, -(1 + beta) * (1 - rate), beta * (1 - rate)]))))
-    return None
+    method = optimizer_of(optimizer)
+    if not method.is_linear:
+        return None
+    ahead = rate if method.looks_ahead else 0.0
+    roots = np.roots([1.0, -(1 + beta - rate - beta * ahead), beta * (1 - ahead)])
+    return float(np.max(np.abs(roots)))
 
 
 def _on_the_quadratic(
@@ -170,7 +170,7 @@ def _on_the_quadratic(
     arrival: Goal,
 ) -> int | None:
     """Steps from where the descent stands on the quadratic at the minimum, where that holds."""
-    if spectrum is None or settings.optimizer != "gd":
+    if spectrum is None or settings.optimizer != GD.name:
         return None
     modes = Modes(spectrum.values, spectrum.vectors, floor)
     offset = (walked.final_weights - at) / setup.moving.unit

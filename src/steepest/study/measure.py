@@ -23,7 +23,7 @@ from steepest.measure.statistics import (
     tangent,
     tangent_of_sums,
 )
-from steepest.methods.optimizers import SOLVERS
+from steepest.methods.optimizers import SOLVERS, optimizer_of
 from steepest.objective.losses import SQUARED
 from steepest.problem.room import MOST_ENTRIES
 from steepest.problem.setup import Setup, Streamed
@@ -354,8 +354,9 @@ def _escape(setup: Setup, found: Spectrum | None, weights: Vector) -> Escape | N
 def _why_no_limit(descent: Descent, plain: Spectrum | None) -> str:
     if descent.optimizer in SOLVERS:
         return f"{descent.optimizer} chooses the length of its steps by itself."
-    if descent.optimizer == "adagrad":
-        return "AdaGrad's steps shrink for ever, so it has no fixed limit."
+    method = optimizer_of(descent.optimizer)
+    if method.factor is None:
+        return f"{method.title} has no fixed limit: {method.source}."
     if plain is None:
         return "The curvature was not measured."
     return "The loss does not curve upward in any direction here, so the curvature sets none."

@@ -19,7 +19,7 @@ from steepest.checks.remedies import (
 from steepest.descent import Walked, solve_by
 from steepest.descent.run import descend
 from steepest.measure.curvature import stability_limit
-from steepest.methods.optimizers import SOLVERS
+from steepest.methods.optimizers import ADAPTIVE, OPTIMIZERS, SOLVERS, optimizer_of
 from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup, standardized, with_own_units
@@ -118,15 +118,13 @@ def _best_first(found: list[Remedy]) -> list[Remedy]:
     )
 
 
-SCALING = frozenset({"standardize", "rescale", "adam"})
+SCALING = frozenset({"standardize", "rescale", *ADAPTIVE})
 """What may help where the curvature is uneven. Before that, nothing is said."""
 
 _TRIED = {
     "standardize": "standardized inputs",
     "rescale": "rescaled weights",
-    "momentum": "momentum",
-    "nesterov": "Nesterov momentum",
-    "adam": "Adam",
+    **{name: optimizer_of(name).title for name in OPTIMIZERS},
 }
 
 
@@ -272,11 +270,12 @@ def _rate(
             return None
         return typed.changed(lr=best[0]), best[1]
     rates = measurements.rates
+    method = optimizer_of(typed.optimizer)
     if not fresh:
         if rates is None or rates.best is None:
             return None
         return typed.changed(lr=rates.best.lr), rates.best.steps
-    if typed.optimizer in ("momentum", "nesterov") and goal is not None:
+    if method.is_linear and method.has_momentum and goal is not None:
         tuned = _tuned_momentum(setup, typed, measurements, goal.loss)
         if tuned is not None:
             return tuned
@@ -312,7 +311,7 @@ def _tuned_momentum(
     if top <= 0:
         return None
     q = math.sqrt(top / low)
-    if typed.optimizer == "momentum":
+    if not optimizer_of(typed.optimizer).looks_ahead:
         beta, lr = ((q - 1) / (q + 1)) ** 2, (2.0 / (math.sqrt(top) + math.sqrt(low))) ** 2
     else:
         beta, lr = (q - 1) / (q + 1), 1.0 / top
@@ -345,19 +344,18 @@ def _sentence(attempt: Attempt, done: Walked, measurements: Measurements) -> str
     beta = "" if options.momentum is None else f" and momentum {number(options.momentum)}"
     scaled = " on standardized inputs" if options.standardize else ""
     scaled = " on rescaled weights" if options.rescale else scaled
+    method = optimizer_of(options.optimizer)
+    title = f"{method.title[:1].upper()}{method.title[1:]}"
+    how = f"{title}{scaled} with the learning rate {rate}{beta}:"
+    if options.optimizer in SOLVERS:
+        how = f"{title}, {method.source}:"
     what = {
         "better learning rate": f"With the learning rate {rate}",
         "standardize": f"With every input column scaled to {mean}deviation 1, and the "
         f"learning rate {rate},",
         "rescale": f"With every weight counted in a unit of its own, and the learning rate {rate},",
-        "momentum": f"Momentum{scaled} with the learning rate {rate}{beta}:",
-        "nesterov": f"Nesterov momentum{scaled} with the learning rate {rate}{beta}:",
-        "adam": f"Adam{scaled} with the learning rate {rate}:",
-        "lbfgs": "L-BFGS, which learns the curvature as it goes:",
-        "Levenberg-Marquardt": "Levenberg-Marquardt, which solves for all weights at once:",
-        "another start": "From another start, by "
-        f"{'Levenberg-Marquardt' if options.optimizer == 'lm' else 'L-BFGS'}:",
-    }[proposal.change]
+        "another start": f"From another start, by {title}:",
+    }.get(proposal.change, how)
     if reached is not None and goal is not None:
         steps = "1 step" if reached == 1 else f"{reached:,} steps"
         return f"{what} the descent is {goal.to} after {steps}."

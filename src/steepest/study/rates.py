@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.descent.run import descend
 from steepest.descent.sweep import try_rates
+from steepest.methods.optimizers import ADAPTIVE, GD
 from steepest.objective.quadratic import (
     Modes,
     best_rate,
@@ -82,7 +83,7 @@ def has_closed_form(setup: Setup, settings: Settings) -> bool:
     """Plain gradient descent on all rows of a quadratic without bounds."""
     return (
         setup.solved is not None
-        and settings.optimizer == "gd"
+        and settings.optimizer == GD.name
         and (settings.batch_size is None or settings.batch_size >= setup.objective.rows)
         and not setup.objective.bounded
     )
@@ -252,7 +253,7 @@ def rate_grid(setup: Setup, settings: Settings, limit: float | None, own: float 
     middle = limit or own or 0.1
     low = min(middle * 1e-5, (own or middle) * 1e-2)
     high = max(middle * 10, (own or middle) * 1e2)
-    if settings.optimizer not in ("gd", "momentum", "nesterov"):
+    if settings.optimizer in ADAPTIVE:
         # Adaptive steps are about as long as the learning rate, whatever the gradient.
         size = max(float(np.max(np.abs(setup.start), initial=0.0)), 1.0)
         low, high = min(low, 1e-5), max(high, size)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from steepest.methods.optimizers import stability_factor
+from steepest.methods.optimizers import ADAPTIVE, OPTIMIZER, Scaling, stability_factor
 from steepest.records.training import Group, Probe
 from steepest.watching.extremes import NotSymmetricError, extremes
 from steepest.watching.own_gradient import is_averaged, processes
@@ -246,16 +246,18 @@ class Prober:
 
         Zero for what it has not moved.
         """
-        methods = {group.method for group in self._groups}
-        if not methods <= {"adam", "adamw", "rmsprop"} or not methods:
+        known = [OPTIMIZER.get(group.method or "") for group in self._groups]
+        scalings = {one.scaling if one is not None and one.factor else None for one in known}
+        if not scalings or None in scalings:
             return None
         parts: dict[int, torch.Tensor] = {}
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 for tensor in group["params"]:
-                    found = _root(optimizer.state.get(tensor, {}), group)
-                    if found is not None:
-                        parts[id(tensor)] = found
+                    state = optimizer.state.get(tensor, {})
+                    for scaling in filter(None, scalings):
+                        if scaling.torchs in state:
+                            parts[id(tensor)] = _divisor(state, group, scaling)
         if not parts:
             return None
         divisors = [parts.get(id(t), torch.full_like(t, math.inf)) for t in self._tensors]
@@ -270,25 +272,18 @@ class Prober:
         if len(kinds) != 1 or not probe.largest_residual <= GOOD or probe.largest <= 0:
             return None
         ((method, momentum),) = kinds
-        if method is None or (method in ("adam", "adamw", "rmsprop")) != probe.preconditioned:
+        if method is None or (method in ADAPTIVE) != probe.preconditioned:
             return None
         factor = stability_factor(method, momentum)
         return None if factor is None else factor / probe.largest
 
 
-def _root(state: Any, group: dict[str, Any]) -> torch.Tensor | None:
+def _divisor(state: Any, group: dict[str, Any], scaling: Scaling) -> torch.Tensor:
     """By what an adaptive optimizer divides the gradient."""
-    epsilon = group.get("eps", 0.0)
-    if "exp_avg_sq" in state:
-        done = float(state["step"])
-        square = state.get("max_exp_avg_sq", state["exp_avg_sq"])
-        mean = square / (1 - group["betas"][1] ** done)
-        divisor: torch.Tensor = torch.sqrt(mean) + epsilon
-        return divisor
-    if "square_avg" in state:
-        divisor = torch.sqrt(state["square_avg"]) + epsilon
-        return divisor
-    return None
+    memory: torch.Tensor = state.get(f"max_{scaling.torchs}", state[scaling.torchs])
+    if scaling.decay is not None:
+        memory = memory / (1 - group["betas"][1] ** float(state["step"]))
+    return (memory.sqrt() + group.get("eps", 0.0)) if scaling.root else memory
 
 
 def _slopes(

@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from steepest.methods.optimizers import ADAPTIVE, GD, MOMENTUM, NESTEROV, optimizer_of
 from steepest.records.training import Group, Tensor
 from steepest.words.errors import UsageError
 
@@ -150,23 +151,21 @@ def _plain(name: str) -> str:
 def group_of(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> Group:
     """What the records say of a parameter group: which method it is, and its momentum."""
     kind = type(optimizer)
-    betas = group.get("betas")
-    first = float(betas[0]) if betas is not None else None
     if isinstance(optimizer, torch.optim.SGD):
         momentum = float(group.get("momentum") or 0.0)
         if not momentum:
-            return Group(kind.__name__, "gd")
+            return Group(kind.__name__, GD.name)
         if group.get("dampening"):
             # A moving average of the gradients: it takes as much curvature as Adam's.
             same = float(group["dampening"]) == momentum
             return Group(kind.__name__, "ema" if same else None, momentum)
-        return Group(kind.__name__, "nesterov" if group.get("nesterov") else "momentum", momentum)
-    if isinstance(optimizer, torch.optim.AdamW):
-        return Group(kind.__name__, "adamw", first)
-    if kind is torch.optim.Adam:
-        return Group(kind.__name__, "adam", first)
-    if isinstance(optimizer, torch.optim.RMSprop) and not group.get("momentum"):
-        return Group(kind.__name__, "rmsprop")
-    if isinstance(optimizer, torch.optim.Adagrad):
-        return Group(kind.__name__, "adagrad")
+        method = NESTEROV if group.get("nesterov") else MOMENTUM
+        return Group(kind.__name__, method.name, momentum)
+    for ancestor in kind.__mro__:
+        for method in map(optimizer_of, ADAPTIVE):
+            if method.torch is None or ancestor is not getattr(torch.optim, method.torch.function):
+                continue
+            if method.has_momentum:
+                return Group(kind.__name__, method.name, float(group["betas"][0]))
+            return Group(kind.__name__, None if group.get("momentum") else method.name)
     return Group(kind.__name__, None)

@@ -10,6 +10,7 @@ import { count, cut, number } from "../../words";
 import { askable } from "../asked";
 import { lossOf, slopes, type LossAt } from "../losses";
 import { equation } from "../mathml";
+import { PLAIN } from "../methods";
 import { partialPutIn } from "../putin";
 import { panelsOf } from "../panels";
 import { makePulled } from "./pulled";
@@ -165,7 +166,7 @@ function makeNudge(
 function makeUnreset(names: string[], loss: LossAt, { descent, judged }: Situation) {
   const { optimizer } = judged.document.descent;
   const steps = Math.min(UNRESET, descent.frames.at(-1) ?? 0);
-  if (optimizer !== "gd" || !descent.values[0] || steps < 2) return null;
+  if (optimizer !== PLAIN || !descent.values[0] || steps < 2) return null;
   const losses: number[] = [];
   const kept: number[][] = [];
   let weights = descent.values[0];

@@ -4,6 +4,7 @@ import { html } from "../../dom";
 import { count, cut, number } from "../../words";
 import { askable } from "../asked";
 import { equation } from "../mathml";
+import { PLAIN } from "../methods";
 import { lengthPutIn, lossPutIn, nextPutIn, predictionOf } from "../putin";
 import { layout, table, type Part, type Situation } from "./part";
 
@@ -119,7 +120,7 @@ export function stepPart(situation: Situation): Part {
   const { scene, descent, judged } = situation;
   const made = layout(situation, /weights -= |optimizer\.step\(\)|lr = |torch\.optim/);
   const { optimizer } = judged.document.descent;
-  const plain = optimizer === "gd";
+  const plain = optimizer === PLAIN;
   const lr = descent.lr;
   const rule = "weight ← weight − learning rate · partial derivative";
   const put = html("div", { class: "put-in" });

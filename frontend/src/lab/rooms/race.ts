@@ -8,11 +8,12 @@ import { extent, roomy } from "../../scale";
 import { count, cut, number } from "../../words";
 import type { Problem, Racer } from "../contract";
 import { readRacers } from "../contract";
+import { OPTIMIZERS } from "../methods";
 import { isAborted, newest, post, Refused } from "../server";
 import type { Scene } from "../scene";
 import type { Room } from "./rooms";
 
-const RACERS = ["gd", "momentum", "nesterov", "rmsprop", "adam"];
+const RACERS = Object.keys(OPTIMIZERS).filter((name) => OPTIMIZERS[name]!.race);
 
 export function makeRace(problem: () => Problem): Room {
   const said = html("p", { role: "status" });

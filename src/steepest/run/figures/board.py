@@ -7,7 +7,6 @@ from typing import get_args
 
 import numpy as np
 
-from steepest.formula import suggest
 from steepest.records.descent import Trace
 from steepest.records.document import MOST_POINTS, thinned
 from steepest.run.figures.planes import (
@@ -36,6 +35,7 @@ from steepest.show.figures import (
     loss_figure,
 )
 from steepest.words.errors import SteepestError, UsageError
+from steepest.words.suggest import suggest
 from steepest.words.wording import count
 
 KINDS: tuple[RunKind, ...] = get_args(RunKind)

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.descent.sweep import try_rates
-from steepest.measure.curvature import stability_factor
-from steepest.methods.optimizers import ADAPTIVE
+from steepest.methods.optimizers import ADAPTIVE, stability_factor
 from steepest.records.descent import RateTrial, SweptRate
 from steepest.records.run import RunRecord
 from steepest.run.figures.scene import Scene

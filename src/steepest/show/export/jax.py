@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from steepest.formula import Formula
+from steepest.methods.optimizers import GD, optimizer_of
 from steepest.records.run import RunRecord
 from steepest.show.export.data import Source
 from steepest.show.export.expression import Library
@@ -27,16 +28,6 @@ _JAX: Final = Library(
     along_rows="axis=0",
 )
 
-# As steepest.descent.optimizers has them.
-_OPTIMIZERS: Final = {
-    "momentum": "sgd(lr, momentum={momentum})",
-    "nesterov": "sgd(lr, momentum={momentum}, nesterov=True)",
-    "rmsprop": "rmsprop(lr, decay=0.99, eps=1e-8, eps_in_sqrt=False)",
-    "adagrad": "adagrad(lr, initial_accumulator_value=0.0, eps=1e-20)",
-    "adam": "adam(lr, b1={momentum}, b2=0.999, eps=1e-8)",
-    "adamw": "adamw(lr, b1={momentum}, b2=0.999, eps=1e-8, weight_decay=0.01)",
-}
-
 
 def to_jax(record: RunRecord, formula: Formula, source: Source) -> str:
     """A script that walks the path of a run step by step in JAX, in float64.
@@ -46,9 +37,11 @@ def to_jax(record: RunRecord, formula: Formula, source: Source) -> str:
     """
     check(record)
     script = Script(record, formula, source, _JAX)
-    problem, optimizer = record.problem, record.descent.optimizer
+    problem = record.problem
     imports = ["import jax", "import jax.numpy as jnp"]
-    if optimizer != "gd":
+    call = optimizer_of(record.descent.optimizer).optax
+    plain = call is None or not call.arguments  # Plain descent is written out.
+    if not plain:
         imports.append("import optax")
     if problem.gives == "probability":
         imports.append("from jax.scipy.special import xlog1py, xlogy")
@@ -84,8 +77,8 @@ def to_jax(record: RunRecord, formula: Formula, source: Source) -> str:
     ]
     if script.rescaled:
         lines.append("counts = weights / unit")
-    if optimizer != "gd":
-        made = _OPTIMIZERS[optimizer].format(momentum=repr(record.descent.momentum))
+    if call is not None and not plain:
+        made = call.written("lr", record.descent.momentum)
         lines += [f"optimizer = optax.{made}", f"state = optimizer.init({script.moving})"]
     lines += [*script.table_head(), script.loop()]
     if batched:
@@ -112,7 +105,7 @@ def _step(script: Script) -> list[str]:
     lines = []
     if script.batch_size is not None:
         lines.append(f"_, gradient = loss_and_gradient({moving}, rows)")
-    if script.record.descent.optimizer == "gd":
+    if script.record.descent.optimizer == GD.name:
         lines.append(f"{moving} = {moving} - lr * gradient")
     else:
         lines += [

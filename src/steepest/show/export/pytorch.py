@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from steepest.formula import Formula
+from steepest.methods.optimizers import GD, optimizer_of
 from steepest.records.run import RunRecord
 from steepest.show.export.data import Source
 from steepest.show.export.expression import Library
@@ -23,16 +24,6 @@ _TORCH: Final = Library(
     array="torch.tensor",
     along_rows="dim=0",
 )
-
-# As steepest.descent.optimizers has them. AdaGrad's epsilon stands inside the root there.
-_OPTIMIZERS: Final = {
-    "momentum": "SGD([{moving}], lr=lr, momentum={momentum})",
-    "nesterov": "SGD([{moving}], lr=lr, momentum={momentum}, nesterov=True)",
-    "rmsprop": "RMSprop([{moving}], lr=lr, alpha=0.99, eps=1e-8)",
-    "adagrad": "Adagrad([{moving}], lr=lr, eps=1e-20)",
-    "adam": "Adam([{moving}], lr=lr, betas=({momentum}, 0.999), eps=1e-8)",
-    "adamw": "AdamW([{moving}], lr=lr, betas=({momentum}, 0.999), eps=1e-8, weight_decay=0.01)",
-}
 
 
 def to_pytorch(record: RunRecord, formula: Formula, source: Source) -> str:
@@ -89,16 +80,16 @@ def _model(script: Script, result: str) -> list[str]:
 
 def _optimizer(script: Script) -> str | None:
     descent = script.record.descent
-    if descent.optimizer == "gd":
-        return None
-    momentum = repr(descent.momentum)
-    return _OPTIMIZERS[descent.optimizer].format(moving=script.moving, momentum=momentum)
+    call = optimizer_of(descent.optimizer).torch
+    if call is None or not call.arguments:
+        return None  # Plain descent is written out.
+    return call.written(f"[{script.moving}], lr=lr", descent.momentum)
 
 
 def _step(script: Script) -> list[str]:
     moving = script.moving
     backward = "loss" if script.batch_size is None else "loss_on(rows)"
-    plain = script.record.descent.optimizer == "gd"
+    plain = script.record.descent.optimizer == GD.name
     lines = [f"{backward}.backward()"]
     if not plain:
         lines.append("optimizer.step()")

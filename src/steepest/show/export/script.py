@@ -17,6 +17,7 @@ from steepest.formula import (
     is_condition,
     walk,
 )
+from steepest.methods.optimizers import OPTIMIZERS
 from steepest.records.run import RunRecord
 from steepest.show.export.data import (
     Source,
@@ -278,7 +279,7 @@ def check(record: RunRecord) -> None:
             f"The solver {record.descent.optimizer} chooses its steps by itself, so no script "
             "with a learning rate walks the same path.",
             given=f"a run with --optimizer {record.descent.optimizer}",
-            instead="Export a run of gd, momentum, nesterov, rmsprop, adagrad, adam or adamw.",
+            instead=f"Export a run of {', '.join(OPTIMIZERS)}.",
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from steepest.checks.facts import loss_in_words, off_to_infinity
+from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.point import Minimum, Spectrum
 from steepest.records.run import RunRecord
 from steepest.records.verdict import Finding, Measurements, Remedy
@@ -21,8 +22,6 @@ from steepest.words.wording import (
 )
 
 SEVERITY_STYLE: Final = {"error": "bold red", "warning": "bold magenta", "info": "bold cyan"}
-
-ADAPTIVE: Final = ("rmsprop", "adagrad", "adam", "adamw")
 
 WHAT: Final = {"rates": "other learning rates"}
 """What was not measured, where the document's key is no plain word for it."""

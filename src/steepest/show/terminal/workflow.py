@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from steepest.methods.optimizers import GD
 from steepest.records.arrays import Steps
 from steepest.records.descent import Trace
 from steepest.records.run import RunRecord
@@ -132,7 +133,7 @@ def _step(record: RunRecord) -> str:
         return "All partial derivatives are zero at the start, so no weight moves."
     moved = _after_one_step(record.trace, shown.weight)
     plain = shown.value - descent.lr * shown.amount
-    if descent.optimizer != "gd":
+    if descent.optimizer != GD.name:
         text = f"{descent.optimizer} makes of the gradient a step against it"
         if moved is not None:
             text += f": {shown.weight} goes from {number(shown.value)} to {number(moved)}"

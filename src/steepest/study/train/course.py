@@ -15,8 +15,8 @@ import numpy as np
 from steepest.descent.optimizers import preconditioner
 from steepest.descent.training import CHUNK, Stand, Written
 from steepest.descent.training_recorder import Recorder, Rows
-from steepest.measure.curvature import stability_factor
 from steepest.measure.network_probe import Point, backward_values, probe
+from steepest.methods.optimizers import stability_factor
 from steepest.objective.networks import Weights
 from steepest.records.arrays import Stopped, Vector
 from steepest.records.training import (
@@ -247,7 +247,7 @@ class Course:
             rows.targets[batch[0]],
         )
         # Of an adaptive optimizer the scale is known after its first step.
-        scaling = preconditioner(plan.optimizer, moved.slots, plan.momentum)
+        scaling = preconditioner(plan.optimizer, moved.slots)
         self.probes.append(
             probe(
                 point,

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from steepest.descent.schedules import check_schedule
-from steepest.methods.optimizers import OPTIMIZERS, check_rate, momentum_of
+from steepest.methods.optimizers import GD, OPTIMIZER, OPTIMIZERS, check_rate, momentum_of
 from steepest.objective.networks import ROW_LOSSES
 from steepest.problem.options import MOST_STEPS
 from steepest.problem.values import (
     check_share,
+    choice,
     differing,
     rate,
     read_values,
@@ -36,7 +37,7 @@ class TrainOptions:
     target: str | None = None
     inputs: tuple[str, ...] | None = None
     loss: str = "cross-entropy"
-    optimizer: str = "gd"
+    optimizer: str = GD.name
     momentum: float | None = None
     lr: float | str = "auto"
     schedule: str = "constant"
@@ -98,7 +99,7 @@ _KINDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "target": text("digit"),
     "inputs": _names,
     "loss": text("mse"),
-    "optimizer": text("adam"),
+    "optimizer": choice(OPTIMIZER, "optimizer"),
     "momentum": real("0.9"),
     "lr": rate,
     "schedule": text("cosine"),

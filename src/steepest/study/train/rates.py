@@ -12,9 +12,8 @@ import jax
 import numpy as np
 
 from steepest.descent.training import CHUNK, Places, Stand
-from steepest.measure.curvature import stability_factor
 from steepest.measure.network_probe import Point, extremes
-from steepest.methods.optimizers import ADAPTIVE
+from steepest.methods.optimizers import ADAPTIVE, stability_factor
 from steepest.records.arrays import Vector, Word
 from steepest.records.training import Trial
 from steepest.study.train.budget import NO_LIMIT, Budget, Pace

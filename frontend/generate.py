@@ -1,0 +1,71 @@
+"""Write what the page knows of optimizers, losses and schedules: `src/lab/methods.ts`.
+
+`python -m frontend.generate` writes it, `--check` compares only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from steepest.methods.optimizers import GD, OPTIMIZER, Optimizer
+
+FILE = Path(__file__).parent / "src/lab/methods.ts"
+
+HEAD = "// Made by `python -m frontend.generate` from src/steepest/methods: change it there.\n"
+
+
+def entry(one: Optimizer) -> dict[str, Any]:
+    """What the page has to know of an optimizer."""
+    return {
+        "solver": one.optax is None,
+        "adaptive": one.scaling is not None,
+        "momentum": one.has_momentum,
+        "race": "race" in one.serves,
+        "factor": None if one.factor is None else [one.factor.over, one.factor.under],
+    }
+
+
+def typescript() -> str:
+    """The module."""
+    return f"""{HEAD}
+export interface Optimizer {{
+  /** Of scipy: it has no learning rate. */
+  solver: boolean;
+  adaptive: boolean;
+  momentum: boolean;
+  race: boolean;
+  /** (a + b·β)/(c + d·β), the stability limit times the largest curvature. */
+  factor: [over: [number, number], under: [number, number]] | null;
+}}
+
+// prettier-ignore
+export const OPTIMIZERS: Record<string, Optimizer> = {{
+{_entries({name: entry(one) for name, one in OPTIMIZER.items()})}}};
+
+/** Plain gradient descent. */
+export const PLAIN = {json.dumps(GD.name)};
+"""
+
+
+def _entries(found: dict[str, Any]) -> str:
+    return "".join(f"  {json.dumps(name)}: {json.dumps(one)},\n" for name, one in found.items())
+
+
+def main() -> int:
+    """Write the module, or with --check say that it is out of date; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write src/lab/methods.ts.")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    if not parser.parse_args().check:
+        FILE.write_text(typescript(), "utf-8")
+    elif FILE.read_text("utf-8") != typescript():
+        print(f"{FILE} is out of date. Run: python -m frontend.generate", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

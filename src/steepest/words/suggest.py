@@ -1,0 +1,28 @@
+"""Which names are near one that is not known."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+# Comparing costs the product of both lengths, and headers come from anyone's file.
+LONGEST_COMPARED: Final = 80
+MOST_COMPARED: Final = 2000
+
+
+def suggest(name: str, candidates: Iterable[str], *, count: int = 3) -> list[str]:
+    """The nearest of the candidates, best first; a name that differs only in case leads.
+
+    At most 2,000 candidates of at most 80 characters are looked at.
+    """
+    if len(name) > LONGEST_COMPARED:
+        return []
+    folded: dict[str, str] = {}
+    for candidate in candidates:
+        if len(candidate) <= LONGEST_COMPARED:
+            folded.setdefault(candidate.casefold(), candidate)
+        if len(folded) == MOST_COMPARED:
+            break
+    near = difflib.get_close_matches(name.casefold(), folded, n=count, cutoff=0.6)
+    return [folded[key] for key in near]
