@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import steepest
-from steepest.jobs import watch as watching
+from steepest.run import keeping
 
 
 def train(store: str) -> None:
@@ -60,5 +60,5 @@ def train(store: str) -> None:
 
 if __name__ == "__main__":
     # A test has no time to wait for what is kept every few seconds.
-    watching.KEEP_SECONDS = 0.5  # type: ignore[misc]
+    keeping.KEEP_SECONDS = 0.5  # type: ignore[misc]
     train(sys.argv[1])

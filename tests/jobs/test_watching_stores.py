@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import steepest
-from steepest.jobs import watch as watching
+from steepest.run import keeping
 from steepest.run.training import TrainingRun
 from steepest.store import Store
 from steepest.words.errors import UsageError
@@ -31,11 +31,11 @@ from pathlib import Path
 import torch
 from torch import nn
 import steepest
-from steepest.jobs import watch as watching
+from steepest.run import keeping
 from steepest.store import Store
 
 torch.set_num_threads(1)
-watching.KEEP_SECONDS, watching.WRITING_SHARE = 0.0, 1e9
+keeping.KEEP_SECONDS, keeping.WATCHING_SHARE = 0.0, 1e9
 said = []
 logging.getLogger("steepest").addHandler(type("Say", (logging.Handler,), {
     "emit": lambda self, entry: said.append(entry.getMessage())})())
@@ -54,7 +54,7 @@ def train(store, at_half=None):
         optimizer.step()
         if 100 <= step <= 200 and at_half:
             # What waits is written: first that the run began, then its steps.
-            while watch._writing and not watch._writing.done(): pass
+            while watch._keeper._writing and not watch._keeper._writing.done(): pass
             if step == 200: at_half()
     if watch: watch.close()
     weights = b"".join(p.detach().numpy().tobytes() for p in model.parameters())
@@ -141,8 +141,8 @@ def test_a_store_on_which_another_process_writes(
 ) -> None:
     """The loop does not wait for it, and at the end everything is there."""
     place = tmp_path / "runs.db"
-    monkeypatch.setattr(watching, "KEEP_SECONDS", 0.0)
-    monkeypatch.setattr(watching, "WRITING_SHARE", 1e9)
+    monkeypatch.setattr(keeping, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(keeping, "WATCHING_SHARE", 1e9)
     other = sqlite3.connect(place, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     torch.manual_seed(0)
@@ -157,8 +157,8 @@ def test_a_store_on_which_another_process_writes(
         loss.backward()
         optimizer.step()
     assert time.monotonic() - began < 10  # SQLite would be waited for a minute.
-    assert watch._writing is not None
-    assert not watch._writing.done()
+    assert watch._keeper._writing is not None
+    assert not watch._keeper._writing.done()
     other.execute("COMMIT")
     other.close()
     with caplog.at_level(logging.WARNING, "steepest"):

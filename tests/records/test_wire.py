@@ -282,6 +282,17 @@ def test_where_anything_may_stand_a_tuple_comes_back_as_a_list() -> None:
     assert found.call == {"bounds": {"c": [-math.inf, 1.0]}}
 
 
+class Text(str):
+    """As PyTorch's version is."""
+
+
+def test_what_is_a_kind_of_text_number_or_mapping_is_kept_as_that() -> None:
+    given = {"text": Text("2.6"), "whole": np.int64(3), "share": np.float64(0.1)}
+    found = back(replace(specimens.tutorial(), call=types.MappingProxyType(given)))
+    assert found.call == {"text": "2.6", "whole": 3, "share": 0.1}
+    assert [type(value) for value in found.call.values()] == [str, int, float]
+
+
 def test_equal_arrays_are_kept_once() -> None:
     record = specimens.tutorial()
     twice = replace(record, explanation=record.beginning)

@@ -38,14 +38,14 @@ sys.path.insert(0, os.getcwd())
 os.environ["JAX_PLATFORMS"] = "cpu"
 import steepest, polars, scipy.optimize, optax
 from steepest.jobs import fit as jobs, load
-from steepest.run import saving
+from steepest.run import keeping
 from steepest.study import measure
 import steepest.descent.run, steepest.run.stored
 from steepest.store import Recording
 steepest.descent.run.LONGEST_CHUNK = {chunk}
 steepest.descent.recorder.MOST_POINTS = 16384
 measure.STUDY_SECONDS = 0.01
-saving.SAVE_SECONDS, saving.WRITING_SHARE = 0.0, 1e9
+keeping.SAVE_SECONDS, keeping.WRITING_SHARE = 0.0, 1e9
 kept = Recording.progress
 
 def progress(self, piece, lr):

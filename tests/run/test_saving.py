@@ -43,8 +43,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steepest.descent.run.LONGEST_CHUNK", 512)
     monkeypatch.setattr("steepest.descent.recorder.MOST_POINTS", 2048)
     monkeypatch.setattr("steepest.study.measure.STUDY_SECONDS", 0.01)
-    monkeypatch.setattr("steepest.run.saving.SAVE_SECONDS", 0.0)
-    monkeypatch.setattr("steepest.run.saving.WRITING_SHARE", 1e9)
+    monkeypatch.setattr("steepest.run.keeping.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("steepest.run.keeping.WRITING_SHARE", 1e9)
 
 
 def fit(steps: int, data: Any = specimens.SPEED, **options: Any) -> Run:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -33,6 +32,7 @@ from steepest.records.point import Minimum
 from steepest.records.problem import Settings
 from steepest.records.run import RunRecord
 from steepest.records.verdict import Measurements, Remedy
+from steepest.run.keeping import recording_for
 from steepest.run.place import Place, store_at
 from steepest.run.run import Run
 from steepest.run.saving import Saver, kept_data, opening_of
@@ -50,8 +50,6 @@ from steepest.study.rates import GUARD
 from steepest.study.spectra import spectrum_at
 from steepest.words.errors import (
     LostProcessError,
-    StoreError,
-    StoreWarning,
     UsageError,
 )
 
@@ -151,23 +149,13 @@ def _saver(
     store: Place,
     name: str | None,
     table: Table | None = None,
-) -> Saver | StoreError | None:
-    """What keeps the run; a StoreError where it cannot be kept, None where it need not be.
-
-    Raises StoreError where the file is no store, or a damaged one: that is an input at fault.
-    """
-    if save is False or (save is None and store is None):
-        return None
+) -> Saver:
+    """What keeps the run. Raises StoreError where the file is no store, or a damaged one."""
     opening = opening_of(setup.problem, options, data, name)
-    try:
-        recording = store_at(store).begin(opening)
-    except StoreError as error:
-        if error.is_of_the_file:
-            raise
-        return error
-    if table is not None:
+    recording, unsaved = recording_for(opening, save, store)
+    if recording is not None and table is not None:
         recording.data(kept_data(table, setup))
-    return Saver(recording)
+    return Saver(recording, unsaved=unsaved)
 
 
 def go_on_with(
@@ -203,7 +191,7 @@ def rerun(parent: Run, remedy: Remedy) -> Run:
     setup = changed_setup(parent._setup, options)
     if setup is None:
         raise ValueError("this problem cannot be changed so")
-    return _run(setup, options, None, None)
+    return _run(setup, options, None, None, saver=Saver(None))
 
 
 def _run(
@@ -213,28 +201,20 @@ def _run(
     progress: Progress | None,
     *,
     table: Table | None = None,
-    saver: Saver | StoreError | None = None,
+    saver: Saver,
     going: Going | None = None,
 ) -> Run:
-    kept = saver if isinstance(saver, Saver) else None
     try:
-        record, descended = _job(setup, options, data, progress, kept, going)
+        record, descended = _job(setup, options, data, progress, saver, going)
     except BaseException as error:
-        if kept is not None:
-            kept.stop(error)
-            if isinstance(error, LostProcessError) and kept.snapshot is not None:
-                raise _lost(error, kept) from None
+        saver.stop(error)
+        if isinstance(error, LostProcessError) and saver.run and saver.snapshot is not None:
+            raise _lost(error, saver) from None
         raise
-    unsaved = saver if isinstance(saver, StoreError) else None
-    if kept is not None:
-        unsaved = kept.finish(record, descended)
-        if unsaved is None:
-            record = replace(record, run=kept.run)
-    if unsaved is not None:
-        warnings.warn(f"The run is not kept. {unsaved}", StoreWarning, stacklevel=3)
+    unsaved = saver.finish(record, descended)
+    record = replace(record, run=saver.run if unsaved is None else None)
     walk = Walk(setup, descended, table)
-    snapshot = None if kept is None else kept.snapshot
-    return Run(record, options, lambda: walk, rerun, snapshot=snapshot, unsaved=unsaved)
+    return Run(record, options, lambda: walk, rerun, snapshot=saver.snapshot, unsaved=unsaved)
 
 
 def _job(
@@ -242,7 +222,7 @@ def _job(
     options: Options,
     data: str | None,
     progress: Progress | None,
-    saver: Saver | None,
+    saver: Saver,
     going: Going | None,
 ) -> tuple[RunRecord, Walked]:
     began = time.monotonic()
@@ -277,8 +257,7 @@ def _job(
             setup.objective, settings, setup.start, goal=goal, held_out=setup.held_out
         )
     else:
-        if saver is not None:
-            saver.descending(settings, chosen)
+        saver.descending(settings, chosen)
         descended = descend(
             setup.walked,
             settings,
@@ -288,7 +267,7 @@ def _job(
             scale=setup.scale,
             held_out=setup.held_out,
             progress=between,
-            sink=saver,
+            sink=saver if saver.run else None,
             standing=None if going is None else going.standing,
             checkpoints=None if going is None else going.checkpoints,
         )

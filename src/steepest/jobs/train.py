@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -12,10 +13,13 @@ from typing import Any, Final
 from steepest.checks.training import judge_training
 from steepest.records.training import TrainingRecord, Trial
 from steepest.records.verdict import Remedy
-from steepest.run.keeping import Keeper, keeper_for
+from steepest.run import keeping
+from steepest.run.keeping import Keeper, recording_for
 from steepest.run.network import NetworkRun
 from steepest.run.place import Place, store_at
+from steepest.run.saving import versions
 from steepest.run.teller import Teller, path_of
+from steepest.store import Opening
 from steepest.study.train.budget import Budget
 from steepest.study.train.course import Course
 from steepest.study.train.measure import judged
@@ -83,7 +87,8 @@ def train(
     asked = read_train_options({**options, "network": network})
     split = read_rows(data, asked)
     plan = plan_of(asked, split)
-    with keeper_for(asked, data, plan, save, store, name) as keeper:
+    recording, unsaved = recording_for(_opening(asked, data, plan, name), save, store)
+    with Keeper(recording, keeping.KEEP_SECONDS, keeping.WRITING_SHARE, unsaved=unsaved) as keeper:
         return _trained(plan, asked, data, keeper, say)
 
 
@@ -103,7 +108,7 @@ def _trained(
     for attempt in range(AGAIN + 1):
         course = Course.begin(plan)
         teller = Teller(course, asked, data, why, trials, fingerprint)
-        course.run(say, keeper.taking(teller), budget)
+        course.run(say, _keeping(teller, keeper), budget)
         if asked.rate is not None or course.stopped != "diverged" or attempt == AGAIN:
             break
         plan = replace(plan, lr=float(f"{plan.lr / 3:.2g}"))
@@ -121,7 +126,34 @@ def _finished(teller: Teller, keeper: Keeper, began: float, say: Progress) -> Ne
     record = teller.record(trials=trials, remedies=remedies, final=True)
     record = replace(record, seconds=time.perf_counter() - began)
     record = replace(record, verdict=judge_training(record))
-    return NetworkRun(*keeper.end(record))
+    unsaved = keeper.end_saying(lambda recording: recording.training(record))
+    return NetworkRun(replace(record, run=None if unsaved else keeper.run), unsaved)
+
+
+def _keeping(teller: Teller, keeper: Keeper) -> Callable[[Course], None]:
+    """What a course calls between its steps."""
+
+    def take(_: Course) -> None:
+        if keeper.is_due:
+            keeper.keep(lambda recording: recording.training(teller.record()))
+
+    return take
+
+
+def _opening(asked: TrainOptions, data: Any, plan: Plan, name: str | None) -> Opening:
+    path = path_of(data)
+    return Opening(
+        command="train",
+        formula=plan.network.text,
+        weights=plan.network.names,
+        optimizer=plan.optimizer,
+        step_limit=plan.steps,
+        options=asked.given(),
+        versions=versions(),
+        name=name,
+        source=plan.split.learned.source,
+        path=None if path is None else os.path.abspath(path),
+    )
 
 
 def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Remedy, ...]]:
@@ -216,10 +248,10 @@ def _resumed(
     course.epochs, course.validations = list(learned.epochs), list(record.validations)
     course.probes, course.activations = list(record.probes), list(record.activations)
     recording = kept.go_on(record.run or run, plan.steps, asked.given())
-    keeper = Keeper(recording)
+    keeper = Keeper(recording, keeping.KEEP_SECONDS, keeping.WRITING_SHARE)
     teller = Teller(course, asked, given, learned.lr_chosen, learned.trials, standstill.fingerprint)
     with keeper:
-        course.run(say, keeper.taking(teller), Budget(asked.time_limit, used=course.seconds))
+        course.run(say, _keeping(teller, keeper), Budget(asked.time_limit, used=course.seconds))
         return _finished(teller, keeper, began, say)
 
 

@@ -5,28 +5,23 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from steepest.checks.training import judge_training
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding, Verdict
+from steepest.run import keeping
+from steepest.run.keeping import Keeper
 from steepest.run.place import Place, store_at
 from steepest.run.training import TrainingRun
-from steepest.store import Opening, Recording, Store
+from steepest.store import Opening, Store
 from steepest.watching import Attached, Optimizer, Watched
 from steepest.words.errors import UsageError
-
-KEEP_SECONDS: Final = 5.0
-"""Between two times that the training is judged and kept, at least."""
-
-WRITING_SHARE: Final = 0.01
-"""Of the time that judging and keeping may take."""
 
 Alarm = Callable[[Finding], None]
 
@@ -54,9 +49,10 @@ class Watch(Attached):
         self._store = store
         self._on_alarm = on_alarm
         self._alarmed: set[str] = set()
-        self._recording: Recording | None = None
-        self._writing: Future[None] | None = None
-        self._next = time.monotonic() + KEEP_SECONDS
+        # The loop waits for nothing, as another process may be writing; only its end does.
+        self._keeper = Keeper(
+            None, keeping.KEEP_SECONDS, keeping.WATCHING_SHARE, written=self._kept
+        )
         self._final: TrainingRecord | None = None
 
     def close(self) -> None:
@@ -86,28 +82,23 @@ class Watch(Attached):
 
     def on_rows(self, rows: object) -> None:
         """Judge and keep, where it is time to."""
-        if time.monotonic() < self._next or not self._is_written:
+        # Asking may tell that the run could not be entered.
+        if not self._keeper.is_due or self._store is None:
             return
-        began = time.monotonic()
-        self._keep(self._judged())
-        took = time.monotonic() - began
-        if self._recording is None or self._recording.run:
-            self._next = time.monotonic() + max(KEEP_SECONDS, took / WRITING_SHARE)
+        if self._keeper.run is None:
+            self._keeper.enter(self._store.path, _opening(self._judged()))
+        else:
+            self._keeper.keep(lambda recording: recording.training(self._judged()))
 
     def _judged(self) -> TrainingRecord:
         record = self.record(version("steepest"))
-        record = replace(record, name=self._name, run=self._run_name)
+        record = replace(record, name=self._name, run=self._keeper.run)
         try:
             record = replace(record, verdict=judge_training(record))
         except Exception as error:
             self.drop("the verdict", error)
         self._alarm(record)
         return record
-
-    @property
-    def _run_name(self) -> str | None:
-        """Under which it is in the store."""
-        return (self._recording.run or None) if self._recording else None
 
     def _alarm(self, record: TrainingRecord) -> None:
         """Tell of each error once, when it is first found."""
@@ -127,41 +118,18 @@ class Watch(Attached):
             return
         self.detach(how)
         record = self._judged()
-        self._keep(record, last=True)
-        self._final = replace(record, run=self._run_name, dropped=dict(self._dropped))
+        if self._store is not None and record.steps:
+            if not self._keeper.is_entered:
+                self._keeper.enter(self._store.path, _opening(record))
+            self._keeper.end(lambda recording: recording.training(record))
+        self._final = replace(record, run=self._keeper.run, dropped=dict(self._dropped))
 
-    def _keep(self, record: TrainingRecord, *, last: bool = False) -> None:
-        """Have the store write what is known; one that fails costs nothing but what it keeps.
-
-        The loop waits for nothing, as another process may be writing; only the end does.
-        """
-        if self._store is None or (last and not record.steps):
-            return
-        if self._recording is None:
-            self._recording = Recording(self._store.path)
-            self._writing = self._recording.begin(_opening(record))
-        if not (last or self._is_written) or not self._succeeded():
-            return
-        self._writing = self._recording.training(record)
-        if last:
-            self._recording.close()
-            self._succeeded()
-
-    @property
-    def _is_written(self) -> bool:
-        return self._writing is None or self._writing.done()
-
-    def _succeeded(self) -> bool:
-        """Whether the run is in the store; where it could not be entered, that is given up."""
-        error = None if self._writing is None else self._writing.exception()
-        self._writing = None
+    def _kept(self, error: BaseException | None) -> None:
+        """Count what could not be kept; where the run could not even be entered, give that up."""
         if error is not None:
             self.drop("the run in the store", error)
-        if self._run_name is None:
-            if self._recording is not None:
-                self._recording.close()
-            self._store = self._recording = None
-        return self._run_name is not None
+        if self._keeper.run is None:
+            self._store = None
 
 
 def watch(

@@ -35,7 +35,7 @@ def encode(record: KeptRecord) -> tuple[str, dict[str, _Array]]:
 
     def aside(value: Any) -> Any:
         if not isinstance(value, np.ndarray):
-            return _number(value)
+            return _plain(value)
         if value.dtype.kind not in "bfiu":
             raise TypeError(f"an array of {value.dtype} cannot be kept")
         number = known.setdefault((value.dtype.str, value.shape, value.tobytes()), len(known))
@@ -77,7 +77,7 @@ def decode(text: str | bytes, arrays: Mapping[str, _Array]) -> KeptRecord:
 
 def encode_values(values: Mapping[str, Any]) -> str:
     """Named values, such as options, as JSON; `decode_values` gives them back."""
-    return _text(msgspec.to_builtins(values, enc_hook=_number))
+    return _text(msgspec.to_builtins(values, enc_hook=_plain))
 
 
 def decode_values(text: str) -> dict[str, Any]:
@@ -93,9 +93,15 @@ def _text(found: Any) -> str:
     return json.dumps(found, separators=(",", ":"))
 
 
-def _number(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """What a value is by its nature, where its class is only a kind of that."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, Mapping):
+        return dict(value)
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
     raise TypeError(f"{type(value).__name__} cannot be kept")
 
 

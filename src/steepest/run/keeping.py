@@ -1,105 +1,140 @@
-"""Keeping a training in a store while it goes on."""
+"""Keeping a run in a store while it goes on: how often, and what when it fails."""
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
-from typing import Any, Final
+from pathlib import Path
+from typing import Final, Self
 
-import numpy as np
-
-from steepest.records.training import TrainingRecord
 from steepest.run.place import Place, store_at
-from steepest.run.saving import versions
-from steepest.run.teller import Teller, path_of
 from steepest.store import Opening, Recording
-from steepest.study.train.course import Course
-from steepest.study.train.options import TrainOptions
-from steepest.study.train.plan import Plan
 from steepest.words.errors import StoreError, StoreWarning
 
+SAVE_SECONDS: Final = 0.5
+"""Between two times that a descent is kept while it goes on, at least."""
+
 KEEP_SECONDS: Final = 5.0
-"""Between two times that a training is kept while it goes on."""
+"""Between two times that a training is kept while it goes on, at least."""
 
 WRITING_SHARE: Final = 0.05
-"""Of the time that writing may take."""
+"""Of the time that making and writing it may take."""
+
+WATCHING_SHARE: Final = 0.01
+"""The same for a loop that is watched."""
+
+Write = Callable[[Recording], Future[None]]
 
 
 class Keeper:
-    """Keeps a training in a store while it goes on; trouble with the store never stops it."""
+    """Writes a run piece by piece; trouble with the store never stops the run."""
 
-    def __init__(self, recording: Recording | None, unsaved: StoreError | None = None):
-        self._recording, self._unsaved = recording, unsaved
+    def __init__(
+        self,
+        recording: Recording | None,
+        seconds: float,
+        share: float,
+        *,
+        unsaved: StoreError | None = None,
+        written: Callable[[BaseException | None], object] = lambda error: None,
+    ):
+        """Without a recording nothing is kept; `unsaved` says why, where it should have been.
+
+        `written` is called when a piece is written, or with why it was not.
+        """
+        self._recording = recording
+        self._seconds, self._share = seconds, share
+        self._unsaved, self._written = unsaved, written
         self._writing: Future[None] | None = None
-        self._next = time.monotonic() + KEEP_SECONDS
+        self._next = time.monotonic() + seconds
 
-    def __enter__(self) -> Keeper:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """A training that is broken off is kept as far as it came."""
+        """A run that is broken off is kept as far as it came."""
         if kind is not None and self._recording is not None:
             self._recording.close()
 
-    def taking(self, teller: Teller) -> Any:
-        """What a course calls between its steps."""
+    @property
+    def run(self) -> str | None:
+        """What the run is called in the store; None where it is not there."""
+        return (self._recording.run or None) if self._recording else None
 
-        def take(_: Course) -> None:
-            if self._recording is None or time.monotonic() < self._next:
-                return
-            if self._writing is not None and not self._writing.done():
-                return
-            began = time.monotonic()
-            self._writing = self._recording.training(teller.record())
-            took = time.monotonic() - began
-            self._next = time.monotonic() + max(KEEP_SECONDS, took / WRITING_SHARE)
+    @property
+    def is_entered(self) -> bool:
+        """Whether it is in the store, or on its way there."""
+        return self._recording is not None
 
-        return take
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for a piece: the one before is written, and was so long ago."""
+        if self._writing is not None and self._writing.done():
+            self._wait()
+        return self._writing is None and time.monotonic() >= self._next
 
-    def end(self, record: TrainingRecord) -> tuple[TrainingRecord, StoreError | None]:
-        """Keep the whole record; beside it why it could not be kept."""
+    def enter(self, path: Path, opening: Opening) -> None:
+        """Enter the run without waiting for it."""
+        self._recording = Recording(path)
+        self._writing = self._recording.begin(opening)
+
+    def keep(self, write: Write) -> None:
+        """Have a piece made and written, where there is a store; the next is due later."""
         if self._recording is None:
-            return record, self._unsaved
-        record = replace(record, run=self._recording.run)
-        written = self._recording.training(record)
+            return
+        began = time.monotonic()
+
+        def written(_: Future[None]) -> None:
+            now = time.monotonic()
+            self._next = now + max(self._seconds, (now - began) / self._share)
+
+        self._writing = write(self._recording)
+        self._writing.add_done_callback(written)
+
+    def end(self, write: Write) -> BaseException | None:
+        """Write the last piece, and wait for it; the reason where that failed."""
+        self._wait()
+        if self._recording is None:
+            return self._unsaved
+        self._writing = write(self._recording)
         self._recording.close()
-        error = written.exception()
+        return self._wait()
+
+    def end_saying(self, write: Write) -> StoreError | None:
+        """The same, and a StoreWarning where that failed."""
+        error = self.end(write)
         if error is None:
-            return record, None
+            return None
         unsaved = error if isinstance(error, StoreError) else StoreError(str(error))
-        warnings.warn(f"The run was not kept: {unsaved}", StoreWarning, stacklevel=5)
-        return replace(record, run=None), unsaved
+        warnings.warn(f"The run is not kept. {unsaved}", StoreWarning, stacklevel=5)
+        return unsaved
+
+    def _wait(self) -> BaseException | None:
+        """Wait for what is being written; the reason where that failed."""
+        if self._writing is None:
+            return None
+        error, self._writing = self._writing.exception(), None
+        if self._recording is not None and not self._recording.run:
+            self._recording.close()
+            self._recording = None
+        self._written(error)
+        return error
 
 
-def keeper_for(
-    asked: TrainOptions, data: Any, plan: Plan, save: bool | None, store: Place, name: str | None
-) -> Keeper:
-    """What keeps the training, as the caller wants it kept.
+def recording_for(
+    opening: Opening, save: bool | None, store: Place
+) -> tuple[Recording | None, StoreError | None]:
+    """Where the run is written, as the caller wants it kept; beside it why it cannot be.
 
-    Raises StoreError where the file is no store; where it cannot be written, that is a warning.
+    Raises StoreError where the file is no store, or a damaged one: that is an input at fault.
     """
     if save is False or (save is None and store is None):
-        return Keeper(None)
-    path = path_of(data)
-    opening = Opening(
-        command="train",
-        formula=plan.network.text,
-        weights=plan.network.names,
-        optimizer=plan.optimizer,
-        step_limit=plan.steps,
-        options=asked.given(),
-        versions={**versions(), "numpy": np.__version__},
-        name=name,
-        source=plan.split.learned.source,
-        path=None if path is None else os.path.abspath(path),
-    )
+        return None, None
     try:
-        return Keeper(store_at(store).begin(opening))
+        return store_at(store).begin(opening), None
     except StoreError as error:
         if error.is_of_the_file:
             raise
-        warnings.warn(f"The run is not kept: {error}", StoreWarning, stacklevel=4)
-        return Keeper(None, error)
+        return None, error

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -24,16 +23,12 @@ from steepest.records.descent import Trace
 from steepest.records.document import thinned
 from steepest.records.problem import Problem, Settings
 from steepest.records.run import RunRecord
+from steepest.run import keeping
+from steepest.run.keeping import Keeper
 from steepest.run.place import Place, store_at
 from steepest.run.run import Run
 from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot
 from steepest.words.errors import LostProcessError, SteepestError, StoreError
-
-SAVE_SECONDS: Final = 0.5
-"""Between two times that progress is kept."""
-
-WRITING_SHARE: Final = 0.05
-"""Of the time that writing may take."""
 
 MOST_STATES: Final = 64
 """States kept while a run goes on."""
@@ -78,42 +73,36 @@ def fingerprint_of(table: Table, used: tuple[str, ...]) -> str:
     return fingerprint(select(table, used, minimum_rows=1))
 
 
-@dataclass
-class _Pending:
-    """A piece of progress on its way to the disk."""
-
-    done: Future[None]
-    began: float
-    last: int
-    states: list[int]
-
-
-class Saver:
+class Saver(Keeper):
     """Takes what a descent says between its chunks; `finish` ends the run.
 
-    Trouble with the store never stops the descent: what could not be written is tried again with
-    the next piece, and at the end as a whole.
+    What could not be written is tried again with the next piece, and at the end as a whole.
     """
 
-    def __init__(self, recording: Recording, before: Sequence[int] | None = None):
+    def __init__(
+        self,
+        recording: Recording | None,
+        before: Sequence[int] | None = None,
+        *,
+        unsaved: StoreError | None = None,
+    ):
         """`before` are the steps whose states a run that goes on has kept; None for a new run."""
-        self.run = recording.run
-        self._recording = recording
+        super().__init__(
+            recording,
+            keeping.SAVE_SECONDS,
+            keeping.WRITING_SHARE,
+            unsaved=unsaved,
+            written=self._kept,
+        )
+        self.snapshot: Snapshot | None = None
+        """Where the descent stood when it last said so."""
         self._kept_any = before is not None
         self._anew = before is not None
         self._settings = Settings()
         self._chosen = "given"
-        self._snapshot: Snapshot | None = None
-        self._pending: _Pending | None = None
-        self._last = -1
-        self._states = list(before or ())
+        self._last = self._next_last = -1
+        self._states = self._next_states = list(before or ())
         self._recorder: Recorder | None = None
-        self._next = time.monotonic() + SAVE_SECONDS
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """Where the descent stood when it last said so."""
-        return self._snapshot
 
     def descending(self, settings: Settings, chosen: str) -> None:
         """Note the settings in force, with the learning rate that was chosen."""
@@ -128,72 +117,55 @@ class Saver:
             "lr_chosen": self._chosen,
         }
         state = arrays_of_state(standing.state)
-        self._snapshot = Snapshot(int(standing.state.step), facts, tail, state)
+        self.snapshot = Snapshot(int(standing.state.step), facts, tail, state)
         self._recorder = standing.recorder
-        if time.monotonic() < self._next or not self._is_idle():
-            return
-        if standing.recorder.kept:
-            self._keep(standing.recorder, self._snapshot)
+        if self.is_due and standing.recorder.kept:
+            self.keep(self._piece)
 
-    def _is_idle(self) -> bool:
-        pending = self._pending
-        if pending is None:
-            return True
-        if not pending.done.done():
-            return False
-        if pending.done.exception() is None:
-            self._last, self._states = pending.last, pending.states
+    def _kept(self, error: BaseException | None) -> None:
+        """What was written need not be written again."""
+        if error is None:
+            self._last, self._states = self._next_last, self._next_states
             self._kept_any, self._anew = True, False
-        self._pending = None
-        spent = time.monotonic() - pending.began
-        self._next = time.monotonic() + max(SAVE_SECONDS, spent / WRITING_SHARE)
-        return time.monotonic() >= self._next
 
-    def _keep(self, recorder: Recorder, snapshot: Snapshot) -> None:
-        trace = _trace_of(recorder)
-        states = [*self._states, snapshot.step]
-        drop: list[int] = []
-        if len(states) > MOST_STATES:
-            drop = states[1:-1:2]
-            states = [step for step in states if step not in set(drop)]
+    def _piece(self, recording: Recording) -> Future[None]:
+        assert self._recorder is not None
+        assert self.snapshot is not None
+        trace = _trace_of(self._recorder)
+        states = [*self._states, self.snapshot.step]
+        drop = states[1:-1:2] if len(states) > MOST_STATES else []
+        self._next_states = [step for step in states if step not in set(drop)]
+        self._next_last = int(trace.step[-1])
         progress = Progress(
-            points=_after(trace, self._last),
+            points=_at(trace, trace.step > self._last),
             thin=_at(trace, thinned(trace)),
-            snapshot=snapshot,
+            snapshot=self.snapshot,
             drop=drop,
             anew=self._anew,
         )
-        self._pending = _Pending(
-            self._recording.progress(progress, self._settings.lr or 0.0),
-            time.monotonic(),
-            int(trace.step[-1]),
-            states,
-        )
+        return recording.progress(progress, self._settings.lr or 0.0)
 
     def finish(self, record: RunRecord, descended: Walked) -> StoreError | None:
         """Keep the whole run; the reason where that failed."""
-        try:
-            self._recording.finish(record, ending_of(record, descended, self._snapshot)).result()
-        except StoreError as error:
-            return error
-        finally:
-            self._recording.close()
-        return None
+        return self.end_saying(
+            lambda recording: recording.finish(record, ending_of(record, descended, self.snapshot))
+        )
 
     def stop(self, error: BaseException) -> None:
         """Close after an error: of an input at fault nothing is kept, unless it took long.
 
         Where another process was lost, all that was done is.
         """
-        lost = isinstance(error, LostProcessError)
-        if lost and self._recorder is not None and self._snapshot is not None:
+        if self._recording is None:
+            return
+        if isinstance(error, LostProcessError) and self._recorder is not None:
+            self._wait()
             if self._recorder.kept:
-                self._keep(self._recorder, self._snapshot)
-            self._recording.close()
+                self.keep(self._piece)
         elif isinstance(error, SteepestError) and not self._kept_any:
             self._recording.discard()
-        else:
-            self._recording.close()
+            return
+        self._recording.close()
 
 
 def ending_of(record: RunRecord, descended: Walked, snapshot: Snapshot | None) -> Ending:
@@ -218,10 +190,6 @@ def _trace_of(recorder: Recorder) -> Trace:
     kept = joined(recorder.kept)
     validation = None if np.all(np.isnan(kept.validation)) else kept.validation
     return Trace(recorder.names, kept.step, kept.loss, kept.weights, kept.gradient, validation)
-
-
-def _after(trace: Trace, step: int) -> Trace:
-    return _at(trace, trace.step > step)
 
 
 def _at(trace: Trace, places: Any) -> Trace:
