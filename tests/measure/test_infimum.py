@@ -70,6 +70,43 @@ def test_a_loss_with_a_minimum_has_one(case: str) -> None:
     assert found.loss == pytest.approx(loss, abs=1e-9)
 
 
+# Expression, its minimum, starts whose losses go up to 1e40.
+FROM_AFAR = {
+    "exp(x) - 3*x": (3 - 3 * math.log(3), [0.0, 20.0, 45.0, 90.0]),
+    "x + exp(-x)": (1.0, [-20.0, -90.0, 1e6]),
+    "cosh(x)": (1.0, [1.0, 30.0, 90.0]),
+    "(x - 1)**4": (0.0, [1e3, 1e10]),
+    "x**2 + 1": (1.0, [1e5, 1e20]),
+    "exp(x**2)": (1.0, [3.0, 9.5]),
+    "exp(x) + exp(-x) + y**2": (2.0, [40.0, 90.0]),
+    "exp(2*x) - x": (0.5 + math.log(2) / 2, [0.0, 20.0, 45.0]),
+    "(1 - x)**2 + 100*(y - x**2)**2": (0.0, [30.0, 1e4]),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [(text, start) for text, (_, starts) in FROM_AFAR.items() for start in starts],
+)
+def test_how_bad_the_start_was_is_nothing_to_the_minimum(text: str, start: float) -> None:
+    objective = formula_objective(parse_expression(text), {}, loss=None)
+    found = find_minimum(objective, np.full(len(objective.names), start), seconds=2)
+    assert found is not None
+    assert found.exists, f"{text} from {start}: said to fall for ever, to {found.loss}"
+    assert found.loss == pytest.approx(FROM_AFAR[text][0], rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [("exp(-x)", -90.0), ("exp(-x) + exp(-2*x)", -45.0), ("x**2 + exp(y)", 90.0), ("1/x**2", 1e-9)],
+)
+def test_an_endless_fall_is_one_from_afar_too(text: str, start: float) -> None:
+    objective = formula_objective(parse_expression(text), {}, loss=None)
+    found = find_minimum(objective, np.full(len(objective.names), start), seconds=2)
+    assert found is not None
+    assert not found.exists
+
+
 @pytest.mark.parametrize("text", ["-log(x)", "-sqrt(x)"])
 def test_a_slow_fall_without_end(text: str) -> None:
     objective = formula_objective(parse_expression(text), {}, loss=None)

@@ -14,8 +14,8 @@ from steepest.measure.minimum import (
     find_minimum,
     lower_of,
     minimum_of_quadratic,
-    starts,
 )
+from steepest.measure.starts import starts
 from steepest.objective.least_squares import solve
 from steepest.objective.objective import Objective, formula_objective
 from steepest.records.arrays import Vector

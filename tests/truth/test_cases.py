@@ -75,10 +75,15 @@ def test_the_slope_is_learned_before_the_intercept() -> None:
         lr=5e-4, steps=300, remedies=False,
     )  # fmt: skip
     assert found.verdict.learning_rate == "just right"
-    sentence = finding(found, "SD201").sentence
-    assert "so slope and intercept need learning rates" in sentence
-    assert "slope is learned fast and intercept slowly" in sentence
-    assert "slope and intercept need learning rates" in found.verdict.headline
+    # The weights' own curvatures are 2*mean(x**2) and 2.
+    uneven = finding(found, "SD201")
+    assert (
+        f"along slope alone is {np.mean(x**2):,.0f} times that along intercept" in uneven.sentence
+    )
+    design = np.stack([x / np.sqrt(np.mean(x**2)), np.ones_like(x)], axis=1)
+    alike = np.linalg.cond(design) ** 2
+    assert uneven.evidence["by_correlation"] == pytest.approx(alike, rel=1e-9)
+    assert f"{alike:.3g} times by correlation" in found.verdict.headline
 
 
 def test_the_loss_is_stuck_far_above_the_minimum() -> None:

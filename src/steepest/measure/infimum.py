@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 
+from steepest.engine.xla import in_float64
 from steepest.formula import is_linear
 from steepest.measure.solvers import FEW_EVALUATIONS, polished
 from steepest.objective.objective import FormulaKernel, Objective
@@ -44,7 +46,7 @@ LEVEL = 1e-6
 """A loss that rises by less than this share of itself has not risen."""
 
 ROUNDING = 1e-10
-"""Of what the descent took off the loss, this share may be rounding."""
+"""Of how much the loss differs around where it is lowest, this share may be rounding."""
 
 LEVELLED = 1e-13
 """With so little of its fall left, a loss is level to within rounding."""
@@ -160,11 +162,9 @@ def endless_fall(objective: Objective, at: Vector, start: Vector, ends: float) -
     if len(at) > MOST_WEIGHTS:
         return None
     loss, slope = objective.value_and_gradient(at)
-    first = objective.value(start)
-    fallen = abs(first - loss) if np.isfinite(first) else 0.0
     size = np.maximum(np.abs(at), np.abs(at - start))
     size = np.where(size > 0, size, 1.0)
-    tiny = LEVEL * abs(loss) + ROUNDING * fallen
+    tiny = LEVEL * abs(loss) + ROUNDING * _ordinary(objective, at, start, loss, size)
     for way in _ways(objective, at, start, slope, size, ends):
         points = list(_falling(objective, at, way.outward, loss + tiny))
         losses = [loss, *map(objective.value, points)]
@@ -179,6 +179,29 @@ def endless_fall(objective: Objective, at: Vector, start: Vector, ends: float) -
         names = tuple(name for name, is_far in zip(objective.names, far, strict=True) if is_far)
         return Fall(names, _limit(losses, tiny))
     return None
+
+
+@in_float64
+def _ordinary(objective: Objective, at: Vector, start: Vector, loss: float, size: Vector) -> float:
+    """How much the loss differs by, of an ordinary size: however bad the start was.
+
+    The least of: what it fell from the start; what the best constant prediction is above it; and
+    the most that moving a weight by its size makes of it, on the side where that is less.
+    """
+    heights = [abs(objective.value(start) - loss)]
+    kernel = objective.kernel
+    if isinstance(kernel, FormulaKernel) and kernel.loss_name not in (None, "cross-entropy"):
+        rows = objective.data["rows"]
+        middle = np.average(rows["target"], weights=rows["weight"])
+        constant = kernel.loss_of(jnp.full(np.shape(rows["target"]), middle), objective.data)
+        heights.append(abs(float(constant) - loss))
+    elif objective.rows == 0:
+        sides = [
+            min(abs(objective.value(at + step) - loss), abs(objective.value(at - step) - loss))
+            for step in np.diag(size)
+        ]
+        heights.append(max(sides))
+    return min((height for height in heights if np.isfinite(height)), default=0.0)
 
 
 def _vanishes(objective: Objective, began: Vector, at: Vector) -> bool:

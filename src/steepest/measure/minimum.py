@@ -22,6 +22,7 @@ from steepest.measure.solvers import (
     quasi_newton_path,
     squared,
 )
+from steepest.measure.starts import starts
 from steepest.objective.moments import LeastSquares
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.records.arrays import Vector
@@ -149,34 +150,6 @@ def _agreed(found: list[Candidate]) -> bool:
     low = _lowest(found).loss
     same = sum(candidate.loss <= low + 1e-6 * abs(low) for candidate in found)
     return len(found) >= ENOUGH_STARTS and same >= AGREEING
-
-
-def starts(objective: Objective, start: Vector, seed: int) -> Iterator[Vector]:
-    """The start, then draws around it and around zero at several scales, all inside the bounds.
-
-    Of each three, one has the start's sizes with other signs; with bounds, another has each weight
-    at one of its bounds or not, by chance.
-    """
-    low, high = objective.lower, objective.upper
-
-    def inside(point: Vector) -> Vector:
-        return np.clip(point, low, high)
-
-    def on_bounds(point: Vector) -> Vector:
-        nearest = np.where(np.abs(point - low) <= np.abs(point - high), low, high)
-        chosen = np.isfinite(nearest) & (draw.uniform(size=size) < 0.5)
-        return np.where(chosen, nearest, point)
-
-    yield inside(start)
-    draw = np.random.default_rng([seed, 1])
-    size = len(start)
-    spread = np.maximum(np.abs(start), 1e-3)
-    for round_ in range(16):
-        yield inside(start + spread * draw.normal(size=size) * (1 + round_ / 4))
-        around_zero = inside(draw.normal(size=size) * 10.0 ** draw.uniform(-1, 1))
-        yield on_bounds(around_zero) if objective.bounded else around_zero
-        signs = draw.choice([-1.0, 1.0], size=size)
-        yield inside(signs * start * np.exp(draw.normal(size=size)))
 
 
 def _safe_value(objective: Objective, weights: Vector) -> float:

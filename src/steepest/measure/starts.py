@@ -1,0 +1,148 @@
+"""Where solvers begin: at the start, where the data say, and at draws of several scales.
+
+Weights that enter a model linearly need no start: for any value of the others they are solved for
+exactly (variable projection, Golub and Pereyra 1973). So only the others are drawn, from what the
+columns say of their scale: an exponent or a rate is about one over a column's spread, a place is
+within its range, a frequency has a period between the spacing and the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from steepest.formula import is_linear
+from steepest.objective.losses import SQUARED
+from steepest.objective.objective import FormulaKernel, Objective
+from steepest.records.arrays import Vector
+
+DRAWS = 400
+"""Points that are looked at once; solvers go on from the lowest of them."""
+
+BEST = 6
+
+MOST_WORK = 2e8
+"""Elementary operations that looking may cost."""
+
+APART = 1e-3
+"""Points closer than this, relative, are one start."""
+
+
+def starts(objective: Objective, start: Vector, seed: int) -> Iterator[Vector]:
+    """The start (p,), the best of many drawn from the data, then draws at several scales.
+
+    All lie inside the bounds. Of each three of the last, one lies around the start, one around
+    zero (with bounds, each weight at one of them or not, by chance), and one has the start's sizes
+    with other signs.
+    """
+    low, high = objective.lower, objective.upper
+
+    def inside(point: Vector) -> Vector:
+        return np.clip(point, low, high)
+
+    def on_bounds(point: Vector) -> Vector:
+        nearest = np.where(np.abs(point - low) <= np.abs(point - high), low, high)
+        chosen = np.isfinite(nearest) & (draw.uniform(size=size) < 0.5)
+        return np.where(chosen, nearest, point)
+
+    yield inside(start)
+    for point in _from_data(objective, start, seed):
+        yield inside(point)
+    draw = np.random.default_rng([seed, 1])
+    size = len(start)
+    spread = np.maximum(np.abs(start), 1e-3)
+    for round_ in range(16):
+        yield inside(start + spread * draw.normal(size=size) * (1 + round_ / 4))
+        around_zero = inside(draw.normal(size=size) * 10.0 ** draw.uniform(-1, 1))
+        yield on_bounds(around_zero) if objective.bounded else around_zero
+        signs = draw.choice([-1.0, 1.0], size=size)
+        yield inside(signs * start * np.exp(draw.normal(size=size)))
+
+
+def linear_weights(kernel: FormulaKernel) -> list[int]:
+    """Places of weights in which the model is linear together, the others held."""
+    chosen: list[int] = []
+    for place in range(len(kernel.weights)):
+        if is_linear(kernel.model, [kernel.weights[each] for each in (*chosen, place)]):
+            chosen.append(place)
+    return chosen
+
+
+def _from_data(objective: Objective, start: Vector, seed: int) -> Iterator[Vector]:
+    """The lowest of many points (p,) whose scales are those of the columns, lowest first."""
+    kernel = objective.kernel
+    if not isinstance(kernel, FormulaKernel) or kernel.loss_name not in SQUARED:
+        return
+    looks = min(DRAWS, int(MOST_WORK / max(objective.work * len(start), 1)))
+    linear = linear_weights(kernel)
+    others = [place for place in range(len(start)) if place not in linear]
+    if looks < BEST or not others:
+        return
+    scales = _Scales(objective)
+    draw = np.random.default_rng([seed, 2])
+    found: list[tuple[float, Vector]] = []
+    for _ in range(looks):
+        point = start.copy()
+        point[others] = [scales.draw(draw, float(start[place])) for place in others]
+        lowest = _solved(objective, point, linear)
+        if lowest is not None:
+            found.append(lowest)
+    found.sort(key=lambda each: each[0])
+    chosen: list[Vector] = []
+    for _, point in found:
+        if all(np.any(np.abs(point - one) > APART * np.abs(one)) for one in chosen):
+            chosen.append(point)
+            yield point
+        if len(chosen) == BEST:
+            return
+
+
+class _Scales:
+    """What the columns say of how large a weight may be."""
+
+    def __init__(self, objective: Objective):
+        rows = objective.data["rows"]
+        self.columns = []
+        for column in rows["columns"].values():
+            values = np.asarray(column, dtype=np.float64)
+            spread = float(np.ptp(values))
+            if spread > 0 and np.isfinite(spread):
+                self.columns.append((values, spread))
+
+    def draw(self, draw: np.random.Generator, start: float) -> float:
+        """One value: about one over a spread, in the range, a frequency, near one or the start."""
+        kind = draw.integers(6) if self.columns else 4 + draw.integers(2)
+        factor = 10.0 ** draw.normal(scale=0.5)
+        sign = -1.0 if draw.uniform() < 0.3 else 1.0
+        if kind >= 4:
+            return sign * factor * ((abs(start) or 1.0) if kind == 4 else 1.0)
+        values, spread = self.columns[draw.integers(len(self.columns))]
+        if kind == 0:
+            return float(values[draw.integers(len(values))])
+        if kind == 1:
+            return sign * factor * spread / 4
+        if kind == 2:
+            return float(draw.uniform(0, np.pi * len(values) / spread))
+        return sign * factor * 4 / spread
+
+
+def _solved(objective: Objective, point: Vector, linear: list[int]) -> tuple[float, Vector] | None:
+    """The loss and the point (p,) with the linear weights solved for; None where not finite."""
+    if linear:
+        point[linear] = 0.0
+        rows = objective.data["rows"]
+        root = 1.0 if rows["weight"] is None else np.sqrt(np.asarray(rows["weight"]))
+        design = (objective.jacobian(point)[:, linear].T * root).T
+        aim = root * (np.asarray(rows["target"]) - objective.predictions(point))
+        if not (np.all(np.isfinite(design)) and np.all(np.isfinite(aim))):
+            return None
+        size = np.max(np.abs(design), axis=0)
+        size = np.where(size > 0, size, 1.0)
+        with np.errstate(over="ignore"):
+            point[linear] = np.linalg.lstsq(design / size, aim, rcond=1e-10)[0] / size
+        point = np.clip(point, objective.lower, objective.upper)
+        if not np.all(np.isfinite(point)):
+            return None
+    loss = objective.value(point)
+    return (loss, point) if np.isfinite(loss) else None
