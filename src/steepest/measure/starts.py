@@ -113,18 +113,18 @@ class _Scales:
     def draw(self, draw: np.random.Generator, start: float) -> float:
         """One value: about one over a spread, in the range, a frequency, near one or the start."""
         kind = draw.integers(6) if self.columns else 4 + draw.integers(2)
-        factor = 10.0 ** draw.normal(scale=0.5)
-        sign = -1.0 if draw.uniform() < 0.3 else 1.0
+        factor = float(10.0 ** draw.normal(scale=0.5))
+        sized = -factor if draw.uniform() < 0.3 else factor
         if kind >= 4:
-            return sign * factor * ((abs(start) or 1.0) if kind == 4 else 1.0)
+            return sized * (abs(start) or 1.0) if kind == 4 else sized
         values, spread = self.columns[draw.integers(len(self.columns))]
         if kind == 0:
             return float(values[draw.integers(len(values))])
         if kind == 1:
-            return sign * factor * spread / 4
+            return sized * spread / 4
         if kind == 2:
             return float(draw.uniform(0, np.pi * len(values) / spread))
-        return sign * factor * 4 / spread
+        return sized * 4 / spread
 
 
 def _solved(objective: Objective, point: Vector, linear: list[int]) -> tuple[float, Vector] | None:
