@@ -145,7 +145,7 @@ def test_the_minimum_of_curved_fits_is_found() -> None:
         elif found.loss > given.reference * (1 + 1e-6):
             missed.append(f"{told}: {found.loss:.6g} in place of {given.reference:.6g}")
     assert not endless, "\n".join(endless)
-    assert len(missed) <= 0.03 * MANY, "\n".join(missed)
+    assert len(missed) <= max(1, 0.03 * MANY), "\n".join(missed)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.text)

@@ -17,7 +17,7 @@ from steepest.objective.losses import SQUARED
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.records.arrays import Vector
 
-DRAWS = 400
+DRAWS = 600
 """Points that are looked at once; solvers go on from the lowest of them."""
 
 BEST = 6
@@ -123,7 +123,7 @@ class _Scales:
         if kind == 1:
             return sized * spread / 4
         if kind == 2:
-            return float(draw.uniform(0, np.pi * len(values) / spread))
+            return float(draw.uniform() ** 2 * np.pi * len(values) / spread)
         return sized * 4 / spread
 
 
