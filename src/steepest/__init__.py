@@ -6,6 +6,7 @@ and get advice that has been proven by running it.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -80,6 +81,10 @@ __all__ = [
     "train",
     "watch",
 ]
+
+if find_spec("torch") is None:
+    # `from steepest import *` takes what can be had. `steepest.watch` says what is missing.
+    __all__[:] = [name for name in __all__ if name not in {"Watch", "watch"}]
 
 
 def __getattr__(name: str) -> Any:

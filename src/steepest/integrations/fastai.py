@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastai.callback.core import Callback
+from steepest.words.errors import needing
 
-from steepest.jobs.watch import Watch, watch
+with needing("fastai", "The callback needs fastai", install="fastai"):
+    from fastai.callback.core import Callback
+
+    from steepest.jobs.watch import Watch, watch
 
 
 class WatchCallback(Callback):  # type: ignore[misc]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from steepest.words.errors import needing
 
-from steepest.jobs.watch import Watch, watch
+with needing("lightning", "The callback needs Lightning", install="steepest[lightning]"):
+    from lightning.pytorch import Callback, LightningModule, Trainer
+
+    from steepest.jobs.watch import Watch, watch
 
 
 class WatchCallback(Callback):

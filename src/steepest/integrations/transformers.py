@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import TrainerCallback
+from steepest.words.errors import needing
 
-from steepest.jobs.watch import Watch, watch
+with needing("transformers", "The callback needs transformers", install="steepest[transformers]"):
+    from transformers import TrainerCallback
+
+    from steepest.jobs.watch import Watch, watch
 
 
 class WatchCallback(TrainerCallback):

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from steepest.show.report import kit
-from steepest.words.errors import UsageError
+from steepest.words.errors import needing
 
 _HEIGHT = 760
 
@@ -66,14 +66,9 @@ def widget_of(board: Mapping[str, Any]) -> Any:
 
     Raises UsageError where anywidget is not installed.
     """
-    try:
+    with needing("anywidget", "A widget needs anywidget", install="steepest[notebook]"):
         import anywidget
         import traitlets
-    except ImportError as error:
-        raise UsageError(
-            "A widget needs anywidget, which is not installed.",
-            instead='Install it with: pip install "steepest[notebook]"',
-        ) from error
     script, style = kit()
 
     class BoardWidget(anywidget.AnyWidget):

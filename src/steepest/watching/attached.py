@@ -178,7 +178,7 @@ class Attached:
             cost=self._cost,
             rank=self._rank,
             job=None if self._rank is None else _job(),
-            versions={"torch": torch.__version__},
+            versions={"torch": str(torch.__version__)},
             not_measured=self._reasons(),
             resets=self._resets(),
         )

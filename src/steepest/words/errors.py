@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class SteepestError(Exception):
     """Base of every error that Steepest raises on purpose.
@@ -37,6 +40,28 @@ class UsageError(SteepestError):
     """The command line or the call is at fault (exit code 2)."""
 
     exit_code = 2
+
+
+class NotInstalledError(UsageError, ImportError):
+    """A library that Steepest does without until it is used is not installed (exit code 2)."""
+
+
+@contextmanager
+def needing(module: str, problem: str, *, install: str) -> Iterator[None]:
+    """Imports in this context are of a library that Steepest does without until it is used.
+
+    Where `module` is missing, raises NotInstalledError with the problem and what pip is to
+    install. A library that is there and breaks raises what it raises.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != module:
+            raise
+        raise NotInstalledError(
+            f"{problem}, which is not installed.",
+            instead=f'Install it with pip install "{install}".',
+        ) from error
 
 
 class StoreError(SteepestError):

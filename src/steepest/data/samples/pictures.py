@@ -16,7 +16,7 @@ from steepest.data.samples.classes import check_classes, in_order
 from steepest.data.samples.idx import MOST_VALUES
 from steepest.data.samples.record import Samples
 from steepest.data.table.wording import quoted
-from steepest.words.errors import InputError, UsageError
+from steepest.words.errors import InputError, needing
 from steepest.words.wording import count, escaped, listed
 
 if TYPE_CHECKING:
@@ -116,13 +116,8 @@ def read_files(
 
 def needs_pillow() -> None:
     """Raise UsageError where Pillow is not installed."""
-    try:
+    with needing("PIL", "Reading pictures needs Pillow", install="steepest[pictures]"):
         import PIL.Image  # noqa: F401
-    except ImportError:
-        raise UsageError(
-            "Reading pictures needs Pillow, which is not installed.",
-            instead='Install it with pip install "steepest[pictures]".',
-        ) from None
 
 
 class _Header(NamedTuple):

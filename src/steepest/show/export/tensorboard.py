@@ -7,7 +7,7 @@ from typing import Final
 
 from steepest.records.descent import Trace
 from steepest.show.export.tables import table_of
-from steepest.words.errors import UsageError
+from steepest.words.errors import needing
 
 FILE_NAME: Final = "events.out.tfevents"
 """What the name of such a file must contain."""
@@ -20,14 +20,13 @@ def to_tensorboard(trace: Trace) -> bytes:
     step was taken is not kept, so every event is at time 0. Raises UsageError where tensorboardX
     is not installed.
     """
-    try:
+    with needing(
+        "tensorboardX",
+        "Writing for TensorBoard needs tensorboardX",
+        install="steepest[tensorboard]",
+    ):
         from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.proto.summary_pb2 import Summary
-    except ImportError as error:
-        raise UsageError(
-            "Writing for TensorBoard needs tensorboardX, which is not installed.",
-            instead='Install it with pip install "steepest[tensorboard]".',
-        ) from error
     columns = {_tag(name): part.tolist() for name, part in table_of(trace).items()}
     steps = columns.pop("step")
     records = [_framed(Event(file_version="brain.Event:2").SerializeToString())]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from steepest.show.figures.figure import Figure, Kind, Theme
-from steepest.words.errors import InputError, UsageError
+from steepest.words.errors import InputError, UsageError, needing
 from steepest.words.wording import escaped
 
 if TYPE_CHECKING:
@@ -68,14 +68,11 @@ def to_png(figures: Sequence[Figure], *, step: int | None, theme: Theme, dpi: in
 def _drawn(
     figures: Sequence[Figure], ending: str, step: int | None, theme: Theme, dpi: int
 ) -> bytes:
-    try:
+    with needing(
+        "matplotlib", "Drawing a figure into a file needs matplotlib", install="steepest[figures]"
+    ):
         import matplotlib as mpl
         from matplotlib.figure import Figure as Canvas
-    except ImportError as error:
-        raise UsageError(
-            "Drawing a figure into a file needs matplotlib, which is not installed.",
-            instead='Install it with pip install "steepest[figures]".',
-        ) from error
     from steepest.show.figures.drawing.theme import PALETTES, settings
 
     if theme not in PALETTES:
