@@ -1,12 +1,22 @@
-# What a checkout can do: `make help` lists it. ARGS is passed on to the tool behind a target.
+# What a checkout can do: `make help` lists it.
+
+#: PYTHON=python3.12	make .venv with this Python
+#: ARGS="..."	is passed on to the tool behind the target
+#: BROWSER=no	install no package of the system; what needs a browser is then skipped where none is
 
 PYTHON ?= python3
 ARGS ?=
+BROWSER ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+# A file with another hash than constraints.txt says is not installed. This checkout has no hash.
+INSTALL := $(BIN)/python -m pip install --quiet --no-require-hashes --constraint constraints.txt
 PACKAGE := $(INSTALL) --build-constraint constraints.txt --editable
+
+# PyTorch for processors alone, from where pip is told that it is: 5 GB less than with CUDA.
+TORCH := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1+cpu/p' constraints.txt)
 
 # They ask for torchvision, which nothing here uses and whose builds do not fit every build of
 # PyTorch: they, and what else they need, are installed without what they ask for.
@@ -14,7 +24,7 @@ BARE := $(INSTALL) --no-deps
 ORACLES := backpack-for-pytorch curvlinops-for-pytorch einconv einops linear-operator unfoldnd
 PEERS := cockpit-for-pytorch json-tricks seaborn
 
-SOURCES := $(wildcard src tests benchmarks docs frontend/generate.py)
+SOURCES := $(wildcard src tests benchmarks docs release frontend/generate.py)
 
 # Modules that write files which are committed. Each takes --check, and then only compares.
 GENERATORS := $(wildcard docs/generate.py docs/pictures.py tests/generated.py frontend/generate.py)
@@ -24,10 +34,11 @@ NODE := $(if $(shell command -v npm),frontend/node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run lab test bench check clean browser
+.PHONY: help run lab test bench check pins clean browser
 
-help: ## list the targets
+help: ## list the targets, and what they may be told
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST) | expand -t 22
 
 # The command is shown: it is what the reader types next.
 run: $(VENV)/.core ## fit the bundled example and explain the result
@@ -55,6 +66,9 @@ check: $(VENV)/.dev $(NODE) ## lint, format, types, layers, generated files
 	@$(if $(NODE),npm run --silent check --prefix frontend,\
 		echo "There is no npm here: the figure kit's bundle is not checked.")
 
+pins: $(VENV)/.release ## bring constraints.txt up to date: ARGS="--upgrade-package NAME", or --upgrade
+	@$(BIN)/python -m release.pins editables pip $(ORACLES) $(PEERS) $(ARGS)
+
 clean: ## remove what the other targets made
 	rm -rf $(VENV) frontend/node_modules build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
@@ -67,7 +81,8 @@ $(VENV)/.pip:
 			"Name another one: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Setting up $(VENV), once. This takes a few minutes."
 	@$(PYTHON) -m venv $(VENV)
-	@$(INSTALL) --upgrade pip
+	@sed -n '/^pip==/,/[^\\]$$/p' constraints.txt | \
+		$(BIN)/python -m pip install --quiet --requirement /dev/stdin
 	@touch $@
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/.pip
@@ -75,6 +90,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/.pip
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
+	@$(INSTALL) $(TORCH) 2>/dev/null || true
 	@$(PACKAGE) '.[dev]'
 	@$(BARE) $(ORACLES)
 	@touch $(VENV)/.core $@
@@ -84,14 +100,19 @@ $(VENV)/.bench: $(VENV)/.dev
 	@$(BARE) $(PEERS)
 	@touch $@
 
-# The figures are tested in a browser. Without one those tests are skipped, and say why.
+$(VENV)/.release: pyproject.toml constraints.txt | $(VENV)/.pip
+	@$(INSTALL) --group release
+	@touch $@
+
+# Pages are tested in a browser. It is the one thing that is installed outside this checkout.
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
-		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-		&& echo "Installing Chromium, for the tests of the figures." \
+		[ "$(BROWSER)" != no ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& echo "Installing packages of this system with apt-get: chromium and fonts-dejavu-core," \
+			"to test pages in a browser. BROWSER=no leaves the system as it is." \
 		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq \
 			--no-install-recommends chromium fonts-dejavu-core >/dev/null; \
-	} || echo "There is no Chromium here, and it cannot be installed: figures are not tested."
+	} || echo "There is no Chromium here, and none was installed: tests of pages are skipped."
 
 frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json
 	@npm ci --silent --ignore-scripts --prefix frontend

@@ -1,10 +1,12 @@
 """The project's own files agree with each other, and its rules hold."""
 
+import hashlib
 import json
 import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -24,10 +26,15 @@ PROJECT: dict[str, Any] = PYPROJECT["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 
+def pinned() -> list[list[str]]:
+    """What constraints.txt says, word by word: NAME==VERSION and the hashes of its files."""
+    text = (ROOT / "constraints.txt").read_text("utf-8").replace("\\\n", " ")
+    return [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+
+
 def pins() -> dict[str, Version]:
-    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
-    return {canonicalize_name(name): Version(pinned) for name, pinned in pairs}
+    pairs = [words[0].split("==") for words in pinned()]
+    return {canonicalize_name(name): Version(version) for name, version in pairs}
 
 
 def declared() -> Iterator[tuple[str, Requirement]]:
@@ -36,6 +43,7 @@ def declared() -> Iterator[tuple[str, Requirement]]:
         "build": PYPROJECT["build-system"]["requires"],
         "core": PROJECT["dependencies"],
         **EXTRAS,
+        **PYPROJECT["dependency-groups"],
     }
     for group, lines in groups.items():
         for line in lines:
@@ -96,6 +104,53 @@ def test_a_dependency_has_a_floor_and_a_pin_above_it(group: str, requirement: Re
 
 def test_everything_that_gets_installed_is_pinned() -> None:
     assert needed() - pins().keys() == set()
+
+
+def test_every_pin_says_what_its_files_hash_to() -> None:
+    hashed = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+    lacking = [
+        pin for pin, *hashes in pinned() if not hashes or not all(map(hashed.fullmatch, hashes))
+    ]
+    assert lacking == []
+
+
+def test_make_installs_no_file_with_another_hash(tmp_path: Path) -> None:
+    wheel = tmp_path / "downloaded-1.0-py3-none-any.whl"
+    files = {
+        "METADATA": "Metadata-Version: 2.1\nName: downloaded\nVersion: 1.0\n",
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(f"downloaded-1.0.dist-info/{name}", text)
+    right = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    # As the Makefile does it, from what lies there.
+    command = subprocess.check_output(
+        [
+            "make",
+            "--silent",
+            "--eval=shown:;@echo $(INSTALL)",
+            "shown",
+            f"BIN={Path(sys.executable).parent}",
+        ],
+        cwd=ROOT,
+        text=True,
+    ).split()
+    constraints = tmp_path / "constraints.txt"
+
+    def installed(hash: str) -> subprocess.CompletedProcess[str]:
+        constraints.write_text(f"downloaded==1.0 --hash=sha256:{hash}\n", "utf-8")
+        own = ["--constraint", str(constraints), "--target", str(tmp_path / hash)]
+        near = ["--no-index", "--find-links", str(tmp_path), "downloaded"]
+        return subprocess.run([*command, *own, *near], cwd=ROOT, capture_output=True, text=True)
+
+    refused = installed("0" * 64)
+    assert refused.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in refused.stderr
+    taken = installed(right)
+    assert taken.returncode == 0, taken.stderr
+    assert (tmp_path / right / "downloaded-1.0.dist-info").is_dir()
 
 
 def test_the_version_is_the_same_everywhere() -> None:
