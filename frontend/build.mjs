@@ -17,7 +17,6 @@ const shared = {
   target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   charset: "utf8",
   legalComments: "none",
-  banner: { js: "/* Steepest, MIT. With modules of D3, Copyright Mike Bostock, ISC. */" },
 };
 // The figure kit is called by the pages it stands in; the lab is a page of its own.
 const kit = await build({
@@ -29,25 +28,66 @@ const lab = await build({
   ...shared,
   entryPoints: { lab: here("src/lab/index.ts"), "lab-style": here("src/lab/lab.css") },
 });
-const outputFiles = [...kit.outputFiles, ...lab.outputFiles];
-const inputs = { ...kit.metafile.inputs, ...lab.metafile.inputs };
 
-// Whose code is in the bundle, and on what terms.
-const packages = new Set(
-  Object.keys(inputs).flatMap((path) => path.match(/node_modules\/([^/]+)/)?.[1] ?? []),
-);
-const terms = await Promise.all(
-  [...packages].sort().map(async (name) => {
-    const text = await readFile(here(`node_modules/${name}/LICENSE`), "utf8");
-    return `${name}\n\n${text.trim()}\n`;
+// Whose code is in a bundle, and on what terms.
+const modulesOf = ({ metafile }) => {
+  const folders = Object.keys(metafile.inputs).flatMap(
+    (path) => path.match(/.*node_modules\/(@[^/]+\/)?[^/]+/)?.[0] ?? [],
+  );
+  return Promise.all(
+    [...new Set(folders)].sort().map(async (folder) => {
+      const text = await readFile(here(`${folder}/LICENSE`), "utf8");
+      const { name, version, license } = JSON.parse(
+        await readFile(here(`${folder}/package.json`), "utf8"),
+      );
+      return { name, version, license, text: text.trim() };
+    }),
+  );
+};
+// The terms ask to stand in every copy, and a report is one. Those that are alike stand once.
+const noticeOf = (modules) => {
+  const owner = /^Copyright.*$/m;
+  const owners = modules.map(
+    ({ name, version, license, text }) => `${name} ${version}, ${license}. ${text.match(owner)[0]}`,
+  );
+  const terms = new Set(modules.map(({ text }) => text.replace(owner, "").trim()));
+  return `/* Steepest, MIT. With modules of D3:\n\n${[owners.join("\n"), ...terms].join("\n\n")}\n*/\n`;
+};
+const outputs = await Promise.all(
+  [kit, lab].map(async (built) => {
+    const notice = Buffer.from(noticeOf(await modulesOf(built)));
+    return built.outputFiles.map(({ path, contents }) => [
+      path.replace("lab-style.css", "lab.css").replace("style.css", "steepest.css"),
+      path.endsWith(".js") ? Buffer.concat([notice, contents]) : contents,
+    ]);
   }),
 );
+
+const all = new Map();
+for (const built of [kit, lab]) {
+  for (const module of await modulesOf(built)) all.set(module.name, module);
+}
+const modules = [...all.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+const licenses = modules.map(
+  ({ name, version, license, text }) => `${name} ${version}, ${license}\n\n${text}\n`,
+);
+const bom = {
+  bomFormat: "CycloneDX",
+  specVersion: "1.6",
+  version: 1,
+  metadata: { component: { type: "library", name: "steepest-figures" } },
+  components: modules.map(({ name, version, license }) => ({
+    type: "library",
+    name,
+    version,
+    licenses: [{ license: { id: license } }],
+    purl: `pkg:npm/${name.replace("@", "%40")}@${version}`,
+  })),
+};
 const files = [
-  ...outputFiles.map(({ path, contents }) => [
-    path.replace("lab-style.css", "lab.css").replace("style.css", "steepest.css"),
-    contents,
-  ]),
-  [`${into}licenses.txt`, Buffer.from(terms.join("\n\n"))],
+  ...outputs.flat(),
+  [`${into}licenses.txt`, Buffer.from(licenses.join("\n\n"))],
+  [`${into}bundle.cdx.json`, Buffer.from(`${JSON.stringify(bom, null, 2)}\n`)],
 ];
 
 let stale = 0;
