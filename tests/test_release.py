@@ -1,0 +1,124 @@
+"""What is released: the wheel's bytes, what is in it, on what terms, and what an extra is for."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "steepest"
+
+
+def built(checkout: Path, into: Path, umask: int) -> Path:
+    """The wheel of a checkout, made offline."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", into],
+        cwd=checkout,
+        umask=umask,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    (wheel,) = into.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(ROOT, tmp_path_factory.mktemp("dist"), 0o022)
+
+
+def test_another_build_has_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
+    # Elsewhere, later, and for nobody else to read.
+    again = tmp_path / "a checkout"
+    shutil.copytree(
+        PACKAGE, again / "src" / "steepest", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, again)
+    for path in again.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (1e9, 1e9))
+    assert built(again, tmp_path / "dist", 0o077).read_bytes() == wheel.read_bytes()
+
+
+def test_the_wheel_has_the_package_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    package = {
+        path.relative_to(PACKAGE.parent).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    about = {name.split(".dist-info/")[1] for name in names - package}
+    assert package <= names
+    assert about == {
+        "METADATA",
+        "RECORD",
+        "WHEEL",
+        "entry_points.txt",
+        "licenses/LICENSE",
+        "licenses/src/steepest/lab/examples/sources.txt",
+        "licenses/src/steepest/static/licenses.txt",
+        "sboms/bundle.cdx.json",
+    }
+
+
+def test_the_terms_of_each_module_in_the_bundle_go_with_it() -> None:
+    parts = json.loads((PACKAGE / "static" / "bundle.cdx.json").read_text("utf-8"))["components"]
+    lock = json.loads((ROOT / "frontend" / "package-lock.json").read_text("utf-8"))["packages"]
+    licenses = (PACKAGE / "static" / "licenses.txt").read_text("utf-8")
+    lab = (PACKAGE / "static" / "lab.js").read_text("utf-8")
+    assert parts
+    for part in parts:
+        locked = lock[f"node_modules/{part['name']}"]
+        (term,) = part["licenses"]
+        assert (part["version"], term["license"]["id"]) == (locked["version"], locked["license"])
+        heading = f"{part['name']} {part['version']}, {locked['license']}"
+        assert heading in licenses
+        assert heading in lab
+    # Every dependency of the kit is there, however indirectly.
+    needed = {name for name, about in lock.items() if name and not about.get("dev")}
+    assert {f"node_modules/{part['name']}" for part in parts} == needed
+    permission = "Permission to use, copy, modify, and/or distribute this software for any purpose"
+    for name in ("lab.js", "steepest.js"):
+        assert permission in (PACKAGE / "static" / name).read_text("utf-8")[:4000]
+
+
+def test_what_is_missing_says_which_extra_has_it(tmp_path: Path) -> None:
+    modules = {
+        *("PIL", "accelerate", "anywidget", "ipykernel", "lightning", "matplotlib"),
+        *("tensorboardX", "torch", "transformers"),
+    }
+    # Python imports it first, in the processes that are started too.
+    blocked = f"import sys\nsys.modules.update(dict.fromkeys({sorted(modules)}))\n"
+    (tmp_path / "sitecustomize.py").write_text(blocked, "utf-8")
+    answer = subprocess.run(
+        [sys.executable, ROOT / "release" / "uses.py", ROOT / "examples" / "speed.csv"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "STEEPEST_STORE": str(tmp_path / "runs.db")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert answer.returncode == 0, answer.stderr
+    needs = {
+        "torch": "Watching a training needs PyTorch",
+        "figures": "Drawing a figure into a file needs matplotlib",
+        "pictures": "Reading pictures needs Pillow",
+        "tensorboard": "Error: Writing for TensorBoard needs tensorboardX",
+        "notebook": "A widget needs anywidget",
+        "lightning": "The callback needs Lightning",
+        "transformers": "The callback needs transformers",
+    }
+    assert answer.stdout.splitlines() == [
+        f"{extra}: {problem}, which is not installed. "
+        f'Install it with pip install "steepest[{extra}]".'
+        for extra, problem in needs.items()
+    ]
