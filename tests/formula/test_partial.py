@@ -8,10 +8,31 @@ import pytest
 import torch
 from scipy import special
 
-from steepest.formula import parse_expression, parse_model, partial_latex, partial_mathml
-from steepest.formula.partial import Gives, partial_text
+from steepest.formula import (
+    Formula,
+    Node,
+    parse_expression,
+    parse_model,
+    partial,
+    to_latex,
+    to_mathml,
+    to_text,
+)
+from steepest.formula.partial import Gives
 
 COLUMNS = ("x", "y", "time", "speed")
+
+
+def text_of(
+    formula: Formula,
+    weight: str,
+    loss: str | None = None,
+    gives: Gives | None = None,
+    how: Callable[[Node], str] = to_text,
+) -> str | None:
+    found = partial(formula, weight, loss, gives)
+    return None if found is None else how(found)
+
 
 WRITTEN: dict[tuple[str, str, str, Gives | None], str] = {
     ("speed ~ a*time**2 + b*time + c", "a", "mse", None): ("mean(2*(prediction - speed)*time**2)"),
@@ -45,7 +66,7 @@ WRITTEN: dict[tuple[str, str, str, Gives | None], str] = {
 @pytest.mark.parametrize("case", WRITTEN, ids=lambda case: " / ".join(map(str, case)))
 def test_reads_well(case: tuple[str, str, str, Gives | None]) -> None:
     text, weight, loss, gives = case
-    assert partial_text(parse_model(text, COLUMNS), weight, loss, gives) == WRITTEN[case]
+    assert text_of(parse_model(text, COLUMNS), weight, loss, gives) == WRITTEN[case]
 
 
 LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
@@ -90,7 +111,7 @@ def test_value_is_the_gradient_of_pytorch(model: str, loss: str) -> None:
     gives: Gives | None = {"logit": "logit", "probability": "probability"}.get(loss)  # type: ignore[assignment]
     named = "cross-entropy" if gives else loss
     for weight, tensor in weights.items():
-        text = partial_text(formula, weight, named, gives)
+        text = text_of(formula, weight, named, gives)
         assert text is not None
         assert tensor.grad is not None
         assert eval(text, {}, names) == pytest.approx(tensor.grad.item(), rel=1e-12)
@@ -98,14 +119,14 @@ def test_value_is_the_gradient_of_pytorch(model: str, loss: str) -> None:
 
 def test_bare_expression_is_its_own_loss() -> None:
     formula = parse_expression("x**2")
-    assert partial_text(formula, "x") == "2*x"
-    assert partial_latex(formula, "x") == r"2 \cdot x"
-    assert "<mn>2</mn><mo>⋅</mo><mi>x</mi>" in (partial_mathml(formula, "x") or "")
+    assert text_of(formula, "x") == "2*x"
+    assert text_of(formula, "x", how=to_latex) == r"2 \cdot x"
+    assert "<mn>2</mn><mo>⋅</mo><mi>x</mi>" in (text_of(formula, "x", how=to_mathml) or "")
 
 
 def test_in_latex() -> None:
     formula = parse_model("speed ~ a*time", COLUMNS)
-    assert partial_latex(formula, "a", "mse") == (
+    assert text_of(formula, "a", "mse", how=to_latex) == (
         r"\operatorname{mean}\left(2 \cdot \left(\mathrm{prediction} - \mathrm{speed}\right)"
         r" \cdot \mathrm{time}\right)"
     )
@@ -113,9 +134,9 @@ def test_in_latex() -> None:
 
 def test_too_long_to_write_is_none() -> None:
     formula = parse_model("y ~ " + "*".join(f"(a+x{i})" for i in range(45)), COLUMNS)
-    assert partial_text(formula, "a", "mse") is None
+    assert text_of(formula, "a", "mse") is None
 
 
 def test_unknown_loss() -> None:
     with pytest.raises(ValueError, match="hinge"):
-        partial_text(parse_model("y ~ a", COLUMNS), "a", "hinge")
+        text_of(parse_model("y ~ a", COLUMNS), "a", "hinge")

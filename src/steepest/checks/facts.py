@@ -207,20 +207,20 @@ def conditioning(m: Measurements) -> tuple[float, float, int] | None:
     Directions along which the loss does not change at all are left out: they are SD202's.
     """
     found = shape_of(m)
-    if found is None or found.largest <= 0:
+    if found is None or (largest := found.largest) <= 0:
         return None
-    flat = len(m.minimum.flat) if m.minimum is not None else 0
+    flat, noise = len(m.minimum.flat) if m.minimum is not None else 0, found.noise
     order = np.argsort(np.abs(found.values), kind="stable")
     curved = [
         int(column)
         for column in (order[flat:] if found.complete else order)
-        if found.values[column] > found.noise
+        if found.values[column] > noise
     ]
-    if not curved or (not found.complete and found.smallest <= found.noise):
+    if not curved or (not found.complete and found.smallest <= noise):
         return None
     last = min(curved, key=lambda column: float(found.values[column]))
     smallest = float(found.values[last])
-    return (found.largest, smallest, last) if math.isfinite(found.largest / smallest) else None
+    return (largest, smallest, last) if math.isfinite(largest / smallest) else None
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import jax
 import numpy as np
 
 from steepest.descent.batches import Batches
-from steepest.descent.loop import Limits, Setting, State, hyper_of, initial, limits_of, walk
+from steepest.descent.loop import Hyper, Limits, Setting, State, hyper_of, initial, limits_of, walk
 from steepest.descent.optimizers import preconditioner
 from steepest.descent.recorder import TAIL, Block, Recorder, joined
 from steepest.descent.standing import Sink, Standing
@@ -50,11 +51,30 @@ class Machine:
     held_out: Objective | None
     length: int
 
+    @cached_property
+    def hyper(self) -> Hyper:
+        """The optimizer's numbers as the loop takes them."""
+        return hyper_of(self.lr, self.momentum)
+
+    @cached_property
+    def setting(self) -> Setting:
+        """The arrays of the objective as the loop takes them."""
+        objective, held_out = self.objective, self.held_out
+        return Setting(
+            objective.data,
+            held_out.data if held_out else {},
+            objective.centre / objective.unit,
+            objective.lower / objective.unit,
+            objective.upper / objective.unit,
+        )
+
     def chunk(self, state: State, *, last: int, stops: Limits | None = None) -> tuple[State, Block]:
         """One chunk from `state`, to step `last` at most."""
         objective = self.objective
         limits = stops or limits_of(last=last)
-        rows = None
+        setting, rows = self.setting, None
+        if not objective.is_at_hand:
+            setting = setting._replace(data=objective.data_at(state.position))
         first = int(state.step)
         if self.batches is not None:
             # Steps beyond the last are not taken, so nothing is drawn for them.
@@ -68,14 +88,8 @@ class Machine:
             self.held_out is not None,
             self.batches.per_epoch if self.batches else 1,
             state,
-            Setting(
-                objective.data_at(state.position),
-                self.held_out.data if self.held_out else {},
-                objective.centre / objective.unit,
-                objective.lower / objective.unit,
-                objective.upper / objective.unit,
-            ),
-            hyper_of(self.lr, self.momentum),
+            setting,
+            self.hyper,
             limits._replace(last=np.int64(last)),
             rows,
         )

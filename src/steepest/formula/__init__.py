@@ -22,10 +22,14 @@ from steepest.formula.nodes import (
     Weight,
     children,
     is_condition,
+    mentions,
+    names_of,
+    size,
+    varying,
     walk,
 )
 from steepest.formula.parse import parse_condition, parse_expression, parse_model
-from steepest.formula.partial import partial, partial_latex, partial_mathml, partial_text
+from steepest.formula.partial import partial
 from steepest.formula.render import to_latex, to_mathml, to_text
 from steepest.formula.structure import is_linear, linear_parts
 
@@ -56,19 +60,20 @@ __all__ = [
     "is_linear",
     "linear_parts",
     "may_have_no_slope",
+    "mentions",
+    "names_of",
     "of_one_row",
     "parse_assignments",
     "parse_condition",
     "parse_expression",
     "parse_model",
     "partial",
-    "partial_latex",
-    "partial_mathml",
-    "partial_text",
     "quoted",
     "shown",
+    "size",
     "to_latex",
     "to_mathml",
     "to_text",
+    "varying",
     "walk",
 ]

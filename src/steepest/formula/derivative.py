@@ -31,7 +31,8 @@ from steepest.formula.nodes import (
     Node,
     Number,
     Weight,
-    walk,
+    mentions,
+    size,
 )
 
 MAX_NODES = 2000
@@ -51,10 +52,10 @@ def derivative(node: Node, name: str) -> Node | None:
 
 
 def _derive(node: Node, name: str) -> Node:
-    if not _depends(node, name):
+    if not mentions(node, name):
         return ZERO
     result = _rule(node, name)
-    if sum(1 for _ in walk(result)) > MAX_NODES:
+    if size(result) > MAX_NODES:
         raise TooLargeError
     return result
 
@@ -101,14 +102,14 @@ def _quotient(left: Node, right: Node, name: str) -> Node:
 
 def _power(node: Node, base: Node, exponent: Node, name: str) -> Node:
     terms = []
-    if _depends(base, name):
+    if mentions(base, name):
         known = exact_value(exponent)
         lower = (
             power(base, known - 1) if known is not None
             else Binary("**", base, plus(exponent, Number(-1)))
         )  # fmt: skip
         terms.append(times(exponent, lower, _derive(base, name)))
-    if _depends(exponent, name):
+    if mentions(exponent, name):
         terms.append(times(node, _log(base), _derive(exponent, name)))
     return plus(*terms)
 
@@ -136,8 +137,7 @@ def _over_log(base: int) -> Callable[[Node], Node]:
 def _erf(u: Node) -> Node:
     bell = Call("exp", (Negate(_square(u)),))
     # A column or weight may be called pi; then the number itself is written.
-    taken = any(isinstance(n, Column | Weight) and n.name == "pi" for n in walk(u))
-    pi: Node = Number(math.pi) if taken else Constant("pi", math.pi)
+    pi: Node = Number(math.pi) if mentions(u, "pi") else Constant("pi", math.pi)
     return times(Number(2), bell, reciprocal(Call("sqrt", (pi,))))
 
 
@@ -164,7 +164,3 @@ _OUTER: Mapping[str, Callable[[Node], Node]] = {
     "softplus": lambda u: Call("sigmoid", (u,)),
     "erf": _erf,
 }
-
-
-def _depends(node: Node, name: str) -> bool:
-    return any(isinstance(n, Weight | Column) and n.name == name for n in walk(node))

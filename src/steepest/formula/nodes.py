@@ -150,6 +150,29 @@ def walk(node: Node) -> Iterator[Node]:
             stack.extend((child, False) for child in reversed(below))
 
 
+def size(node: Node) -> int:
+    """How many nodes there are."""
+    return sum(1 for _ in walk(node))
+
+
+def names_of(kind: type[Column] | type[Weight], *nodes: Node) -> tuple[str, ...]:
+    """The names of all columns, or of all weights, in the order of their first appearance."""
+    return tuple(dict.fromkeys(n.name for node in nodes for n in walk(node) if type(n) is kind))
+
+
+def varying(node: Node) -> tuple[Node, ...]:
+    """Every different node with a column or a weight in it, operands before what uses them."""
+    leaves = Column | Weight
+    return tuple(
+        dict.fromkeys(n for n in walk(node) if any(isinstance(inner, leaves) for inner in walk(n)))
+    )
+
+
+def mentions(node: Node, name: str) -> bool:
+    """Whether a column or a weight of this name is in it."""
+    return any(isinstance(n, Column | Weight) and n.name == name for n in walk(node))
+
+
 def is_condition(node: Node) -> bool:
     """Whether the node is true or false rather than a number."""
     return isinstance(node, Compare | Logical | Not)

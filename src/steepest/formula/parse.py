@@ -34,7 +34,7 @@ from steepest.formula.nodes import (
     Span,
     Weight,
     is_condition,
-    walk,
+    names_of,
 )
 from steepest.formula.tokens import Kind, Token, fail, tokenize
 
@@ -88,14 +88,14 @@ def parse_model(text: str, columns: Collection[str], *, declared: Collection[str
                 *node.span,
                 instead="A comparison stands first in where(condition, a, b).",
             )
-    if not _names(Column, target):
+    if not names_of(Column, target):
         fail(
             "There is no column in the target.",
             text,
             *target.span,
             instead=f"The columns are {listed(table)}." if table else None,
         )
-    weights = _names(Weight, model)
+    weights = names_of(Weight, model)
     if not weights:
         fail(
             "There is no weight in the model, so there is nothing to learn.",
@@ -103,9 +103,8 @@ def parse_model(text: str, columns: Collection[str], *, declared: Collection[str
             *model.span,
             instead="Every name that is not a column is a weight: y ~ a*x + b.",
         )
-    return Formula(
-        text, target, model, weights, _names(Column, target, model), names.doubtful(weights, table)
-    )
+    columns = names_of(Column, target, model)
+    return Formula(text, target, model, weights, columns, names.doubtful(weights, table))
 
 
 def parse_expression(text: str, *, declared: Collection[str] = ()) -> Formula:
@@ -121,7 +120,7 @@ def parse_expression(text: str, *, declared: Collection[str] = ()) -> Formula:
             *model.span,
             instead="A comparison stands first in where(condition, a, b).",
         )
-    weights = _names(Weight, model)
+    weights = names_of(Weight, model)
     if not weights:
         fail(
             "There is no weight in the expression, so there is nothing to minimize.",
@@ -146,7 +145,7 @@ def parse_condition(text: str, columns: Collection[str]) -> Node:
             *node.span,
             instead="Compare it with something, for example x > 0.",
         )
-    if not _names(Column, node):
+    if not names_of(Column, node):
         fail("There is no column in the condition.", text, *node.span)
     return node
 
@@ -154,11 +153,6 @@ def parse_condition(text: str, columns: Collection[str]) -> Node:
 def _in_order(columns: Collection[str]) -> dict[str, None]:
     """The columns with fast look-up, in their own order."""
     return dict.fromkeys(columns)
-
-
-def _names(kind: type[Column] | type[Weight], *nodes: Node) -> tuple[str, ...]:
-    found = {n.name: None for node in nodes for n in walk(node) if isinstance(n, kind)}
-    return tuple(found)
 
 
 class _Reader:

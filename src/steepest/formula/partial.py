@@ -11,7 +11,6 @@ from typing import Literal
 from steepest.formula.algebra import ZERO, product
 from steepest.formula.derivative import derivative
 from steepest.formula.nodes import Binary, Call, Formula, Negate, Node, Number, Weight
-from steepest.formula.render import to_latex, to_mathml, to_text
 
 Gives = Literal["value", "logit", "probability"]
 
@@ -67,30 +66,6 @@ def partial(
         root = Call("sqrt", (square,)) if "rmse" in taken else Weight("rmse")
         return Binary("/", mean, root)
     return mean
-
-
-def partial_text(
-    formula: Formula, weight: str, loss: str | None = None, gives: Gives | None = None
-) -> str | None:
-    """`partial` as text: `mean(2*(prediction - speed)*time**2)`."""
-    node = partial(formula, weight, loss, gives)
-    return None if node is None else to_text(node)
-
-
-def partial_latex(
-    formula: Formula, weight: str, loss: str | None = None, gives: Gives | None = None
-) -> str | None:
-    """`partial` in LaTeX math mode."""
-    node = partial(formula, weight, loss, gives)
-    return None if node is None else to_latex(node)
-
-
-def partial_mathml(
-    formula: Formula, weight: str, loss: str | None = None, gives: Gives | None = None
-) -> str | None:
-    """`partial` as a `<math>` element."""
-    node = partial(formula, weight, loss, gives)
-    return None if node is None else to_mathml(node)
 
 
 def _inside_sigmoid(model: Node) -> Node | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from steepest.formula.fold import constant_value
-from steepest.formula.nodes import Binary, Call, Negate, Node, Weight, children, walk
+from steepest.formula.nodes import Binary, Call, Negate, Node, Weight, children, names_of
 
 _FREE, _AFFINE, _OTHER = 0, 1, 2
 
@@ -24,7 +24,7 @@ def linear_parts(node: Node) -> tuple[Node, ...]:
 
     Of `b1*(1 - exp(-b2*x))` these are `b1` and `-b2*x`.
     """
-    weights = frozenset(n.name for n in walk(node) if isinstance(n, Weight))
+    weights = frozenset(names_of(Weight, node))
     found: list[Node] = []
     stack = [node]
     while stack:

@@ -19,10 +19,8 @@ from steepest.measure.curvature import stability_limit
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
 from steepest.objective.quadratic import (
     FAR,
-    Modes,
     excess,
-    steps_to,
-    steps_to_many,
+    steps_of,
 )
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import draw_start
@@ -45,7 +43,6 @@ from steepest.study.rates import (
     SURE_FACTOR,
     affordable,
     has_closed_form,
-    modes,
     rate_grid,
     rounded_rate,
 )
@@ -472,32 +469,21 @@ def beyond(
     setup: Setup, begins: Matrix, rates: Vector, trials: list[RateTrial], goal: float
 ) -> list[RateTrial]:
     """The closed form's answer where a run of gradient descent on a quadratic had none."""
-    known = modes(setup)
-    if known is None or setup.solved is None:
+    known = setup.modes
+    if known is None:
         return trials
     found = list(trials)
     for row, start in enumerate(begins):
-        offset = np.asarray((start - setup.solved.solution) / setup.moving.unit)
+        offset = setup.from_minimum(start)
         places = [
             place
             for place in range(row * len(rates), (row + 1) * len(rates))
             if trials[place].steps is None and not trials[place].diverged
         ]
-        answers = _answers(known, offset, np.array([trials[p].lr for p in places]), goal)
+        answers = steps_of(known, offset, np.array([trials[p].lr for p in places]), goal)
         ceiling = CEILING * max(known.floor + excess(known, offset, 0.0, 0), setup.scale)
         for place, steps in zip(places, answers, strict=True):
             trial = trials[place]
-            grows = steps is None and excess(known, offset, trial.lr, FAR) > ceiling
+            grows = steps is None and bool(excess(known, offset, trial.lr, FAR) > ceiling)
             found[place] = replace(trial, steps=steps, limit=None, diverged=grows, measured=False)
-    return found
-
-
-def _answers(known: Modes, offset: Vector, rates: Vector, goal: float) -> list[int | None]:
-    """Steps to the goal for each learning rate (m,); None where it never gets there."""
-    below = rates * known.eigenvalues[0] < 2.0
-    quick = iter(steps_to_many(known, offset, rates[below], goal))
-    found: list[int | None] = []
-    for lr, is_below in zip(rates, below, strict=True):
-        steps = next(quick) if is_below else steps_to(known, offset, float(lr), goal)
-        found.append(None if steps is None or not math.isfinite(steps) else int(steps))
     return found

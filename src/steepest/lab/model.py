@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.formula import Column, Node, Weight, walk
+from steepest.formula import Column, Node, Weight, names_of, walk
 from steepest.formula.nodes import Binary, Call, Compare, Constant, Logical, Negate, Not, Number
 from steepest.jobs.live import Live
 from steepest.objective.scaling import scaled_columns
@@ -56,7 +56,7 @@ def model_of(live: Live) -> dict[str, Any]:
     """The program, and the rows and the curve that it is drawn on."""
     setup = live.setup
     formula, problem = setup.formula, setup.problem
-    used = list(dict.fromkeys(n.name for n in walk(formula.model) if isinstance(n, Column)))
+    used = list(names_of(Column, formula.model))
     found: dict[str, Any] = {
         "program": program_of(formula.model),
         "gives": problem.gives,

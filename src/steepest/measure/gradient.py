@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -12,7 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from steepest.engine.xla import in_float64
-from steepest.formula import Binary, Call, Column, Node, Weight, children, is_condition, to_text
+from steepest.formula import (
+    Binary,
+    Call,
+    Column,
+    Node,
+    Weight,
+    children,
+    is_condition,
+    to_text,
+    varying,
+)
 from steepest.objective.losses import stages
 from steepest.objective.objective import Data, FormulaKernel, Objective
 from steepest.records.arrays import Matrix, Vector
@@ -150,24 +160,11 @@ def taylor_check(objective: Objective, weights: Vector, step: Vector) -> Taylor:
     return Taylor(float(first), float(second), float(actual))
 
 
-def _nodes(kernel: FormulaKernel, data: Data) -> list[Node]:
-    """Every different node that is not constant, in the order in which its value is computed."""
-    seen: dict[Node, None] = {}
-
-    def observe(node: Node, value: Any) -> Any:
-        seen.setdefault(node, None)
-        return value
-
-    positions = np.zeros(len(kernel.weights))
-    jax.eval_shape(lambda at: kernel.predict(at, data, observe), positions)
-    return list(seen)
-
-
 @partial(jax.jit, static_argnames="kernel")
 def _values_and_adjoints(
     kernel: FormulaKernel, position: jax.Array, data: Data
 ) -> tuple[list[jax.Array], list[jax.Array]]:
-    nodes = _nodes(kernel, data)
+    nodes = varying(kernel.model)
     chain = stages(kernel.loss_name, kernel.gives) if kernel.loss_name else ()
 
     def run(nudged: list[jax.Array | float]) -> tuple[jax.Array, list[jax.Array]]:
@@ -210,30 +207,33 @@ def backward_pass(objective: Objective, weights: Vector) -> tuple[BackwardNode, 
     if not isinstance(kernel, FormulaKernel):
         raise TypeError("only a formula has nodes")
     values, adjoints = _values_and_adjoints(kernel, weights, objective.data)
-    nodes = _nodes(kernel, objective.data)
+    return tuple(
+        BackwardNode(
+            *written,
+            value=np.asarray(value, dtype=np.float64),
+            adjoint=np.asarray(adjoint, dtype=np.float64),
+        )
+        for written, value, adjoint in zip(_written(kernel), values, adjoints, strict=True)
+    )
+
+
+@lru_cache(maxsize=16)
+def _written(kernel: FormulaKernel) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    """Text, operation and inputs of every node, and of the stages of the loss behind them."""
+    nodes = varying(kernel.model)
     order = {node: place for place, node in enumerate(nodes)}
     result = [
-        BackwardNode(
-            text=to_text(node),
-            operation=_operation(node),
-            inputs=tuple(order[child] for child in children(node) if child in order),
-            value=np.asarray(values[place], dtype=np.float64),
-            adjoint=np.asarray(adjoints[place], dtype=np.float64),
+        (
+            to_text(node),
+            _operation(node),
+            tuple(order[child] for child in children(node) if child in order),
         )
-        for place, node in enumerate(nodes)
+        for node in nodes
     ]
-    chain = stages(kernel.loss_name, kernel.gives) if kernel.loss_name else ()
-    for step, stage in enumerate(chain):
-        place = len(nodes) + step
-        result.append(
-            BackwardNode(
-                text=stage.text,
-                operation=stage.operation,
-                inputs=(place - 1 if step else order[kernel.model],),
-                value=np.asarray(values[place], dtype=np.float64),
-                adjoint=np.asarray(adjoints[place], dtype=np.float64),
-            )
-        )
+    before = order[kernel.model]
+    for stage in stages(kernel.loss_name, kernel.gives) if kernel.loss_name else ():
+        result.append((stage.text, stage.operation, (before,)))
+        before = len(result) - 1
     return tuple(result)
 
 

@@ -15,8 +15,9 @@ from contextlib import suppress
 import numpy as np
 import scipy.optimize
 
+from steepest.engine.xla import in_float64
 from steepest.objective.losses import SQUARED
-from steepest.objective.objective import FormulaKernel, Objective
+from steepest.objective.objective import FormulaKernel, Objective, jacobian_of, predictions_of
 from steepest.records.arrays import Mask, Vector
 
 MOST_EVALUATIONS = 2000
@@ -86,6 +87,7 @@ def _noted(walked: list[Vector], moved: Moved | None) -> Moved:
     return note
 
 
+@in_float64
 def least_squares_path(
     objective: Objective,
     begin: Vector,
@@ -101,7 +103,8 @@ def least_squares_path(
     another way: that frees it where it had stopped short. Each evaluates the residuals `most` times
     at most.
     """
-    rows = objective.data["rows"]
+    kernel, data, rows = objective.kernel, objective.data, objective.data["rows"]
+    assert isinstance(kernel, FormulaKernel)
     target = np.asarray(rows["target"])
     root = 1.0 if rows["weight"] is None else np.sqrt(np.asarray(rows["weight"]))
     walked: list[Vector] = [begin]
@@ -110,12 +113,13 @@ def least_squares_path(
     whole = _placed(begin, chosen)
 
     def residuals(point: Vector) -> Vector:
-        return np.asarray(root * (objective.predictions(whole(point)) - target))
+        return np.asarray(root * (np.asarray(predictions_of(kernel, whole(point), data)) - target))
 
     def jacobian(point: Vector) -> Vector:
         # The solver asks for it once at each point that it moves to.
         note(whole(point))
-        found = (objective.jacobian(whole(point))[:, chosen].T * root).T
+        slopes = np.asarray(jacobian_of(kernel, whole(point), data))
+        found = (slopes[:, chosen].T * root).T
         # An exponential that overflows below a fraction bar leaves a prediction, and no slope.
         return np.where(np.isfinite(found), found, 0.0)
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, is_linear, walk
+from steepest.formula import Column, is_linear, names_of
 from steepest.objective.moments import (
     RANK_TOLERANCE,
     LeastSquares,
@@ -194,8 +194,7 @@ def _too_large(largest: float) -> InputError:
 
 def _row_in_words(objective: Objective, row: int) -> str:
     kernel, columns = objective.kernel, objective.data["rows"]["columns"]
-    nodes = walk(kernel.model) if isinstance(kernel, FormulaKernel) else ()
-    read = dict.fromkeys(node.name for node in nodes if isinstance(node, Column))
+    read = names_of(Column, kernel.model) if isinstance(kernel, FormulaKernel) else ()
     shown = [f"{escaped(name)} = {float(columns[name][row]):g}" for name in read]
     return f"{', '.join(shown[:4])} on kept row {row} (counted from 0)"
 

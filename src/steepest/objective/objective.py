@@ -18,7 +18,7 @@ import numpy as np
 
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, Formula, Node, evaluate, walk
+from steepest.formula import Column, Formula, Node, evaluate, size
 from steepest.objective.losses import cost_of, loss_of, of_mean
 from steepest.objective.row_sums import MANY, sums
 from steepest.records.arrays import (
@@ -304,10 +304,6 @@ def jacobian_of(kernel: FormulaKernel, position: Any, data: Data) -> jax.Array:
     return found
 
 
-def _size(node: Node) -> int:
-    return sum(1 for _ in walk(node))
-
-
 @in_float64
 def formula_objective(
     formula: Formula,
@@ -357,7 +353,7 @@ def formula_objective(
         centre=np.zeros(len(names)),
         lower=np.array([low for low, _ in edges]),
         upper=np.array([high for _, high in edges]),
-        work=max(rows, 1) * _size(formula.model),
+        work=max(rows, 1) * size(formula.model),
     )
 
 

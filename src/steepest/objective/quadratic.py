@@ -8,6 +8,7 @@ Nothing here touches the data.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,14 +37,18 @@ def modes_of(root: Matrix, floor: float) -> Modes:
     return Modes(singular**2, right.T, floor)
 
 
-def excess(modes: Modes, offset: Vector, lr: float, steps: int) -> float:
-    """Loss above the floor after `steps` steps from `offset` = start - minimum, (p,)."""
+def excess(modes: Modes, offset: Vector, lr: Any, steps: Any) -> Any:
+    """Loss above the floor after `steps` steps from `offset` = start - minimum, (p,).
+
+    `lr` and `steps` are numbers or arrays (m,), and so is what is found.
+    """
+    lr, steps = np.asarray(lr)[..., None], np.asarray(steps)[..., None]
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         start = np.log(0.5 * modes.eigenvalues * modes.distances(offset) ** 2)
-        factor = np.log(np.abs(1.0 - lr * modes.eigenvalues))
+        factor = 2.0 * np.log(np.abs(1.0 - lr * modes.eigenvalues))
         # -inf * 0 is a mode that is done at once, seen before any step.
-        grown = np.where(steps == 0, start, start + 2.0 * steps * factor)
-        return float(np.sum(np.exp(grown)))
+        grown = np.where(steps == 0, start, start + steps * factor)
+        return np.sum(np.exp(grown), axis=-1)
 
 
 def steps_to(modes: Modes, offset: Vector, lr: float, goal: float) -> int | None:
@@ -57,7 +62,7 @@ def steps_to(modes: Modes, offset: Vector, lr: float, goal: float) -> int | None
         return None
 
     def above(step: int) -> bool:
-        return excess(modes, offset, lr, step) > allowed
+        return bool(excess(modes, offset, lr, step) > allowed)
 
     if not above(0):
         return 0
@@ -104,7 +109,7 @@ def steps_to_many(modes: Modes, offset: Vector, rates: Vector, goal: float) -> V
         return np.full(len(rates), np.inf)
 
     def above(steps: Vector) -> Mask:
-        return np.asarray(_excess_of_many(modes, offset, rates, steps) > allowed)
+        return np.asarray(excess(modes, offset, rates, steps) > allowed)
 
     low, high = np.zeros(len(rates)), np.full(len(rates), float(FAR))
     never = above(high)
@@ -116,14 +121,15 @@ def steps_to_many(modes: Modes, offset: Vector, rates: Vector, goal: float) -> V
     return np.where(at_once, 0.0, np.where(never, np.inf, high))
 
 
-def _excess_of_many(modes: Modes, offset: Vector, rates: Vector, steps: Vector) -> Vector:
-    """`excess` for many learning rates, each after its own number of steps, (m,)."""
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        start = np.log(0.5 * modes.eigenvalues * modes.distances(offset) ** 2)
-        factor = 2.0 * np.log(np.abs(1.0 - rates[:, None] * modes.eigenvalues))
-        # -inf * 0 is a mode that is done at once, seen before any step.
-        grown = np.where(steps[:, None] == 0, start, start + steps[:, None] * factor)
-        return np.asarray(np.sum(np.exp(grown), axis=1))
+def steps_of(modes: Modes, offset: Vector, rates: Vector, goal: float) -> list[int | None]:
+    """`steps_to` for many learning rates (m,), whether they lie below the limit or not."""
+    below = rates * modes.eigenvalues[0] < 2.0
+    quick = iter(steps_to_many(modes, offset, rates[below], goal).tolist())
+    found = [
+        next(quick) if is_below else steps_to(modes, offset, lr, goal)
+        for lr, is_below in zip(rates.tolist(), below.tolist(), strict=True)
+    ]
+    return [None if steps is None or steps == np.inf else int(steps) for steps in found]
 
 
 def best_rate(modes: Modes, offset: Vector, goal: float) -> tuple[float, int] | None:
@@ -142,8 +148,7 @@ def best_rate(modes: Modes, offset: Vector, goal: float) -> tuple[float, int] | 
         if not np.isfinite(fewest):
             return None
         # Of rates that are equally quick, the one that is nearly there a step sooner.
-        sooner = np.full(len(shares), max(fewest - 1, 0.0))
-        left = _excess_of_many(modes, offset, limit * shares, sooner)
+        left = excess(modes, offset, limit * shares, max(fewest - 1, 0.0))
         place = int(np.argmin(np.where(steps == fewest, left, np.inf)))
         if fewest <= best_steps:
             best_share, best_steps = float(shares[place]), fewest
@@ -156,5 +161,5 @@ def lowest_after(modes: Modes, offset: Vector, steps: int) -> float:
     """The learning rate below the limit that leaves the lowest loss after `steps` steps."""
     limit = 2.0 / float(modes.eigenvalues[0])
     shares = np.concatenate([np.geomspace(1e-3, 0.9, 60), 1.0 - np.geomspace(0.098, 1e-9, 60)])
-    left = [excess(modes, offset, limit * float(share), steps) for share in shares]
+    left = excess(modes, offset, limit * shares, steps)
     return limit * float(shares[int(np.argmin(left))])

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, Formula, Node, linear_parts, walk
+from steepest.formula import Column, Formula, Node, linear_parts, mentions, names_of
 from steepest.objective.objective import formula_objective
 from steepest.records.arrays import Matrix, Vector
 
@@ -78,8 +78,8 @@ def find_scaling(
     changing the model.
     """
     # A target that is also an input must stay what it is.
-    target = set() if formula.target is None else set(_columns_in(formula.target))
-    used = tuple(name for name in _columns_in(formula.model) if name not in target)
+    target = set() if formula.target is None else set(names_of(Column, formula.target))
+    used = tuple(name for name in names_of(Column, formula.model) if name not in target)
     standard = moments(columns, used)
     if known is not None:
         standard = {name: known[name] for name in used if name in known}
@@ -99,10 +99,6 @@ def find_scaling(
     return best
 
 
-def _columns_in(node: Node) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(n.name for n in walk(node) if isinstance(n, Column)))
-
-
 @in_float64
 def _solve(
     formula: Formula, columns: Mapping[str, Vector], names: tuple[str, ...], shifts: Shifts
@@ -113,7 +109,7 @@ def _solve(
     forward_shift, back_shift = np.zeros(size), np.zeros(size)
     taken: set[str] = set()
     for part in linear_parts(formula.model):
-        mine = tuple(name for name in names if _mentions(part, name))
+        mine = tuple(name for name in names if mentions(part, name))
         if not mine or taken & set(mine):
             return None
         taken |= set(mine)
@@ -131,10 +127,6 @@ def _solve(
             shift[place] = solved[1]
     result = Scaling(dict(shifts), forward, forward_shift, back, back_shift)
     return result if _same_model(formula, columns, scaled, names, result) else None
-
-
-def _mentions(node: Node, name: str) -> bool:
-    return any(getattr(inner, "name", None) == name for inner in walk(node))
 
 
 Part = tuple[Matrix, Vector]

@@ -20,10 +20,10 @@ from steepest.formula import (
     Column,
     Formula,
     is_linear,
+    names_of,
     parse_expression,
     parse_model,
     to_text,
-    walk,
 )
 from steepest.objective.losses import LOSSES
 from steepest.objective.objective import row_weights
@@ -44,7 +44,11 @@ from steepest.words.suggest import suggest
 def prepare_fit(data: Any, text: str, options: Options) -> Setup:
     """Read the data, parse the formula, build the objective. Raises SteepestError."""
     table = read_table(data)
-    formula = parsed(table, text, options)
+    return prepared(table, parsed(table, text, options), options)
+
+
+def prepared(table: Table, formula: Formula, options: Options) -> Setup:
+    """Build the objective of rows that are held. Raises SteepestError."""
     keep = None if options.where is None else rows_where(table, options.where)
     selection = select(table, columns_in_use(table, formula, options), keep)
     problem = problem_of(table, formula, options, selection)
@@ -157,7 +161,7 @@ def problem_of(table: Table, formula: Formula, options: Options, selection: Sele
         excluded_by_where=selection.excluded_by_where,
         doubtful_names=formula.doubtful,
         sigma=options.sigma,
-        constant=not any(isinstance(node, Column) for node in walk(formula.model)),
+        constant=not names_of(Column, formula.model),
     )
 
 

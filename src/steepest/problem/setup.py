@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property
+from functools import partial as with_arguments
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steepest.engine.xla import in_float64
-from steepest.formula import Formula
+from steepest.formula import Formula, partial, to_latex, to_text
 from steepest.methods.optimizers import SOLVERS
 from steepest.objective.least_squares import centred, is_quadratic, solve
 from steepest.objective.losses import loss_of
@@ -25,6 +26,7 @@ from steepest.objective.objective import (
 )
 from steepest.objective.passes.passing import Passing, Totals
 from steepest.objective.passes.survey import DRAWN, Survey, drawn_of
+from steepest.objective.quadratic import Modes, modes_of
 from steepest.objective.scaling import Scaling, find_scaling, scaled_columns
 from steepest.problem.options import Options
 from steepest.records.arrays import Vector
@@ -93,6 +95,28 @@ class Setup:
         if self.streamed is None or self.streamed.passing is None:
             return self.moving
         return self.streamed.passing
+
+    @cached_property
+    def partials(self) -> Mapping[str, tuple[str | None, str | None]]:
+        """Each weight's partial derivative as text and in LaTeX; None where it is too long."""
+        loss, gives = self.problem.loss, self.problem.gives
+        return {
+            name: (None, None) if node is None else (to_text(node), to_latex(node))
+            for name in self.objective.names
+            for node in [partial(self.formula, name, loss, None if gives == "value" else gives)]
+        }
+
+    @cached_property
+    def modes(self) -> Modes | None:
+        """The closed form of gradient descent here, where there is one."""
+        if self.solved is None:
+            return None
+        return modes_of(self.solved.root * self.moving.unit, self.solved.floor)
+
+    def from_minimum(self, weights: Vector) -> Vector:
+        """How far weights (p,) are from the minimum, as the modes count it."""
+        assert self.solved is not None
+        return np.asarray((weights - self.solved.solution) / self.moving.unit)
 
     @property
     def is_passing(self) -> bool:
@@ -192,7 +216,7 @@ def constant_loss(objective: Objective, problem: Problem) -> float | None:
     return float(_loss_of_constant(problem.loss, gives, middle, rows["target"], weight)) or None
 
 
-@partial(jax.jit, static_argnames=("loss", "gives"))
+@with_arguments(jax.jit, static_argnames=("loss", "gives"))
 def _loss_of_constant(
     loss: str, gives: str, constant: float, target: jax.Array, weight: jax.Array | None
 ) -> jax.Array:

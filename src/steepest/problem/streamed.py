@@ -39,7 +39,7 @@ from steepest.problem.prepare import (
     held,
     not_scalable,
     parsed,
-    prepare_fit,
+    prepared,
     problem_of,
 )
 from steepest.problem.room import (
@@ -91,7 +91,7 @@ def prepare(
     if passing is None:
         passing = team.size > 1 or _is_too_large(table, formula, options)
     if not passing:
-        return prepare_fit(table, text, options)
+        return prepared(table, formula, options)
     return _streamed(table, formula, options, team, reading)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from steepest.data.table import Table
-from steepest.formula import Column, Formula, Node, parse_condition, walk
+from steepest.formula import Column, Formula, Node, names_of, parse_condition
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
@@ -91,8 +91,7 @@ def _file(
     where: Node | None = None
     if options.where is not None:
         where = parse_condition(options.where, table.names)
-        asked = [node.name for node in walk(where) if isinstance(node, Column)]
-        names = tuple(dict.fromkeys((*names, *asked)))
+        names = tuple(dict.fromkeys((*names, *names_of(Column, where))))
     columns = {name: table.numbers(name) for name in names}
     for delimiter in (",", ";", "\t", "|"):
         if _reads_as(path, delimiter, columns):

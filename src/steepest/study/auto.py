@@ -26,7 +26,6 @@ from steepest.study.rates import (
     closed_form_steps,
     has_closed_form,
     lowest,
-    modes,
     quickest,
     rate_grid,
     rounded_rate,
@@ -79,7 +78,7 @@ def choose_rate(
     learning rate may be ten times as quick. What the search costs is counted in steps; `seconds`
     are a guard.
     """
-    known = modes(setup)
+    known = setup.modes
     if known is not None and has_closed_form(setup, settings):
         for lr, final in _in_closed_form(setup, settings, known, goal, minimum):
             if _is_right(setup, lr, study_goal(goal, minimum, final)):
@@ -96,8 +95,7 @@ def _in_closed_form(
     there is, so that none is there much sooner unless it stands still, and the second is the
     quickest to the lowest goal that a descent is judged by. Where it cannot, the quickest is.
     """
-    assert setup.solved is not None
-    offset = (setup.start - setup.solved.solution) / setup.moving.unit
+    offset = setup.from_minimum(setup.start)
     steps = settings.steps
     aims = [] if goal is None else [goal, study_goal(goal, minimum, known.floor) or goal]
     found = [best_in_closed_form(setup, setup.start, aim.loss) for aim in aims]
@@ -107,7 +105,7 @@ def _in_closed_form(
     if steps and known.eigenvalues[0] > 0:
         low = [rounded_rate(lowest_after(known, offset, steps))]
     for lr in [*in_time, *low, *late]:
-        yield lr, known.floor + excess(known, offset, lr, steps)
+        yield lr, known.floor + float(excess(known, offset, lr, steps))
 
 
 def _is_right(setup: Setup, lr: float, goal: Goal | None) -> bool:

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from steepest.formula import partial_latex, partial_text
 from steepest.measure.gradient import (
     backward_pass,
     hardest_pulls,
@@ -38,20 +37,18 @@ def explain(setup: Setup, step: int, weights: Vector, move: Vector | None) -> Ex
     measurable = not setup.is_passing and len(weights) <= MOST_NUDGED
     nudged = nudges(setup.full, weights, gradient) if measurable else None
     edges = edges_of(objective, weights)
-    loss_name, gives = setup.problem.loss, setup.problem.gives
-    written = None if gives == "value" else gives
     partials = tuple(
         Partial(
             weight=name,
             value=float(weights[index]),
             amount=float(gradient[index]),
-            text=partial_text(setup.formula, name, loss_name, written),
-            latex=partial_latex(setup.formula, name, loss_name, written),
+            text=text,
+            latex=latex,
             nudge=None if nudged is None else nudged[index],
             pulls=() if pulls is None else pulls[index],
             at_bound=edges[index],
         )
-        for index, name in enumerate(objective.names)
+        for index, (name, (text, latex)) in enumerate(setup.partials.items())
     )
     taylor = None
     if not setup.is_passing and move is not None and np.all(np.isfinite(move)):

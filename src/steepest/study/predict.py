@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.data.table import Table, read_table, select
-from steepest.formula import Column, walk
+from steepest.formula import Column, names_of
 from steepest.objective.objective import Objective, formula_objective
 from steepest.objective.scaling import scaled_columns
 from steepest.problem.setup import Setup
@@ -36,7 +36,7 @@ def on_rows(
 
     The objective has no target; its weights are those of the descent.
     """
-    names = tuple(dict.fromkeys(n.name for n in walk(setup.formula.model) if isinstance(n, Column)))
+    names = names_of(Column, setup.formula.model)
     asked = tuple(dict.fromkeys([*names, *also]))
     # A model without columns says the same of every row.
     columns: dict[str, Vector] = {"row": np.arange(table.rows, dtype=np.float64)}

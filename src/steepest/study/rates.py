@@ -11,12 +11,7 @@ import numpy as np
 from steepest.descent.run import descend
 from steepest.descent.sweep import try_rates
 from steepest.methods.optimizers import ADAPTIVE, GD
-from steepest.objective.quadratic import (
-    Modes,
-    best_rate,
-    modes_of,
-    steps_to,
-)
+from steepest.objective.quadratic import best_rate, steps_of, steps_to
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.descent import (
@@ -72,13 +67,6 @@ def affordable(setup: Setup, effort: float, batch_size: int | None) -> int:
     return max(1, int(effort / step))
 
 
-def modes(setup: Setup) -> Modes | None:
-    """The closed form of gradient descent on this problem, where there is one."""
-    if setup.solved is None:
-        return None
-    return modes_of(setup.solved.root * setup.moving.unit, setup.solved.floor)
-
-
 def has_closed_form(setup: Setup, settings: Settings) -> bool:
     """Plain gradient descent on all rows of a quadratic without bounds."""
     return (
@@ -128,24 +116,22 @@ def rounded_rate(lr: float) -> float:
 
 def best_in_closed_form(setup: Setup, start: Vector, goal: float) -> tuple[float, int] | None:
     """(learning rate, steps) of the quickest gradient descent to `goal`."""
-    known = modes(setup)
-    if known is None or setup.solved is None:
+    if setup.modes is None:
         return None
-    offset = (start - setup.solved.solution) / setup.moving.unit
-    found = best_rate(known, offset, goal)
+    offset = setup.from_minimum(start)
+    found = best_rate(setup.modes, offset, goal)
     if found is None:
         return None
     lr = rounded_rate(found[0])
-    steps = steps_to(known, offset, lr, goal)
+    steps = steps_to(setup.modes, offset, lr, goal)
     return None if steps is None else (lr, steps)
 
 
 def closed_form_steps(setup: Setup, lr: float, goal: float) -> int | None:
     """Steps of gradient descent from the start to `goal`; None where it never gets there."""
-    known = modes(setup)
-    if known is None or setup.solved is None:
+    if setup.modes is None:
         return None
-    return steps_to(known, (setup.start - setup.solved.solution) / setup.moving.unit, lr, goal)
+    return steps_to(setup.modes, setup.from_minimum(setup.start), lr, goal)
 
 
 def around(grid: Vector, lr: float, count: int = GRID) -> Vector:
@@ -368,18 +354,17 @@ def _study_in_closed_form(
     best = None
     if found is not None and found[1] <= MOST_STEPS:
         best = run_one(setup, settings, found[0], goal.loss, 2 * found[1] + 10, seconds)
-    known = modes(setup)
+    known = setup.modes
     trials: list[RateTrial] = []
-    if known is not None and setup.solved is not None and known.eigenvalues[0] > 0:
-        offset = (setup.start - setup.solved.solution) / setup.moving.unit
+    if known is not None and known.eigenvalues[0] > 0:
         edge = 2.0 / float(known.eigenvalues[0])
         below = np.geomspace(edge * 1e-5, edge * 0.9, 33)
-        near = edge * (1 - np.geomspace(0.08, 1e-6, 15))
-        for lr in np.concatenate([below, near]):
-            reached = steps_to(known, offset, float(lr), goal.loss)
-            trials.append(
-                RateTrial(float(lr), reached, None, goal.loss, diverged=False, measured=False)
-            )
+        rates = np.concatenate([below, edge * (1 - np.geomspace(0.08, 1e-6, 15))])
+        reached = steps_of(known, setup.from_minimum(setup.start), rates, goal.loss)
+        trials = [
+            RateTrial(lr, there, None, goal.loss, diverged=False, measured=False)
+            for lr, there in zip(rates.tolist(), reached, strict=True)
+        ]
     if best is not None:
         trials.append(best)
     return RateStudy(goal, mine, tuple(sorted(trials, key=lambda t: t.lr)), best)

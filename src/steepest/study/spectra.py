@@ -10,7 +10,6 @@ from steepest.problem.setup import Setup
 from steepest.records.arrays import Mask, Vector
 from steepest.records.point import Spectrum
 from steepest.records.problem import Settings
-from steepest.study.rates import modes
 
 
 def spectrum_at(
@@ -24,7 +23,7 @@ def spectrum_at(
     if descended is not None:
         scaling = descended.preconditioner
     held = held_at(setup, weights)
-    known = modes(setup)
+    known = setup.modes
     if known is not None and scaling is None and held is None:
         return spectrum_of_modes(known, at)
     preconditioned = None if scaling is None else settings.optimizer

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from steepest.data.table import Table
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, evaluate, parse_condition, walk
+from steepest.formula import Column, evaluate, names_of, parse_condition
 
 
 @in_float64
@@ -21,8 +21,7 @@ def rows_where(table: Table, text: str) -> npt.NDArray[np.bool_]:
     import jax.numpy as jnp
 
     condition = parse_condition(text, table.names)
-    asked = {node.name for node in walk(condition) if isinstance(node, Column)}
-    columns = {name: table.numbers(name) for name in asked}
+    columns = {name: table.numbers(name) for name in names_of(Column, condition)}
     values = {name: jnp.asarray(column) for name, column in columns.items()}
     fulfilled = np.array(evaluate(condition, values, OPERATIONS), dtype=bool)
     for column in columns.values():

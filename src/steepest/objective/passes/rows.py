@@ -14,7 +14,7 @@ from steepest.data.table import Selection, Table, complete_rows
 from steepest.data.table.condition import rows_where
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, Formula, evaluate, parse_condition, walk
+from steepest.formula import Column, Formula, evaluate, names_of, parse_condition
 from steepest.objective.objective import check_target, row_weights
 from steepest.objective.scaling import Shifts, scaled_columns
 from steepest.records.arrays import Vector
@@ -122,8 +122,7 @@ def _reader() -> ThreadPoolExecutor:
 def _read(table: Table, wanted: Wanted) -> tuple[str, ...]:
     if wanted.where is None:
         return wanted.columns
-    condition = parse_condition(wanted.where, table.names)
-    asked = [node.name for node in walk(condition) if isinstance(node, Column)]
+    asked = names_of(Column, parse_condition(wanted.where, table.names))
     return tuple(dict.fromkeys((*wanted.columns, *asked)))
 
 

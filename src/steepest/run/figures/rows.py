@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from steepest.data.table import read_table
-from steepest.formula import Column, walk
+from steepest.formula import Column, names_of
 from steepest.measure.gradient import backward_pass, pull_amounts
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.document import hardest_row, on_row
@@ -82,10 +82,10 @@ def _chosen(rows: int, frames: int) -> Steps:
 
 def _only_column(scene: Scene) -> str | None:
     """The column that the model has, "" where it has none; None where there are several."""
-    used = {node.name for node in walk(scene.setup.formula.model) if isinstance(node, Column)}
+    used = names_of(Column, scene.setup.formula.model)
     if len(used) > 1:
         return None
-    return next(iter(used), "")
+    return used[0] if used else ""
 
 
 def _rows(scene: Scene, target: Vector, chosen: Steps, column: str | None) -> Rows:
