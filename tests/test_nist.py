@@ -14,7 +14,7 @@ from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings
 from steepest.run.run import Run
-from steepest.study.measure import MINIMUM_SECONDS
+from steepest.study.aim import MINIMUM_SECONDS
 
 BELOW_ROUNDING = "Lanczos1"
 """Its residual sum, 1.4e-25, is less than rounding leaves, so its weights are compared instead."""

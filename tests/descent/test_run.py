@@ -26,7 +26,6 @@ from steepest.objective.objective import (
     Objective,
     formula_objective,
     function_objective,
-    rescaled,
 )
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings
@@ -106,7 +105,7 @@ def test_bounds_are_kept(optimizer: str) -> None:
 def test_rescaled_weights_walk_with_a_learning_rate_each() -> None:
     """In units u a step is -lr·u²·gradient in the user's weights."""
     unit = np.array([0.5, 1.0, 3.0])
-    trace = descend(rescaled(BOWL, unit), Settings(lr=0.2, steps=50), START).trace
+    trace = descend(BOWL.rescaled(unit), Settings(lr=0.2, steps=50), START).trace
     at = START
     for step in range(51):
         np.testing.assert_allclose(trace.weights[step], at, rtol=1e-12)

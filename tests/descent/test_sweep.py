@@ -15,7 +15,6 @@ from steepest.objective.objective import (
     Objective,
     formula_objective,
     function_objective,
-    rescaled,
 )
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings
@@ -32,7 +31,7 @@ OBJECTIVES: dict[str, Objective] = {
     "curve": CURVE,
     "line": LINE,
     "centred-line": centred(LINE, solve(LINE)),
-    "rescaled-curve": rescaled(CURVE, np.array([2.0, 0.5])),
+    "rescaled-curve": CURVE.rescaled(np.array([2.0, 0.5])),
 }
 
 

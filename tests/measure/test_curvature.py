@@ -25,7 +25,6 @@ from steepest.objective.objective import (
     Objective,
     formula_objective,
     function_objective,
-    rescaled,
 )
 from steepest.objective.quadratic import modes_of
 from steepest.records.arrays import Matrix, Vector
@@ -62,7 +61,7 @@ def test_hessian_of_a_rescaled_objective_is_by_the_scaled_weights() -> None:
     plain = formula_objective(parse_expression("sin(x)*exp(y) + x**2"), {}, loss=None)
     unit, at = np.array([10.0, 0.1]), np.array([0.4, -0.3])
     wanted = np.outer(unit, unit) * plain.hessian(at)
-    np.testing.assert_allclose(rescaled(plain, unit).hessian(at), wanted, rtol=1e-12)
+    np.testing.assert_allclose(plain.rescaled(unit).hessian(at), wanted, rtol=1e-12)
 
 
 @pytest.mark.parametrize("text", BARE)

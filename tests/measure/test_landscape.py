@@ -15,7 +15,7 @@ from steepest.measure.landscape import (
     span_around,
 )
 from steepest.objective.least_squares import centred, solve
-from steepest.objective.objective import Objective, formula_objective, rescaled
+from steepest.objective.objective import Objective, formula_objective
 
 COLUMNS = {"time": TIME, "speed": SPEEDS}
 
@@ -28,8 +28,8 @@ def objectives() -> dict[str, Objective]:
     return {
         "rows": plain,
         "closed form": quadratic,
-        "own units": rescaled(plain, unit),
-        "closed form in own units": rescaled(quadratic, unit),
+        "own units": plain.rescaled(unit),
+        "closed form in own units": quadratic.rescaled(unit),
     }
 
 
@@ -115,7 +115,7 @@ def test_a_line_costs_two_points_where_the_model_is_linear(
         return compute(*given)
 
     monkeypatch.setattr(landscape, "_losses", noted)
-    for objective_here in (objective, rescaled(objective, np.array([0.1, 20.0, 3.0]))):
+    for objective_here in (objective, objective.rescaled(np.array([0.1, 20.0, 3.0]))):
         found = over(objective_here, at, (a, b), x, y)
         np.testing.assert_allclose(found, wanted, rtol=1e-11)
     assert bool(asked) is not lines, "the points were taken one by one, or should have been"

@@ -44,8 +44,9 @@ from steepest.records.point import Minimum
 from steepest.records.verdict import Statistics
 from steepest.run.run import Run
 from steepest.show.terminal import plain
+from steepest.study.aim import known_minimum
 from steepest.study.bands import bands_of
-from steepest.study.measure import known_minimum, shares, statistics_at
+from steepest.study.measure import shares, statistics_at
 from steepest.words.errors import InputError, SteepestError, UsageError
 
 RNG = np.random.default_rng(20)

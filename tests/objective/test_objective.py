@@ -14,7 +14,6 @@ from steepest.objective.objective import (
     check_target,
     formula_objective,
     function_objective,
-    rescaled,
 )
 from steepest.words.errors import InputError
 
@@ -134,13 +133,13 @@ def test_a_bare_function() -> None:
 
 def test_rescaled_objective_is_the_same_function_of_the_users_weights() -> None:
     objective = fitted("y ~ a*exp(-b*x) + c")
-    other = rescaled(objective, np.array([1e4, 1e-3, 2.0]))
+    other = objective.rescaled(np.array([1e4, 1e-3, 2.0]))
     at = np.array([0.3, -0.2, 1.5])
     value, gradient = objective.value_and_gradient(at)
     found, slopes = other.value_and_gradient(at)
     assert found == pytest.approx(value, rel=1e-13)
     assert other.value(at) == pytest.approx(value, rel=1e-13)
     np.testing.assert_allclose(slopes, gradient, rtol=1e-11)
-    twice = rescaled(centred(fitted("y ~ a*x + b"), solve(fitted("y ~ a*x + b"))), np.ones(2) * 7)
+    twice = centred(fitted("y ~ a*x + b"), solve(fitted("y ~ a*x + b"))).rescaled(np.ones(2) * 7)
     at = np.array([0.3, -0.2])
     assert twice.value(at) == pytest.approx(fitted("y ~ a*x + b").value(at), rel=1e-12)

@@ -14,7 +14,6 @@ from steepest.objective.objective import (
     FormulaKernel,
     Objective,
     formula_objective,
-    rescaled,
     value_and_gradient,
 )
 from steepest.objective.row_sums import MANY
@@ -102,7 +101,7 @@ def test_own_units_and_many_positions_at_once() -> None:
     at = np.array([0.7, -0.4, 1.5])
     value, slopes = objective.value_and_gradient(at)
     unit = np.array([1e3, 1e-2, 2.0])
-    assert_same(rescaled(objective, unit).value_and_gradient(at), value, slopes)
+    assert_same(objective.rescaled(unit).value_and_gradient(at), value, slopes)
     with float64():
         several = jax.vmap(lambda w: value_and_gradient(objective.kernel, w, objective.data))
         found = jax.jit(several)(np.stack([0 * at, at]))

@@ -11,6 +11,7 @@ from steepest.problem.prepare import prepare_minimize
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.descent import Goal
 from steepest.records.point import Minimum
+from steepest.study.aim import Aim
 from steepest.study.auto import choose_rate
 from steepest.study.rates import LANES, sweep_rates
 
@@ -46,7 +47,7 @@ def chosen(expression: str, start: dict[str, float], steps: int, goal: Goal | No
     options = Options(start=start, steps=steps)
     setup = prepare_minimize(expression, options)
     minimum = None if goal is None else Minimum(0.0, dict(start), "by hand")
-    return choose_rate(setup, options.settings(), goal, minimum, None).lr
+    return choose_rate(setup, options.settings(), Aim(minimum, goal), None).lr
 
 
 def test_of_the_quick_ones_the_smallest_is_taken() -> None:

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
-import steepest
 from steepest.checks import judge
 from steepest.data.table import Table, read_table
 from steepest.descent import Walked, solve_by
@@ -28,7 +28,6 @@ from steepest.problem.streamed import (
 )
 from steepest.records.arrays import Command
 from steepest.records.descent import Goal
-from steepest.records.point import Minimum
 from steepest.records.problem import Settings
 from steepest.records.run import RunRecord
 from steepest.records.verdict import Measurements, Remedy
@@ -38,13 +37,9 @@ from steepest.run.run import Run
 from steepest.run.saving import Saver, kept_data, opening_of
 from steepest.run.stored import Going, go_on
 from steepest.run.walk import Walk, explanation_at
+from steepest.study.aim import Aim, aim_at, at_most, known_minimum
 from steepest.study.auto import Choice, choose_rate
-from steepest.study.measure import (
-    at_most,
-    goal_of,
-    known_minimum,
-    measure,
-)
+from steepest.study.measure import measure
 from steepest.study.prove import changed_setup, prove
 from steepest.study.rates import GUARD
 from steepest.study.spectra import spectrum_at
@@ -231,10 +226,9 @@ def _job(
     _say(progress, "looking for the minimum")
     near = setup.for_trials
     near_minimum = known_minimum(near, options.seed, options.time_limit)
-    minimum = refined(setup, near_minimum, options.time_limit)
-    arrival = goal_of(setup, minimum)
+    aim = aim_at(setup, refined(setup, near_minimum, options.time_limit))
     # Where each evaluation is a pass, rates are compared on rows that were drawn.
-    near_arrival = arrival if near is setup else goal_of(near, near_minimum)
+    near_aim = aim if near is setup else aim_at(near, near_minimum)
     chosen = "given"
     choice: Choice | None = None
     if going is not None and going.lr is not None:
@@ -242,35 +236,11 @@ def _job(
         chosen = going.lr_chosen
     if settings.lr is None and settings.optimizer not in SOLVERS:
         _say(progress, "choosing a learning rate")
-        choice = _auto_rate(near, settings, near_arrival, near_minimum)
+        choice = _auto_rate(near, settings, near_aim)
         settings = replace(settings, lr=choice.lr)
         chosen = "auto"
 
-    def between(step: int, loss: float) -> None:
-        if progress is not None:
-            progress("descending", step, settings.steps, loss)
-
-    goal = None if arrival is None else arrival.loss
-    descended: Walked
-    if settings.optimizer in SOLVERS:
-        descended = solve_by(
-            setup.objective, settings, setup.start, goal=goal, held_out=setup.held_out
-        )
-    else:
-        saver.descending(settings, chosen)
-        descended = descend(
-            setup.walked,
-            settings,
-            setup.start,
-            lr_chosen=chosen,
-            goal=goal,
-            scale=setup.scale,
-            held_out=setup.held_out,
-            progress=between,
-            sink=saver if saver.run else None,
-            standing=None if going is None else going.standing,
-            checkpoints=None if going is None else going.checkpoints,
-        )
+    descended = _descend(setup, settings, chosen, aim.goal, progress, saver, going)
     _say(progress, "measuring")
     step = descended.descent.final_step if options.at is None else options.at
     if not 0 <= step <= descended.descent.steps:
@@ -281,16 +251,16 @@ def _job(
         )
     beginning = explanation_at(setup, descended, 0)
     explanation = beginning if step == 0 else explanation_at(setup, descended, step)
-    measurements = measure(setup, settings, descended, minimum, choice, near_minimum)
+    measurements = measure(setup, settings, descended, aim, near_aim, choice)
     verdict = judge(measurements)
     remedies: tuple[Remedy, ...] = ()
     if options.remedies:
         # The descent is done and judged: whoever does not wait for remedies keeps it.
         with suppress(KeyboardInterrupt):
             _say(progress, "trying remedies")
-            remedies = _remedies(setup, options, data, measurements, near_minimum)
+            remedies = _remedies(setup, options, data, measurements, near_aim)
     record = RunRecord(
-        version=steepest.__version__,
+        version=version("steepest"),
         command=setup.problem.command,
         problem=setup.problem,
         settings=settings,
@@ -309,21 +279,57 @@ def _job(
     return record, descended
 
 
+def _descend(
+    setup: Setup,
+    settings: Settings,
+    chosen: str,
+    goal: Goal | None,
+    progress: Progress | None,
+    saver: Saver,
+    going: Going | None,
+) -> Walked:
+    """The descent itself, kept while it goes on."""
+    wanted = None if goal is None else goal.loss
+    if settings.optimizer in SOLVERS:
+        return solve_by(
+            setup.objective, settings, setup.start, goal=wanted, held_out=setup.held_out
+        )
+
+    def between(step: int, loss: float) -> None:
+        if progress is not None:
+            progress("descending", step, settings.steps, loss)
+
+    saver.descending(settings, chosen)
+    return descend(
+        setup.moving,
+        settings,
+        setup.start,
+        lr_chosen=chosen,
+        goal=wanted,
+        scale=setup.scale,
+        held_out=setup.held_out,
+        progress=between,
+        sink=saver if saver.run else None,
+        standing=None if going is None else going.standing,
+        checkpoints=None if going is None else going.checkpoints,
+    )
+
+
 def _remedies(
     setup: Setup,
     options: Options,
     data: str | None,
     measurements: Measurements,
-    near_minimum: Minimum | None,
+    aim: Aim,
 ) -> tuple[Remedy, ...]:
     """What was tried and helped; of rows that are not at hand, on those that were drawn."""
     near = setup.near
     if near is None:
         return prove(setup, options, data, measurements)
     if near is not setup.for_trials:
-        near_minimum = known_minimum(near, options.seed, options.time_limit)
-    goal = goal_of(near, near_minimum)
-    found = prove(near, options, data, replace(measurements, goal=goal, minimum=near_minimum))
+        aim = aim_at(near, known_minimum(near, options.seed, options.time_limit))
+    measured = replace(measurements, goal=aim.goal, minimum=aim.minimum)
+    found = prove(near, options, data, measured)
     if setup.streamed is None:
         return found
     # Solvers need all rows at hand.
@@ -345,14 +351,12 @@ def _say(progress: Progress | None, phase: str) -> None:
         progress(phase, 0, None, None)
 
 
-def _auto_rate(
-    setup: Setup, settings: Settings, arrival: Goal | None, minimum: Minimum | None
-) -> Choice:
+def _auto_rate(setup: Setup, settings: Settings, aim: Aim) -> Choice:
     momentum = momentum_of(settings.optimizer, settings.momentum)
     at_start = spectrum_at(setup, settings, None, setup.start, "start")
     limit = stability_limit(settings.optimizer, momentum, at_start)
     seconds = at_most(GUARD, settings.time_limit)
-    return choose_rate(setup, settings, arrival, minimum, limit, seconds=seconds)
+    return choose_rate(setup, settings, aim, limit, seconds=seconds)
 
 
 def _user_units(setup: Setup, final: Any) -> dict[str, tuple[float, float]] | None:

@@ -32,14 +32,14 @@ from steepest.records.descent import Goal, RateTrial, SweptRate
 from steepest.records.point import Minimum
 from steepest.records.problem import Settings
 from steepest.run.figures.scene import telling
+from steepest.study.aim import aim_at, known_minimum
 from steepest.study.lanes import (
     EFFORT,
     STEPS,
     affordable,
     rates_of,
 )
-from steepest.study.measure import known_minimum
-from steepest.study.rates import has_closed_form, one_percent_goal
+from steepest.study.rates import has_closed_form
 from steepest.study.spectra import spectrum_at
 from steepest.study.zones import judged, lowest, quickest
 from steepest.words.errors import UsageError
@@ -147,7 +147,7 @@ class Live:
         """
         setup = self.setup
         first = setup.objective.value(start)
-        goal = one_percent_goal(setup, self.minimum, first)
+        goal = aim_at(setup, self.minimum, first).goal
         frames = self._frames(min(steps, self.steps))
         shown = sorted(self.order[:MOST_WEIGHTS])
         swept: tuple[SweptRate, ...] = ()

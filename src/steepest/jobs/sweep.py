@@ -7,11 +7,11 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
 
-import steepest
 from steepest.descent.run import CEILING, check_settings
 from steepest.descent.sweep import try_rates
 from steepest.jobs.fit import Progress
@@ -38,7 +38,7 @@ from steepest.records.point import Minimum
 from steepest.records.problem import Settings
 from steepest.show.figures import Figure, Frames, sweep_figure
 from steepest.show.terminal import SweepReport
-from steepest.study.measure import goal_of, known_minimum
+from steepest.study.aim import aim_at, known_minimum
 from steepest.study.rates import (
     SURE_FACTOR,
     affordable,
@@ -158,9 +158,7 @@ def sweep(
     begins = _starts(setup, asked, starts)
     _say(progress, "looking for the minimum")
     minimum = known_minimum(setup, asked.seed)
-    goal = None
-    if minimum is not None and not minimum.unbounded:
-        goal = goal_of(setup, minimum)
+    goal = aim_at(setup, minimum).goal
     limits = _limits(setup, settings, minimum)
     rates = _default_rates(setup, settings, limits) if given is None else given
     _check_size(len(rates), starts)
@@ -180,7 +178,7 @@ def sweep(
     source = os.fspath(data) if isinstance(data, str | os.PathLike) else None
     return Sweep(
         SweepRecord(
-            version=steepest.__version__,
+            version=version("steepest"),
             problem=setup.problem,
             settings=replace(settings, steps=steps),
             momentum=momentum_of(settings.optimizer, settings.momentum),

@@ -46,9 +46,9 @@ def fit_together(
                 instead="Give the path of a file, or a folder or glob of Parquet files.",
             )
         run = begin(os.fsdecode(data), formula, save, store, name, progress, options, team)
-    streamed = run._setup.streamed
-    if streamed is not None and streamed.passing is not None:
-        streamed.totals.done()
+    setup = run._setup
+    if setup.streamed is not None and setup.is_passing:
+        setup.streamed.totals.done()
         team.leave()
     return run
 
@@ -58,6 +58,6 @@ def _help(team: Team) -> None:
     call = json.loads(team.from_leader())
     options = read_options(call["options"])
     setup = prepare(read_table(call["data"]), call["formula"], options, team)
-    if setup.streamed is not None and setup.streamed.passing is not None:
+    if setup.streamed is not None and setup.is_passing:
         setup.streamed.totals.serve()
         team.leave()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import jax
 import jax.numpy as jnp
@@ -220,6 +220,11 @@ class Objective:
         """True where some weight has a bound."""
         return bool(np.any(np.isfinite(self.lower)) or np.any(np.isfinite(self.upper)))
 
+    def rescaled(self, unit: Vector) -> Self:
+        """The same with each weight counted in a unit (p,) of its own."""
+        data = {**self.data, "unit": np.asarray(unit)}
+        return replace(self, kernel=RescaledKernel(self.kernel), data=data, unit=np.asarray(unit))
+
     @in_float64
     def value(self, weights: Vector) -> float:
         """The loss at weights (p,). One pass over the rows."""
@@ -409,14 +414,4 @@ def function_objective(
         lower=-infinite,
         upper=infinite,
         work=1000,
-    )
-
-
-def rescaled(objective: Objective, unit: Vector) -> Objective:
-    """The same objective with each weight counted in a unit (p,) of its own."""
-    return replace(
-        objective,
-        kernel=RescaledKernel(objective.kernel),
-        data={**objective.data, "unit": np.asarray(unit)},
-        unit=np.asarray(unit),
     )

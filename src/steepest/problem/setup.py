@@ -22,9 +22,8 @@ from steepest.objective.objective import (
     FormulaKernel,
     Objective,
     formula_objective,
-    rescaled,
 )
-from steepest.objective.passes.passing import Passing, Totals
+from steepest.objective.passes.passing import Totals
 from steepest.objective.passes.survey import DRAWN, Survey, drawn_of
 from steepest.objective.quadratic import Modes, modes_of
 from steepest.objective.scaling import Scaling, find_scaling, scaled_columns
@@ -40,23 +39,22 @@ MANY_ROWS = 2 * DRAWN
 class Streamed:
     """What is known of rows that are not at hand.
 
-    `full` is the loss of all of them. `passing` is what a descent runs on, each step a pass; None
-    where the model is linear in its weights, and what the rows sum up to is all that it needs.
+    `full` is the loss of all of them: each evaluation is a pass over them, unless the model is
+    linear in its weights, and what they sum up to is all that it takes.
     """
 
     survey: Survey
     totals: Totals
     full: Objective
-    passing: Passing | None
 
 
 @dataclass(frozen=True)
 class Setup:
     """A problem ready to descend on.
 
-    `objective` is the formula on the rows; `moving` is what the descent runs on: the same, or its
-    quadratic where the model is linear in its weights. Weights are those of the scaled columns
-    where `scaling` is set.
+    `objective` is the formula on the rows at hand; `full` is the loss of all rows; `moving` is
+    what the descent runs on: the loss of all rows, or its quadratic where the model is linear in
+    its weights. Weights are those of the scaled columns where `scaling` is set.
     """
 
     problem: Problem
@@ -89,13 +87,6 @@ class Setup:
         """The loss of all rows."""
         return self.objective if self.streamed is None else self.streamed.full
 
-    @property
-    def walked(self) -> Objective:
-        """What the descent runs on."""
-        if self.streamed is None or self.streamed.passing is None:
-            return self.moving
-        return self.streamed.passing
-
     @cached_property
     def partials(self) -> Mapping[str, tuple[str | None, str | None]]:
         """Each weight's partial derivative as text and in LaTeX; None where it is too long."""
@@ -122,6 +113,11 @@ class Setup:
     def is_passing(self) -> bool:
         """Whether each evaluation of `full` is a pass over rows that are not at hand."""
         return not self.full.is_at_hand
+
+    @property
+    def at_hand(self) -> Setup:
+        """Where a look at the loss is no pass: here, or on rows that were drawn."""
+        return self.near if self.is_passing and self.near is not None else self
 
     @property
     def for_trials(self) -> Setup:
@@ -273,8 +269,8 @@ def with_own_units(setup: Setup) -> Setup:
     return replace(
         setup,
         problem=replace(setup.problem, rescaled=setup.objective.named(unit)),
-        moving=rescaled(setup.moving, unit),
-        held_out=None if setup.held_out is None else rescaled(setup.held_out, unit),
+        moving=setup.moving.rescaled(unit),
+        held_out=None if setup.held_out is None else setup.held_out.rescaled(unit),
         unit=unit,
     )
 
@@ -304,5 +300,5 @@ def with_near(setup: Setup, options: Options) -> Setup:
     plain = {name: column[chosen] for name, column in setup.plain_columns.items()}
     near = replace(near, plain_columns=plain, scaling=setup.scaling)
     if setup.unit is not None:
-        near = replace(near, moving=rescaled(near.moving, setup.unit), unit=setup.unit)
+        near = replace(near, moving=near.moving.rescaled(setup.unit), unit=setup.unit)
     return replace(setup, problem=replace(setup.problem, drawn=len(chosen)), near=near)

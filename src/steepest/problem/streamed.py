@@ -170,20 +170,18 @@ def _streamed(
         reference_loss=_reference(near, survey),
     )
     full: Objective
-    passing = None
     if is_quadratic:
         team.leave()  # No row is asked for again.
         solved = least_squares(survey.moments)
         full = centred(setup.objective, solved)
-        setup = replace(setup, solved=solved, moving=full)
+        setup = replace(setup, solved=solved)
     else:
-        full = passing = _passing(setup.objective, totals, survey.rows)
+        full = _passing(setup.objective, totals, survey.rows)
+    setup = replace(setup, moving=full)
     if options.rescale:
         near = with_own_units(near)
         setup = with_own_units(setup)
-        if passing is not None and setup.unit is not None:
-            passing = replace(passing, unit=setup.unit)
-    return replace(setup, streamed=Streamed(survey, totals, full, passing), near=near)
+    return replace(setup, streamed=Streamed(survey, totals, full), near=near)
 
 
 def _totals(

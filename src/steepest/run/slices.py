@@ -30,7 +30,7 @@ def slice_of(run: Run, weight: str, step: int | None, span: Span, points: int) -
     kept = thinned(trace)
     path, low = trace.weights[:, place], minimum_of(run, weight)
     values = _axis(run, weight, span, points, here.weights[weight], path, low)
-    objective = run._setup.moving
+    objective = run._setup.at_hand.moving
     return Slice(
         weight=weight,
         values=values,
@@ -69,7 +69,7 @@ def landscape_of(
         _axis(run, weight, span, points, here.weights[weight], trace.weights[:, place], low)
         for weight, span, place, low in zip(weights, spans, places, lows, strict=True)
     )
-    objective = run._setup.moving
+    objective = run._setup.at_hand.moving
     return Landscape(
         weights=weights,
         x=x,

@@ -173,13 +173,13 @@ def walk_of(store: Store, run: str, record: RunRecord, options: Options) -> Walk
     if record.settings.optimizer in SOLVERS:
         descended = Solved(record.descent, trace)
     else:
-        kept = _checkpoints(store, run, record.settings, setup.walked)
+        kept = _checkpoints(store, run, record.settings, setup.moving)
         if not kept:
             raise StoreError(f"The run {run} has no states from which it could be walked again.")
         descended = Descended(
             record.descent,
             trace,
-            machine_for(setup.walked, record.settings, setup.held_out),
+            machine_for(setup.moving, record.settings, setup.held_out),
             Checkpoints(kept),
             kept[-1].state,
         )
@@ -290,8 +290,8 @@ def go_on(
                 given=f"--steps {settings.steps:,}",
                 instead="Give more, or leave --steps out.",
             )
-        standing = _standing(store, run, snapshot, settings, setup.walked)
-        kept = _checkpoints(store, run, settings, setup.walked)
+        standing = _standing(store, run, snapshot, settings, setup.moving)
+        kept = _checkpoints(store, run, settings, setup.moving)
         checkpoints = Checkpoints(
             [_first(settings, setup), *(c for c in kept if 0 < c.step < snapshot.step)]
         )
@@ -314,7 +314,7 @@ def go_on(
 
 @in_float64
 def _first(settings: Settings, setup: Setup) -> Checkpoint:
-    return Checkpoint(0, initial(settings.optimizer, setup.walked.position(setup.start)))
+    return Checkpoint(0, initial(settings.optimizer, setup.moving.position(setup.start)))
 
 
 def _standing(

@@ -13,8 +13,8 @@ from steepest.objective.quadratic import Modes, excess, lowest_after
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.descent import Descent, Goal, RateTrial
-from steepest.records.point import Minimum
 from steepest.records.problem import Settings
+from steepest.study.aim import Aim
 from steepest.study.rates import (
     EFFORT,
     GUARD,
@@ -31,7 +31,6 @@ from steepest.study.rates import (
     rounded_rate,
     run_lanes,
     run_one,
-    study_goal,
     study_steps,
     sweep_rates,
     walked,
@@ -64,8 +63,7 @@ class Choice:
 def choose_rate(
     setup: Setup,
     settings: Settings,
-    goal: Goal | None,
-    minimum: Minimum | None,
+    aim: Aim,
     limit: float | None,
     *,
     effort: float = EFFORT,
@@ -80,14 +78,14 @@ def choose_rate(
     """
     known = setup.modes
     if known is not None and has_closed_form(setup, settings):
-        for lr, final in _in_closed_form(setup, settings, known, goal, minimum):
-            if _is_right(setup, lr, study_goal(goal, minimum, final)):
+        for lr, final in _in_closed_form(setup, settings, known, aim):
+            if _is_right(setup, lr, aim.judged_by(final)):
                 return Choice(lr)
-    return _by_running(setup, settings, goal, minimum, limit, effort, seconds)
+    return _by_running(setup, settings, aim, limit, effort, seconds)
 
 
 def _in_closed_form(
-    setup: Setup, settings: Settings, known: Modes, goal: Goal | None, minimum: Minimum | None
+    setup: Setup, settings: Settings, known: Modes, aim: Aim
 ) -> Iterator[tuple[float, float]]:
     """Learning rates that may be right, best first, each with the loss that it ends with.
 
@@ -97,8 +95,9 @@ def _in_closed_form(
     """
     offset = setup.from_minimum(setup.start)
     steps = settings.steps
-    aims = [] if goal is None else [goal, study_goal(goal, minimum, known.floor) or goal]
-    found = [best_in_closed_form(setup, setup.start, aim.loss) for aim in aims]
+    goal = aim.goal
+    goals = [] if goal is None else [goal, aim.judged_by(known.floor) or goal]
+    found = [best_in_closed_form(setup, setup.start, one.loss) for one in goals]
     in_time = [best[0] for best in found if best is not None and (best[1] <= steps or not steps)]
     late = [best[0] for best in found[:1] if best is not None]
     low = []
@@ -119,17 +118,16 @@ def _is_right(setup: Setup, lr: float, goal: Goal | None) -> bool:
 def _by_running(
     setup: Setup,
     settings: Settings,
-    goal: Goal | None,
-    minimum: Minimum | None,
+    aim: Aim,
     limit: float | None,
     effort: float,
     seconds: float,
 ) -> Choice:
     ends = time.monotonic() + seconds
-    aim = goal
-    trials = sweep_rates(setup, settings, _loss(aim), limit, None, effort, seconds)
+    goal = first_goal = aim.goal
+    trials = sweep_rates(setup, settings, _loss(goal), limit, None, effort, seconds)
     first = trials
-    found = _lasting(setup, settings, trials, _loss(aim), ends)
+    found = _lasting(setup, settings, trials, _loss(goal), ends)
     if found is None and (best := quickest(trials)) is not None:
         # It may swing out once more, and be away just when the steps are over.
         found = _alive(setup, settings, best, ends)
@@ -137,26 +135,26 @@ def _by_running(
         best = _at_hand(setup, settings, trials, effort, ends)
         found = None if best is None else _alive(setup, settings, best, ends)
     if found is None:
-        return Choice(limit / 2 if limit else 1e-3, tuple(trials), aim)
-    quick = Choice(found[0].lr, tuple(trials), aim)
-    if minimum is not None and minimum.unbounded:
+        return Choice(limit / 2 if limit else 1e-3, tuple(trials), goal)
+    quick = Choice(found[0].lr, tuple(trials), goal)
+    if aim.minimum is not None and aim.minimum.unbounded:
         return quick
     for _ in range(ROUNDS):
         lr, descent = found[0].lr, found[1]
-        deeper = study_goal(goal, minimum, descent.final_loss)
-        if deeper == aim:
-            return Choice(lr, tuple(trials), aim)
+        deeper = aim.judged_by(descent.final_loss)
+        if deeper == goal:
+            return Choice(lr, tuple(trials), goal)
         left = ends - time.monotonic()
         if left <= 0:
             break
-        aim = deeper
-        trials = sweep_rates(setup, settings, _loss(aim), limit, lr, effort, left)
+        goal = deeper
+        trials = sweep_rates(setup, settings, _loss(goal), limit, lr, effort, left)
         if _is_quick(lr, trials, settings.steps):
-            return Choice(lr, tuple(trials), aim)
+            return Choice(lr, tuple(trials), goal)
         # Quicker to where this one ended; else a calmer one, which ends elsewhere.
         calmer = [trial for trial in first if trial.lr < lr]
-        found = _lasting(setup, settings, trials, _loss(aim), ends) or _lasting(
-            setup, settings, calmer, _loss(goal), ends
+        found = _lasting(setup, settings, trials, _loss(goal), ends) or _lasting(
+            setup, settings, calmer, _loss(first_goal), ends
         )
         if found is None:
             break

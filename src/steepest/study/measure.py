@@ -13,7 +13,7 @@ from steepest.checks.facts import off_to_infinity
 from steepest.descent import Walked
 from steepest.measure.curvature import spectrum, stability_limit
 from steepest.measure.gradient import backward_pass, pull_amounts, row_shares
-from steepest.measure.minimum import find_minimum, lower_of, minimum_of_quadratic
+from steepest.measure.minimum import lower_of
 from steepest.measure.solvers import polished
 from steepest.measure.statistics import (
     Tangent,
@@ -47,18 +47,16 @@ from steepest.records.verdict import (
     RowShare,
     Statistics,
 )
+from steepest.study.aim import Aim, aim_at, at_most
 from steepest.study.auto import Choice
 from steepest.study.forecast import forecast_of
 from steepest.study.rates import (
     GUARD,
-    one_percent_goal,
     study,
-    study_goal,
 )
 from steepest.study.spectra import held_at, spectrum_at
 from steepest.words.wording import number
 
-MINIMUM_SECONDS = 1.5
 STUDY_SECONDS = GUARD
 MOST_LEVERAGE_WEIGHTS = 200
 SHARED_ROWS = 10
@@ -83,112 +81,37 @@ FAR_OFF = 0.1
 """A point whose weights are off by so many standard errors is no minimum to take them at."""
 
 
-def at_most(seconds: float, time_limit: float | None) -> float:
-    """Seconds for one search beside the descent: never more than the descent itself may take."""
-    return seconds if time_limit is None else min(seconds, time_limit)
-
-
-def known_minimum(setup: Setup, seed: int, time_limit: float | None = None) -> Minimum | None:
-    """The minimum that solvers find before any descent: exact for a quadratic."""
-    if setup.solved is not None and not setup.objective.bounded:
-        return minimum_of_quadratic(setup.objective, setup.solved)
-    seconds = at_most(MINIMUM_SECONDS, time_limit)
-    found = find_minimum(setup.objective, setup.start, seconds=seconds, seed=seed)
-    if found is not None and setup.solved is not None and setup.solved.flat.size:
-        found = replace(
-            found, flat=tuple(setup.objective.named(way) for way in setup.solved.flat.T)
-        )
-    return found
-
-
-def goal_of(setup: Setup, minimum: Minimum | None) -> Goal | None:
-    """Within 1 % of the minimum, from the start."""
-    return one_percent_goal(setup, minimum, setup.full.value(setup.start))
-
-
 def measure(
     setup: Setup,
     settings: Settings,
     descended: Walked,
-    minimum: Minimum | None,
+    aim: Aim,
+    near_aim: Aim,
     choice: Choice | None = None,
-    near_minimum: Minimum | None = None,
 ) -> Measurements:
     """Measure the point where the descent ended, and what other learning rates would have done.
 
-    `near_minimum` is the minimum of `setup.for_trials`; it counts where that is another problem.
+    `aim` is what was known before the descent, `near_aim` that of `setup.for_trials`.
     """
-    descent = descended.descent
-    missing: dict[str, str] = {}
-    weights = descended.final_weights
-    supposed = one_percent_goal(setup, minimum, descent.first_loss)
-    minimum = _with_run(setup, minimum, descent, weights)
-    plain = spectrum_at(setup, settings, None, weights, "end")
-    scaled = plain
-    if descended.preconditioner is not None:
-        scaled = spectrum_at(setup, settings, descended, weights, "end")
-    if plain is None or not plain.measured:
-        held = held_at(setup, weights)
-        missing["curvature"] = (
-            "Every weight is at its bound, and the gradient presses it there."
-            if held is not None and np.all(held)
-            else "The second derivatives are not finite where the descent ended."
-        )
-        plain = None
-    limit = stability_limit(descent.optimizer, descent.momentum, scaled)
-    if limit is None:
-        missing["stability_limit"] = _why_no_limit(descent, plain)
-    arrival = one_percent_goal(setup, minimum, descent.first_loss)
-    if not _same(supposed, arrival):
-        # A lower minimum than was known: what was counted to the goal, was to another one.
-        choice = None
-        first = None if arrival is None else _first_at_goal(descended, arrival)
-        descent = replace(descent, goal_step=first)
-    if minimum is None:
-        missing["minimum"] = "No solver found a point with a finite loss."
-    elif minimum.unbounded:
-        missing["minimum"] = "The loss falls without end, so there is no minimum."
-    elif minimum.separable:
-        missing["minimum"] = (
-            "The classes can be told apart, so the weights grow for ever and no minimum exists."
-        )
-    elif minimum.growing:
-        missing["minimum"] = (
-            f"The loss falls for ever while {off_to_infinity(minimum)}: no minimum exists."
-        )
-    rates = None
-    near, near_arrival, near_loss = setup.for_trials, arrival, descent.final_loss
-    if near is setup:
-        near_minimum = minimum
-    else:
-        near_arrival = goal_of(near, near_minimum)
-        near_loss = near.objective.value(weights)
-    goal = study_goal(near_arrival, near_minimum, near_loss)
-    if descent.optimizer in SOLVERS:
-        missing["rates"] = f"{descent.optimizer} chooses the length of its steps by itself."
-    elif descent.stopped == "interrupted":
-        missing["rates"] = INTERRUPTED
-    elif goal is None or (minimum is not None and minimum.unbounded):
-        missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
-    elif descent.stopped != "diverged" or arrival is not None:
-        step = _first_at_goal(descended, goal) if near is setup else None
-        known = choice.trials if choice is not None and _same(goal, choice.goal) else ()
-        seconds = at_most(STUDY_SECONDS, settings.time_limit)
-        try:
-            rates = study(near, settings, descent.lr, goal, limit, step, seconds, known)
-        except KeyboardInterrupt:
-            missing["rates"] = INTERRUPTED
-        if rates is None:
-            pass
-        elif rates.best is None and rates.own.steps is None:
-            missing["rates"] = (
-                f"No learning rate that was tried reached a loss of {goal.loss:.6g}"
-                f"{_in_steps(rates)}."
-            )
-    lower = _lower_elsewhere(near, descended, near_minimum, near_arrival)
+    descent, weights = descended.descent, descended.final_weights
+    plain, limit, missing = _curvature(setup, settings, descended)
+    minimum = _with_run(setup, aim.minimum, descent, weights)
+    if minimum is not aim.minimum:
+        supposed, aim = aim.goal, aim_at(setup, minimum, descent.first_loss)
+        if not _same(supposed, aim.goal):
+            # A lower minimum than was known: what was counted to the goal, was to another one.
+            choice = None
+            first = None if aim.goal is None else _first_at_goal(descended, aim.goal)
+            descent = replace(descent, goal_step=first)
+    if why := _why_no_minimum(minimum):
+        missing["minimum"] = why
+    near = setup.for_trials
+    near_aim = aim if near is setup else near_aim
+    rates = _rates(setup, settings, descended, aim, near_aim, choice, limit, missing)
+    lower = _lower_elsewhere(near, descended, near_aim)
     if lower is not None and near is not setup:
         lower = minimum
-    forecast = forecast_of(near, settings, descent, near_arrival, rates)
+    forecast = forecast_of(near, settings, descent, near_aim.goal, rates)
     if lower is not None and forecast is not None and forecast.steps is None:
         forecast = Forecast(forecast.to, None, "It goes down to a local minimum, above that.")
     if forecast is None:
@@ -208,7 +131,7 @@ def measure(
         spectrum=plain,
         stability_limit=limit,
         minimum=minimum,
-        goal=arrival,
+        goal=aim.goal,
         forecast=forecast,
         rates=rates,
         columns=column_facts(setup),
@@ -222,6 +145,81 @@ def measure(
         rounding=rounding_at(setup, minimum, descent.first_loss),
         minimum_spectrum=_at_minimum(setup, settings, plain, minimum),
     )
+
+
+def _curvature(
+    setup: Setup, settings: Settings, descended: Walked
+) -> tuple[Spectrum | None, float | None, dict[str, str]]:
+    """The spectrum and the stability limit where the descent ended, and why one is missing."""
+    weights, descent = descended.final_weights, descended.descent
+    missing: dict[str, str] = {}
+    plain = scaled = spectrum_at(setup, settings, None, weights, "end")
+    if descended.preconditioner is not None:
+        scaled = spectrum_at(setup, settings, descended, weights, "end")
+    if plain is None or not plain.measured:
+        held = held_at(setup, weights)
+        missing["curvature"] = (
+            "Every weight is at its bound, and the gradient presses it there."
+            if held is not None and np.all(held)
+            else "The second derivatives are not finite where the descent ended."
+        )
+        plain = None
+    limit = stability_limit(descent.optimizer, descent.momentum, scaled)
+    if limit is None:
+        missing["stability_limit"] = _why_no_limit(descent, plain)
+    return plain, limit, missing
+
+
+def _why_no_minimum(minimum: Minimum | None) -> str | None:
+    if minimum is None:
+        return "No solver found a point with a finite loss."
+    if minimum.unbounded:
+        return "The loss falls without end, so there is no minimum."
+    if minimum.separable:
+        return "The classes can be told apart, so the weights grow for ever and no minimum exists."
+    if minimum.growing:
+        return f"The loss falls for ever while {off_to_infinity(minimum)}: no minimum exists."
+    return None
+
+
+def _rates(
+    setup: Setup,
+    settings: Settings,
+    descended: Walked,
+    aim: Aim,
+    near_aim: Aim,
+    choice: Choice | None,
+    limit: float | None,
+    missing: dict[str, str],
+) -> RateStudy | None:
+    """What other learning rates would have done; why that was not seen goes to `missing`."""
+    descent, near = descended.descent, setup.for_trials
+    loss = descent.final_loss
+    if near is not setup:
+        loss = near.objective.value(descended.final_weights)
+    goal = near_aim.judged_by(loss)
+    if descent.optimizer in SOLVERS:
+        missing["rates"] = f"{descent.optimizer} chooses the length of its steps by itself."
+    elif descent.stopped == "interrupted":
+        missing["rates"] = INTERRUPTED
+    elif goal is None or (aim.minimum is not None and aim.minimum.unbounded):
+        missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
+    elif descent.stopped != "diverged" or aim.goal is not None:
+        step = _first_at_goal(descended, goal) if near is setup else None
+        known = choice.trials if choice is not None and _same(goal, choice.goal) else ()
+        seconds = at_most(STUDY_SECONDS, settings.time_limit)
+        try:
+            rates = study(near, settings, descent.lr, goal, limit, step, seconds, known)
+        except KeyboardInterrupt:
+            missing["rates"] = INTERRUPTED
+            return None
+        if rates.best is None and rates.own.steps is None:
+            missing["rates"] = (
+                f"No learning rate that was tried reached a loss of {goal.loss:.6g}"
+                f"{_in_steps(rates)}."
+            )
+        return rates
+    return None
 
 
 def rounding_at(setup: Setup, minimum: Minimum | None, first_loss: float) -> float:
@@ -292,28 +290,26 @@ def _with_run(
     return lower_of(ended, loss, setup.objective.named(at), how)
 
 
-def _lower_elsewhere(
-    setup: Setup, descended: Walked, minimum: Minimum | None, arrival: Goal | None
-) -> Minimum | None:
+def _lower_elsewhere(setup: Setup, descended: Walked, aim: Aim) -> Minimum | None:
     """The known minimum, where the descent has settled in a higher one.
 
     A trusted solver goes on from where the descent ended. If that leads no lower, to a point from
     which the loss rises to all sides, no descent from here gets there either.
     """
-    descent = descended.descent
-    if minimum is None or arrival is None or descent.stopped == "diverged":
+    descent, goal = descended.descent, aim.goal
+    if goal is None or descent.stopped == "diverged":
         return None
-    if not descent.final_loss > arrival.loss or not _has_settled(setup, descended):
+    if not descent.final_loss > goal.loss or not _has_settled(setup, descended):
         return None
     ends = time.monotonic() + POLISH_SECONDS
     at = polished(setup.objective, descended.final_weights, ends)
-    if time.monotonic() > ends or not setup.objective.value(at) > arrival.loss:
+    if time.monotonic() > ends or not setup.objective.value(at) > goal.loss:
         return None  # Out of time it may have been on its way down.
     around = spectrum(setup.objective, at, "minimum", held=held_at(setup, at))
     if around is None or not around.measured:
         return None
     # A direction whose curvature cannot be told from zero may lead down.
-    return minimum if around.smallest > around.noise else None
+    return aim.minimum if around.smallest > around.noise else None
 
 
 def _has_settled(setup: Setup, descended: Walked) -> bool:

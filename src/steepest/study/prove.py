@@ -25,8 +25,9 @@ from steepest.problem.options import Options
 from steepest.problem.setup import Setup, standardized, with_own_units
 from steepest.records.arrays import Vector
 from steepest.records.verdict import Measurements, Remedy
+from steepest.study.aim import at_most
 from steepest.study.auto import good_rate
-from steepest.study.measure import INTERRUPTED, at_most
+from steepest.study.measure import INTERRUPTED
 from steepest.study.rates import (
     EFFORT,
     GUARD,

@@ -20,7 +20,6 @@ from steepest.records.descent import (
     RateStudy,
     RateTrial,
 )
-from steepest.records.point import Minimum
 from steepest.records.problem import Settings
 
 GRID = 49
@@ -75,33 +74,6 @@ def has_closed_form(setup: Setup, settings: Settings) -> bool:
         and (settings.batch_size is None or settings.batch_size >= setup.objective.rows)
         and not setup.objective.bounded
     )
-
-
-def one_percent_goal(setup: Setup, minimum: Minimum | None, first_loss: float) -> Goal | None:
-    """Within 1 % of the minimum, as the contract defines it; None if no minimum is known."""
-    if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
-        return None
-    if setup.reference_loss is not None:
-        tiny = 1e-10 * setup.reference_loss
-    else:
-        tiny = 1e-6 * max(first_loss - minimum.loss, 0.0) if math.isfinite(first_loss) else 0.0
-    allowed = max(0.01 * abs(minimum.loss), tiny)
-    return Goal(minimum.loss + allowed, "within 1 % of the minimum")
-
-
-def study_goal(arrival: Goal | None, minimum: Minimum | None, final_loss: float) -> Goal | None:
-    """The goal of the three words: 1 % above the minimum, or where this run ended if lower.
-
-    Not closer to the minimum than a ten-thousandth of the 1 %: there, rounding decides.
-    """
-    if not math.isfinite(final_loss):
-        return arrival
-    if arrival is None or minimum is None:
-        return Goal(final_loss, "the loss this run ended with")
-    floor = minimum.loss + 1e-4 * (arrival.loss - minimum.loss)
-    if final_loss < arrival.loss:
-        return Goal(max(final_loss, floor), "the loss this run ended with")
-    return arrival
 
 
 def rounded_rate(lr: float) -> float:

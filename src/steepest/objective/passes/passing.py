@@ -6,9 +6,9 @@ are kept, so memory does not grow with the rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -230,6 +230,10 @@ class Passing(Objective):
     is_at_hand: ClassVar[bool] = False
 
     totals: Totals = field(kw_only=True)
+
+    def rescaled(self, unit: Vector) -> Self:
+        """As `Objective.rescaled`: what is given at a position is by that position already."""
+        return replace(self, unit=np.asarray(unit))
 
     @in_float64
     def data_at(self, position: Any) -> Data:

@@ -94,7 +94,7 @@ def planes(scene: Scene, pair: tuple[int, int] | None = None) -> list[tuple[Plan
     wanted = [pair] if pair is not None else pairs_of(scene.telling, MOST_PAIRS)
     if not wanted:
         return []
-    cost = len(wanted) * max(scene.setup.moving.work, 1)
+    cost = len(wanted) * max(scene.setup.at_hand.moving.work, 1)
     side = FINE if len(wanted) == 1 else SIDE
     if cost * side**2 > 2e9:
         side = COARSE

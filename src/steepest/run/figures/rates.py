@@ -53,7 +53,7 @@ def sweep(record: RunRecord, frames: Frames, scene: Scene | None) -> Figure | st
 
 def _above(scene: Scene, limit: float, goal: float) -> list[RateTrial]:
     return try_rates(
-        scene.setup.moving,
+        scene.setup.at_hand.moving,
         replace(scene.run.record.settings, patience=None, tolerance=0.0),
         scene.setup.start,
         np.array([float(f"{limit * share:.6g}") for share in ABOVE]),

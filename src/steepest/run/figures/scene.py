@@ -113,12 +113,12 @@ class Scene:
 
         `evaluations` is how many losses one point costs.
         """
-        cost = max(self.setup.moving.work, 1) * max(evaluations, 1)
+        cost = max(self.setup.at_hand.moving.work, 1) * max(evaluations, 1)
         return int(min(most, max(least, LIGHT // cost)))
 
     def losses(self, weights: Matrix) -> Vector:
         """The loss (m,) at many weights (m, p)."""
-        return losses(self.setup.moving, weights)
+        return losses(self.setup.at_hand.moving, weights)
 
 
 def scene_of(run: Run, also: int | None = None) -> Scene:
