@@ -17,6 +17,7 @@ import click
 
 from steepest.checks import CHECKS
 from steepest.cli import steepest
+from steepest.methods.losses import LOSS, LOSSES
 from steepest.methods.optimizers import OPTIMIZER, Factor
 
 DOCS = Path(__file__).parent
@@ -76,6 +77,17 @@ def stability() -> str:
     return f"| optimizer | limit | from |\n|---|---|---|\n{rows}"
 
 
+def losses() -> str:
+    """Each loss with its slope."""
+    head = "| `--loss` | the loss | its slope by a prediction | where there is a kink |"
+    rows = (
+        f"| `{name}` | {one.written} | {one.slope} | {one.kink} |"
+        for name, one in LOSS.items()
+        if name in LOSSES
+    )
+    return "\n".join([head, "|---|---|---|---|", *rows, ""])
+
+
 def _limit(factor: Factor | None) -> str:
     if factor is None:
         return "none"
@@ -86,6 +98,7 @@ def _limit(factor: Factor | None) -> str:
 PARTS = {
     "help": help_texts,
     "list": list_of_checks,
+    "losses": losses,
     "optimizers": optimizers,
     "stability": stability,
 }

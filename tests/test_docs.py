@@ -26,8 +26,8 @@ import steepest
 from steepest.checks import CHECKS
 from steepest.cli import steepest as command
 from steepest.formula.functions import CONSTANTS, FUNCTIONS
+from steepest.methods.losses import LOSSES
 from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
-from steepest.objective.losses import LOSSES
 from steepest.records.document import MOST_POINTS
 
 ROOT = Path(__file__).parent.parent

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import special
+from tests.autograd import LOSSES as THEIRS
 
 from steepest.formula import parse_expression, parse_model, partial_latex, partial_mathml
 from steepest.formula.partial import Gives, partial_text
@@ -48,14 +49,7 @@ def test_reads_well(case: tuple[str, str, str, Gives | None]) -> None:
     assert partial_text(parse_model(text, COLUMNS), weight, loss, gives) == WRITTEN[case]
 
 
-LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
-    "mse": torch.nn.functional.mse_loss,
-    "mae": torch.nn.functional.l1_loss,
-    "rmse": lambda p, y: torch.nn.functional.mse_loss(p, y).sqrt(),
-    "huber": lambda p, y: torch.nn.functional.huber_loss(p, y),
-    "logit": torch.nn.functional.binary_cross_entropy_with_logits,
-    "probability": torch.nn.functional.binary_cross_entropy,
-}
+LOSSES = {name if gives == "value" else gives: loss for (name, gives), loss in THEIRS.items()}
 MODELS: dict[str, Callable[..., torch.Tensor]] = {
     "a*x + b": lambda a, b, x: a * x + b,
     "a*(1 - exp(-b*x))": lambda a, b, x: a * (1 - torch.exp(-b * x)),

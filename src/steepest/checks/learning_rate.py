@@ -18,6 +18,7 @@ from steepest.checks.facts import (
     sentence,
     start_broken,
 )
+from steepest.methods.losses import MSE
 from steepest.methods.optimizers import ADAPTIVE, GD
 from steepest.records.arrays import Word
 from steepest.records.descent import Goal, RateStudy, RateTrial
@@ -122,7 +123,7 @@ def grows_above_limit(m: Measurements) -> bool:
 def _constant_limit(m: Measurements) -> bool:
     return (
         m.problem.linear_in_weights
-        and m.problem.loss == "mse"
+        and m.problem.loss == MSE.name
         and m.descent.optimizer not in ADAPTIVE
         and m.settings.batch_size is None
     )
@@ -225,7 +226,7 @@ def limit_in_words(m: Measurements) -> str:
 
 def _where(m: Measurements) -> str:
     """Where a limit was measured, if it is not the same everywhere."""
-    constant = m.problem.linear_in_weights and m.problem.loss == "mse"
+    constant = m.problem.linear_in_weights and m.problem.loss == MSE.name
     return "" if constant or m.spectrum is None else f" {_PLACES[m.spectrum.at]}"
 
 

@@ -8,10 +8,10 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from steepest.methods.losses import CROSS_ENTROPY, LOSS, LOSSES, MSE, NETWORK_LOSSES
 from steepest.methods.names import Named, canonical, nearest
 from steepest.methods.optimizers import GD, OPTIMIZER, OPTIMIZERS
 
-LOSSES: Final = ("mse", "mae", "rmse", "huber", "cross-entropy")
 GIVES: Final = ("auto", "probability", "logit")
 
 # A minus sign that begins an expression and not an option: there are operators behind it.
@@ -140,8 +140,8 @@ _remedies = click.option(
 learning_from = _stacked(
     click.option(
         "--loss",
-        type=click.Choice(LOSSES),
-        default="mse",
+        type=Chosen({name: LOSS[name] for name in LOSSES}),
+        default=MSE.name,
         show_default=True,
         help="What is minimized: a mean over the rows, without a hidden one half.",
     ),
@@ -307,7 +307,6 @@ sweeping = _stacked(
 )
 """Options about many descents side by side."""
 
-NETWORK_LOSSES: Final = ("cross-entropy", "mse", "mae", "huber")
 SCHEDULES: Final = ("constant", "linear", "cosine", "exponential", "warmup-cosine")
 
 network = _stacked(
@@ -322,8 +321,8 @@ network = _stacked(
     ),
     click.option(
         "--loss",
-        type=click.Choice(NETWORK_LOSSES),
-        default="cross-entropy",
+        type=Chosen({name: LOSS[name] for name in NETWORK_LOSSES}),
+        default=CROSS_ENTROPY.name,
         show_default=True,
         help="What is minimized: cross-entropy for classes, the others for numbers.",
     ),

@@ -15,7 +15,7 @@ from contextlib import suppress
 import numpy as np
 import scipy.optimize
 
-from steepest.objective.losses import SQUARED
+from steepest.methods.losses import SQUARED
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.records.arrays import Mask, Vector
 

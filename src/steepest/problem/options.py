@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, Final, Literal, get_args
 
+from steepest.methods.losses import LOSS, MSE
 from steepest.methods.optimizers import GD, OPTIMIZER, check_rate
 from steepest.problem.values import (
     check_share,
@@ -36,7 +37,7 @@ MOST_STEPS = 10**18
 class Options:
     """Every option of `fit` and `minimize`, with the contract's defaults."""
 
-    loss: str = "mse"
+    loss: str = MSE.name
     gives: Gives = "auto"
     optimizer: str = GD.name
     momentum: float | None = None
@@ -139,7 +140,7 @@ def _pairs(name: str, value: Any) -> dict[str, tuple[float, float]]:
 
 
 _KINDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
-    "loss": text("mae"),
+    "loss": choice(LOSS, "loss"),
     "gives": _gives,
     "optimizer": choice(OPTIMIZER, "optimizer"),
     "momentum": real("0.9"),

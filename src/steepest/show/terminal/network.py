@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from steepest.methods.losses import MAE, RMSE
 from steepest.records.arrays import Vector
 from steepest.records.training import (
     Epoch,
@@ -64,7 +65,8 @@ def show_result(page: Page, learned: Learned) -> None:
     rows = learned.held_out or learned.rows
     metrics = learned.metrics
     parts = [f"loss {number(metrics['loss'], 4)}"]
-    for name, words in (("rmse", "rmse"), ("mae", "mean absolute error"), ("r_squared", "r²")):
+    words_of = {RMSE.name: RMSE.name, MAE.name: "mean absolute error", "r_squared": "r²"}
+    for name, words in words_of.items():
         if name in metrics and math.isfinite(metrics[name]):
             parts.append(f"{words} {number(metrics[name], 4)}")
     if "accuracy" in metrics:

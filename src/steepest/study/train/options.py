@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from steepest.descent.schedules import check_schedule
+from steepest.methods.losses import CROSS_ENTROPY, LOSS, NETWORK_LOSSES
 from steepest.methods.optimizers import GD, OPTIMIZER, OPTIMIZERS, check_rate, momentum_of
-from steepest.objective.networks import ROW_LOSSES
 from steepest.problem.options import MOST_STEPS
 from steepest.problem.values import (
     check_share,
@@ -25,9 +25,6 @@ from steepest.problem.values import (
 from steepest.words.errors import UsageError
 from steepest.words.wording import escaped
 
-NUMBERS: Final = ("mse", "mae", "huber")
-"""Losses of numbers; the other one is of classes."""
-
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -36,7 +33,7 @@ class TrainOptions:
     network: str = ""
     target: str | None = None
     inputs: tuple[str, ...] | None = None
-    loss: str = "cross-entropy"
+    loss: str = CROSS_ENTROPY.name
     optimizer: str = GD.name
     momentum: float | None = None
     lr: float | str = "auto"
@@ -98,7 +95,7 @@ _KINDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "network": _network,
     "target": text("digit"),
     "inputs": _names,
-    "loss": text("mse"),
+    "loss": choice(LOSS, "loss"),
     "optimizer": choice(OPTIMIZER, "optimizer"),
     "momentum": real("0.9"),
     "lr": rate,
@@ -120,11 +117,11 @@ _KINDS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
 
 def _check(options: TrainOptions) -> None:
     """Raise for values that no training could use, with one sentence each."""
-    if options.loss not in ROW_LOSSES:
+    if options.loss not in NETWORK_LOSSES:
         raise UsageError(
             "A network is not trained with this loss.",
             given=escaped(options.loss),
-            instead=f"Write one of {', '.join(ROW_LOSSES)}.",
+            instead=f"Write one of {', '.join(NETWORK_LOSSES)}.",
         )
     if options.optimizer not in OPTIMIZERS:
         raise UsageError(

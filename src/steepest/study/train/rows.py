@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from steepest.data.samples import Samples, read_samples
 from steepest.data.samples.idx import holds_idx, names_of, read_idx
 from steepest.data.table.wording import quoted
+from steepest.methods.losses import LOSS
 from steepest.objective.networks import Network
 from steepest.records.arrays import Vector
-from steepest.study.train.options import NUMBERS, TrainOptions
+from steepest.study.train.options import TrainOptions
 from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count
 
@@ -54,7 +55,7 @@ def read_rows(data: Any, options: TrainOptions) -> Split:
 
     Of a folder of IDX files, those for the test are held out unless a share of the others is.
     """
-    numbers = options.loss in NUMBERS
+    numbers = not LOSS[options.loss].of_classes
     samples = read_samples(
         data, options.target, inputs=options.inputs, numbers=numbers, where=options.where
     )
