@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import steepest
 from steepest.checks import judge
@@ -16,10 +16,13 @@ from steepest.descent import Walked, solve_by
 from steepest.descent.run import check_settings, descend
 from steepest.measure.curvature import stability_limit
 from steepest.methods.optimizers import SOLVERS, momentum_of
+from steepest.methods.option import options_of
+from steepest.methods.options import FitGiven, FitOptions, MinimizeGiven
 from steepest.objective.passes.team import ALONE, Team
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
+from steepest.problem.spelled import spelled_out
 from steepest.problem.streamed import (
     Reading,
     announce,
@@ -57,6 +60,7 @@ Progress = Callable[[str, int, int | None, float | None], None]
 """(phase, done, total or None, loss or None)"""
 
 
+@spelled_out(options_of(FitOptions), FitGiven)
 def fit(
     data: Any = None,
     formula: str | None = None,
@@ -66,7 +70,7 @@ def fit(
     name: str | None = None,
     resume: str | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[FitGiven],
 ) -> Run:
     """Fit a formula to data by descent; explain, judge and prove it.
 
@@ -118,6 +122,7 @@ def reading_of(progress: Progress | None) -> Reading | None:
     return lambda done, rows: progress("reading rows", done, rows, None)
 
 
+@spelled_out(options_of(FitOptions), MinimizeGiven)
 def minimize(
     expression: str | None = None,
     *,
@@ -126,7 +131,7 @@ def minimize(
     name: str | None = None,
     resume: str | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[MinimizeGiven],
 ) -> Run:
     """Minimize an expression of its variables by descent; explain, judge and prove it.
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from steepest.descent.sweep import try_rates
 from steepest.jobs.fit import Progress
 from steepest.measure.curvature import stability_limit
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
+from steepest.methods.options import SWEEP_OPTIONS, SweepGiven
 from steepest.objective.quadratic import (
     FAR,
     Modes,
@@ -27,6 +28,7 @@ from steepest.objective.quadratic import (
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import draw_start
 from steepest.problem.setup import Setup
+from steepest.problem.spelled import spelled_out
 from steepest.problem.streamed import prepare
 from steepest.records.arrays import Matrix, Vector, Word
 from steepest.records.descent import (
@@ -131,6 +133,7 @@ class Sweep:
         )
 
 
+@spelled_out(SWEEP_OPTIONS, SweepGiven)
 def sweep(
     data: Any,
     formula: str,
@@ -138,7 +141,7 @@ def sweep(
     *,
     starts: int = 1,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[SweepGiven],
 ) -> Sweep:
     """Try many learning rates on a fit: how many steps each takes to the minimum, and why.
 

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 from torch import nn
 
 import steepest
-from steepest.study.train.options import read_train_options
+from steepest.problem.options import read_train_options
 from steepest.study.train.plan import plan_of
 from steepest.study.train.rows import Split, read_rows
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from steepest.methods.losses import MAE, RMSE
+from steepest.methods.schedules import CONSTANT
 from steepest.records.arrays import Vector
 from steepest.records.training import (
     Epoch,
@@ -46,7 +47,7 @@ def show_data(page: Page, learned: Learned) -> None:
         indent=INDENT,
     )
     momentum = "" if learned.momentum is None else f" (momentum {number(learned.momentum)})"
-    schedule = "" if learned.schedule == "constant" else f", schedule {learned.schedule}"
+    schedule = "" if learned.schedule == CONSTANT.name else f", schedule {learned.schedule}"
     page.say(
         f"{learned.optimizer}{momentum}, lr {number(learned.lr)}{schedule}, "
         f"batches of {count(learned.batch_rows, 'row')}",

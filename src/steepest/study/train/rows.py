@@ -15,9 +15,9 @@ from steepest.data.samples import Samples, read_samples
 from steepest.data.samples.idx import holds_idx, names_of, read_idx
 from steepest.data.table.wording import quoted
 from steepest.methods.losses import LOSS
+from steepest.methods.options import TrainOptions
 from steepest.objective.networks import Network
 from steepest.records.arrays import Vector
-from steepest.study.train.options import TrainOptions
 from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count
 
