@@ -19,6 +19,7 @@ from steepest.checks import CHECKS
 from steepest.cli import steepest
 from steepest.methods.losses import LOSS, LOSSES
 from steepest.methods.optimizers import OPTIMIZER, Factor
+from steepest.methods.schedules import SCHEDULE
 
 DOCS = Path(__file__).parent
 PAGES = "../src/steepest/checks/pages"
@@ -77,6 +78,12 @@ def stability() -> str:
     return f"| optimizer | limit | from |\n|---|---|---|\n{rows}"
 
 
+def schedules() -> str:
+    """What the learning rate does under each schedule."""
+    rows = "".join(f"| `{name}` | {one.says} |\n" for name, one in SCHEDULE.items())
+    return f"| `--schedule` | the learning rate |\n|---|---|\n{rows}"
+
+
 def losses() -> str:
     """Each loss with its slope."""
     head = "| `--loss` | the loss | its slope by a prediction | where there is a kink |"
@@ -100,6 +107,7 @@ PARTS = {
     "list": list_of_checks,
     "losses": losses,
     "optimizers": optimizers,
+    "schedules": schedules,
     "stability": stability,
 }
 """Name -> what stands there."""

@@ -56,7 +56,7 @@ def every_option() -> Iterator[str]:
     for _, one, _ in generate.commands():
         for parameter in one.params:
             if isinstance(parameter, click.Option):
-                yield max(parameter.opts, key=len)
+                yield next((o for o in parameter.opts if o.startswith("--")), parameter.opts[0])
 
 
 def headings(page: str) -> list[str]:
