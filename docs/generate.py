@@ -19,6 +19,8 @@ from steepest.checks import CHECKS
 from steepest.cli import steepest
 from steepest.methods.losses import LOSS, LOSSES
 from steepest.methods.optimizers import OPTIMIZER, Factor
+from steepest.methods.option import flag, options_of
+from steepest.methods.options import FitOptions, TrainOptions
 from steepest.methods.schedules import SCHEDULE
 
 DOCS = Path(__file__).parent
@@ -78,6 +80,13 @@ def stability() -> str:
     return f"| optimizer | limit | from |\n|---|---|---|\n{rows}"
 
 
+def told() -> str:
+    """The sections of the options that tell them by themselves."""
+    options = {**options_of(FitOptions), **options_of(TrainOptions)}
+    sections = (f"#### `{flag(name)}`\n\n{one.told}\n" for name, one in options.items() if one.told)
+    return "\n".join(sections)
+
+
 def schedules() -> str:
     """What the learning rate does under each schedule."""
     rows = "".join(f"| `{name}` | {one.says} |\n" for name, one in SCHEDULE.items())
@@ -109,6 +118,7 @@ PARTS = {
     "optimizers": optimizers,
     "schedules": schedules,
     "stability": stability,
+    "told": told,
 }
 """Name -> what stands there."""
 

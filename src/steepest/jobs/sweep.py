@@ -16,6 +16,7 @@ from steepest.descent.run import CEILING, check_settings
 from steepest.descent.sweep import try_rates
 from steepest.jobs.fit import Progress
 from steepest.measure.curvature import stability_limit
+from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
 from steepest.methods.options import SWEEP_OPTIONS, SweepGiven
 from steepest.objective.quadratic import (
@@ -44,7 +45,6 @@ from steepest.show.figures import Figure, Frames, sweep_figure
 from steepest.show.terminal import SweepReport
 from steepest.study.measure import goal_of, known_minimum
 from steepest.study.rates import (
-    SURE_FACTOR,
     affordable,
     has_closed_form,
     modes,
@@ -467,7 +467,7 @@ def _enough(rates: list[SweptRate], steps: int) -> int:
     if all(rate.steps is not None or rate.diverged for rate in rates):
         return steps
     best = quickest(rates)
-    wanted = 10 * max(steps, 1) if best is None else SURE_FACTOR * (best.steps or 0) + 1
+    wanted = 10 * max(steps, 1) if best is None else TENTH * (best.steps or 0) + 1
     return max(wanted, steps)
 
 

@@ -39,7 +39,7 @@ class Option:
     serves: tuple[Job, ...] = ()
     synonyms: tuple[str, ...] = ()
     told: str = ""
-    """Its section in the docs, with an example."""
+    """Its section in the docs, in Markdown, with an example; not for those told there by hand."""
 
 
 class Asked:
