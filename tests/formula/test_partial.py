@@ -76,7 +76,7 @@ def test_value_is_the_gradient_of_pytorch(model: str, loss: str) -> None:
     value = LOSSES[loss](prediction, y)
     value.backward()
     names: dict[str, Any] = {
-        **{"mean": np.mean, "sign": np.sign, "clip": np.clip, "exp": np.exp},
+        **{word: getattr(np, word) for word in ("mean", "sign", "clip", "exp", "tanh")},
         **{"sigmoid": special.expit, "rmse": value.item(), "x": x.numpy(), "y": y.numpy()},
         **{"prediction": prediction.detach().numpy(), "a": 0.7, "b": 0.3},
     }
