@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from torch.optim import SGD, Adagrad, Adam, Adamax, AdamW, RMSprop
 
 from steepest.formula import Formula, parse_model
 from steepest.records.arrays import Vector
@@ -78,6 +78,7 @@ OPTIMIZERS: Mapping[str, Theirs] = {
     ),
     "adagrad": Theirs(lambda w, lr, b: Adagrad(w, lr), 0.1, lambda at: at["sum"].sqrt() + 1e-10),
     "adam": Theirs(lambda w, lr, b: Adam(w, lr, (b, 0.999)), 0.03, lambda at: _second(at)),
+    "adamax": Theirs(lambda w, lr, b: Adamax(w, lr, (b, 0.999)), 0.03, lambda at: at["exp_inf"]),
     "adamw": Theirs(lambda w, lr, b: AdamW(w, lr, (b, 0.999)), 0.03, lambda at: _second(at)),
 }
 """A line each: every test of optimizers runs them all."""

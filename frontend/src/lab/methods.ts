@@ -21,6 +21,7 @@ export const OPTIMIZERS: Record<string, Optimizer> = {
   "adagrad": {"solver": false, "adaptive": true, "momentum": false, "race": false, "factor": null},
   "adam": {"solver": false, "adaptive": true, "momentum": true, "race": true, "factor": [[2, 2], [1, -1]]},
   "adamw": {"solver": false, "adaptive": true, "momentum": true, "race": false, "factor": [[2, 2], [1, -1]]},
+  "adamax": {"solver": false, "adaptive": true, "momentum": true, "race": false, "factor": [[2, 2], [1, -1]]},
   "lbfgs": {"solver": true, "adaptive": false, "momentum": false, "race": false, "factor": null},
   "lm": {"solver": true, "adaptive": false, "momentum": false, "race": false, "factor": null},
 };
