@@ -38,6 +38,7 @@ ROW_COSTS: Mapping[tuple[str, str], Callable[[Tensor, Tensor], Tensor]] = {
     ("mae", "value"): lambda z, y: (z - y).abs(),
     ("rmse", "value"): lambda z, y: (z - y) ** 2,
     ("huber", "value"): lambda z, y: functional.huber_loss(z, y, reduction="none"),
+    ("log-cosh", "value"): lambda z, y: (z - y).cosh().log(),
     ("cross-entropy", "logit"): lambda z, y: functional.binary_cross_entropy_with_logits(
         z, y, reduction="none"
     ),

@@ -41,6 +41,7 @@ export const LOSSES: Record<string, Loss> = {
   "mae": {"means": "the mean of the residuals' sizes", "root": false, "cost": [["weight", "r"], ["call", "abs", 1]]},
   "rmse": {"means": "the root of the mean of the squared residuals", "root": true, "cost": [["weight", "r"], ["number", 2.0], ["**"]]},
   "huber": {"means": "the mean of the Huber cost of the residuals", "root": false, "cost": [["weight", "r"], ["call", "abs", 1], ["number", 1.0], ["<="], ["weight", "r"], ["number", 2.0], ["**"], ["number", 2.0], ["/"], ["weight", "r"], ["call", "abs", 1], ["number", 1.0], ["number", 2.0], ["/"], ["-"], ["call", "where", 3]]},
+  "log-cosh": {"means": "the mean of the log-cosh of the residuals", "root": false, "cost": [["weight", "r"], ["number", 2.0], ["negate"], ["weight", "r"], ["*"], ["call", "softplus", 1], ["+"], ["number", 2.0], ["call", "log", 1], ["-"]]},
   "cross-entropy": {"means": "the mean cross-entropy", "root": false, "cost": [["weight", "t"], ["weight", "p"], ["call", "xlogy", 2], ["number", 1.0], ["weight", "t"], ["-"], ["weight", "p"], ["negate"], ["call", "xlog1py", 2], ["+"], ["negate"]]},
 };
 

@@ -105,6 +105,14 @@ OF_HUBER: Final = Form(
     text="huber(residual)",
     passes="huber passes it on times the residual, cut off at -1 and 1",
 )
+OF_LOG_COSH: Final = Form(
+    cost="log(cosh(r))",
+    slope="tanh(r)",
+    operation="log-cosh",
+    text="log(cosh(residual))",
+    passes="log-cosh passes it on times the residual's hyperbolic tangent",
+    computed="r + softplus(-2*r) - log(2)",
+)
 OF_LOGIT: Final = Form(
     cost="softplus(p) - t*p",
     slope="sigmoid(p) - t",
@@ -169,6 +177,16 @@ HUBER: Final = Loss(
     slope="r, held between -1 and 1",
     robust=True,
 )
+LOG_COSH: Final = Loss(
+    name="log-cosh",
+    synonyms=("logcosh",),
+    forms={VALUE: OF_LOG_COSH},
+    convention={VALUE: "the mean over rows of log(cosh(prediction - target))"},
+    means="the mean of the log-cosh of the residuals",
+    written="mean(log(cosh(r))), about r²/2 near 0 and \\|r\\| - log(2) far from it",
+    slope="tanh(r)",
+    robust=True,
+)
 CROSS_ENTROPY: Final = Loss(
     name="cross-entropy",
     synonyms=("log-loss", "bce"),
@@ -184,7 +202,7 @@ CROSS_ENTROPY: Final = Loss(
     of_classes=True,
 )
 
-LOSS: Final[Mapping[str, Loss]] = by_name((MSE, MAE, RMSE, HUBER, CROSS_ENTROPY))
+LOSS: Final[Mapping[str, Loss]] = by_name((MSE, MAE, RMSE, HUBER, LOG_COSH, CROSS_ENTROPY))
 """Every one by its name."""
 
 LOSSES: Final = tuple(name for name, one in LOSS.items() if "fit" in one.serves)
