@@ -318,6 +318,20 @@ class TrainOptions(Asked):
         "seed", help="Another number draws other first weights, rows held out and batches."
     )
     where: str | None = _as_in_fit("where")
+    rows: int | None = option(
+        None,
+        "Learn from so many rows, drawn with the seed.",
+        "whole",
+        metavar="N",
+        example="1000",
+        unset="all",
+        least=1,
+        serves=("train",),
+        told="Only for `train`: so many of the rows are drawn with the seed, and the others left "
+        "out, for a quick look at large data. `--validation` is a share of those that are drawn; "
+        "where there are fewer, all are taken.\n\n```console\n$ steepest train "
+        "examples/digits.csv --network 64-10 --target digit --rows 500\n```",
+    )
     remedies: bool = _as_in_fit("remedies")
 
 
@@ -405,6 +419,7 @@ class TrainSweepGiven(TypedDict, total=False):
     time_limit: float | None
     seed: int
     where: str | None
+    rows: float | None
 
 
 class TrainGiven(TrainSweepGiven, total=False):

@@ -21,8 +21,9 @@ from steepest.records.arrays import Vector
 from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count
 
-_SPLIT = 1
-"""Beside the seed, so that the split's draws are not those of the weights or batches."""
+_SPLIT, _SOME = 1, 2
+"""Beside the seed, so that the draws of the split, and of some of the rows, are not those of the
+weights or batches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,9 @@ def read_rows(data: Any, options: TrainOptions) -> Split:
     samples = read_samples(
         data, options.target, inputs=options.inputs, numbers=numbers, where=options.where
     )
+    if options.rows is not None and options.rows < len(samples):
+        order = np.random.default_rng([options.seed, _SOME]).permutation(len(samples))
+        samples = samples.take(np.sort(order[: options.rows]))
     learned, held = samples, None
     if options.validation is not None:
         learned, held = _held_out(samples, options.validation, options.seed)
