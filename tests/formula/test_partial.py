@@ -11,6 +11,7 @@ from tests.autograd import LOSSES as THEIRS
 
 from steepest.formula import parse_expression, parse_model, partial_latex, partial_mathml
 from steepest.formula.partial import Gives, partial_text
+from steepest.words.errors import UsageError
 
 COLUMNS = ("x", "y", "time", "speed")
 
@@ -111,5 +112,5 @@ def test_too_long_to_write_is_none() -> None:
 
 
 def test_unknown_loss() -> None:
-    with pytest.raises(ValueError, match="hinge"):
+    with pytest.raises(UsageError, match="hinge"):
         partial_text(parse_model("y ~ a", COLUMNS), "a", "hinge")

@@ -65,22 +65,30 @@ def _node(part: ast.expr) -> Node:
     raise ValueError(f"no part of a formula of ours: {ast.dump(part)}")
 
 
-def put_in(node: Node, values: Mapping[str, Node]) -> Node:
-    """The node with others in the place of some of its weights."""
+def put_in(
+    node: Node, values: Mapping[str, Node], parts: Mapping[Node, Node] | None = None
+) -> Node:
+    """The node with others in the place of some of its weights, and of some of its parts."""
+    if parts and node in parts:
+        return parts[node]
+
+    def inside(part: Node) -> Node:
+        return put_in(part, values, parts)
+
     match node:
         case Weight(name):
             return values.get(name, node)
         case Number() | Column() | Constant():
             return node
         case Negate(operand):
-            return Negate(put_in(operand, values))
+            return Negate(inside(operand))
         case Not(operand):
-            return Not(put_in(operand, values))
+            return Not(inside(operand))
         case Binary(op, left, right):
-            return Binary(op, put_in(left, values), put_in(right, values))
+            return Binary(op, inside(left), inside(right))
         case Compare(comparison, left, right):
-            return Compare(comparison, put_in(left, values), put_in(right, values))
+            return Compare(comparison, inside(left), inside(right))
         case Call(function, arguments):
-            return Call(function, tuple(put_in(argument, values) for argument in arguments))
+            return Call(function, tuple(map(inside, arguments)))
         case Logical(op, operands):
-            return Logical(op, tuple(put_in(operand, values) for operand in operands))
+            return Logical(op, tuple(map(inside, operands)))

@@ -190,15 +190,20 @@ class Script:
             target = self.formula.target
         residual: Node = Binary("-", Weight("prediction"), target)
         lines: list[str] = []
-        if sum(node == Weight("r") for node in walk(cost)) > 1:
+        parts = list(walk(cost))
+        size = Call("abs", (Weight("r"),))
+        if parts.count(Weight("r")) > 1:
             lines = [f"residual = {self._written(residual)}"]
             residual = Weight("residual")
+        if parts.count(size) > 1:
+            lines.append(f"size = {self._written(Call('abs', (residual,)))}")
+            cost = put_in(cost, {}, {size: Weight("size")})
         row = put_in(cost, {"p": Weight("prediction"), "t": target, "r": residual})
         code = self._written(row)
         return lines, self._mean(code if isinstance(row, Call) else f"({code})")
 
     def _written(self, node: Node) -> str:
-        own_names = {name: name for name in ("prediction", "residual")}
+        own_names = {name: name for name in ("prediction", "residual", "size")}
         target = "target" if self.batch_size is None else "target[rows]"
         names = Names({**own_names, "target": target}, self._names.column)
         return expression(node, self.library, names)
