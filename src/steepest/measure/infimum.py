@@ -191,7 +191,7 @@ def _ordinary(objective: Objective, at: Vector, start: Vector, loss: float, size
     """
     heights = [abs(objective.value(start) - loss)]
     kernel = objective.kernel
-    if isinstance(kernel, FormulaKernel) and kernel.loss_name not in (None, "cross-entropy"):
+    if isinstance(kernel, FormulaKernel) and kernel.loss_name not in (None, CROSS_ENTROPY.name):
         rows = objective.data["rows"]
         middle = np.average(rows["target"], weights=rows["weight"])
         constant = kernel.loss_of(jnp.full(np.shape(rows["target"]), middle), objective.data)
