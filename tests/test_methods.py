@@ -169,5 +169,9 @@ def test_a_signature_names_every_option_with_its_default(
 def test_options_by_the_words_of_other_libraries() -> None:
     run = steepest.minimize("x**2", start={"x": 1.0}, learning_rate=0.1, max_iter=3, remedies=False)  # type: ignore[call-arg]
     assert (run.record.settings.lr, run.record.settings.steps) == (0.1, 3)
+    x = [1.0, 2.0, 3.0]
+    swept = steepest.sweep({"x": x, "y": x}, "y ~ a*x", learning_rate=[0.01, 0.1], max_iter=7)  # type: ignore[call-arg]
+    assert [rate.lr for rate in swept.rates] == [0.01, 0.1]
+    assert swept.record.settings.steps == 7
     with pytest.raises(steepest.UsageError, match="given twice"):
         steepest.minimize("x**2", lr=0.1, eta=0.2)  # type: ignore[call-arg]

@@ -29,6 +29,7 @@ from steepest.problem.streamed import (
     prepare,
     refined,
 )
+from steepest.problem.values import own_names
 from steepest.records.arrays import Command
 from steepest.records.descent import Goal
 from steepest.records.point import Minimum
@@ -174,6 +175,7 @@ def go_on_with(
     team: Team = ALONE,
 ) -> Run:
     """A fit or a minimization from a store, gone on with."""
+    given = own_names(options_of(FitOptions), given)
     read_options(given)
     reading = reading_of(progress)
     going = go_on(store_at(store), run, command, data, formula, given, team, reading)

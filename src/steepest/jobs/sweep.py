@@ -18,7 +18,8 @@ from steepest.jobs.fit import Progress
 from steepest.measure.curvature import stability_limit
 from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
-from steepest.methods.options import SWEEP_OPTIONS, SweepGiven
+from steepest.methods.option import options_of
+from steepest.methods.options import SWEEP_OPTIONS, FitOptions, SweepGiven
 from steepest.objective.quadratic import (
     FAR,
     Modes,
@@ -31,6 +32,7 @@ from steepest.problem.prepare import draw_start
 from steepest.problem.setup import Setup
 from steepest.problem.spelled import spelled_out
 from steepest.problem.streamed import prepare
+from steepest.problem.values import own_names
 from steepest.records.arrays import Matrix, Vector, Word
 from steepest.records.descent import (
     Goal,
@@ -154,7 +156,9 @@ def sweep(
     gradient descent on a quadratic is computed from there on, and said to be. Raises SteepestError.
     """
     began = time.monotonic()
-    asked = _read(options)
+    others = own_names(options_of(FitOptions), options)
+    lr = others.pop("lr", lr)
+    asked = _read(others)
     given = None if lr is None or (isinstance(lr, str) and lr == "auto") else _given_rates(lr)
     _check_size(1 if given is None else len(given), starts)
     whole = prepare(data, formula, asked)
@@ -176,7 +180,7 @@ def sweep(
         begins,
         rates,
         goal,
-        raising="steps" not in options or options["steps"] is None,
+        raising=others.get("steps") is None,
         progress=progress,
     )
     swept = judged(found)

@@ -14,7 +14,7 @@ from steepest.methods.options import TrainOptions, TrainSweepGiven
 from steepest.methods.schedules import CONSTANT
 from steepest.problem.options import read_train_options
 from steepest.problem.spelled import spelled_out
-from steepest.problem.values import number, whole, wrong
+from steepest.problem.values import number, own_names, whole, wrong
 from steepest.records.training import Trial, TrialSweep
 from steepest.records.training_document import sweep_document
 from steepest.show.figures import Figure, trials_figure
@@ -86,7 +86,9 @@ def sweep_network(
     `train`. Raises SteepestError.
     """
     say, began = progress or no_progress, time.perf_counter()
-    asked = read_train_options({**_without_rate(options), "network": network})
+    others = own_names(options_of(TrainOptions), options)
+    lr = others.pop("lr", lr)
+    asked = read_train_options({**_without_rate(others), "network": network})
     split = read_rows(data, asked)
     plan = plan_of(asked, split)
     if not plan.steps:

@@ -16,6 +16,7 @@ from steepest.methods.options import TrainGiven, TrainOptions
 from steepest.methods.schedules import CONSTANT
 from steepest.problem.options import read_train_options
 from steepest.problem.spelled import spelled_out
+from steepest.problem.values import own_names
 from steepest.records.training import TrainingRecord, Trial
 from steepest.records.verdict import Remedy
 from steepest.run import keeping
@@ -83,7 +84,8 @@ def train(
     """
     say = progress or no_progress
     if resume is not None:
-        return _resumed(resume, data, network, options, store, say)
+        changes = own_names(options_of(TrainOptions), options)
+        return _resumed(resume, data, network, changes, store, say)
     if data is None or network is None:
         raise UsageError(
             "train needs data and a network.",

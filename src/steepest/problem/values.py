@@ -180,11 +180,10 @@ def check_share(share: float | None) -> None:
         )
 
 
-def read_values(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Each value as its option reads it, by the option's own name; None is left out.
+def own_names(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, by the options' own names where synonyms are written.
 
-    Raises UsageError for a name that is no option, for an option that is given twice by synonyms,
-    and for a value that it cannot have.
+    Raises UsageError for a name that is no option, and for an option that is given twice.
     """
     own = {word: name for name, one in options.items() for word in (name, *one.synonyms)}
     found: dict[str, Any] = {}
@@ -198,12 +197,23 @@ def read_values(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict
                 if near
                 else f"The options are {', '.join(options)}.",
             )
-        if value is None:
-            continue
-        if own[word] in found:
+        if found.get(own[word]) is not None and value is not None:
             raise UsageError(f"{own[word]} is given twice.", given=escaped(word))
-        found[own[word]] = _read(word, value, options[own[word]])
+        if value is not None or own[word] not in found:
+            found[own[word]] = value
     return found
+
+
+def read_values(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Each value as its option reads it, by the option's own name; None is left out.
+
+    Raises UsageError for what `own_names` refuses, and for a value that an option cannot have.
+    """
+    return {
+        name: _read(name, value, options[name])
+        for name, value in own_names(options, given).items()
+        if value is not None
+    }
 
 
 def check_least(options: Asked) -> None:
