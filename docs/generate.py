@@ -17,7 +17,11 @@ import click
 
 from steepest.checks import CHECKS
 from steepest.cli import steepest
+from steepest.methods.losses import LOSS, LOSSES
 from steepest.methods.optimizers import OPTIMIZER, Factor
+from steepest.methods.option import flag, options_of
+from steepest.methods.options import FitOptions, TrainOptions
+from steepest.methods.schedules import SCHEDULE
 
 DOCS = Path(__file__).parent
 PAGES = "../src/steepest/checks/pages"
@@ -76,6 +80,30 @@ def stability() -> str:
     return f"| optimizer | limit | from |\n|---|---|---|\n{rows}"
 
 
+def told() -> str:
+    """The sections of the options that tell them by themselves."""
+    options = {**options_of(FitOptions), **options_of(TrainOptions)}
+    sections = (f"#### `{flag(name)}`\n\n{one.told}\n" for name, one in options.items() if one.told)
+    return "\n".join(sections)
+
+
+def schedules() -> str:
+    """What the learning rate does under each schedule."""
+    rows = "".join(f"| `{name}` | {one.says} |\n" for name, one in SCHEDULE.items())
+    return f"| `--schedule` | the learning rate |\n|---|---|\n{rows}"
+
+
+def losses() -> str:
+    """Each loss with its slope."""
+    head = "| `--loss` | the loss | its slope by a prediction | where there is a kink |"
+    rows = (
+        f"| `{name}` | {one.written} | {one.slope} | {one.kink} |"
+        for name, one in LOSS.items()
+        if name in LOSSES
+    )
+    return "\n".join([head, "|---|---|---|---|", *rows, ""])
+
+
 def _limit(factor: Factor | None) -> str:
     if factor is None:
         return "none"
@@ -86,8 +114,11 @@ def _limit(factor: Factor | None) -> str:
 PARTS = {
     "help": help_texts,
     "list": list_of_checks,
+    "losses": losses,
     "optimizers": optimizers,
+    "schedules": schedules,
     "stability": stability,
+    "told": told,
 }
 """Name -> what stands there."""
 

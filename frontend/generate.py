@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from steepest.formula.own import own
+from steepest.lab.model import program_of
+from steepest.methods.losses import LOSS, LOSSES, MSE, PROBABILITY, RMSE, VALUE, Loss
 from steepest.methods.optimizers import GD, OPTIMIZER, Optimizer
 
 FILE = Path(__file__).parent / "src/lab/methods.ts"
@@ -29,9 +32,17 @@ def entry(one: Optimizer) -> dict[str, Any]:
     }
 
 
+def entry_of_loss(one: Loss) -> dict[str, Any]:
+    """What the page has to know of a loss. Its models of classes give probabilities."""
+    form = one.form(PROBABILITY if one.of_classes else VALUE)
+    return {"means": one.means, "root": one.root, "cost": program_of(own(form.safe))}
+
+
 def typescript() -> str:
     """The module."""
     return f"""{HEAD}
+import type {{ Operation }} from "./contract";
+
 export interface Optimizer {{
   /** Of scipy: it has no learning rate. */
   solver: boolean;
@@ -45,6 +56,25 @@ export interface Optimizer {{
 // prettier-ignore
 export const OPTIMIZERS: Record<string, Optimizer> = {{
 {_entries({name: entry(one) for name, one in OPTIMIZER.items()})}}};
+
+export interface Loss {{
+  /** In a few words. */
+  means: string;
+  /** The root of the mean is taken. */
+  root: boolean;
+  /** What a row costs, from the prediction `p`, the target `t` and the residual `r`. */
+  cost: Operation[];
+}}
+
+// prettier-ignore
+export const LOSSES: Record<string, Loss> = {{
+{_entries({name: entry_of_loss(LOSS[name]) for name in LOSSES})}}};
+
+/** Of a fit that was not told its loss. */
+export const USUAL = {json.dumps(MSE.name)};
+
+/** What equations call the root of the mean square. */
+export const ROOT = {json.dumps(RMSE.name)};
 
 /** Plain gradient descent. */
 export const PLAIN = {json.dumps(GD.name)};

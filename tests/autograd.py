@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from torch.optim import SGD, Adagrad, Adam, Adamax, AdamW, RMSprop
 
 from steepest.formula import Formula, parse_model
 from steepest.records.arrays import Vector
@@ -32,17 +33,29 @@ def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
     return values.mean() if weight is None else (weight * values).sum() / weight.sum()
 
 
-LOSSES: Mapping[tuple[str, str], Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
-    ("mse", "value"): lambda z, y, w: _mean((z - y) ** 2, w),
-    ("mae", "value"): lambda z, y, w: _mean((z - y).abs(), w),
-    ("rmse", "value"): lambda z, y, w: _mean((z - y) ** 2, w).sqrt(),
-    ("huber", "value"): lambda z, y, w: _mean(functional.huber_loss(z, y, reduction="none"), w),
-    ("cross-entropy", "logit"): lambda z, y, w: _mean(
-        functional.binary_cross_entropy_with_logits(z, y, reduction="none"), w
+ROW_COSTS: Mapping[tuple[str, str], Callable[[Tensor, Tensor], Tensor]] = {
+    ("mse", "value"): lambda z, y: (z - y) ** 2,
+    ("mae", "value"): lambda z, y: (z - y).abs(),
+    ("rmse", "value"): lambda z, y: (z - y) ** 2,
+    ("huber", "value"): lambda z, y: functional.huber_loss(z, y, reduction="none"),
+    ("log-cosh", "value"): lambda z, y: (z - y).cosh().log(),
+    ("cross-entropy", "logit"): lambda z, y: functional.binary_cross_entropy_with_logits(
+        z, y, reduction="none"
     ),
-    ("cross-entropy", "probability"): lambda z, y, w: _mean(
-        functional.binary_cross_entropy(z, y, reduction="none"), w
+    ("cross-entropy", "probability"): lambda z, y: functional.binary_cross_entropy(
+        z, y, reduction="none"
     ),
+}
+"""What a row costs, a line each: every test of losses runs them all."""
+
+
+def _loss(key: tuple[str, str], z: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
+    found = _mean(ROW_COSTS[key](z, y), weight)
+    return found.sqrt() if key[0] == "rmse" else found
+
+
+LOSSES: Mapping[tuple[str, str], Callable[..., Tensor]] = {
+    key: partial(_loss, key) for key in ROW_COSTS
 }
 NAMED_LOSSES = [" of ".join(dict.fromkeys(key)).replace(" of value", "") for key in LOSSES]
 
@@ -66,6 +79,7 @@ OPTIMIZERS: Mapping[str, Theirs] = {
     ),
     "adagrad": Theirs(lambda w, lr, b: Adagrad(w, lr), 0.1, lambda at: at["sum"].sqrt() + 1e-10),
     "adam": Theirs(lambda w, lr, b: Adam(w, lr, (b, 0.999)), 0.03, lambda at: _second(at)),
+    "adamax": Theirs(lambda w, lr, b: Adamax(w, lr, (b, 0.999)), 0.03, lambda at: at["exp_inf"]),
     "adamw": Theirs(lambda w, lr, b: AdamW(w, lr, (b, 0.999)), 0.03, lambda at: _second(at)),
 }
 """A line each: every test of optimizers runs them all."""

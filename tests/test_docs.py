@@ -26,8 +26,8 @@ import steepest
 from steepest.checks import CHECKS
 from steepest.cli import steepest as command
 from steepest.formula.functions import CONSTANTS, FUNCTIONS
+from steepest.methods.losses import LOSSES
 from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
-from steepest.objective.losses import LOSSES
 from steepest.records.document import MOST_POINTS
 
 ROOT = Path(__file__).parent.parent
@@ -56,7 +56,7 @@ def every_option() -> Iterator[str]:
     for _, one, _ in generate.commands():
         for parameter in one.params:
             if isinstance(parameter, click.Option):
-                yield max(parameter.opts, key=len)
+                yield next((o for o in parameter.opts if o.startswith("--")), parameter.opts[0])
 
 
 def headings(page: str) -> list[str]:

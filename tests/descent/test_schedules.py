@@ -11,12 +11,8 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from steepest.descent.schedules import (
-    LEAST,
-    SCHEDULES,
-    WARM,
-    learning_rates,
-)
+from steepest.descent.schedules import learning_rates
+from steepest.methods.schedules import LEAST, SCHEDULE, WARM
 from steepest.words.errors import UsageError
 
 STEPS = 40
@@ -57,13 +53,13 @@ def rates_of(make: Callable[[Any], lr_scheduler.LRScheduler]) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", SCHEDULE)
 def test_a_schedule_is_that_of_pytorch(name: str) -> None:
     found = learning_rates(name, 0.3, STEPS, 0, STEPS)
     np.testing.assert_allclose(found, rates_of(COUNTERPARTS[name]), rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", SCHEDULE)
 def test_parts_of_a_schedule_are_the_whole(name: str) -> None:
     whole = learning_rates(name, 0.1, 23, 0, 30)
     parts = [learning_rates(name, 0.1, 23, first, first + 6) for first in range(0, 30, 6)]
@@ -73,7 +69,7 @@ def test_parts_of_a_schedule_are_the_whole(name: str) -> None:
     assert len(set(whole[23:])) == 1, "later steps have the rate of the last"
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", SCHEDULE)
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])
 def test_the_shortest_schedules_begin_with_a_step(name: str, steps: int) -> None:
     found = learning_rates(name, 0.1, steps, 0, max(1, steps))

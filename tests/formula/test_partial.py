@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import special
+from tests.autograd import LOSSES as THEIRS
 
 from steepest.formula import (
     Formula,
@@ -19,6 +20,7 @@ from steepest.formula import (
     to_text,
 )
 from steepest.formula.partial import Gives
+from steepest.words.errors import UsageError
 
 COLUMNS = ("x", "y", "time", "speed")
 
@@ -69,14 +71,7 @@ def test_reads_well(case: tuple[str, str, str, Gives | None]) -> None:
     assert text_of(parse_model(text, COLUMNS), weight, loss, gives) == WRITTEN[case]
 
 
-LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
-    "mse": torch.nn.functional.mse_loss,
-    "mae": torch.nn.functional.l1_loss,
-    "rmse": lambda p, y: torch.nn.functional.mse_loss(p, y).sqrt(),
-    "huber": lambda p, y: torch.nn.functional.huber_loss(p, y),
-    "logit": torch.nn.functional.binary_cross_entropy_with_logits,
-    "probability": torch.nn.functional.binary_cross_entropy,
-}
+LOSSES = {name if gives == "value" else gives: loss for (name, gives), loss in THEIRS.items()}
 MODELS: dict[str, Callable[..., torch.Tensor]] = {
     "a*x + b": lambda a, b, x: a * x + b,
     "a*(1 - exp(-b*x))": lambda a, b, x: a * (1 - torch.exp(-b * x)),
@@ -103,7 +98,7 @@ def test_value_is_the_gradient_of_pytorch(model: str, loss: str) -> None:
     value = LOSSES[loss](prediction, y)
     value.backward()
     names: dict[str, Any] = {
-        **{"mean": np.mean, "sign": np.sign, "clip": np.clip, "exp": np.exp},
+        **{word: getattr(np, word) for word in ("mean", "sign", "clip", "exp", "tanh")},
         **{"sigmoid": special.expit, "rmse": value.item(), "x": x.numpy(), "y": y.numpy()},
         **{"prediction": prediction.detach().numpy(), "a": 0.7, "b": 0.3},
     }
@@ -138,5 +133,5 @@ def test_too_long_to_write_is_none() -> None:
 
 
 def test_unknown_loss() -> None:
-    with pytest.raises(ValueError, match="hinge"):
+    with pytest.raises(UsageError, match="hinge"):
         text_of(parse_model("y ~ a", COLUMNS), "a", "hinge")

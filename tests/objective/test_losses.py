@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from jax import hessian, jit, value_and_grad
-from tests.autograd import tensor
+from tests.autograd import NAMED_LOSSES, ROW_COSTS, tensor
 from torch.nn import functional
 
 from steepest.engine.xla import float64
+from steepest.methods.losses import LOSSES
 from steepest.objective.losses import (
-    LOSSES,
     Stage,
     loss_of,
     mean,
@@ -31,25 +31,21 @@ Rows = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """What each row costs, (n,)."""
 
 CASES: dict[str, tuple[str, str, Rows]] = {
-    "mse": ("mse", "value", lambda z, y: functional.mse_loss(z, y, reduction="none")),
-    "mae": ("mae", "value", lambda z, y: functional.l1_loss(z, y, reduction="none")),
-    "huber": ("huber", "value", lambda z, y: functional.huber_loss(z, y, reduction="none")),
+    **{
+        name: (*key, ROW_COSTS[key])
+        for name, key in zip(NAMED_LOSSES, ROW_COSTS, strict=True)
+        if key[0] != "rmse"
+    },
     "smooth-l1-is-huber-at-delta-1": (
         "huber",
         "value",
         lambda z, y: functional.smooth_l1_loss(z, y, reduction="none"),
     ),
-    "cross-entropy-of-logit": (
-        "cross-entropy",
-        "logit",
-        lambda z, y: functional.binary_cross_entropy_with_logits(z, y, reduction="none"),
-    ),
-    "cross-entropy-of-probability": (
-        "cross-entropy",
-        "probability",
-        lambda z, y: functional.binary_cross_entropy(z, y, reduction="none"),
-    ),
 }
+
+
+def test_every_loss_has_its_line() -> None:
+    assert {name for name, _ in ROW_COSTS} == {*LOSSES}
 
 
 def _given(gives: str) -> tuple[Vector, Vector]:

@@ -4,7 +4,7 @@ import { html } from "../dom";
 import { copied } from "../verdict";
 import { cut, number } from "../words";
 import type { Example, Problem, Upload } from "./contract";
-import { OPTIMIZERS } from "./methods";
+import { LOSSES, OPTIMIZERS, USUAL } from "./methods";
 
 export interface Header {
   element: HTMLElement;
@@ -26,7 +26,6 @@ export interface Wishes {
   theme: () => void;
 }
 
-const LOSSES = ["mse", "mae", "rmse", "huber", "cross-entropy"];
 /** Those whose momentum can be set here. */
 const WITH_MOMENTUM = Object.keys(OPTIMIZERS).filter(
   (name) => OPTIMIZERS[name]!.momentum && !OPTIMIZERS[name]!.adaptive,
@@ -42,7 +41,7 @@ export function makeHeader(wishes: Wishes): Header {
     autocapitalize: "off",
     "aria-describedby": "refused",
   });
-  const loss = select("loss", LOSSES);
+  const loss = select("loss", Object.keys(LOSSES));
   const optimizer = select("optimizer", Object.keys(OPTIMIZERS));
   const momentum = html("input", { id: "momentum", type: "text", inputmode: "decimal" });
   const steps = html("input", { id: "steps", type: "text", inputmode: "numeric" });
@@ -165,7 +164,7 @@ export function makeHeader(wishes: Wishes): Header {
       shown = problem;
       list();
       formula.value = problem.formula;
-      loss.value = problem.loss ?? "mse";
+      loss.value = problem.loss ?? USUAL;
       lossField.hidden = problem.command === "minimize";
       optimizer.value = problem.optimizer;
       momentum.value = problem.momentum === null ? "" : String(problem.momentum);

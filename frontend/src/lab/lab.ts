@@ -22,6 +22,7 @@ import { makeFormer, type Ghost } from "./former";
 import { guessedFormula } from "./formula";
 import { makeHeader } from "./header";
 import { makeMore } from "./more";
+import { USUAL } from "./methods";
 import { makeOpinion } from "./opinion";
 import { windowOf } from "./planes";
 import { makePlayer } from "./player";
@@ -307,7 +308,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
       const found = (await upload(file)) as Upload;
       header.preview(found);
       const formula = guessedFormula(found.columns);
-      await ask({ ...EMPTY, upload: found.upload, formula, loss: "mse", steps: 100 }, false);
+      await ask({ ...EMPTY, upload: found.upload, formula, loss: USUAL, steps: 100 }, false);
     } catch (error) {
       begun = false;
       header.refuse(told(error));

@@ -2,26 +2,8 @@
 // here is shown only where it agrees with the loss that was measured.
 
 import type { Live, RunDocument } from "./contract";
-import type { Model } from "./model";
-
-type Cost = (prediction: number, target: number) => number;
-
-const huber: Cost = (prediction, target) => {
-  const size = Math.abs(prediction - target);
-  return size <= 1 ? size ** 2 / 2 : size - 0.5;
-};
-const entropy: Cost = (p, target) =>
-  -((target === 0 ? 0 : target * Math.log(p)) + (target === 1 ? 0 : (1 - target) * Math.log1p(-p)));
-
-const COSTS: Record<string, Cost> = {
-  mse: (prediction, target) => (prediction - target) ** 2,
-  rmse: (prediction, target) => (prediction - target) ** 2,
-  mae: (prediction, target) => Math.abs(prediction - target),
-  huber,
-  "cross-entropy": entropy,
-};
-
-const costOf = (loss: string): Cost | null => (Object.hasOwn(COSTS, loss) ? COSTS[loss]! : null);
+import { LOSSES } from "./methods";
+import { computed, type Model } from "./model";
 
 export type LossAt = (weights: readonly number[]) => number;
 
@@ -44,13 +26,14 @@ function lossFrom(live: Live, model: Model | null, name: string | null): LossAt 
   if (!model) return null;
   const rows = live.model?.rows;
   if (!rows) return (weights) => model.alone(weights);
-  const cost = costOf(name ?? "");
-  if (!cost || rows.of !== rows.target.length) return null;
+  const loss = Object.hasOwn(LOSSES, name ?? "") ? LOSSES[name!]! : null;
+  if (!loss || rows.of !== rows.target.length) return null;
+  const t = Float64Array.from(rows.target);
   return (weights) => {
-    const said = model.atRows(weights);
-    const sum = rows.target.reduce((total, target, row) => total + cost(said[row]!, target), 0);
-    const mean = sum / rows.target.length;
-    return name === "rmse" ? Math.sqrt(mean) : mean;
+    const p = model.atRows(weights);
+    const costs = computed(loss.cost, { p, t, r: p.map((said, row) => said - t[row]!) });
+    const mean = costs.reduce((total, cost) => total + cost, 0) / t.length;
+    return loss.root ? Math.sqrt(mean) : mean;
   };
 }
 

@@ -48,6 +48,8 @@ const APPLY: Record<string, Apply> = {
   sigmoid,
   softplus: (x) => Math.max(x!, 0) + Math.log1p(Math.exp(-Math.abs(x!))),
   erf: (x) => erf(x!),
+  xlogy: (x, y) => (x === 0 ? 0 : x! * Math.log(y!)),
+  xlog1py: (x, y) => (x === 0 ? 0 : x! * Math.log1p(y!)),
   relu: (x) => Math.max(x!, 0),
   minimum: Math.min,
   maximum: Math.max,
@@ -127,6 +129,16 @@ function run(
     }
   }
   return stack.at(-1) ?? NaN;
+}
+
+/** What a program gives for columns by name, all of the same length. */
+export function computed(
+  program: Operation[],
+  columns: Record<string, Float64Array>,
+): Float64Array {
+  const n = Object.values(columns)[0]?.length ?? 0;
+  const last = run(program, n, (_, name) => columns[name] ?? NaN);
+  return typeof last === "number" ? new Float64Array(n).fill(last) : last;
 }
 
 function applied(apply: Apply, operands: Column[], n: number): Column {

@@ -4,7 +4,7 @@ import type { PullsData } from "../data";
 import type { Equations } from "./contract";
 import { lossOf } from "./losses";
 import { equals, fraction, inside, joined, putIn, result, written, type Values } from "./mathml";
-import { PLAIN } from "./methods";
+import { LOSSES, PLAIN, ROOT } from "./methods";
 import type { Situation } from "./parts/part";
 
 const SHOWN = 3; // rows of a sum
@@ -28,7 +28,7 @@ function valuesAt({ scene, descent }: Run, equations: Equations, frame: number, 
   if (!taken.has("prediction")) {
     found.push([names["prediction"] ?? "", scene.model.bare(weights)[row] ?? NaN]);
   }
-  if (!taken.has("rmse")) found.push([names["rmse"] ?? "", descent.loss[frame] ?? NaN]);
+  if (!taken.has(ROOT)) found.push([names[ROOT] ?? "", descent.loss[frame] ?? NaN]);
   // Last, because where it is one of the names it is the same number.
   if (target) found.push([target, rows.target[row] ?? NaN]);
   return found;
@@ -60,7 +60,7 @@ export function lossPutIn(run: Run, frame: number): string | null {
     .map((_, row) => grouped(putIn(equations.loss_row, valuesAt(run, equations, frame, row))));
   if (rows.of > SHOWN) terms.push("<mo>…</mo>");
   const mean = fraction(terms.join("<mo>+</mo>"), `<mn>${rows.of}</mn>`);
-  const whole = document.problem.loss === "rmse" ? `<msqrt>${mean}</msqrt>` : mean;
+  const whole = LOSSES[document.problem.loss]?.root ? `<msqrt>${mean}</msqrt>` : mean;
   return joined("<mo>=</mo>", whole, equals(value, 7));
 }
 

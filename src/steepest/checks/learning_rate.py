@@ -18,6 +18,8 @@ from steepest.checks.facts import (
     sentence,
     start_broken,
 )
+from steepest.methods.contract import TENTH
+from steepest.methods.losses import MSE
 from steepest.methods.optimizers import ADAPTIVE, GD
 from steepest.records.arrays import Word
 from steepest.records.descent import Goal, RateStudy, RateTrial
@@ -29,9 +31,6 @@ from steepest.words.wording import (
     roughly,
     times,
 )
-
-FEWER = 10
-"""Another learning rate is better where it needs at most one step for so many of these."""
 
 EDGE = 0.02
 """Within this share of the stability limit the learning rate is at the edge."""
@@ -122,7 +121,7 @@ def grows_above_limit(m: Measurements) -> bool:
 def _constant_limit(m: Measurements) -> bool:
     return (
         m.problem.linear_in_weights
-        and m.problem.loss == "mse"
+        and m.problem.loss == MSE.name
         and m.descent.optimizer not in ADAPTIVE
         and m.settings.batch_size is None
     )
@@ -149,7 +148,7 @@ def _is_better(trial: RateTrial, own: RateTrial) -> bool:
         return True
     # Where the own rate never arrived, the steps that it was given are what it needs at least.
     needed = own.steps if own.steps is not None else own.limit
-    return needed is None or trial.steps * FEWER <= needed
+    return needed is None or trial.steps * TENTH <= needed
 
 
 def _others(study: RateStudy) -> tuple[RateTrial, ...]:
@@ -164,7 +163,7 @@ def _better(study: RateStudy) -> RateTrial | None:
 
 def _answers(study: RateStudy) -> bool:
     """Tell whether the study is enough to say that no learning rate is much better."""
-    if study.own.steps is not None and study.own.steps < FEWER:
+    if study.own.steps is not None and study.own.steps < TENTH:
         return True  # No descent takes less than a step.
     others = [
         trial for trial in _others(study) if math.isfinite(trial.lr) and trial.lr != study.own.lr
@@ -225,7 +224,7 @@ def limit_in_words(m: Measurements) -> str:
 
 def _where(m: Measurements) -> str:
     """Where a limit was measured, if it is not the same everywhere."""
-    constant = m.problem.linear_in_weights and m.problem.loss == "mse"
+    constant = m.problem.linear_in_weights and m.problem.loss == MSE.name
     return "" if constant or m.spectrum is None else f" {_PLACES[m.spectrum.at]}"
 
 

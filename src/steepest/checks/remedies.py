@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from steepest.methods.losses import SQUARED
 from steepest.methods.optimizers import LBFGS, LM, REMEDIES, SOLVERS
 from steepest.records.verdict import Measurements
 
@@ -18,8 +19,6 @@ QUICK = 100
 
 FINE = 1e-4
 """Ending so far above the minimum, in units of what counts as arrived, leaves nothing to gain."""
-
-SQUARED = ("mse", "rmse")
 
 
 @dataclass(frozen=True)

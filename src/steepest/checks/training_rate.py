@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.checks.layers import is_blocked, killed_layer, vanishing
+from steepest.methods.contract import TENTH
 from steepest.records.arrays import Word
 from steepest.records.training import Probe, TrainingRecord, Trial
 from steepest.records.verdict import Finding
@@ -41,8 +42,6 @@ FALLS = 0.98
 STILL = 2e-5
 """A loss that changes by a smaller share hardly changes in 32-bit numbers, which have 7 digits."""
 
-TENTH = 10
-"""Another learning rate is better where it gets as far in a tenth of the steps."""
 
 LEAST_PROBES = 2
 

@@ -40,9 +40,8 @@ def steepest() -> None:
 @steepest.command(cls=options.Expressive, short_help="Fit a formula to data, and explain it.")
 @click.argument("data", metavar="DATA", required=False)
 @click.argument("formula", metavar="FORMULA", required=False)
-@options.rows
-@options.descent
-@options.spreading
+@options.fit
+@options.together
 @options.keeping
 @options.showing
 def fit(data: str | None, formula: str | None, **given: Any) -> None:
@@ -69,7 +68,7 @@ def fit(data: str | None, formula: str | None, **given: Any) -> None:
 
 @steepest.command(cls=options.Expressive, short_help="Minimize an expression, and explain it.")
 @click.argument("expression", metavar="EXPRESSION", required=False)
-@options.descent
+@options.minimize
 @options.keeping
 @options.showing
 def minimize(expression: str | None, **given: Any) -> None:
@@ -85,7 +84,7 @@ def minimize(expression: str | None, **given: Any) -> None:
 
 @steepest.command(short_help="Train a network on rows or pictures, and explain it.")
 @click.argument("data", metavar="DATA", required=False)
-@options.network
+@options.train
 @options.keeping
 @options.as_json
 def train(data: str | None, **given: Any) -> None:
@@ -110,9 +109,7 @@ def train(data: str | None, **given: Any) -> None:
 @steepest.command(cls=options.Expressive, short_help="Try many learning rates on a fit.")
 @click.argument("data", metavar="DATA")
 @click.argument("formula", metavar="FORMULA")
-@options.learning_from
-@options.memory
-@options.sweeping
+@options.sweep
 @options.as_json
 def sweep(data: str, formula: str, **given: Any) -> None:
     """Fit FORMULA to the rows of DATA with many learning rates at once.

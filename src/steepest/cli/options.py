@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import click
 
 from steepest.methods.names import Named, canonical, nearest
-from steepest.methods.optimizers import GD, OPTIMIZER, OPTIMIZERS
-
-LOSSES: Final = ("mse", "mae", "rmse", "huber", "cross-entropy")
-GIVES: Final = ("auto", "probability", "logit")
+from steepest.methods.option import Kind, Option, flag, options_of
+from steepest.methods.options import SWEEP_OPTIONS, FitOptions, TrainOptions
 
 # A minus sign that begins an expression and not an option: there are operators behind it.
 _EXPRESSION: Final = re.compile(r"-(?!-).*[*+/( ].*", flags=re.DOTALL)
@@ -114,93 +113,82 @@ def _stacked(*decorators: Callable[[Any], Any]) -> Callable[[_Function], _Functi
     return apply
 
 
-_momentum = click.option(
-    "--momentum",
-    type=float,
-    metavar="BETA",
-    help="Share of the last step that goes into the next one, from 0 to below 1.  "
-    "[default: 0.9 where the optimizer has one]",
-)
+class _Option(click.Option):
+    """An option whose synonyms are understood and not listed."""
 
-_where = click.option(
-    "--where", metavar="CONDITION", help='Use only the rows where this holds: "time>3".'
-)
+    def __init__(self, declared: Sequence[str], synonyms: Sequence[str], **more: Any):
+        super().__init__([*declared, *synonyms], **more)
+        self._synonyms = set(synonyms)
 
-_time_limit = click.option(
-    "--time-limit", type=float, metavar="SECONDS", help="Stop after so many seconds."
-)
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """What stands in the help text."""
+        all_of_them = self.opts
+        self.opts = [flag for flag in all_of_them if flag not in self._synonyms]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = all_of_them
 
-_remedies = click.option(
-    "--remedies/--no-remedies",
-    default=True,
-    show_default=True,
-    help="Run what may help, and report what did.",
-)
 
-learning_from = _stacked(
-    click.option(
-        "--loss",
-        type=click.Choice(LOSSES),
-        default="mse",
-        show_default=True,
-        help="What is minimized: a mean over the rows, without a hidden one half.",
-    ),
-    click.option(
-        "--gives",
-        type=click.Choice(GIVES),
-        default="auto",
-        show_default=True,
-        help="What the formula gives, under cross-entropy. auto: a probability where its "
-        "outermost function is sigmoid, else a logit.",
-    ),
-    _where,
-    click.option(
-        "--sigma",
-        metavar="COLUMN",
-        help="The column that says how uncertain each row's target is, as a standard deviation: "
-        "a row counts by 1/sigma**2.",
-    ),
-    click.option(
-        "--standardize",
-        is_flag=True,
-        help="Scale the input columns to mean 0 and deviation 1. The weights are reported in your "
-        "units too.",
-    ),
-    click.option(
-        "--batch-size",
-        type=Whole(),
-        metavar="ROWS",
-        help="How many rows each step looks at.  [default: all rows]",
-    ),
-)
-"""Options about the rows that a descent learns from."""
+def declared(name: str, option: Option) -> Callable[[_Function], _Function]:
+    """The option of the command line that a record says."""
+    names, more = [flag(name), name], dict[str, Any](help=option.help)
+    if option.unset:
+        more["help"] += f"  [default: {option.unset}]"
+    if option.metavar:
+        more["metavar"] = option.metavar
+    by_weight = option.kind in ("numbers", "pairs")  # Read from text when the command runs.
+    if option.default not in (None, "") and not by_weight:
+        more |= {"default": option.default, "show_default": not option.unset}
+    if option.kind == "truth" and option.default:
+        names[0] = f"{flag(name)}/--no-{flag(name)[2:]}"
+    elif option.kind == "truth":
+        more |= {"is_flag": True, "show_default": False}
+    else:
+        more["type"] = _type_of(option)
+    synonyms = [flag(synonym) for synonym in option.synonyms]
 
-rows = _stacked(
-    learning_from,
+    def apply(function: _Function) -> _Function:
+        return click.option(*names, cls=partial(_Option, synonyms=synonyms), **more)(function)
+
+    return apply
+
+
+def _type_of(option: Option) -> Any:
+    if option.choices is not None:
+        return Chosen(option.choices)
+    made: dict[Kind, Any] = {
+        "whole": Whole(),
+        "real": float,
+        "rate": LearningRate(),
+        "rates": LearningRates(),
+    }
+    return made.get(option.kind, str)
+
+
+def _of(options: Mapping[str, Option], *without: str) -> Callable[[_Function], _Function]:
+    rest = {name: option for name, option in options.items() if name not in without}
+    return _stacked(*(declared(name, option) for name, option in rest.items()))
+
+
+_LAST: Final = ("remedies", "at")
+"""They stand at the end of a help text, with what is shown."""
+
+fit = _of(options_of(FitOptions, "fit"), *_LAST)
+minimize = _of(options_of(FitOptions, "minimize"), *_LAST)
+sweep = _of(SWEEP_OPTIONS)
+train = _stacked(
+    _of(options_of(TrainOptions)),
     click.option(
-        "--validation",
-        type=float,
-        metavar="SHARE",
-        help="Hold out this share of the rows, such as 0.2, to measure the loss on.",
-    ),
-    click.option(
-        "--patience",
-        type=Whole(),
-        metavar="EPOCHS",
-        help="Stop after so many passes over the data without a lower loss on the rows held out.",
+        "--sweep",
+        type=LearningRates(),
+        metavar="LOW:HIGH:COUNT",
+        help="Instead of a training: try so many learning rates from LOW to HIGH side by side, or "
+        "auto: 16 around the stability limit.",
     ),
 )
-"""Options about rows; only `fit` has rows."""
 
-memory = click.option(
-    "--memory",
-    metavar="SIZE",
-    help="What the rows may take of it, such as 2GB. Parquet data that needs more is passed over "
-    "part by part.  [default: half of what is free]",
-)
-
-spreading = _stacked(
-    memory,
+together = _stacked(
     click.option(
         "--coordinator",
         metavar="HOST:PORT",
@@ -210,198 +198,7 @@ spreading = _stacked(
     click.option("--processes", type=Whole(), metavar="N", help="How many processes there are."),
     click.option("--process", type=Whole(), metavar="I", help="Which of them this one is, from 0."),
 )
-"""Where the rows have room: in memory, and in how many processes."""
-
-method = _stacked(
-    click.option(
-        "--optimizer",
-        type=Chosen(OPTIMIZER),
-        default=GD.name,
-        show_default=True,
-        help="How a gradient becomes a step. lbfgs and lm are solvers and need no learning rate.",
-    ),
-    _momentum,
-)
-"""How a gradient becomes a step."""
-
-beginning = _stacked(
-    click.option(
-        "--start",
-        metavar="a=0.1,b=2",
-        help="Where weights start. Those that are not named are drawn from a normal distribution.",
-    ),
-    click.option(
-        "--seed",
-        type=Whole(),
-        default=0,
-        show_default=True,
-        help="Another number draws other starts, rows held out and batches.",
-    ),
-    click.option("--fix", metavar="a=2", help="Hold these weights at these values."),
-    click.option(
-        "--bounds",
-        metavar="b=0:,c=-1:1",
-        help="Keep these weights between a lower and an upper bound; either may be left out.",
-    ),
-    click.option(
-        "--rescale",
-        is_flag=True,
-        help="Count each weight in a unit of its own, so that a weight of 10,000 and one of "
-        "0.0001 can share a learning rate.",
-    ),
-    _time_limit,
-)
-"""Where a descent may begin and go, and for how long."""
-
-descent = _stacked(
-    method,
-    click.option(
-        "--lr",
-        type=LearningRate(),
-        default="auto",
-        show_default=True,
-        help="Learning rate: how far a step goes for a gradient of 1. auto looks for the one that "
-        "arrives first.",
-    ),
-    click.option(
-        "--steps", type=Whole(), default=1000, show_default=True, help="Stop after so many steps."
-    ),
-    beginning,
-    click.option(
-        "--tolerance",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="Stop when the gradient is shorter than this share of the first one, such as 1e-6.  "
-        "[default: 0, off]",
-    ),
-)
-"""Options about the descent."""
-
-sweeping = _stacked(
-    method,
-    click.option(
-        "--lr",
-        type=LearningRates(),
-        default="auto",
-        metavar="LOW:HIGH:COUNT",
-        show_default=True,
-        help="So many learning rates from LOW to HIGH, evenly spaced in the logarithm, or auto: "
-        "around the stability limit.",
-    ),
-    click.option(
-        "--steps",
-        type=Whole(),
-        help="Step limit of each descent.  [default: 1000, raised until a learning rate arrives "
-        "and the others had ten times its steps]",
-    ),
-    click.option(
-        "--starts",
-        type=Whole(),
-        default=1,
-        show_default=True,
-        metavar="N",
-        help="Number of starts: what fit draws with the seed, and with those after it.",
-    ),
-    beginning,
-)
-"""Options about many descents side by side."""
-
-NETWORK_LOSSES: Final = ("cross-entropy", "mse", "mae", "huber")
-SCHEDULES: Final = ("constant", "linear", "cosine", "exponential", "warmup-cosine")
-
-network = _stacked(
-    click.option(
-        "--network",
-        metavar="TEXT",
-        help="Widths and activations from the inputs to the outputs: 64-32-relu-10.",
-    ),
-    click.option("--target", metavar="COLUMN", help="The column of a table that is to be found."),
-    click.option(
-        "--inputs", metavar="a,b", help="The columns to learn from.  [default: all others]"
-    ),
-    click.option(
-        "--loss",
-        type=click.Choice(NETWORK_LOSSES),
-        default="cross-entropy",
-        show_default=True,
-        help="What is minimized: cross-entropy for classes, the others for numbers.",
-    ),
-    click.option(
-        "--optimizer",
-        type=Chosen({name: OPTIMIZER[name] for name in OPTIMIZERS}),
-        default=GD.name,
-        show_default=True,
-        help="How a gradient becomes a step.",
-    ),
-    _momentum,
-    click.option(
-        "--lr",
-        type=LearningRate(),
-        default="auto",
-        show_default=True,
-        help="Learning rate. auto tries 16 side by side and takes the one that gets lowest.",
-    ),
-    click.option(
-        "--sweep",
-        type=LearningRates(),
-        metavar="LOW:HIGH:COUNT",
-        help="Instead of a training: try so many learning rates from LOW to HIGH side by side, or "
-        "auto: 16 around the stability limit.",
-    ),
-    click.option(
-        "--schedule",
-        type=click.Choice(SCHEDULES),
-        default="constant",
-        show_default=True,
-        help="How the learning rate changes over the steps.",
-    ),
-    click.option(
-        "--steps",
-        type=Whole(),
-        help="Stop after so many steps.  [default: 1000 where --epochs is not given]",
-    ),
-    click.option("--epochs", type=Whole(), help="Stop after so many passes over the rows."),
-    click.option(
-        "--batch-size",
-        type=Whole(),
-        default=64,
-        show_default=True,
-        metavar="ROWS",
-        help="How many rows each step looks at.",
-    ),
-    click.option(
-        "--shuffle/--no-shuffle",
-        default=True,
-        show_default=True,
-        help="Draw the batches anew in every epoch.",
-    ),
-    click.option("--standardize", is_flag=True, help="Scale the inputs to mean 0 and deviation 1."),
-    click.option(
-        "--validation",
-        type=float,
-        metavar="SHARE",
-        help="Hold out this share of the rows, such as 0.2, to judge by. The weights of the epoch "
-        "with the lowest loss on them are kept.",
-    ),
-    click.option(
-        "--patience",
-        type=Whole(),
-        metavar="EPOCHS",
-        help="Stop after so many epochs without a lower loss on the rows held out.",
-    ),
-    _time_limit,
-    click.option(
-        "--seed",
-        type=Whole(),
-        default=0,
-        show_default=True,
-        help="Another number draws other first weights, rows held out and batches.",
-    ),
-    _where,
-    _remedies,
-)
-"""Options of the training of a network."""
+"""In how many processes the rows have room."""
 
 as_json = click.option(
     "--json",
@@ -411,13 +208,7 @@ as_json = click.option(
 )
 
 showing = _stacked(
-    _remedies,
-    click.option(
-        "--at",
-        type=Whole(),
-        metavar="STEP",
-        help="Explain the weights and their gradients at this step.  [default: the last]",
-    ),
+    *(declared(name, options_of(FitOptions)[name]) for name in _LAST),
     click.option(
         "--backward",
         is_flag=True,

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
-from steepest.cli.bounds import parse_bounds
 from steepest.cli.failures import INTERRUPTED, note, report
 from steepest.cli.output import write, write_json, write_report, write_text
 from steepest.cli.progress import Progress
-from steepest.formula import parse_assignments
+from steepest.formula import parse_assignments, parse_bounds
 from steepest.records.document import sweep_document, to_json
 from steepest.show.terminal import SweepReport
 from steepest.words.errors import DataWarning, SteepestError, StoreWarning, UsageError

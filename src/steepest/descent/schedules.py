@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import optax
 
+from steepest.methods.names import not_known
+from steepest.methods.schedules import CONSTANT, SCHEDULE, WARM, Schedule
 from steepest.records.arrays import Vector
-from steepest.words.errors import UsageError
-from steepest.words.wording import escaped
-
-WARM: Final = 0.1
-"""Share of the steps in which a learning rate rises from zero."""
-
-LEAST: Final = 0.01
-"""Share of the first learning rate that an exponential one ends with."""
-
-
-def _warmed(steps: int) -> int:
-    return max(1, round(WARM * steps))
-
-
-SCHEDULES: Final[dict[str, Callable[[float, int], Callable[[Any], Any]]]] = {
-    "constant": lambda lr, steps: optax.constant_schedule(lr),
-    "linear": lambda lr, steps: optax.linear_schedule(lr, 0.0, steps),
-    "cosine": lambda lr, steps: optax.cosine_decay_schedule(lr, steps),
-    "exponential": lambda lr, steps: optax.exponential_decay(lr, steps, LEAST),
-    "warmup-cosine": lambda lr, steps: optax.warmup_cosine_decay_schedule(
-        lr / _warmed(steps), lr, _warmed(steps), max(steps, _warmed(steps) + 1)
-    ),
-}
 
 
 def check_schedule(name: str) -> None:
     """Raise UsageError for a schedule that is not known."""
-    if name not in SCHEDULES:
-        raise UsageError(
-            "This learning-rate schedule is not known.",
-            given=escaped(name),
-            instead=f"Write one of {', '.join(SCHEDULES)}.",
-        )
+    if name not in SCHEDULE:
+        raise not_known("This learning-rate schedule is not known.", SCHEDULE, name)
+
+
+def _made(schedule: Schedule, lr: float, steps: int) -> Callable[[Any], Any]:
+    """Optax's function from a step to its learning rate."""
+    warm = max(1, round(WARM * steps))
+    given: dict[str | float, float] = {"lr": lr, "steps": steps}
+    if "warm" in schedule.arguments:
+        given |= {"warm": warm, "first": lr / warm, "steps": max(steps, warm + 1)}
+    arguments = [given.get(one, one) for one in schedule.arguments]
+    made: Callable[[Any], Any] = getattr(optax, schedule.optax)(*arguments)
+    return made
 
 
 def learning_rates(schedule: str, lr: float, steps: int, first: int, last: int) -> Vector:
@@ -55,7 +41,7 @@ def learning_rates(schedule: str, lr: float, steps: int, first: int, last: int) 
     """
     check_schedule(schedule)
     places = np.arange(first, last)
-    if schedule == "constant":
+    if schedule == CONSTANT.name:
         return np.full(len(places), lr)
-    found = SCHEDULES[schedule](lr, max(1, steps))(np.minimum(places, steps))
+    found = _made(SCHEDULE[schedule], lr, max(1, steps))(np.minimum(places, steps))
     return np.asarray(np.broadcast_to(found, places.shape), dtype=np.float64)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.optimizers import transformation
+from steepest.methods.losses import LOSS
 from steepest.objective.networks import (
     ROW_LOSSES,
     Network,
@@ -147,7 +148,7 @@ class Trainer:
         for at in range(0, len(inputs), BLOCK):
             found = _judged(self.way, weights, inputs[at : at + BLOCK], targets[at : at + BLOCK])
             loss, right = loss + float(found[0]), right + float(found[1])
-        share = right / len(inputs) if self.way.loss == "cross-entropy" else None
+        share = right / len(inputs) if LOSS[self.way.loss].of_classes else None
         return loss / len(inputs), share
 
 
@@ -200,7 +201,7 @@ def _judged(
 
 
 def _correct(loss: str, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-    if loss != "cross-entropy":
+    if not LOSS[loss].of_classes:
         return jnp.zeros((), outputs.dtype)
     return (outputs.argmax(1) == targets).sum().astype(outputs.dtype)
 

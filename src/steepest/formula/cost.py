@@ -5,8 +5,9 @@ As in `partial`, `mean` and `prediction` in it are words for the reader.
 
 from __future__ import annotations
 
-from steepest.formula.nodes import Binary, Call, Compare, Formula, Negate, Node, Number, Weight
-from steepest.formula.partial import Gives
+from steepest.formula.nodes import Binary, Call, Formula, Node
+from steepest.formula.partial import Gives, form_of, of_row
+from steepest.methods.losses import loss_named
 
 
 def cost(formula: Formula, loss: str | None = None, gives: Gives | None = None) -> Node:
@@ -20,34 +21,10 @@ def cost(formula: Formula, loss: str | None = None, gives: Gives | None = None) 
     """
     if formula.target is None or loss is None:
         return formula.model
-    taken = {*formula.weights, *formula.columns}
-    prediction = formula.model if "prediction" in taken else Weight("prediction")
-    target = formula.target
-    residual = Binary("-", prediction, target)
-    square = Binary("**", residual, Number(2))
-    size = Call("abs", (residual,))
-    match loss:
-        case "mse":
-            return Call("mean", (square,))
-        case "rmse":
-            return Call("sqrt", (Call("mean", (square,)),))
-        case "mae":
-            return Call("mean", (size,))
-        case "huber":
-            near = Compare("<=", size, Number(1))
-            far = Binary("-", size, Binary("/", Number(1), Number(2)))
-            return Call("mean", (Call("where", (near, Binary("/", square, Number(2)), far)),))
-        case "cross-entropy":
-            model = formula.model
-            is_probability = isinstance(model, Call) and model.function == "sigmoid"
-            if gives == "logit" or (gives is None and not is_probability):
-                soft = Call("softplus", (prediction,))
-                return Call("mean", (Binary("-", soft, Binary("*", target, prediction)),))
-            one = Binary("*", target, Call("log", (prediction,)))
-            rest = Binary("-", Number(1), target)
-            other = Binary("*", rest, Call("log", (Binary("-", Number(1), prediction),)))
-            return Call("mean", (Binary("-", Negate(one), other),))
-    raise ValueError(f"no equation is known for the loss {loss!r}")
+    found = loss_named(loss)
+    row = of_row(formula, found.form(form_of(formula, found, gives)).cost)
+    mean = Call("mean", (row,))
+    return Call("sqrt", (mean,)) if found.root else mean
 
 
 def of_one_row(node: Node) -> Node:

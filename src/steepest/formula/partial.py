@@ -10,7 +10,9 @@ from typing import Literal
 
 from steepest.formula.algebra import ZERO, product
 from steepest.formula.derivative import derivative
-from steepest.formula.nodes import Binary, Call, Formula, Negate, Node, Number, Weight
+from steepest.formula.nodes import Binary, Call, Formula, Node, Number, Weight
+from steepest.formula.own import own, put_in
+from steepest.methods.losses import LOGIT, PROBABILITY, VALUE, Loss, loss_named
 
 Gives = Literal["value", "logit", "probability"]
 
@@ -20,52 +22,60 @@ def partial(
 ) -> Node | None:
     """The derivative of the loss, a mean over the rows, by the weight.
 
-    `loss` is mse, mae, rmse, huber (delta 1) or cross-entropy. For a bare expression it
-    plays no part: the expression is the loss. `gives` says what the model gives to cross-entropy,
-    a logit or a probability; without it a model that is `sigmoid(...)` gives a probability and
-    any other a logit.
+    `loss` is one of `methods.losses`. For a bare expression it plays no part: the expression is
+    the loss. `gives` says what the model gives to a loss of classes, a logit or a probability;
+    without it a model that is `sigmoid(...)` gives a probability and any other a logit.
 
     None where the derivative is too long to write out.
     """
     if formula.target is None or loss is None:
         return derivative(formula.model, weight)
-    taken = {*formula.weights, *formula.columns}
-    prediction = formula.model if "prediction" in taken else Weight("prediction")
-    residual = Binary("-", prediction, formula.target)
-    model = formula.model
-    first: tuple[Node, ...]
-    match loss:
-        case "mse":
-            first = (Number(2), residual)
-        case "mae":
-            first = (Call("sign", (residual,)),)
-        case "rmse":
-            first = (residual,)
-        case "huber":
-            first = (Call("clip", (residual, Negate(Number(1)), Number(1))),)
-        case "cross-entropy":
-            inside = _inside_sigmoid(model)
-            if gives == "logit" or (gives is None and inside is None):
-                first = (Binary("-", Call("sigmoid", (prediction,)), formula.target),)
-            elif inside is not None:
-                # The slope of the sigmoid cancels against the loss.
-                first, model = (residual,), inside
-            else:
-                spread = Binary("*", prediction, Binary("-", Number(1), prediction))
-                first = (Binary("/", residual, spread),)
-        case _:
-            raise ValueError(f"no partial derivative is known for the loss {loss!r}")
+    found, model = loss_named(loss), formula.model
+    form = found.form(form_of(formula, found, gives))
+    inside = _inside_sigmoid(model)
+    if form.through_sigmoid and inside is not None and gives != LOGIT:
+        first, model = _factors(of_row(formula, form.through_sigmoid)), inside
+    else:
+        first = _factors(of_row(formula, form.slope))
     slope = derivative(model, weight)
     if slope is None:
         return None
     if slope == ZERO:
         return ZERO
+    if found.root:
+        first = first[1:]  # The 2 of the square cancels against that of the root.
     mean = Call("mean", (_times(first, slope),))
-    if loss == "rmse":
-        square = Call("mean", (Binary("**", residual, Number(2)),))
-        root = Call("sqrt", (square,)) if "rmse" in taken else Weight("rmse")
-        return Binary("/", mean, root)
-    return mean
+    if not found.root:
+        return mean
+    root: Node = Weight(found.name)
+    if found.name in {*formula.weights, *formula.columns}:
+        root = Call("sqrt", (Call("mean", (of_row(formula, form.cost),)),))
+    return Binary("/", mean, root)
+
+
+def form_of(formula: Formula, loss: Loss, gives: Gives | None) -> Gives:
+    """What the model gives; where it is not said, a `sigmoid(...)` gives a probability."""
+    if not loss.of_classes:
+        return VALUE
+    if gives is not None and gives != VALUE:
+        return gives
+    return LOGIT if _inside_sigmoid(formula.model) is None else PROBABILITY
+
+
+def of_row(formula: Formula, text: str) -> Node:
+    """A formula of a loss, with what the formula calls prediction, target and residual."""
+    taken = {*formula.weights, *formula.columns}
+    prediction = formula.model if "prediction" in taken else Weight("prediction")
+    target = formula.target
+    if target is None:
+        raise ValueError("a bare expression has no target")
+    return put_in(own(text), {"p": prediction, "t": target, "r": Binary("-", prediction, target)})
+
+
+def _factors(node: Node) -> tuple[Node, ...]:
+    if isinstance(node, Binary) and node.op == "*":
+        return (*_factors(node.left), node.right)
+    return (node,)
 
 
 def _inside_sigmoid(model: Node) -> Node | None:

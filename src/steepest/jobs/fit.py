@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Unpack
 
 from steepest.checks import judge
 from steepest.data.table import Table, read_table
@@ -16,16 +16,20 @@ from steepest.descent import Walked, solve_by
 from steepest.descent.run import check_settings, descend
 from steepest.measure.curvature import stability_limit
 from steepest.methods.optimizers import SOLVERS, momentum_of
+from steepest.methods.option import options_of
+from steepest.methods.options import FitGiven, FitOptions, MinimizeGiven
 from steepest.objective.passes.team import ALONE, Team
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
+from steepest.problem.spelled import spelled_out
 from steepest.problem.streamed import (
     Reading,
     announce,
     prepare,
     refined,
 )
+from steepest.problem.values import own_names
 from steepest.records.arrays import Command
 from steepest.records.descent import Goal
 from steepest.records.problem import Settings
@@ -52,6 +56,7 @@ Progress = Callable[[str, int, int | None, float | None], None]
 """(phase, done, total or None, loss or None)"""
 
 
+@spelled_out(options_of(FitOptions), FitGiven)
 def fit(
     data: Any = None,
     formula: str | None = None,
@@ -61,7 +66,7 @@ def fit(
     name: str | None = None,
     resume: str | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[FitGiven],
 ) -> Run:
     """Fit a formula to data by descent; explain, judge and prove it.
 
@@ -113,6 +118,7 @@ def reading_of(progress: Progress | None) -> Reading | None:
     return lambda done, rows: progress("reading rows", done, rows, None)
 
 
+@spelled_out(options_of(FitOptions), MinimizeGiven)
 def minimize(
     expression: str | None = None,
     *,
@@ -121,7 +127,7 @@ def minimize(
     name: str | None = None,
     resume: str | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[MinimizeGiven],
 ) -> Run:
     """Minimize an expression of its variables by descent; explain, judge and prove it.
 
@@ -164,6 +170,7 @@ def go_on_with(
     team: Team = ALONE,
 ) -> Run:
     """A fit or a minimization from a store, gone on with."""
+    given = own_names(options_of(FitOptions), given)
     read_options(given)
     reading = reading_of(progress)
     going = go_on(store_at(store), run, command, data, formula, given, team, reading)

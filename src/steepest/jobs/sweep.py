@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from steepest.descent.run import CEILING, check_settings
 from steepest.descent.sweep import try_rates
 from steepest.jobs.fit import Progress
 from steepest.measure.curvature import stability_limit
+from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
+from steepest.methods.option import options_of
+from steepest.methods.options import SWEEP_OPTIONS, FitOptions, SweepGiven
 from steepest.objective.quadratic import (
     FAR,
     excess,
@@ -25,7 +28,9 @@ from steepest.objective.quadratic import (
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import draw_start
 from steepest.problem.setup import Setup
+from steepest.problem.spelled import spelled_out
 from steepest.problem.streamed import prepare
+from steepest.problem.values import own_names
 from steepest.records.arrays import Matrix, Vector, Word
 from steepest.records.descent import (
     Goal,
@@ -40,7 +45,6 @@ from steepest.show.figures import Figure, Frames, sweep_figure
 from steepest.show.terminal import SweepReport
 from steepest.study.aim import aim_at, known_minimum
 from steepest.study.rates import (
-    SURE_FACTOR,
     affordable,
     has_closed_form,
     rate_grid,
@@ -128,6 +132,7 @@ class Sweep:
         )
 
 
+@spelled_out(SWEEP_OPTIONS, SweepGiven)
 def sweep(
     data: Any,
     formula: str,
@@ -135,7 +140,7 @@ def sweep(
     *,
     starts: int = 1,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[SweepGiven],
 ) -> Sweep:
     """Try many learning rates on a fit: how many steps each takes to the minimum, and why.
 
@@ -148,7 +153,9 @@ def sweep(
     gradient descent on a quadratic is computed from there on, and said to be. Raises SteepestError.
     """
     began = time.monotonic()
-    asked = _read(options)
+    others = own_names(options_of(FitOptions), options)
+    lr = others.pop("lr", lr)
+    asked = _read(others)
     given = None if lr is None or (isinstance(lr, str) and lr == "auto") else _given_rates(lr)
     _check_size(1 if given is None else len(given), starts)
     whole = prepare(data, formula, asked)
@@ -168,7 +175,7 @@ def sweep(
         begins,
         rates,
         goal,
-        raising="steps" not in options or options["steps"] is None,
+        raising=others.get("steps") is None,
         progress=progress,
     )
     swept = judged(found)
@@ -459,7 +466,7 @@ def _enough(rates: list[SweptRate], steps: int) -> int:
     if all(rate.steps is not None or rate.diverged for rate in rates):
         return steps
     best = quickest(rates)
-    wanted = 10 * max(steps, 1) if best is None else SURE_FACTOR * (best.steps or 0) + 1
+    wanted = 10 * max(steps, 1) if best is None else TENTH * (best.steps or 0) + 1
     return max(wanted, steps)
 
 

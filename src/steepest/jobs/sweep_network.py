@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from steepest.problem.values import real, whole, wrong
+from steepest.methods.option import options_of
+from steepest.methods.options import TrainOptions, TrainSweepGiven
+from steepest.methods.schedules import CONSTANT
+from steepest.problem.options import read_train_options
+from steepest.problem.spelled import spelled_out
+from steepest.problem.values import number, own_names, whole, wrong
 from steepest.records.training import Trial, TrialSweep
 from steepest.records.training_document import sweep_document
 from steepest.show.figures import Figure, trials_figure
 from steepest.show.terminal import TrialReport
 from steepest.study.train.budget import Budget
-from steepest.study.train.options import read_train_options
 from steepest.study.train.plan import Progress, no_progress, plan_of
 from steepest.study.train.rates import (
     MANY,
@@ -66,13 +70,14 @@ class NetworkSweep:
         return f"NetworkSweep({len(self.trials)} rates, best {best.lr if best else None})"
 
 
+@spelled_out(options_of(TrainOptions), TrainSweepGiven)
 def sweep_network(
     data: Any,
     network: Any,
     *,
     lr: Rates = "auto",
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[TrainSweepGiven],
 ) -> NetworkSweep:
     """Train a network with many learning rates at once, from one start and on the same batches.
 
@@ -81,7 +86,9 @@ def sweep_network(
     `train`. Raises SteepestError.
     """
     say, began = progress or no_progress, time.perf_counter()
-    asked = read_train_options({**_without_rate(options), "network": network})
+    others = own_names(options_of(TrainOptions), options)
+    lr = others.pop("lr", lr)
+    asked = read_train_options({**_without_rate(others), "network": network})
     split = read_rows(data, asked)
     plan = plan_of(asked, split)
     if not plan.steps:
@@ -111,7 +118,7 @@ def sweep_network(
 
 
 def _without_rate(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    if options.get("schedule", "constant") != "constant":
+    if options.get("schedule", CONSTANT.name) != CONSTANT.name:
         raise UsageError(
             "A sweep tries constant learning rates.",
             given=f"schedule {options['schedule']}",
@@ -122,22 +129,22 @@ def _without_rate(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _rates(given: Rates, span: tuple[float, float], size: int) -> Any:
     if given == "auto":
-        low, high, number = *span, MANY
+        low, high, many = *span, MANY
     elif isinstance(given, tuple) and len(given) == 3:
-        low, high = (real("0.1")("lr", end) for end in given[:2])
-        number = whole("16")("lr", given[2])
+        low, high = (number("lr", end) for end in given[:2])
+        many = whole("lr", given[2], "16")
     else:
         raise wrong("lr", "auto or (lowest, highest, count)", given, "for example lr=(1e-3, 1, 16)")
-    if not (0 < low < high < np.inf and 2 <= number <= MOST_RATES):
+    if not (0 < low < high < np.inf and 2 <= many <= MOST_RATES):
         raise UsageError(
             "A sweep needs a lower and a higher learning rate above 0, and from 2 to "
             f"{MOST_RATES:,} of them.",
-            given=f"{low:g}:{high:g}:{number}",
+            given=f"{low:g}:{high:g}:{many}",
             instead="Write 1e-3:1:16.",
         )
-    if number * size > MOST_NUMBERS:
+    if many * size > MOST_NUMBERS:
         raise UsageError(
-            f"Side by side these networks would have {number * size:,} weights.",
+            f"Side by side these networks would have {many * size:,} weights.",
             instead=f"Try {max(2, MOST_NUMBERS // size):,} learning rates or fewer.",
         )
-    return np.array([float(f"{rate:.3g}") for rate in np.geomspace(low, high, number)])
+    return np.array([float(f"{rate:.3g}") for rate in np.geomspace(low, high, many)])

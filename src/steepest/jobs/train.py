@@ -8,9 +8,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from steepest.checks.training import judge_training
+from steepest.methods.option import options_of
+from steepest.methods.options import TrainGiven, TrainOptions
+from steepest.methods.schedules import CONSTANT
+from steepest.problem.options import read_train_options
+from steepest.problem.spelled import spelled_out
+from steepest.problem.values import own_names
 from steepest.records.training import TrainingRecord, Trial
 from steepest.records.verdict import Remedy
 from steepest.run import keeping
@@ -23,7 +29,6 @@ from steepest.store import Opening
 from steepest.study.train.budget import Budget
 from steepest.study.train.course import Course
 from steepest.study.train.measure import judged
-from steepest.study.train.options import TrainOptions, read_train_options
 from steepest.study.train.plan import (
     Plan,
     Progress,
@@ -53,6 +58,7 @@ MAY_CHANGE: Final = ("steps", "epochs", "time_limit", "remedies", "patience")
 """Options that may change when a training is gone on with."""
 
 
+@spelled_out(options_of(TrainOptions), TrainGiven)
 def train(
     data: Any = None,
     network: Any = None,
@@ -62,7 +68,7 @@ def train(
     name: str | None = None,
     resume: str | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[TrainGiven],
 ) -> NetworkRun:
     """Train a network on rows in mini-batches; measure, judge and explain it.
 
@@ -78,7 +84,8 @@ def train(
     """
     say = progress or no_progress
     if resume is not None:
-        return _resumed(resume, data, network, options, store, say)
+        changes = own_names(options_of(TrainOptions), options)
+        return _resumed(resume, data, network, changes, store, say)
     if data is None or network is None:
         raise UsageError(
             "train needs data and a network.",
@@ -262,7 +269,7 @@ def _check_steps(plan: Plan, before: int, done: int, asked: TrainOptions) -> Non
             given=f"{plan.steps:,} steps",
             instead="Give more.",
         )
-    if plan.schedule != "constant" and plan.steps != before:
+    if plan.schedule != CONSTANT.name and plan.steps != before:
         raise UsageError(
             f"The schedule {plan.schedule} was laid out for {before:,} steps.",
             given=f"{plan.steps:,} steps",

@@ -17,9 +17,10 @@ from steepest.formula import (
     to_mathml,
     walk,
 )
+from steepest.methods.losses import RMSE
 from steepest.run.run import Run
 
-WORDS: Final = ("prediction", "rmse")
+WORDS: Final = ("prediction", RMSE.name)
 """Names of the reader's, where the formula has none that is called so."""
 
 

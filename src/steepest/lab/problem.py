@@ -11,14 +11,12 @@ from typing import Any, Final
 
 import orjson
 
+from steepest.methods.option import options_of
 from steepest.problem.options import Options, check, read_options
 from steepest.records.arrays import Command
 from steepest.words.errors import InputError, UsageError
 
-OPTIONS: Final = (
-    *("loss", "optimizer", "momentum", "lr", "steps", "start"),
-    *("standardize", "rescale", "seed", "batch_size"),
-)
+OPTIONS: Final = tuple(options_of(Options, "lab"))
 """Fields of a problem that are options of the command line by the same name."""
 
 FIELDS: Final = ("example", "upload", "command", "formula", *OPTIONS)

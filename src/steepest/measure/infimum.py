@@ -18,6 +18,7 @@ import scipy.optimize
 from steepest.engine.xla import in_float64
 from steepest.formula import is_linear
 from steepest.measure.solvers import FEW_EVALUATIONS, polished
+from steepest.methods.losses import CROSS_ENTROPY
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.point import Minimum
@@ -101,7 +102,7 @@ def separated(objective: Objective, start: Vector, ends: float) -> Minimum | Non
 def _linear_logit(objective: Objective) -> Matrix | None:
     """The derivative (n, p) of each row's logit by each weight, where that is constant."""
     kernel = objective.kernel
-    if not isinstance(kernel, FormulaKernel) or kernel.loss_name != "cross-entropy":
+    if not isinstance(kernel, FormulaKernel) or kernel.loss_name != CROSS_ENTROPY.name:
         return None
     size = len(objective.names)
     if objective.rows * size > MOST_SEPARATED:
@@ -129,7 +130,7 @@ def _linear_logit(objective: Objective) -> Matrix | None:
 def without_error(objective: Objective, weights: Vector, loss: float, start: Vector) -> bool:
     """Whether a cross-entropy goes to 0 with growing weights, as for classes without an overlap."""
     kernel = objective.kernel
-    if not isinstance(kernel, FormulaKernel) or kernel.loss_name != "cross-entropy":
+    if not isinstance(kernel, FormulaKernel) or kernel.loss_name != CROSS_ENTROPY.name:
         return False
     grown = np.linalg.norm(weights) > 3 * max(float(np.linalg.norm(start)), 1.0)
     return bool(0 <= loss <= PERFECT and grown)
@@ -190,7 +191,7 @@ def _ordinary(objective: Objective, at: Vector, start: Vector, loss: float, size
     """
     heights = [abs(objective.value(start) - loss)]
     kernel = objective.kernel
-    if isinstance(kernel, FormulaKernel) and kernel.loss_name not in (None, "cross-entropy"):
+    if isinstance(kernel, FormulaKernel) and kernel.loss_name not in (None, CROSS_ENTROPY.name):
         rows = objective.data["rows"]
         middle = np.average(rows["target"], weights=rows["weight"])
         constant = kernel.loss_of(jnp.full(np.shape(rows["target"]), middle), objective.data)

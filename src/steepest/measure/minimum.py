@@ -23,6 +23,7 @@ from steepest.measure.solvers import (
     squared,
 )
 from steepest.measure.starts import starts
+from steepest.methods.losses import MAE
 from steepest.objective.moments import LeastSquares
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.records.arrays import Vector
@@ -179,7 +180,7 @@ def _solvers(
         return
     if (
         isinstance(kernel, FormulaKernel)
-        and kernel.loss_name == "mae"
+        and kernel.loss_name == MAE.name
         and objective.rows <= 20_000
         and is_linear(kernel.model, kernel.weights)
     ):

@@ -15,7 +15,8 @@ import numpy as np
 
 from steepest.engine.xla import in_float64
 from steepest.formula import is_linear
-from steepest.objective.losses import SQUARED, mean
+from steepest.methods.losses import RMSE, SQUARED
+from steepest.objective.losses import mean
 from steepest.objective.objective import (
     Data,
     FormulaKernel,
@@ -84,7 +85,7 @@ def parabolas(objective: Objective, place: int, weights: Matrix, length: int) ->
         four = _of_rows(kernel, place, filled, objective.data)
         found.append([np.asarray(part)[: len(chunk)] for part in four])
     middle, level, slope, curvature = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Parabolas(middle, level, slope, curvature, kernel.loss_name == "rmse")
+    return Parabolas(middle, level, slope, curvature, kernel.loss_name == RMSE.name)
 
 
 def _of_weights(kernel: Kernel) -> Kernel:

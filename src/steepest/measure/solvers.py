@@ -16,7 +16,7 @@ import numpy as np
 import scipy.optimize
 
 from steepest.engine.xla import in_float64
-from steepest.objective.losses import SQUARED
+from steepest.methods.losses import SQUARED
 from steepest.objective.objective import FormulaKernel, Objective, jacobian_of, predictions_of
 from steepest.records.arrays import Mask, Vector
 

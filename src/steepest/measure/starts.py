@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from steepest.formula import is_linear
-from steepest.objective.losses import SQUARED
+from steepest.methods.losses import SQUARED
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.records.arrays import Vector
 

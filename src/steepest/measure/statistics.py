@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from steepest.objective.losses import SQUARED
+from steepest.methods.losses import SQUARED
 from steepest.objective.moments import RANK_TOLERANCE
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.objective.scaling import Scaling

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from steepest.words.errors import UsageError
@@ -20,6 +21,14 @@ class Named(Protocol):
     @property
     def synonyms(self) -> tuple[str, ...]:
         """What other libraries call it, where they mean the same."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A name with nothing more to know."""
+
+    name: str
+    synonyms: tuple[str, ...] = ()
 
 
 One = TypeVar("One", bound=Named)

@@ -217,6 +217,17 @@ ADAMW: Final = Optimizer(
     source="as `adam`",
     scaling=Scaling("nu", "exp_avg_sq", EPSILON, decay=B2),
 )
+ADAMAX: Final = Optimizer(
+    name="adamax",
+    title="Adamax",
+    step=r"m ← β·m + (1-β)·g; u ← max(0.999·u, \|g\| + 1e-8); w ← w - η·m̂/u",
+    note="m̂ = m/(1-βᵗ) at step t",
+    optax=Call("adamax", {"b1": BETA, "b2": B2, "eps": EPSILON}),
+    torch=Call("Adamax", {"betas": (BETA, B2), "eps": EPSILON}),
+    factor=Factor((2, 2), (1, -1)),
+    source="as `adam`",
+    scaling=Scaling("nu", "exp_inf", 0.0, root=False),
+)
 LBFGS: Final = Optimizer(
     name="lbfgs",
     title="L-BFGS",
@@ -235,7 +246,7 @@ LM: Final = Optimizer(
 )
 
 OPTIMIZER: Final[Mapping[str, Optimizer]] = by_name(
-    (GD, MOMENTUM, NESTEROV, RMSPROP, ADAGRAD, ADAM, ADAMW, LBFGS, LM)
+    (GD, MOMENTUM, NESTEROV, RMSPROP, ADAGRAD, ADAM, ADAMW, ADAMAX, LBFGS, LM)
 )
 """Every one by its name."""
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from steepest.engine.xla import in_float64
 from steepest.formula import Column, is_linear, names_of
+from steepest.methods.losses import MSE
 from steepest.objective.moments import (
     RANK_TOLERANCE,
     LeastSquares,
@@ -44,7 +45,7 @@ def is_quadratic(objective: Objective) -> bool:
 def is_quadratic_kernel(kernel: FormulaKernel) -> bool:
     """The same of a formula on any rows."""
     return (
-        kernel.loss_name == "mse"
+        kernel.loss_name == MSE.name
         and len(kernel.weights) <= 2000
         and is_linear(kernel.model, kernel.weights)
     )

@@ -8,14 +8,17 @@ and costs one pass over the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial, reduce
+from collections.abc import Callable, Mapping
+from functools import cache, partial, reduce
 from typing import Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from steepest.words.errors import UsageError
+from steepest.engine.operations import OPERATIONS
+from steepest.formula import evaluate
+from steepest.formula.own import own
+from steepest.methods.losses import OF_HUBER, OF_LOGIT, OF_PROBABILITY, Form, loss_named
 
 Loss = Callable[[jax.Array, jax.Array, jax.Array | None], jax.Array]
 
@@ -43,13 +46,8 @@ def _root(square: jax.Array) -> jax.Array:
     return jnp.where(perfect, 0.0, jnp.sqrt(jnp.where(perfect, 1.0, square)))
 
 
-def _size(residual: jax.Array) -> jax.Array:
-    # |residual| with slope 0 at 0; that of jnp.abs is 1 there.
-    return residual * jnp.sign(residual)
-
-
 def _huber(residual: jax.Array) -> jax.Array:
-    size = _size(residual)
+    size = residual * jnp.sign(residual)  # with slope 0 at 0
     # Both pieces must stay finite for an infinite residual, or the slope is NaN.
     inside = jnp.where(size <= 1.0, residual, 0.0)
     return jnp.where(size <= 1.0, 0.5 * inside**2, size - 0.5)
@@ -91,89 +89,40 @@ def _of_logit_slope(
 
 
 _RESIDUAL: Final = Stage("subtract", "prediction - target", lambda x, y, w: x - y)
-_SQUARE: Final = Stage("power", "residual**2", lambda x, y, w: x**2)
 _MEAN: Final = Stage("mean", "mean over rows", lambda x, y, w: mean(x, w))
+_ROOT: Final = Stage("sqrt", "square root", lambda x, y, w: _root(x))
 
-MSE: Final = (_RESIDUAL, _SQUARE, _MEAN)
-"""Mean squared error: mean((prediction - target)**2). Smooth everywhere."""
-
-MAE: Final = (_RESIDUAL, Stage("abs", "|residual|", lambda x, y, w: _size(x)), _MEAN)
-"""Mean absolute error: mean(|prediction - target|).
-
-Kink where a residual is 0: the subgradient taken there is 0, as in PyTorch.
-"""
-
-RMSE: Final = (
-    _RESIDUAL,
-    _SQUARE,
-    _MEAN,
-    Stage("sqrt", "square root", lambda x, y, w: _root(x)),
-)
-"""Root mean squared error: sqrt(mse).
-
-Kink where all residuals are 0: the subgradient taken there is 0 (PyTorch gives NaN).
-"""
-
-HUBER: Final = (_RESIDUAL, Stage("huber", "huber(residual)", lambda x, y, w: _huber(x)), _MEAN)
-"""Huber loss with delta 1, as torch.nn.HuberLoss defines it.
-
-A residual r costs r**2 / 2 while |r| <= 1 and |r| - 1/2 beyond: the one half belongs to the
-standard definition and makes the slope continuous at |r| = 1, so there is no kink.
-"""
-
-CROSS_ENTROPY_OF_LOGIT: Final = (
-    Stage(
-        "cross-entropy",
-        "log(1 + exp(logit)) - target*logit",
-        lambda x, y, w: _of_logit(x, y),
-    ),
-    _MEAN,
-)
-"""Binary cross-entropy in nats where the formula gives a logit z.
-
-The probability of target 1 is sigmoid(z); a row costs log(1 + exp(z)) - target * z, which does
-not overflow. Targets lie between 0 and 1. Smooth everywhere.
-"""
-
-CROSS_ENTROPY_OF_PROBABILITY: Final = (
-    Stage(
-        "cross-entropy",
-        "-(target*log(p) + (1 - target)*log(1 - p))",
-        lambda x, y, w: _of_probability(x, y),
-    ),
-    _MEAN,
-)
-"""Binary cross-entropy in nats where the formula gives the probability p of target 1.
-
-A row costs -(target * log(p) + (1 - target) * log(1 - p)). Infinite at a prediction of 0 or 1
-that is wrong, NaN outside 0 to 1. Smooth in between.
-"""
-
-LOSSES: Final = ("mse", "mae", "rmse", "huber", "cross-entropy")
-SQUARED: Final = ("mse", "rmse")
-
-_BY_NAME: Final[dict[str, tuple[Stage, ...]]] = {
-    "mse": MSE,
-    "mae": MAE,
-    "rmse": RMSE,
-    "huber": HUBER,
+_TUNED: Final[Mapping[Form, Loss]] = {
+    OF_HUBER: lambda x, y, w: _huber(x),
+    OF_LOGIT: lambda x, y, w: _of_logit(x, y),
+    OF_PROBABILITY: lambda x, y, w: _of_probability(x, y),
 }
-_CROSS_ENTROPY: Final[dict[str, tuple[Stage, ...]]] = {
-    "logit": CROSS_ENTROPY_OF_LOGIT,
-    "probability": CROSS_ENTROPY_OF_PROBABILITY,
-}
+"""Forms that are computed otherwise than by their formula, for the reasons said above."""
 
 
+@cache
+def row_cost(form: Form) -> Loss:
+    """What one row costs, from its residual; from its prediction where it is of classes."""
+
+    def cost(value: jax.Array, target: jax.Array, row_weight: jax.Array | None) -> jax.Array:
+        given = {"r": value, "p": value, "t": target}
+        found: jax.Array = evaluate(own(form.safe), given, OPERATIONS)
+        return found
+
+    return _TUNED.get(form, cost)
+
+
+@cache
 def stages(name: str, gives: str) -> tuple[Stage, ...]:
     """The stages of a loss, for a formula that gives a value, a logit or a probability.
 
-    Raises UsageError for a name that is not in LOSSES.
+    Raises UsageError for a name that is not one of `methods.losses`.
     """
-    if name not in LOSSES:
-        raise UsageError(
-            "This loss is not known.", given=name, instead=f"Write one of {', '.join(LOSSES)}."
-        )
-    return _CROSS_ENTROPY[gives] if name == "cross-entropy" else _BY_NAME[name]
+    loss = loss_named(name)
+    form = loss.form(gives)
+    cost = Stage(form.operation, form.text, row_cost(form))
+    chain = (cost, _MEAN) if loss.of_classes else (_RESIDUAL, cost, _MEAN)
+    return (*chain, _ROOT) if loss.root else chain
 
 
 def cost_of(

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.methods.losses import LOSS, NETWORK_LOSSES, VALUE, Form
+from steepest.objective.losses import row_cost
 from steepest.words.errors import UsageError
 from steepest.words.wording import escaped
 
@@ -179,25 +181,13 @@ def cross_entropy(outputs: jax.Array, classes: jax.Array) -> jax.Array:
     return -jnp.take_along_axis(logs, classes[:, None], axis=1)[:, 0]
 
 
-def squared_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
-    """Of each row, (n,): the squared difference, the mean over the outputs."""
-    return jnp.square(outputs - targets).mean(axis=1)
-
-
-def absolute_error(outputs: jax.Array, targets: jax.Array) -> jax.Array:
-    """Of each row, (n,): the absolute difference, the mean over the outputs."""
-    return jnp.abs(outputs - targets).mean(axis=1)
-
-
-def huber(outputs: jax.Array, targets: jax.Array) -> jax.Array:
-    """Of each row, (n,): half the square up to a difference of 1, beyond it |d| - 1/2."""
-    size = jnp.abs(outputs - targets)
-    return jnp.where(size <= 1, 0.5 * size**2, size - 0.5).mean(axis=1)
+def _of_numbers(form: Form) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    cost = row_cost(form)
+    return lambda outputs, targets: cost(outputs - targets, targets, None).mean(axis=1)
 
 
 ROW_LOSSES: Final[dict[str, Callable[[jax.Array, jax.Array], jax.Array]]] = {
-    "cross-entropy": cross_entropy,
-    "mse": squared_error,
-    "mae": absolute_error,
-    "huber": huber,
+    name: cross_entropy if LOSS[name].of_classes else _of_numbers(LOSS[name].form(VALUE))
+    for name in NETWORK_LOSSES
 }
+"""Of each row, (n,): its cost, for numbers the mean over the outputs."""

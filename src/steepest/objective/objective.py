@@ -19,6 +19,7 @@ import numpy as np
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
 from steepest.formula import Column, Formula, Node, evaluate, size
+from steepest.methods.losses import MSE, loss_named
 from steepest.objective.losses import cost_of, loss_of, of_mean
 from steepest.objective.row_sums import MANY, sums
 from steepest.records.arrays import (
@@ -93,7 +94,7 @@ class FormulaKernel:
             whole = jnp.broadcast_to(prediction, target.shape)
             return cost_of(name, gives, whole, target, strip["weight"])
 
-        total, slopes = sums(costs, position, rows, in_strips=name == "cross-entropy")
+        total, slopes = sums(costs, position, rows, in_strips=loss_named(name).of_classes)
         size = rows["target"].shape[0] if weight is None else jnp.sum(weight)
         value, slope = jax.value_and_grad(partial(of_mean, name, gives))(total / size)
         return value, slope * slopes / size
@@ -380,12 +381,16 @@ def check_target(target: Vector, loss: str, row_numbers: Steps | None = None) ->
             given=f"{target[row]} on {place} (counted from 0)",
             instead="Leave such rows out with --where, or write another target.",
         )
-    if loss == "cross-entropy" and (np.min(target) < 0 or np.max(target) > 1):
+    if (
+        loss is not None
+        and loss_named(loss).of_classes
+        and (np.min(target) < 0 or np.max(target) > 1)
+    ):
         wrong = target[(target < 0) | (target > 1)][0]
         raise InputError(
-            "Cross-entropy needs a target between 0 and 1.",
+            f"{loss.capitalize()} needs a target between 0 and 1.",
             given=f"a target of {wrong:g}",
-            instead="Code the two classes as 0 and 1, or choose --loss mse.",
+            instead=f"Code the two classes as 0 and 1, or choose --loss {MSE.name}.",
         )
 
 

@@ -25,7 +25,7 @@ from steepest.formula import (
     parse_model,
     to_text,
 )
-from steepest.objective.losses import LOSSES
+from steepest.methods.losses import LOGIT, PROBABILITY, VALUE, loss_named
 from steepest.objective.objective import row_weights
 from steepest.problem.options import Options, check
 from steepest.problem.setup import (
@@ -111,13 +111,7 @@ def not_scalable(formula: Formula) -> InputError:
 def parsed(table: Table, text: str, options: Options) -> Formula:
     """The formula, the options having been looked at. Raises SteepestError."""
     check(options)
-    if options.loss not in LOSSES:
-        near = suggest(options.loss, LOSSES)
-        raise UsageError(
-            "This loss is not known.",
-            given=options.loss,
-            instead=f"Write {near[0]}." if near else f"Write one of {', '.join(LOSSES)}.",
-        )
+    loss_named(options.loss)
     return parse_model(text, table.names, declared=(*options.start, *options.fix))
 
 
@@ -166,13 +160,14 @@ def problem_of(table: Table, formula: Formula, options: Options, selection: Sele
 
 
 def gives_of(formula: Formula, options: Options) -> Any:
-    """What the formula gives: under cross-entropy a logit or a probability, else a value."""
-    if options.loss != "cross-entropy":
-        return "value"
+    """What the formula gives: under a loss of classes a logit or a probability."""
+    if not loss_named(options.loss).of_classes:
+        return VALUE
     if options.gives != "auto":
         return options.gives
     model = formula.model
-    return "probability" if isinstance(model, Call) and model.function == "sigmoid" else "logit"
+    is_probability = isinstance(model, Call) and model.function == "sigmoid"
+    return PROBABILITY if is_probability else LOGIT
 
 
 def _split(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from steepest.engine.xla import in_float64
 from steepest.formula import Formula, partial, to_latex, to_text
+from steepest.methods.losses import PROBABILITY, loss_named
 from steepest.methods.optimizers import SOLVERS
 from steepest.objective.least_squares import centred, is_quadratic, solve
 from steepest.objective.losses import loss_of
@@ -189,7 +190,7 @@ def assemble(
 
 @in_float64
 def constant_loss(objective: Objective, problem: Problem) -> float | None:
-    """Loss of the best constant prediction: the mean, or the median under mae.
+    """Loss of the best constant prediction: the mean, or the median under a robust loss.
 
     Where that is zero, the target being constant, the loss of a prediction of zero; None where
     that is zero as well.
@@ -200,12 +201,12 @@ def constant_loss(objective: Objective, problem: Problem) -> float | None:
     target, weight = np.asarray(rows["target"]), rows["weight"]
     middle = (
         float(np.median(target))
-        if problem.loss in ("mae", "huber")
+        if loss_named(problem.loss).robust
         else float(np.average(target, weights=None if weight is None else np.asarray(weight)))
     )
     gives = problem.gives
-    if problem.loss == "cross-entropy":
-        gives = "probability"
+    if loss_named(problem.loss).of_classes:
+        gives = PROBABILITY
         middle = min(max(middle, 1e-12), 1 - 1e-12)
     elif np.ptp(target) == 0:
         middle = 0.0

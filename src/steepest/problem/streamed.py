@@ -20,9 +20,9 @@ from steepest.data.table import (
     read_table,
 )
 from steepest.formula import Formula, is_linear
+from steepest.methods.losses import MSE, RMSE, SQUARED
 from steepest.methods.optimizers import SOLVERS
 from steepest.objective.least_squares import centred, is_quadratic_kernel
-from steepest.objective.losses import SQUARED
 from steepest.objective.moments import least_squares
 from steepest.objective.objective import FormulaKernel, Objective, row_weights
 from steepest.objective.passes.passing import GivenKernel, Passing, Totals
@@ -116,7 +116,7 @@ def _is_too_large(table: Table, formula: Formula, options: Options) -> bool:
         table.rows,
         len(formula.columns),
         len(formula.weights),
-        is_linear=options.loss == "mse" and is_linear(formula.model, formula.weights),
+        is_linear=options.loss == MSE.name and is_linear(formula.model, formula.weights),
     )
     return size > room_of(options)
 
@@ -252,7 +252,7 @@ def _reference(near: Setup, survey: Survey) -> float | None:
     found = float(target @ target) / survey.weight
     if survey.low[-1] == survey.high[-1]:
         found = float(survey.high[-1]) ** 2
-    return (math.sqrt(found) if near.problem.loss == "rmse" else found) or None
+    return (math.sqrt(found) if near.problem.loss == RMSE.name else found) or None
 
 
 def _passing(objective: Objective, totals: Totals, rows: int) -> Passing:

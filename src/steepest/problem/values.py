@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+import math
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Final
 
-from steepest.methods.names import Named, canonical, not_known
+from steepest.methods.names import canonical, not_known
+from steepest.methods.option import Asked, Option, flag, options_of
 from steepest.words.errors import UsageError
 from steepest.words.suggest import suggest
 from steepest.words.wording import escaped
+
+MOST: Final = 10**18
+"""Steps, rows and epochs are counted in 64 bits."""
 
 LONGEST_SHOWN = 60
 """Characters of a wrong value that are shown."""
@@ -45,58 +49,28 @@ def is_truth(value: Any) -> bool:
     return isinstance(value, bool) or type(value).__name__ == "bool"
 
 
-def whole(example: str) -> Callable[[str, Any], int]:
-    """What reads a whole number. Raises UsageError."""
-
-    def read(name: str, value: Any) -> int:
-        if isinstance(value, Integral) and not is_truth(value):
-            return int(value)
-        if isinstance(value, Real) and not is_truth(value) and float(value).is_integer():
-            return int(float(value))
-        raise wrong(name, "a whole number", value, f"for example {name}={example}")
-
-    return read
+def whole(name: str, value: Any, example: str = "1") -> int:
+    """The value as a whole number. Raises UsageError."""
+    if isinstance(value, Integral) and not is_truth(value):
+        return int(value)
+    if isinstance(value, Real) and not is_truth(value) and float(value).is_integer():
+        return int(float(value))
+    raise wrong(name, "a whole number", value, f"for example {name}={example}")
 
 
-def real(example: str) -> Callable[[str, Any], float]:
-    """What reads a number. Raises UsageError."""
-    return lambda name, value: number(name, value, example=example)
+def _text(name: str, value: Any, example: str) -> str:
+    if not isinstance(value, str):
+        raise wrong(name, "text", value, f"for example {name}={example}")
+    return value
 
 
-def text(example: str) -> Callable[[str, Any], str]:
-    """What reads text. Raises UsageError."""
-
-    def read(name: str, value: Any) -> str:
-        if not isinstance(value, str):
-            raise wrong(name, "text", value, f'for example {name}="{example}"')
-        return value
-
-    return read
-
-
-def choice(records: Mapping[str, Named], what: str) -> Callable[[str, Any], str]:
-    """What reads the name of one of the records, or a synonym of it. Raises UsageError."""
-
-    def read(name: str, value: Any) -> str:
-        if not isinstance(value, str):
-            raise wrong(name, "text", value, f'for example {name}="{next(iter(records))}"')
-        found = canonical(records, value)
-        if found is None:
-            raise not_known(f"This {what} is not known.", records, value)
-        return found
-
-    return read
-
-
-def truth(name: str, value: Any) -> bool:
-    """True or False. Raises UsageError."""
+def _truth(name: str, value: Any) -> bool:
     if not is_truth(value):
         raise wrong(name, "True or False", value, f"{name}=True or {name}=False")
     return bool(value)
 
 
-def rate(name: str, value: Any) -> float | str:
-    """A learning rate, or "auto". Raises UsageError."""
+def _rate(name: str, value: Any) -> float | str:
     if isinstance(value, str):
         if value == "auto":
             return value
@@ -105,6 +79,95 @@ def rate(name: str, value: Any) -> float | str:
         except ValueError:
             pass
     return number(name, value, example="0.01", what='a number or "auto"')
+
+
+def _choice(name: str, value: Any, option: Option) -> str:
+    choices = option.choices or {}
+    if option.refused:
+        found = canonical(choices, _text(name, value, option.example))
+        if found is None:
+            raise not_known(option.refused, choices, value)
+        return found
+    found = canonical(choices, value) if isinstance(value, str) else None
+    if found is None:
+        *some, last = choices
+        either = f"{', '.join(some)} or {last}"
+        raise wrong(name, either, value, f"for example {name}={option.example}")
+    return found
+
+
+def _by_weight(
+    name: str, value: Any, what: str, example: str, read: Callable[[str, Any], Any]
+) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise wrong(name, f"a dict of {what} by weight", value, f"for example {name}={example}")
+    return {key: read(f"{name}[{key!a}]", part) for key, part in value.items()}
+
+
+def _numbers(name: str, value: Any) -> dict[str, float]:
+    def read(place: str, part: Any) -> float:
+        if not isinstance(part, Real) or is_truth(part):
+            raise wrong(place, "a number", part, f'for example {name}={{"a": 2.0}}')
+        return float(part)
+
+    return _by_weight(name, value, "numbers", '{"a": 2.0}', read)
+
+
+def _pairs(name: str, value: Any) -> dict[str, tuple[float, float]]:
+    def read(place: str, part: Any) -> tuple[float, float]:
+        if isinstance(part, tuple | list) and len(part) == 2:
+            sides = [
+                far if side is None else side
+                for side, far in zip(part, (-math.inf, math.inf), strict=True)
+            ]
+            if all(isinstance(side, Real) and not is_truth(side) for side in sides):
+                return float(sides[0]), float(sides[1])
+        what = "a lower and an upper bound, None where a side is open"
+        raise wrong(place, what, part, f'for example {name}={{"a": (0, None)}}')
+
+    return _by_weight(name, value, "pairs", '{"a": (0, None)}', read)
+
+
+def _names(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(","))
+    if isinstance(value, Sequence) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise wrong(name, "a list of column names", value, f'{name}=["x", "z"]')
+
+
+def _network(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    # Bytes are a sequence of whole numbers too.
+    if isinstance(value, list | tuple) and all(isinstance(part, int | str) for part in value):
+        return "-".join(str(part) for part in value)
+    raise wrong(name, "text or a list of widths and activations", value, '"64-32-relu-10"')
+
+
+def _read(name: str, value: Any, option: Option) -> Any:
+    match option.kind:
+        case "text":
+            return _text(name, value, option.example)
+        case "whole":
+            return whole(name, value, option.example)
+        case "real":
+            return number(name, value, example=option.example)
+        case "choice":
+            return _choice(name, value, option)
+        case kind:
+            return _OTHERS[kind](name, value)
+
+
+_OTHERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "truth": _truth,
+    "rate": _rate,
+    "numbers": _numbers,
+    "pairs": _pairs,
+    "names": _names,
+    "network": _network,
+}
+"""How the value of each kind is read that needs to know nothing more of its option."""
 
 
 def check_share(share: float | None) -> None:
@@ -117,31 +180,57 @@ def check_share(share: float | None) -> None:
         )
 
 
-def read_values(
-    kinds: Mapping[str, Callable[[str, Any], Any]], given: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Each value as its kind reads it; those that are None are left out.
+def own_names(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, by the options' own names where synonyms are written.
 
-    Raises UsageError for a name that has no kind, and what the kinds raise.
+    Raises UsageError for a name that is no option, and for an option that is given twice.
     """
-    for name in given:
-        if name not in kinds:
-            near = suggest(name, list(kinds))
+    own = {word: name for name, one in options.items() for word in (name, *one.synonyms)}
+    found: dict[str, Any] = {}
+    for word, value in given.items():
+        if word not in own:
+            near = suggest(word, own)
             raise UsageError(
                 "There is no such option.",
-                given=escaped(name),
-                instead=f"Did you mean {near[0]}?"
+                given=escaped(word),
+                instead=f"Did you mean {own[near[0]]}?"
                 if near
-                else f"The options are {', '.join(kinds)}.",
+                else f"The options are {', '.join(options)}.",
             )
-    return {name: kinds[name](name, value) for name, value in given.items() if value is not None}
+        if found.get(own[word]) is not None and value is not None:
+            raise UsageError(f"{own[word]} is given twice.", given=escaped(word))
+        if value is not None or own[word] not in found:
+            found[own[word]] = value
+    return found
 
 
-def differing(options: Any) -> dict[str, Any]:
-    """What in a record of options is not its default. Every option has one."""
-    plain = type(options)()
+def read_values(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Each value as its option reads it, by the option's own name; None is left out.
+
+    Raises UsageError for what `own_names` refuses, and for a value that an option cannot have.
+    """
     return {
-        item.name: getattr(options, item.name)
-        for item in fields(options)
-        if getattr(options, item.name) != getattr(plain, item.name)
+        name: _read(name, value, options[name])
+        for name, value in own_names(options, given).items()
+        if value is not None
     }
+
+
+def check_least(options: Asked) -> None:
+    """Raise UsageError for a whole number that is below what its option takes, or too large."""
+    for name, one in options_of(type(options)).items():
+        value = getattr(options, name)
+        if one.least is None or value is None:
+            continue
+        if value < one.least:
+            below = "not be negative" if one.least == 0 else f"be at least {one.least}"
+            raise UsageError(
+                f"{flag(name)} must {below}.",
+                given=shown_value(value),
+                instead=f"Write a whole number, {one.least} or more.",
+            )
+        if value > MOST:
+            raise UsageError(
+                f"{flag(name)} must not be above {MOST:.0e}.",
+                given=f"a number of {len(str(value))} digits",
+            )

@@ -6,6 +6,7 @@ import os
 from importlib.metadata import version
 from typing import Any
 
+from steepest.methods.options import TrainOptions
 from steepest.records.training import (
     Group,
     Learned,
@@ -23,7 +24,6 @@ from steepest.study.train.measure import (
     judged,
     plane,
 )
-from steepest.study.train.options import TrainOptions
 
 
 class Teller:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steepest.methods.contract import TENTH
 from steepest.objective.quadratic import Modes, excess, lowest_after
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
@@ -19,7 +20,6 @@ from steepest.study.rates import (
     EFFORT,
     GUARD,
     LANES,
-    SURE_FACTOR,
     affordable,
     around,
     best_in_closed_form,
@@ -39,7 +39,7 @@ from steepest.study.rates import (
 ROUNDS = 4
 """Goals that a learning rate is chosen for, one after the other, until it is right for its own."""
 
-CLEAR = 0.8 * SURE_FACTOR
+CLEAR = 0.8 * TENTH
 """At most so many times the steps of the quickest: not near another word."""
 
 NEAR = 1.1

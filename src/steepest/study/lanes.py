@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from steepest.formula import Call, walk
+from steepest.methods.losses import CROSS_ENTROPY
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.objective.objective import QuadraticKernel
 from steepest.problem.setup import Setup
@@ -72,7 +73,7 @@ def _work(setup: Setup) -> int:
     if isinstance(setup.moving.kernel, QuadraticKernel):
         return setup.moving.work
     calls = sum(isinstance(node, Call) for node in walk(setup.formula.model))
-    calls += 2 * (setup.problem.loss == "cross-entropy")
+    calls += 2 * (setup.problem.loss == CROSS_ENTROPY.name)
     return setup.moving.work + CALL_WORK * calls * max(setup.objective.rows, 1)
 
 

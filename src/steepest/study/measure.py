@@ -23,8 +23,8 @@ from steepest.measure.statistics import (
     tangent,
     tangent_of_sums,
 )
+from steepest.methods.losses import CROSS_ENTROPY, MAE, RMSE, SQUARED
 from steepest.methods.optimizers import SOLVERS, optimizer_of
-from steepest.objective.losses import SQUARED
 from steepest.problem.room import MOST_ENTRIES
 from steepest.problem.setup import Setup, Streamed
 from steepest.records.arrays import Vector
@@ -239,16 +239,16 @@ def rounding_at(setup: Setup, minimum: Minimum | None, first_loss: float) -> flo
             parts = EPSILON * sum(float(np.sum(np.abs(n.value * n.adjoint))) for n in nodes[:-1])
         least = EPSILON**2 * abs(first_loss)
         return max(part if math.isfinite(part) else 0.0 for part in (parts, least))
-    if problem.loss == "cross-entropy":
+    if problem.loss == CROSS_ENTROPY.name:
         return 0.0
     target = np.asarray(objective.data["rows"]["target"])
     residual = EPSILON * (np.abs(objective.predictions(at)) + np.abs(target))
     weight = objective.data["rows"]["weight"]
-    power = 1 if problem.loss == "mae" else 2
+    power = 1 if problem.loss == MAE.name else 2
     mean = float(
         np.average(residual**power, weights=None if weight is None else np.asarray(weight))
     )
-    return math.sqrt(mean) if problem.loss == "rmse" else mean
+    return math.sqrt(mean) if problem.loss == RMSE.name else mean
 
 
 def _at_minimum(

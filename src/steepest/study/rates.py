@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.descent.run import descend
 from steepest.descent.sweep import try_rates
+from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, GD
 from steepest.objective.quadratic import best_rate, steps_of, steps_to
 from steepest.problem.setup import Setup
@@ -52,9 +53,6 @@ SHUFFLE_WORK, SHUFFLED_ROW_WORK = 100_000, 10
 
 GUARD = 60.0
 """Seconds after which a search is given up all the same."""
-
-SURE_FACTOR = 10
-"""The contract's words need one learning rate to be ten times as quick as another."""
 
 
 def affordable(setup: Setup, effort: float, batch_size: int | None) -> int:
@@ -116,7 +114,7 @@ def around(grid: Vector, lr: float, count: int = GRID) -> Vector:
 
 def study_steps(settings: Settings) -> int:
     """Steps after which a learning rate that did not arrive is slow: ten times those at hand."""
-    return max(LONG, SURE_FACTOR * settings.steps)
+    return max(LONG, TENTH * settings.steps)
 
 
 def quickest(trials: list[RateTrial]) -> RateTrial | None:
@@ -188,7 +186,7 @@ def _staying(
         left = ends - time.monotonic()
         if left <= 0:
             break
-        steps = max(min(settings.steps, LONG), SURE_FACTOR * best.steps)
+        steps = max(min(settings.steps, LONG), TENTH * best.steps)
         steps = min(steps, max(most, best.steps))
         done = walked(setup, settings, best.lr, steps, left)
         if done.stopped != "diverged" and done.final_loss <= goal:
@@ -305,7 +303,7 @@ def study(
     else:
         # Ten times the best is all that must be known of a learning rate that is slower; for the
         # forecast it is run on while that is cheap.
-        enough = SURE_FACTOR * best.steps + 1 if best and best.steps else study_steps(settings)
+        enough = TENTH * best.steps + 1 if best and best.steps else study_steps(settings)
         enough = min(max(enough, 1000), affordable(setup, EFFORT, settings.batch_size))
         further = min(affordable(setup, OWN_EFFORT, settings.batch_size), MOST_STEPS)
         mine = run_one(setup, settings, own, goal.loss, max(enough, further), seconds, VANISHED)

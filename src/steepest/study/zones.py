@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from steepest.methods.contract import TENTH
 from steepest.records.arrays import Word
 from steepest.records.descent import Goal, SweptRate
-from steepest.study.rates import SURE_FACTOR
 from steepest.words.wording import count, number, roughly
 
 
@@ -28,7 +28,7 @@ def _word(rate: SweptRate, best: SweptRate | None) -> Word:
         return "too large"
     if best is None or best.steps is None:
         return "not measured"
-    if best.steps >= 1 and SURE_FACTOR * best.steps <= rate.needed:
+    if best.steps >= 1 and TENTH * best.steps <= rate.needed:
         return "too small" if rate.lr < best.lr else "too large"
     return "not measured" if rate.steps is None else "just right"
 
@@ -63,7 +63,7 @@ def why_no_word(rates: Sequence[SweptRate], goal: Goal | None, steps: int) -> st
         return f"No learning rate of the sweep was {goal.to} in {count(run, 'step')}."
     return (
         f"Some had not arrived after {count(run, 'step')}, and that is fewer than "
-        f"{SURE_FACTOR} times what the quickest needs."
+        f"{TENTH} times what the quickest needs."
     )
 
 

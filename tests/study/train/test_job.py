@@ -15,7 +15,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 from tests.picture_files import idx
 
 import steepest
-from steepest.study.train.options import read_train_options
+from steepest.problem.options import read_train_options
 from steepest.study.train.rows import read_rows
 
 DIGITS = str(Path(__file__).parents[3] / "examples" / "digits.csv")

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 from torch import nn
 
 import steepest
-from steepest.study.train.options import read_train_options
+from steepest.problem.options import read_train_options
 from steepest.study.train.plan import plan_of
 from steepest.study.train.rows import Split, read_rows
 
@@ -51,6 +51,19 @@ def test_rows_are_held_out_once(split: Split) -> None:
     both = np.concatenate([split.learned.rows, split.held.rows])
     assert np.array_equal(np.sort(both), np.arange(1797))
     assert len(split.held) == round(0.2 * 1797)
+
+
+def test_so_many_rows_are_drawn_before_some_are_held_out() -> None:
+    given = {"network": NETWORK, "target": "digit", "validation": 0.2, "rows": 500}
+    some = read_rows(DIGITS, read_train_options(given))
+    assert some.held is not None
+    both = np.concatenate([some.learned.rows, some.held.rows])
+    assert (len(both), len(np.unique(both)), len(some.held)) == (500, 500, 100)
+    whole = np.loadtxt(DIGITS, delimiter=",", skiprows=1)
+    np.testing.assert_array_equal(some.learned.targets, whole[some.learned.rows, -1])
+    again = read_rows(DIGITS, read_train_options({**given, "seed": 1}))
+    assert len(np.intersect1d(again.learned.rows, some.learned.rows)) < 300
+    assert len(read_rows(DIGITS, read_train_options({**given, "rows": 9999})).learned) == 1438
 
 
 def test_the_gradient_is_explained_as_pytorch_computes_it(split: Split) -> None:

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import steepest
-from steepest.study.train.options import TrainOptions, read_train_options
+from steepest.methods.options import TrainOptions
+from steepest.problem.options import read_train_options
 from steepest.words.errors import InputError, SteepestError, UsageError
 
 X = np.random.default_rng(0).normal(size=(30, 2))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import steepest
+from steepest.problem.options import read_train_options
 from steepest.records.training import Trial
 from steepest.study.train.budget import NO_LIMIT
-from steepest.study.train.options import read_train_options
 from steepest.study.train.plan import plan_of
 from steepest.study.train.proof import run_alone
 from steepest.study.train.rates import (

@@ -12,7 +12,7 @@ import pytest
 
 import steepest
 from steepest.checks.training import judge_training
-from steepest.study.train.options import read_train_options
+from steepest.problem.options import read_train_options
 from steepest.study.train.rows import read_rows
 
 DIGITS = Path(__file__).parents[3] / "examples" / "digits.csv"

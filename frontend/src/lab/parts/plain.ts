@@ -4,7 +4,7 @@ import { html } from "../../dom";
 import { count, cut, number } from "../../words";
 import { askable } from "../asked";
 import { equation } from "../mathml";
-import { PLAIN } from "../methods";
+import { LOSSES, PLAIN } from "../methods";
 import { lengthPutIn, lossPutIn, nextPutIn, predictionOf } from "../putin";
 import { layout, table, type Part, type Situation } from "./part";
 
@@ -85,7 +85,7 @@ export function lossPart(situation: Situation): Part {
   const name = judged.document.problem.loss;
   const { rows } = scene.live.model ?? {};
   const put = html("div", { class: "put-in" });
-  const text = MEANS[name ?? ""] ?? judged.document.problem.formula;
+  const text = LOSSES[name ?? ""]?.means ?? judged.document.problem.formula;
   const written = equation(judged.equations?.loss, text);
   made.equations.append(html("div", { class: "partial-line" }, "loss =", written), put);
   const show = (frame: number): void => {
@@ -101,14 +101,6 @@ export function lossPart(situation: Situation): Part {
   };
   return { element: made.element, show };
 }
-
-const MEANS: Record<string, string> = {
-  mse: "the mean of the squared residuals",
-  rmse: "the root of the mean of the squared residuals",
-  mae: "the mean of the residuals' sizes",
-  huber: "the mean of the Huber cost of the residuals",
-  "cross-entropy": "the mean cross-entropy",
-};
 
 const PUT_IN = 4; // weights whose step is written out
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.engine.xla import in_float64
+from steepest.methods.losses import MSE, RMSE
 from steepest.objective.least_squares import not_finite
 from steepest.objective.moments import two_sum
 from steepest.objective.objective import (
@@ -91,8 +92,8 @@ class Totals:
         self.rows, self.team = rows, team
         self.seen: Seen | None = None
         """Told of the rows read in a pass."""
-        self._is_root = kernel.loss_name == "rmse"
-        loss = "mse" if self._is_root else kernel.loss_name
+        self._is_root = kernel.loss_name == RMSE.name
+        loss = MSE.name if self._is_root else kernel.loss_name
         self._kernel = FormulaKernel(kernel.model, kernel.weights, loss, kernel.gives)
         self._fixed = {name: np.float64(value) for name, value in fixed.items()}
         self._known: dict[bytes, Sums] = {}

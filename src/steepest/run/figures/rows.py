@@ -8,6 +8,7 @@ from scipy.special import expit
 from steepest.data.table import read_table
 from steepest.formula import Column, names_of
 from steepest.measure.gradient import backward_pass, pull_amounts
+from steepest.methods.losses import CROSS_ENTROPY
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.document import hardest_row, on_row
 from steepest.records.point import BackwardNode
@@ -102,7 +103,7 @@ def _rows(scene: Scene, target: Vector, chosen: Steps, column: str | None) -> Ro
 
 
 def _classes(scene: Scene) -> bool:
-    return scene.setup.problem.loss == "cross-entropy"
+    return scene.setup.problem.loss == CROSS_ENTROPY.name
 
 
 def _shown(scene: Scene, prediction: Vector) -> Vector:

@@ -34,7 +34,7 @@ class Library:
 
     module: str
     functions: Mapping[str, str]
-    """Function -> its code, with {} for the argument."""
+    """Function -> its code, with {} for the argument where there is one."""
     number: str
     """A number where only an array will do, with {} for it."""
     array: str
@@ -117,7 +117,8 @@ class _Writer:
             case Call(function, operands):
                 safe = may_have_no_slope(node)
                 written = ", ".join(self.array(operand, safe=safe) for operand in operands)
-                return f"{self.library.module}.{function}({written})", _ATOM
+                plain = f"{self.library.module}.{function}"
+                return f"{self.library.functions.get(function, plain)}({written})", _ATOM
         raise TypeError(f"not a node: {node!r}")
 
     def under(self, condition: str) -> _Writer:

@@ -43,14 +43,14 @@ def to_jax(record: RunRecord, formula: Formula, source: Source) -> str:
     plain = call is None or not call.arguments  # Plain descent is written out.
     if not plain:
         imports.append("import optax")
-    if problem.gives == "probability":
+    if script.mentions("xlogy"):
         imports.append("from jax.scipy.special import xlog1py, xlogy")
     lines = script.heading(
         "Gradient descent step by step, in JAX.",
         imports,
         'jax.config.update("jax_enable_x64", True)  # float64',
     )
-    if script.mentions("abs") or problem.loss in ("mae", "huber"):
+    if script.mentions("abs"):
         lines[-1:-1] = [
             "",
             "def absolute(x):",
@@ -92,7 +92,7 @@ def to_jax(record: RunRecord, formula: Formula, source: Source) -> str:
 
 def _model(script: Script) -> list[str]:
     lines, loss = script.model_lines()
-    if script.record.problem.loss == "rmse":
+    if script.loss_is_root:
         # The slope of the root at 0 would not be a number.
         inside = "jnp.where(mse == 0, 1.0, mse)"
         root = f"jnp.where(mse == 0, 0.0, jnp.sqrt({inside}))"

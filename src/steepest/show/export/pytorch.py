@@ -72,7 +72,7 @@ def _model(script: Script, result: str) -> list[str]:
     if not script.has_slope:
         # PyTorch wants something to differentiate.
         loss += f" + 0 * {script.moving}.sum()"
-    if script.record.problem.loss == "rmse":
+    if script.loss_is_root:
         # The slope of the root at 0 would not be a number; a perfect fit has none.
         return [*lines, f"mse = {loss}", f"{result} mse.sqrt() if mse != 0 else 0 * mse"]
     return [*lines, f"{result} {loss}"]

@@ -9,6 +9,8 @@ from typing import cast
 import numpy as np
 
 from steepest.formula import (
+    Binary,
+    Call,
     Column,
     Formula,
     Node,
@@ -17,6 +19,8 @@ from steepest.formula import (
     is_condition,
     walk,
 )
+from steepest.formula.own import own, put_in
+from steepest.methods.losses import Form, loss_named
 from steepest.methods.optimizers import OPTIMIZERS
 from steepest.records.run import RunRecord
 from steepest.show.export.data import (
@@ -179,34 +183,30 @@ class Script:
         return [f"prediction = {model}", *lines], loss
 
     def _loss(self) -> tuple[list[str], str]:
-        problem, module = self.record.problem, self.library.module
-        target = self._target()
-        match problem.loss, problem.gives:
-            case "mae", _:
-                return [], self._mean(self._size(f"prediction - {target}"))
-            case "huber", _:
-                lines = [f"residual = prediction - {target}", f"size = {self._size('residual')}"]
-                each = f"{module}.where(size <= 1, 0.5 * residual**2, size - 0.5)"
-                return lines, self._mean(each)
-            case "cross-entropy", "probability":
-                one, other = (self.library.functions[name] for name in ("xlogy", "xlog1py"))
-                first = f"{one}({target}, prediction)"
-                return [], "-" + self._mean(f"({first} + {other}(1 - {target}, -prediction))")
-            case "cross-entropy", _:
-                zero = self.library.number.format("0.0")
-                each = f"({module}.logaddexp(prediction, {zero}) - {target} * prediction)"
-                return [], self._mean(each)
-            case _:
-                return [], self._mean(f"((prediction - {target}) ** 2)")
+        """Lines before it, and the mean of what each row costs."""
+        cost = own(self.form.safe)
+        target: Node = Weight("target")
+        if isinstance(self.formula.target, Column):
+            target = self.formula.target
+        residual: Node = Binary("-", Weight("prediction"), target)
+        lines: list[str] = []
+        parts = list(walk(cost))
+        size = Call("abs", (Weight("r"),))
+        if parts.count(Weight("r")) > 1:
+            lines = [f"residual = {self._written(residual)}"]
+            residual = Weight("residual")
+        if parts.count(size) > 1:
+            lines.append(f"size = {self._written(Call('abs', (residual,)))}")
+            cost = put_in(cost, {}, {size: Weight("size")})
+        row = put_in(cost, {"p": Weight("prediction"), "t": target, "r": residual})
+        code = self._written(row)
+        return lines, self._mean(code if isinstance(row, Call) else f"({code})")
 
-    def _size(self, code: str) -> str:
-        return self.library.functions.get("abs", "{}").format(code)
-
-    def _target(self) -> str:
-        target = self.formula.target
-        if isinstance(target, Column):
-            return self._names.column(target.name)
-        return "target" if self.batch_size is None else "target[rows]"
+    def _written(self, node: Node) -> str:
+        own_names = {name: name for name in ("prediction", "residual", "size")}
+        target = "target" if self.batch_size is None else "target[rows]"
+        names = Names({**own_names, "target": target}, self._names.column)
+        return expression(node, self.library, names)
 
     def _mean(self, code: str) -> str:
         if self.record.problem.sigma is None:
@@ -253,6 +253,17 @@ class Script:
         return f"for step, rows in zip(range({self.last + 1}), batches()):"
 
     @property
+    def form(self) -> Form:
+        """What a row costs."""
+        return loss_named(self.record.problem.loss or "").form(self.record.problem.gives)
+
+    @property
+    def loss_is_root(self) -> bool:
+        """Whether the root of the mean is taken."""
+        loss = self.record.problem.loss
+        return loss is not None and loss_named(loss).root
+
+    @property
     def has_slope(self) -> bool:
         """Whether a weight stands outside the conditions."""
         waiting: list[Node] = [self.formula.model]
@@ -264,10 +275,12 @@ class Script:
         return False
 
     def mentions(self, function: str) -> bool:
-        """Whether the model or the target calls a function."""
+        """Whether the model, the target or the loss calls a function."""
         nodes = [*walk(self.formula.model)]
         if self.formula.target is not None:
             nodes += walk(self.formula.target)
+        if self.record.problem.loss is not None:
+            nodes += walk(own(self.form.safe))
         nodes += walk(where) if (where := getattr(self.source, "where", None)) else []
         return any(getattr(node, "function", None) == function for node in nodes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from steepest.methods.losses import LOSS
 from steepest.records.document import hardest_row, on_row
 from steepest.records.point import BackwardNode, Explanation
 from steepest.records.problem import Problem
@@ -13,9 +14,6 @@ from steepest.words.wording import count, number
 
 FIGURES: Final = 16
 """Cells for a number."""
-
-# Stages between a prediction and its loss.
-_STAGES: Final = {"mse": 3, "mae": 3, "rmse": 4, "huber": 3, "cross-entropy": 2}
 
 _HOW: Final = {
     "+": "a sum passes it on as it is",
@@ -27,17 +25,14 @@ _HOW: Final = {
 _HOW_OF_LOSS: Final = {
     "mean": "the mean over rows gives each row its share",
     "subtract": "prediction - target passes it on as it is",
-    "power": "a square passes it on times 2*residual",
-    "abs": "|residual| passes it on times the residual's sign",
-    "huber": "huber passes it on times the residual, cut off at -1 and 1",
     "sqrt": "a square root passes it on divided by twice the root",
-    "cross-entropy": "cross-entropy passes it on times its slope on this row",
+    **{form.operation: form.passes for loss in LOSS.values() for form in loss.forms.values()},
 }
 
 
 def chain_length(problem: Problem) -> int:
     """How many of the last nodes belong to the loss and not to the formula."""
-    return _STAGES.get(problem.loss or "", 0)
+    return LOSS[problem.loss].stages if problem.loss in LOSS else 0
 
 
 def prediction_on(

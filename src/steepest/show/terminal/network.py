@@ -7,6 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from steepest.methods.losses import MAE, RMSE
+from steepest.methods.schedules import CONSTANT
 from steepest.records.arrays import Vector
 from steepest.records.training import (
     Epoch,
@@ -45,7 +47,7 @@ def show_data(page: Page, learned: Learned) -> None:
         indent=INDENT,
     )
     momentum = "" if learned.momentum is None else f" (momentum {number(learned.momentum)})"
-    schedule = "" if learned.schedule == "constant" else f", schedule {learned.schedule}"
+    schedule = "" if learned.schedule == CONSTANT.name else f", schedule {learned.schedule}"
     page.say(
         f"{learned.optimizer}{momentum}, lr {number(learned.lr)}{schedule}, "
         f"batches of {count(learned.batch_rows, 'row')}",
@@ -64,7 +66,8 @@ def show_result(page: Page, learned: Learned) -> None:
     rows = learned.held_out or learned.rows
     metrics = learned.metrics
     parts = [f"loss {number(metrics['loss'], 4)}"]
-    for name, words in (("rmse", "rmse"), ("mae", "mean absolute error"), ("r_squared", "r²")):
+    words_of = {RMSE.name: RMSE.name, MAE.name: "mean absolute error", "r_squared": "r²"}
+    for name, words in words_of.items():
         if name in metrics and math.isfinite(metrics[name]):
             parts.append(f"{words} {number(metrics[name], 4)}")
     if "accuracy" in metrics:

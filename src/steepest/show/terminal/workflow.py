@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from steepest.methods.losses import loss_named
 from steepest.methods.optimizers import GD
 from steepest.records.arrays import Steps
 from steepest.records.descent import Trace
@@ -24,24 +25,6 @@ from steepest.words.wording import (
 )
 
 MOST_LOSSES: Final = 12
-
-CONVENTION: Final = {
-    "mse": "the mean over rows of (prediction - target)**2, without a hidden one half",
-    "mae": "the mean over rows of |prediction - target|",
-    "rmse": "the square root of the mean over rows of (prediction - target)**2",
-    "huber": (
-        "the mean over rows of r**2/2 where the residual r = prediction - target is at most 1 "
-        "in size, and of |r| - 1/2 elsewhere"
-    ),
-    "logit": (
-        "the mean over rows of log(1 + exp(z)) - target*z, in nats; "
-        "the formula gives z, the logit of target 1"
-    ),
-    "probability": (
-        "the mean over rows of -(target*log(p) + (1 - target)*log(1 - p)), in nats; "
-        "the formula gives p, the probability of target 1"
-    ),
-}
 
 
 def show_workflow(page: Page, record: RunRecord) -> None:
@@ -98,9 +81,8 @@ def _loss(record: RunRecord) -> str:
     problem = record.problem
     if problem.loss is None:
         return f"The value itself is the loss: {number(record.beginning.loss)}."
-    key = problem.gives if problem.loss == "cross-entropy" else problem.loss
     value = number(record.beginning.loss)
-    convention = CONVENTION.get(key, "a mean over rows")
+    convention = loss_named(problem.loss).convention.get(problem.gives, "a mean over rows")
     if problem.sigma is not None:
         weighted = f"mean over rows, weighted by 1/{problem.sigma}**2 like every mean here,"
         convention = convention.replace("mean over rows", weighted)

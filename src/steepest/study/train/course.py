@@ -16,6 +16,7 @@ from steepest.descent.optimizers import preconditioner
 from steepest.descent.training import CHUNK, Stand, Written
 from steepest.descent.training_recorder import Recorder, Rows
 from steepest.measure.network_probe import Point, backward_values, probe
+from steepest.methods.losses import LOSS
 from steepest.methods.optimizers import stability_factor
 from steepest.objective.networks import Weights
 from steepest.records.arrays import Stopped, Vector
@@ -265,7 +266,7 @@ class Course:
         """Note the epoch that has ended. True where the training ends with it."""
         loss, right, number = self.sums
         rows = number * self.plan.batch_rows
-        classes = self.plan.loss == "cross-entropy"
+        classes = LOSS[self.plan.loss].of_classes
         validation = self._validate()
         self.epochs.append(
             Epoch(

@@ -19,6 +19,7 @@ from steepest.measure.network_probe import (
     row_gradients,
     row_losses,
 )
+from steepest.methods.losses import LOSS, MAE, RMSE
 from steepest.objective.networks import Weights
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.training import (
@@ -86,8 +87,8 @@ def _of_numbers(outputs: Matrix, targets: Any) -> dict[str, float]:
     spread = float(np.square(targets - targets.mean(0, dtype=np.float64)).sum())
     with np.errstate(all="ignore"):
         return {
-            "rmse": float(np.sqrt(np.square(off).mean())),
-            "mae": float(np.abs(off).mean()),
+            RMSE.name: float(np.sqrt(np.square(off).mean())),
+            MAE.name: float(np.abs(off).mean()),
             "r_squared": 1 - float(np.square(off).sum()) / spread if spread > 0 else math.nan,
         }
 
@@ -191,7 +192,7 @@ def plane(course: Course, split: Split) -> LossPlane | None:
 
 
 def _said(outputs: Vector, loss: str) -> float:
-    return float(outputs.argmax()) if loss == "cross-entropy" else float(outputs[0])
+    return float(outputs.argmax()) if LOSS[loss].of_classes else float(outputs[0])
 
 
 def _units(weights: Weights, slopes: Weights) -> tuple[tuple[int, ...], Matrix, Matrix]:

@@ -14,6 +14,7 @@ from steepest.descent.batches import Batches
 from steepest.descent.schedules import learning_rates
 from steepest.descent.training import Trainer, Way
 from steepest.methods.optimizers import momentum_of
+from steepest.methods.options import TRAIN_STEPS, TrainOptions
 from steepest.objective.networks import (
     Network,
     Weights,
@@ -21,7 +22,6 @@ from steepest.objective.networks import (
     parse_network,
 )
 from steepest.records.arrays import Vector
-from steepest.study.train.options import STEPS, TrainOptions
 from steepest.study.train.rows import Split, check_ends
 
 Progress = Callable[[str, int, int | None, float | None], None]
@@ -113,4 +113,4 @@ def plan_of(asked: TrainOptions, split: Split) -> Plan:
         *([] if asked.epochs is None else [plan.epoch_end(asked.epochs)]),
         *([] if asked.steps is None else [asked.steps]),
     ]
-    return replace(plan, steps=min(limits, default=STEPS))
+    return replace(plan, steps=min(limits, default=TRAIN_STEPS))

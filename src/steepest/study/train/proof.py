@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from steepest.methods.schedules import CONSTANT
 from steepest.records.training import Trial
 from steepest.study.train.budget import Budget
 from steepest.study.train.course import Course
@@ -43,7 +44,7 @@ def run_alone(
 
     However many it took, the command with as many takes the same ones. Raises KeyboardInterrupt.
     """
-    alone = replace(plan, lr=lr, schedule="constant", steps=steps, patience=None)
+    alone = replace(plan, lr=lr, schedule=CONSTANT.name, steps=steps, patience=None)
     course = Course.begin(alone, bare=True)
 
     def say(phase: str, done: int, total: int | None, loss: float | None) -> None:

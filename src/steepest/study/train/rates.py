@@ -13,6 +13,7 @@ import numpy as np
 
 from steepest.descent.training import CHUNK, Places, Stand
 from steepest.measure.network_probe import Point, extremes
+from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, stability_factor
 from steepest.records.arrays import Vector, Word
 from steepest.records.training import Trial
@@ -51,8 +52,6 @@ SHARE: Final = 0.2
 LEAST, MOST = 64, 2000
 """Steps that they take at least, where the training has so many, and at most."""
 
-TENTH: Final = 10
-"""Another learning rate is better where it gets as far in a tenth of the steps."""
 
 OTHERS: Final = (0.01, 0.03, 0.1, 0.3, 3.0, 10.0, 30.0, 100.0)
 """Times the learning rate of the training, where it is to be judged."""

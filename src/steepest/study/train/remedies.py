@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from steepest.methods.options import TrainOptions
+from steepest.methods.schedules import CONSTANT
 from steepest.problem.command import called, number, typed
 from steepest.records.training import Trial
 from steepest.records.verdict import Remedy
 from steepest.study.train.budget import Budget
 from steepest.study.train.measure import Judged
-from steepest.study.train.options import TrainOptions
 from steepest.study.train.plan import Plan, Progress
 from steepest.study.train.proof import Proof, run_alone
 from steepest.study.train.rates import FALLS, Choice, choose_rate
@@ -55,7 +56,7 @@ class Ended:
 def learning_remedy(ended: Ended, choice: Choice, start: float) -> Remedy | None:
     """The learning rate with the lowest loss; None where none brings it below its start."""
     plan = ended.plan
-    own = plan.lr if plan.schedule == "constant" else None
+    own = plan.lr if plan.schedule == CONSTANT.name else None
     for lr in [lr for lr in choice.order if lr != own][:TRIES]:
         if ended.budget.is_spent:
             break
@@ -147,7 +148,7 @@ def _remedy(
         options,
         lr=proof.trial.lr,
         steps=proof.trial.steps,
-        schedule="constant",
+        schedule=CONSTANT.name,
         epochs=None,
         patience=None,
         time_limit=None,

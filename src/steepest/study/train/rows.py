@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from steepest.data.samples import Samples, read_samples
 from steepest.data.samples.idx import holds_idx, names_of, read_idx
 from steepest.data.table.wording import quoted
+from steepest.methods.losses import LOSS
+from steepest.methods.options import TrainOptions
 from steepest.objective.networks import Network
 from steepest.records.arrays import Vector
-from steepest.study.train.options import NUMBERS, TrainOptions
 from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count
 
-_SPLIT = 1
-"""Beside the seed, so that the split's draws are not those of the weights or batches."""
+_SPLIT, _SOME = 1, 2
+"""Beside the seed, so that the draws of the split, and of some of the rows, are not those of the
+weights or batches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +56,13 @@ def read_rows(data: Any, options: TrainOptions) -> Split:
 
     Of a folder of IDX files, those for the test are held out unless a share of the others is.
     """
-    numbers = options.loss in NUMBERS
+    numbers = not LOSS[options.loss].of_classes
     samples = read_samples(
         data, options.target, inputs=options.inputs, numbers=numbers, where=options.where
     )
+    if options.rows is not None and options.rows < len(samples):
+        order = np.random.default_rng([options.seed, _SOME]).permutation(len(samples))
+        samples = samples.take(np.sort(order[: options.rows]))
     learned, held = samples, None
     if options.validation is not None:
         learned, held = _held_out(samples, options.validation, options.seed)

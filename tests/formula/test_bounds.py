@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from steepest.cli.bounds import parse_bounds
+from steepest.formula import parse_bounds
 from steepest.words.errors import FormulaError
 
 inf = math.inf
