@@ -18,6 +18,7 @@ from steepest.run.keeping import Keeper, recording_for
 from steepest.run.network import NetworkRun
 from steepest.run.place import Place, store_at
 from steepest.run.saving import versions
+from steepest.run.stored import check_command
 from steepest.run.teller import Teller, path_of
 from steepest.store import Opening
 from steepest.study.train.budget import Budget
@@ -214,12 +215,10 @@ def _resumed(
     """Go on with a kept training."""
     began = time.perf_counter()
     kept = store_at(store)
+    check_command(kept.summary(run), "train")
     record = kept.any_record(run)
-    if not isinstance(record, TrainingRecord) or record.learned is None:
-        raise UsageError(
-            f"The run {run} is no training of a network.",
-            instead="steepest fit --resume goes on with a fit.",
-        )
+    assert isinstance(record, TrainingRecord)
+    assert record.learned is not None
     learned, standstill = record.learned, record.standstill
     if standstill is None:
         raise StoreError(f"The run {run} was kept without what is needed to go on.")

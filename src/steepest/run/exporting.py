@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from steepest.data.table import Table
-from steepest.formula import Column, Formula, Node, parse_condition, walk
+from steepest.formula import Column, Node, parse_condition
+from steepest.formula import walk as nodes_of
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
-from steepest.run.run import Run
+from steepest.records.run import RunRecord
+from steepest.run.walk import Walk
 from steepest.show.export import (
     CsvFile,
     Inline,
@@ -34,21 +36,14 @@ MOST_NUMBERS: Final = 20_000
 _SUFFIXES: Final = (".csv", ".tsv", ".txt", "")
 
 
-def pytorch_of(run: Run) -> str:
-    """The run as a script of PyTorch. Raises SteepestError."""
-    return to_pytorch(run.record, *_problem(run))
-
-
-def jax_of(run: Run) -> str:
-    """The run as a script of JAX. Raises SteepestError."""
-    return to_jax(run.record, *_problem(run))
-
-
-def _problem(run: Run) -> tuple[Formula, Source]:
-    walk = run._walk()
-    path = run.record.call.get("data")
-    source = source_of(walk.setup, run._options, None if path is None else str(path), walk.table)
-    return walk.setup.formula, source
+def script_of(
+    record: RunRecord, options: Options, walk: Walk, library: Literal["pytorch", "jax"]
+) -> str:
+    """The run as a script of PyTorch or of JAX. Raises SteepestError."""
+    path = record.call.get("data")
+    source = source_of(walk.setup, options, None if path is None else str(path), walk.table)
+    write = to_pytorch if library == "pytorch" else to_jax
+    return write(record, walk.setup.formula, source)
 
 
 def source_of(setup: Setup, options: Options, path: str | None, table: Table | None) -> Source:
@@ -91,7 +86,7 @@ def _file(
     where: Node | None = None
     if options.where is not None:
         where = parse_condition(options.where, table.names)
-        asked = [node.name for node in walk(where) if isinstance(node, Column)]
+        asked = [node.name for node in nodes_of(where) if isinstance(node, Column)]
         names = tuple(dict.fromkeys((*names, *asked)))
     columns = {name: table.numbers(name) for name in names}
     for delimiter in (",", ";", "\t", "|"):

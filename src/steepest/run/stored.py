@@ -235,6 +235,20 @@ class Going:
     lr_chosen: str
 
 
+def check_command(summary: RunSummary, command: str) -> None:
+    """Raise UsageError where this command cannot go on with the run."""
+    if summary.command == "watch":
+        raise UsageError(
+            f"The run {summary.id} is a training that was watched.",
+            instead="The loop that trained it is yours: only it can go on.",
+        )
+    if summary.command != command:
+        raise UsageError(
+            f"The run {summary.id} is one of steepest {summary.command}.",
+            instead=f"steepest {summary.command} --resume {summary.id} goes on with it.",
+        )
+
+
 def go_on(
     store: Store,
     run: str,
@@ -251,16 +265,7 @@ def go_on(
     """
     summary = store.summary(run)
     run = summary.id
-    if summary.command == "watch":
-        raise UsageError(
-            f"The run {run} is a training that was watched.",
-            instead="The loop that trained it is yours: only it can go on.",
-        )
-    if summary.command != command:
-        raise UsageError(
-            f"The run {run} is one of steepest {summary.command}.",
-            instead=f"steepest {summary.command} --resume {run} goes on with it.",
-        )
+    check_command(summary, command)
     if formula is not None and formula != summary.formula:
         raise UsageError(
             f"The run {run} has another formula.",
