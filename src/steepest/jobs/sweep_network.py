@@ -30,7 +30,7 @@ from steepest.words.errors import UsageError
 
 Rates = str | tuple[float, float, int]
 
-MOST_RATES = 1000
+_MOST_RATES = 1000
 
 
 class NetworkSweep:
@@ -128,10 +128,10 @@ def _rates(given: Rates, span: tuple[float, float], size: int) -> Any:
         number = whole("16")("lr", given[2])
     else:
         raise wrong("lr", "auto or (lowest, highest, count)", given, "for example lr=(1e-3, 1, 16)")
-    if not (0 < low < high < np.inf and 2 <= number <= MOST_RATES):
+    if not (0 < low < high < np.inf and 2 <= number <= _MOST_RATES):
         raise UsageError(
             "A sweep needs a lower and a higher learning rate above 0, and from 2 to "
-            f"{MOST_RATES:,} of them.",
+            f"{_MOST_RATES:,} of them.",
             given=f"{low:g}:{high:g}:{number}",
             instead="Write 1e-3:1:16.",
         )

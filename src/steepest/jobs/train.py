@@ -50,7 +50,7 @@ from steepest.words.errors import InputError, StoreError, UsageError
 AGAIN: Final = 3
 """Times that a chosen learning rate is divided by three because the loss was lost with it."""
 
-MAY_CHANGE: Final = ("steps", "epochs", "time_limit", "remedies", "patience")
+_MAY_CHANGE: Final = ("steps", "epochs", "time_limit", "remedies", "patience")
 """Options that may change when a training is gone on with."""
 
 
@@ -226,7 +226,7 @@ def _resumed(
     if network is not None:
         changes = {**changes, "network": network}
     for name, value in changes.items():
-        if value is not None and name not in MAY_CHANGE and before.get(name) != value:
+        if value is not None and name not in _MAY_CHANGE and before.get(name) != value:
             raise UsageError(
                 f"{name} is that of the run, and stays as it is while it goes on.",
                 instead="Leave it out, or start a new training.",

@@ -20,7 +20,7 @@ from steepest.show.figures.training import MOST_POINTS, evenly
 from steepest.store import Store
 from steepest.words.errors import SteepestError, UsageError
 
-KINDS: Final = {
+_KINDS: Final = {
     "json": ("json", "application/json"),
     "csv": ("csv", "text/csv"),
     "pytorch": ("py", "text/x-python"),
@@ -109,14 +109,14 @@ class Runs:
 
     def export(self, run: str, kind: str) -> tuple[bytes, str, str]:
         """A run as (content, type, name of the file)."""
-        if kind not in KINDS:
+        if kind not in _KINDS:
             raise UsageError(
                 "The lab cannot export to this.",
                 given=ascii(kind)[:40],
-                instead=f"It can to {', '.join(KINDS)}; steepest runs export to more.",
+                instead=f"It can to {', '.join(_KINDS)}; steepest runs export to more.",
             )
         name = self._summary(run).id
-        ending, type_ = KINDS[kind]
+        ending, type_ = _KINDS[kind]
         return exported(name, kind, self._store), type_, f"{name}.{ending}"
 
     def _every(self) -> list[RunSummary]:

@@ -41,7 +41,7 @@ from steepest.records.verdict import (
 MOST_POINTS: Final = 1001
 """Points of the trace in a document."""
 
-MOST_PAIRS: Final = 100
+_MOST_PAIRS: Final = 100
 """Correlations in a document."""
 
 
@@ -306,7 +306,7 @@ def _minimum(minimum: Minimum | None, final_loss: float) -> dict[str, Any] | Non
 
 
 def _statistics(found: Statistics) -> dict[str, Any]:
-    """Of the correlations the MOST_PAIRS strongest, strongest first."""
+    """Of the correlations the _MOST_PAIRS strongest, strongest first."""
     document: dict[str, Any] = {
         "at": "minimum",
         **told(found, "rows free_weights degrees_of_freedom"),
@@ -315,7 +315,7 @@ def _statistics(found: Statistics) -> dict[str, Any]:
         if found.correlations is None
         else [
             {"between": [first, second], "value": value}
-            for first, second, value in strongest(found, MOST_PAIRS)
+            for first, second, value in strongest(found, _MOST_PAIRS)
         ],
         "residual_sum_of_squares": found.residual_sum,
         **told(found, "residual_deviation reduced_chi_square r_squared adjusted_r_squared aic bic"),

@@ -27,10 +27,10 @@ from steepest.show.export import (
 from steepest.words.errors import UsageError
 from steepest.words.wording import count
 
-MOST_ROWS: Final = 200
+_MOST_ROWS: Final = 200
 """Rows up to which a script has the data written out, also where they are in a file."""
 
-MOST_NUMBERS: Final = 20_000
+_MOST_NUMBERS: Final = 20_000
 """Numbers that a script has written out at most."""
 
 _SUFFIXES: Final = (".csv", ".tsv", ".txt", "")
@@ -64,11 +64,11 @@ def source_of(setup: Setup, options: Options, path: str | None, table: Table | N
     names = dict.fromkeys((*setup.formula.columns, *([problem.sigma] if problem.sigma else ())))
     columns = {name: setup.plain_columns[name] for name in names}
     rows = len(setup.row_numbers)
-    if rows > MOST_ROWS and path is not None and table is not None:
+    if rows > _MOST_ROWS and path is not None and table is not None:
         found = _file(setup, options, path, table, tuple(names))
         if found is not None:
             return found
-    if rows > MOST_ROWS and rows * len(columns) > MOST_NUMBERS:
+    if rows > _MOST_ROWS and rows * len(columns) > _MOST_NUMBERS:
         raise UsageError(
             "The data of this run is too large to be written into a script, and did not come from "
             "a plain CSV file that a script could read.",

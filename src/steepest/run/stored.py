@@ -49,7 +49,7 @@ from steepest.words.errors import (
 )
 from steepest.words.wording import count, escaped
 
-MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at", "memory")
+_MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at", "memory")
 """Options of a run that may change when it is gone on with: the path stays the same."""
 
 
@@ -339,7 +339,7 @@ def _changed(run: str, options: Options, changes: Mapping[str, Any]) -> Options:
     for name, value in changes.items():
         if value is None or value == getattr(options, name):
             continue
-        if name not in MAY_CHANGE:
+        if name not in _MAY_CHANGE:
             raise UsageError(
                 f"--{name.replace('_', '-')} cannot change in a run that goes on.",
                 given=escaped(str(value)),
