@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from steepest.descent import Walked
@@ -166,10 +167,11 @@ class Run(BaseRun):
         """
         from steepest.run.saving import save
 
-        self.record = save(self, store, name)
-        self.unsaved = None
-        assert self.record.run is not None
-        return self.record.run
+        whole = replace(self.record, trace=self.trace)
+        kept = save(whole, self._options, self._walk(), self._snapshot, store, name).run
+        self.record, self.unsaved = replace(self.record, run=kept), None
+        assert kept is not None
+        return kept
 
     def slice(
         self, weight: str, *, step: int | None = None, span: Span = None, points: int = 201
