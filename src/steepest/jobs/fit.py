@@ -20,12 +20,7 @@ from steepest.objective.passes.team import ALONE, Team
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
-from steepest.problem.streamed import (
-    Reading,
-    announce,
-    prepare,
-    refined,
-)
+from steepest.problem.streamed import Reading, announce, prepare, refined
 from steepest.records.arrays import Command
 from steepest.records.descent import Goal
 from steepest.records.point import Minimum
@@ -39,19 +34,11 @@ from steepest.run.saving import Saver, kept_data, opening_of
 from steepest.run.stored import Going, go_on
 from steepest.run.walk import Walk, explanation_at
 from steepest.study.auto import Choice, choose_rate
-from steepest.study.measure import (
-    at_most,
-    goal_of,
-    known_minimum,
-    measure,
-)
+from steepest.study.measure import at_most, goal_of, known_minimum, measure
 from steepest.study.prove import changed_setup, prove
 from steepest.study.rates import GUARD
 from steepest.study.spectra import spectrum_at
-from steepest.words.errors import (
-    LostProcessError,
-    UsageError,
-)
+from steepest.words.errors import LostProcessError, UsageError
 
 Progress = Callable[[str, int, int | None, float | None], None]
 """(phase, done, total or None, loss or None)"""

@@ -22,22 +22,12 @@ from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
 from steepest.problem.options import Options
 from steepest.problem.prepare import draw_start, prepare_fit, prepare_minimize
 from steepest.problem.setup import Setup
-from steepest.records.arrays import (
-    Command,
-    Matrix,
-    Steps,
-    Vector,
-)
+from steepest.records.arrays import Command, Matrix, Steps, Vector
 from steepest.records.descent import Goal, RateTrial, SweptRate
 from steepest.records.point import Minimum
 from steepest.records.problem import Settings
 from steepest.run.figures.scene import telling
-from steepest.study.lanes import (
-    EFFORT,
-    STEPS,
-    affordable,
-    rates_of,
-)
+from steepest.study.lanes import EFFORT, STEPS, affordable, rates_of
 from steepest.study.measure import known_minimum
 from steepest.study.rates import has_closed_form, one_percent_goal
 from steepest.study.spectra import spectrum_at

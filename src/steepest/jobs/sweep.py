@@ -17,24 +17,13 @@ from steepest.descent.sweep import try_rates
 from steepest.jobs.fit import Progress
 from steepest.measure.curvature import stability_limit
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
-from steepest.objective.quadratic import (
-    FAR,
-    Modes,
-    excess,
-    steps_to,
-    steps_to_many,
-)
+from steepest.objective.quadratic import FAR, Modes, excess, steps_to, steps_to_many
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import draw_start
 from steepest.problem.setup import Setup
 from steepest.problem.streamed import prepare
 from steepest.records.arrays import Matrix, Vector, Word
-from steepest.records.descent import (
-    Goal,
-    RateTrial,
-    SweepRecord,
-    SweptRate,
-)
+from steepest.records.descent import Goal, RateTrial, SweepRecord, SweptRate
 from steepest.records.document import sweep_document
 from steepest.records.point import Minimum
 from steepest.records.problem import Settings
@@ -50,14 +39,7 @@ from steepest.study.rates import (
     rounded_rate,
 )
 from steepest.study.spectra import spectrum_at
-from steepest.study.zones import (
-    edge,
-    headline_of,
-    judged,
-    lowest,
-    quickest,
-    why_no_word,
-)
+from steepest.study.zones import edge, headline_of, judged, lowest, quickest, why_no_word
 from steepest.words.errors import InputError, UsageError
 
 NOT_HERE = ("at", "patience", "remedies", "tolerance", "validation")

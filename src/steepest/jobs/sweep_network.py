@@ -17,14 +17,7 @@ from steepest.show.terminal import TrialReport
 from steepest.study.train.budget import Budget
 from steepest.study.train.options import read_train_options
 from steepest.study.train.plan import Progress, no_progress, plan_of
-from steepest.study.train.rates import (
-    MANY,
-    MOST_NUMBERS,
-    first_limit,
-    lowest,
-    rate_span,
-    try_rates,
-)
+from steepest.study.train.rates import MANY, MOST_NUMBERS, first_limit, lowest, rate_span, try_rates
 from steepest.study.train.rows import read_rows
 from steepest.words.errors import UsageError
 

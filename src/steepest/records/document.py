@@ -15,28 +15,11 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.records.arrays import Steps
-from steepest.records.descent import (
-    Descent,
-    RateStudy,
-    SweepRecord,
-    SweptRate,
-    Trace,
-)
-from steepest.records.point import (
-    BackwardNode,
-    Explanation,
-    Minimum,
-    Partial,
-    Spectrum,
-    Taylor,
-)
+from steepest.records.descent import Descent, RateStudy, SweepRecord, SweptRate, Trace
+from steepest.records.point import BackwardNode, Explanation, Minimum, Partial, Spectrum, Taylor
 from steepest.records.problem import Problem
 from steepest.records.run import RunRecord, RunSummary
-from steepest.records.verdict import (
-    Remedy,
-    Statistics,
-    WeightStatistics,
-)
+from steepest.records.verdict import Remedy, Statistics, WeightStatistics
 
 MOST_POINTS: Final = 1001
 """Points of the trace in a document."""

@@ -9,13 +9,7 @@ import numpy as np
 
 from steepest.records.arrays import Steps
 from steepest.records.document import MOST_POINTS, outcome_document, plain, told
-from steepest.records.training import (
-    GradientExplained,
-    Learned,
-    Probe,
-    TrainingRecord,
-    TrialSweep,
-)
+from steepest.records.training import GradientExplained, Learned, Probe, TrainingRecord, TrialSweep
 
 MOST_SAMPLES: Final = 200
 """Of activations, the latest."""

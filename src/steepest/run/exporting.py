@@ -17,13 +17,7 @@ from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.run import RunRecord
 from steepest.run.walk import Walk
-from steepest.show.export import (
-    CsvFile,
-    Inline,
-    Source,
-    to_jax,
-    to_pytorch,
-)
+from steepest.show.export import CsvFile, Inline, Source, to_jax, to_pytorch
 from steepest.words.errors import UsageError
 from steepest.words.wording import count
 

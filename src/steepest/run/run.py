@@ -12,20 +12,9 @@ from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.descent import Trace
 from steepest.records.document import document
-from steepest.records.point import (
-    BackwardNode,
-    Explanation,
-    Landscape,
-    Partial,
-    Slice,
-)
+from steepest.records.point import BackwardNode, Explanation, Landscape, Partial, Slice
 from steepest.records.run import RunRecord
-from steepest.records.verdict import (
-    Measurements,
-    Remedy,
-    Statistics,
-    Verdict,
-)
+from steepest.records.verdict import Measurements, Remedy, Statistics, Verdict
 from steepest.run.base import BaseRun
 from steepest.run.place import Place
 from steepest.run.walk import Moment, Span, Walk, explanation_at

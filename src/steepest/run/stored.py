@@ -22,31 +22,14 @@ from steepest.objective.passes.team import ALONE, Team
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
-from steepest.problem.streamed import (
-    Reading,
-    announce,
-    fingerprint_of_passed,
-    prepare,
-    was_passed,
-)
+from steepest.problem.streamed import Reading, announce, fingerprint_of_passed, prepare, was_passed
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings
 from steepest.records.run import RunRecord, RunSummary
-from steepest.run.saving import (
-    COMPUTED_WITH,
-    Saver,
-    fingerprint_of,
-    versions,
-)
+from steepest.run.saving import COMPUTED_WITH, Saver, fingerprint_of, versions
 from steepest.run.walk import Walk
 from steepest.store import KeptData, Snapshot, Store
-from steepest.words.errors import (
-    InputError,
-    SteepestError,
-    StoreError,
-    StoreWarning,
-    UsageError,
-)
+from steepest.words.errors import InputError, SteepestError, StoreError, StoreWarning, UsageError
 from steepest.words.wording import count, escaped
 
 _MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at", "memory")

@@ -6,23 +6,11 @@ import os
 from importlib.metadata import version
 from typing import Any
 
-from steepest.records.training import (
-    Group,
-    Learned,
-    Tensor,
-    TrainingRecord,
-    Trial,
-)
+from steepest.records.training import Group, Learned, Tensor, TrainingRecord, Trial
 from steepest.records.verdict import Remedy
 from steepest.run.saving import versions
 from steepest.study.train.course import Course
-from steepest.study.train.measure import (
-    arrays,
-    explained,
-    input_facts,
-    judged,
-    plane,
-)
+from steepest.study.train.measure import arrays, explained, input_facts, judged, plane
 from steepest.study.train.options import TrainOptions
 
 

@@ -25,13 +25,7 @@ from steepest.records.ranks import merged
 from steepest.records.run import RunRecord, RunSummary
 from steepest.records.training import TrainingRecord
 from steepest.store.arrays import Array, unpack
-from steepest.store.connection import (
-    explained,
-    open_to_write,
-    patiently,
-    reading,
-    transaction,
-)
+from steepest.store.connection import explained, open_to_write, patiently, reading, transaction
 from steepest.store.identity import Process
 from steepest.store.kept import KeptData, Opening, Snapshot
 from steepest.store.recording import Recording, delete
