@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
+from steepest.checks.training import judge_training
 from steepest.jobs.fit import rerun
 from steepest.records.document import to_json
 from steepest.records.run import RunRecord, RunSummary
@@ -44,6 +46,8 @@ def load(run: str, store: Place = None) -> Run | TrainingRun:
     kept = store_at(store)
     record = kept.any_record(run)
     if isinstance(record, TrainingRecord):
+        # Not judged yet: one that was killed, and one of several processes, put together.
+        record = replace(record, verdict=record.verdict or judge_training(record))
         return TrainingRun(record) if record.learned is None else NetworkRun(record)
     return _descent(kept, record)
 
