@@ -21,7 +21,7 @@ from tests.store.conftest import finish, opening
 from steepest.cli import steepest
 from steepest.records.document import document
 from steepest.records.run import RunRecord
-from steepest.show.export import to_tensorboard
+from steepest.show.export import table_of, to_tensorboard
 from steepest.show.terminal import Report, plain
 from steepest.store import Store
 
@@ -266,7 +266,7 @@ def test_exporting_for_tensorboard(store: Store, tmp_path: Path) -> None:
     assert run(*arguments).exit_code == 0
     (file,) = (tmp_path / "new" / "events").iterdir()
     assert file.name == f"events.out.tfevents.{record.run}"
-    assert file.read_bytes() == to_tensorboard(record.trace)
+    assert file.read_bytes() == to_tensorboard(table_of(record.trace))
     assert "--force" in run(*arguments).stderr
     assert run(*arguments, "--force").exit_code == 0
 

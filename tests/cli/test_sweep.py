@@ -129,3 +129,10 @@ def test_a_missing_file_is_the_inputs_fault() -> None:
     answer = run("sweep", "nowhere.csv", "y ~ a*x")
     assert (answer.exit_code, answer.stdout) == (1, "")
     assert "nowhere.csv" in answer.stderr
+
+
+def test_what_is_to_know_of_the_data_is_said_beside_the_page() -> None:
+    data = "tests/cases/tables/ambiguous-thousands.csv"
+    answer = run("sweep", data, "Preis ~ q*Menge", "--lr", "1e-4:1e-2:3", "--json")
+    assert answer.stderr.startswith("Note:")
+    assert json.loads(answer.stdout)["command"] == "sweep"

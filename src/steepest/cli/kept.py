@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,18 +12,11 @@ import click
 
 from steepest.cli.failures import note
 from steepest.cli.output import write, write_bytes, write_report, write_text
-from steepest.records.document import document, summary_document, to_json
-from steepest.records.run import RunRecord, RunSummary
-from steepest.records.training import TrainingRecord
-from steepest.records.training_document import training_document
+from steepest.records.document import summary_document, to_json
+from steepest.records.run import RunRecord
 from steepest.records.verdict import Verdict
-from steepest.show.export import (
-    FILE_NAME,
-    to_csv,
-    to_parquet,
-    to_tensorboard,
-)
-from steepest.show.terminal import Comparison, RunList, TrainingReport
+from steepest.show.export import FILE_NAME
+from steepest.show.terminal import Comparison, RunList
 from steepest.store import Store
 from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count, escaped, number
@@ -41,31 +33,22 @@ def show_list(given: Mapping[str, Any]) -> None:
 
 def show_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs show`."""
-    store = Store(given["store"])
-    record = store.any_record(run)
-    if isinstance(record, TrainingRecord):
-        verdict = record.verdict
-        if given["as_json"]:
-            _write_json(training_document(record))
-        else:
-            write(TrainingReport(record))
-    else:
-        verdict = record.verdict
-        _show_descent(record, store, given)
-    if verdict is not None and _is_as_bad(verdict, given["fail_on"]):
-        raise click.exceptions.Exit(1)
-
-
-def _show_descent(record: RunRecord, store: Store, given: Mapping[str, Any]) -> None:
+    from steepest.jobs.load import load
     from steepest.run.stored import changed_data
 
+    store = Store(given["store"])
+    found = load(run, store)
     if given["as_json"]:
-        _write_json(document(record))
+        _write_json(found.to_dict())
+    elif isinstance(found.record, RunRecord):
+        write_report(found.record, backward=given["backward"])
     else:
-        write_report(record, backward=given["backward"])
-    changed = changed_data(store, record.run or "")
+        write(found)
+    changed = changed_data(store, run)
     if changed is not None:
         note(changed, sys.stderr)
+    if _is_as_bad(found.verdict, given["fail_on"]):
+        raise click.exceptions.Exit(1)
 
 
 def _is_as_bad(verdict: Verdict, severity: str | None) -> bool:
@@ -76,54 +59,24 @@ def _is_as_bad(verdict: Verdict, severity: str | None) -> bool:
 
 def show_comparison(first: str, second: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs compare`."""
+    from steepest.jobs.load import load
+    from steepest.run.comparing import compare
+
     store = Store(given["store"])
-    records = store.record(first), store.record(second)
     summaries = store.summary(first), store.summary(second)
-    facts = [_facts(record, summary) for record, summary in zip(records, summaries, strict=True)]
-    sentence = _which_is_lower(records, summaries)
-    names = list(facts[0] | facts[1])
+    pairs, sentence = compare((load(first, store), load(second, store)), summaries)
     if given["as_json"]:
-        pairs = {name: [fact.get(name) for fact in facts] for name in names}
         _write_json(
             {
                 "runs": [summary_document(summary) for summary in summaries],
-                "same": {n: pair[0] for n, pair in pairs.items() if pair[0] == pair[1]},
-                "different": {n: pair for n, pair in pairs.items() if pair[0] != pair[1]},
+                "same": {name: pair[0] for name, pair in pairs.items() if pair[0] == pair[1]},
+                "different": {name: pair for name, pair in pairs.items() if pair[0] != pair[1]},
                 "sentence": sentence,
             }
         )
         return
-    rows = [(name, _said(facts[0].get(name)), _said(facts[1].get(name))) for name in names]
+    rows = [(name, _said(one), _said(other)) for name, (one, other) in pairs.items()]
     write(Comparison((summaries[0].id, summaries[1].id), rows, sentence))
-
-
-def _facts(record: RunRecord, summary: RunSummary) -> dict[str, Any]:
-    """What is compared, in terms of JSON."""
-    found = document(record)
-    descent, forecast = found["descent"], found["forecast"] or {}
-    facts = {
-        "command": record.command,
-        "formula": record.problem.formula,
-        "data": summary.source,
-        "fingerprint": summary.fingerprint,
-        "loss function": record.problem.loss,
-        "rows": record.problem.rows,
-        "optimizer": descent["optimizer"],
-        "lr": descent["lr"],
-        "momentum": descent["momentum"],
-        "steps": descent["steps"],
-        "stopped": descent["stopped"],
-        "first loss": descent["first_loss"],
-        "final loss": descent["final_loss"],
-        "gap": (found["minimum"] or {}).get("gap"),
-        "forecast": forecast.get("steps"),
-        "learning rate": found["verdict"]["learning_rate"],
-        "findings": ", ".join(finding.code for finding in record.verdict.findings),
-        "seconds": found["seconds"],
-    }
-    shown = {"optimizer", "lr", "momentum", "steps", "loss", "data"}
-    options = {f"--{k.replace('_', '-')}": v for k, v in found["options"].items() if k not in shown}
-    return {**facts, **options}
 
 
 def _said(value: Any) -> str:
@@ -140,30 +93,10 @@ def _said(value: Any) -> str:
     return str(value)
 
 
-def _which_is_lower(
-    records: tuple[RunRecord, RunRecord], summaries: tuple[RunSummary, RunSummary]
-) -> str:
-    problems = [
-        (record.command, record.problem.formula, record.problem.loss, summary.fingerprint)
-        for record, summary in zip(records, summaries, strict=True)
-    ]
-    if problems[0] != problems[1]:
-        return "They have different problems, so their losses cannot be compared."
-    losses = [record.descent.final_loss for record in records]
-    if losses[0] == losses[1]:
-        return f"Both ended with a loss of {number(losses[0])}."
-    if math.isnan(losses[0]) or math.isnan(losses[1]):
-        return "One of them did not end with a loss that is a number."
-    low = 0 if losses[0] < losses[1] else 1
-    return (
-        f"{summaries[low].id} ended lower: a loss of {number(losses[low])} after "
-        f"{count(records[low].descent.steps, 'step')}, against {number(losses[1 - low])} after "
-        f"{count(records[1 - low].descent.steps, 'step')}."
-    )
-
-
 def export_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs export`."""
+    from steepest.jobs.load import exported
+
     store, kind, output = Store(given["store"]), given["to"], given["output"]
     if output is None and kind == "parquet" and sys.stdout.isatty():
         raise UsageError(
@@ -186,27 +119,7 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
             given=escaped(output, 200),
             instead="Name another one, or write over it with --force.",
         )
-    if kind != "json" and store.summary(run).command == "watch":
-        raise UsageError(
-            "The run is a training that was watched.",
-            given=f"--to {kind}",
-            instead="Write its document: --to json.",
-        )
-    if kind == "json":
-        found = store.any_record(run)
-        told = training_document(found) if isinstance(found, TrainingRecord) else document(found)
-        content = (to_json(told) + "\n").encode()
-    elif kind == "csv":
-        content = to_csv(store.trace(run)).encode()
-    elif kind == "parquet":
-        content = to_parquet(store.trace(run))
-    elif kind == "tensorboard":
-        content = to_tensorboard(store.trace(run))
-    else:
-        from steepest.jobs.load import run_of
-
-        kept = run_of(store, store.record(run))
-        content = (kept.to_pytorch() if kind == "pytorch" else kept.to_jax()).encode()
+    content = exported(run, kind, store)
     if output is None:
         write_bytes(content)
         return

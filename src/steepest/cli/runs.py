@@ -67,9 +67,10 @@ def compare(first: str, second: str, **given: Any) -> None:
     "--to",
     type=click.Choice(["json", "csv", "parquet", "tensorboard", "pytorch", "jax"]),
     required=True,
-    help="json: the document of the run. csv, parquet: every recorded step of its trace. "
+    help="json: the document of the run. csv, parquet: every recorded step, of a training its "
+    "epochs too. "
     "tensorboard: the same as an event file, in the folder that -o names. "
-    "pytorch, jax: a script that walks the same path.",
+    "pytorch, jax: a script that walks the same path, of a fit or a minimization.",
 )
 @click.option(
     "--output", "-o", metavar="FILE", help="Write to this file.  [default: standard output]"

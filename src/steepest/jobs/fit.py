@@ -47,10 +47,7 @@ from steepest.study.measure import measure
 from steepest.study.prove import changed_setup, prove
 from steepest.study.rates import GUARD
 from steepest.study.spectra import spectrum_at
-from steepest.words.errors import (
-    LostProcessError,
-    UsageError,
-)
+from steepest.words.errors import LostProcessError, UsageError
 
 Progress = Callable[[str, int, int | None, float | None], None]
 """(phase, done, total or None, loss or None)"""

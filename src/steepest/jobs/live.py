@@ -22,12 +22,7 @@ from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
 from steepest.problem.options import Options
 from steepest.problem.prepare import draw_start, prepare_fit, prepare_minimize
 from steepest.problem.setup import Setup
-from steepest.records.arrays import (
-    Command,
-    Matrix,
-    Steps,
-    Vector,
-)
+from steepest.records.arrays import Command, Matrix, Steps, Vector
 from steepest.records.descent import Goal, RateTrial, SweptRate
 from steepest.records.point import Minimum
 from steepest.records.problem import Settings
@@ -45,11 +40,11 @@ from steepest.study.zones import judged, lowest, quickest
 from steepest.words.errors import UsageError
 from steepest.words.wording import count
 
-NUMBERS: Final = 32_000
+_NUMBERS: Final = 32_000
 """Numbers in a view: they are less than 400 kB of JSON."""
 
-MOST_WEIGHTS: Final = 24
-SIDE: Final = 48
+_MOST_WEIGHTS: Final = 24
+_SIDE: Final = 48
 
 
 @dataclass(frozen=True)
@@ -149,7 +144,7 @@ class Live:
         first = setup.objective.value(start)
         goal = aim_at(setup, self.minimum, first).goal
         frames = self._frames(min(steps, self.steps))
-        shown = sorted(self.order[:MOST_WEIGHTS])
+        shown = sorted(self.order[:_MOST_WEIGHTS])
         swept: tuple[SweptRate, ...] = ()
         found = _none_of(start, frames)
         if len(rates):
@@ -182,8 +177,8 @@ class Live:
 
     def _frames(self, steps: int) -> Steps:
         """Steps that are seen: all of a few, else evenly by their logarithm."""
-        shown = min(len(self.order), MOST_WEIGHTS)
-        most = int(np.clip(NUMBERS // (max(self.lanes, 1) * (shown + 1)), 8, MOST_SEEN))
+        shown = min(len(self.order), _MOST_WEIGHTS)
+        most = int(np.clip(_NUMBERS // (max(self.lanes, 1) * (shown + 1)), 8, MOST_SEEN))
         if steps < most:
             return np.arange(steps + 1, dtype=np.int64)
         spread = np.expm1(np.linspace(0.0, math.log1p(steps), most))
@@ -224,7 +219,7 @@ class Live:
             plane = Window((names[pair[0]], names[pair[1]]), spans[0], spans[1])
         _known("plane", dict.fromkeys(plane.weights, 0.0), names)
         one, two = (names.index(weight) for weight in plane.weights)
-        side = int(np.clip(math.sqrt(EFFORT / 5 / max(setup.moving.work, 1)), 12, SIDE))
+        side = int(np.clip(math.sqrt(EFFORT / 5 / max(setup.moving.work, 1)), 12, _SIDE))
         x, y = np.linspace(*plane.x, side), np.linspace(*plane.y, side)
         held = start if best is None else best
         return Contour(plane.weights, x, y, over(setup.moving, held, (one, two), x, y))

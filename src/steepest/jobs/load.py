@@ -1,19 +1,31 @@
-"""Runs that a store keeps: listed, and opened again."""
+"""Runs that a store keeps: listed, opened again, and written for other programs."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from typing import Final
 
+from steepest.checks.training import judge_training
 from steepest.jobs.fit import rerun
+from steepest.records.document import to_json
 from steepest.records.run import RunRecord, RunSummary
 from steepest.records.training import TrainingRecord
+from steepest.run.base import BaseRun
 from steepest.run.network import NetworkRun
 from steepest.run.place import Place, store_at
 from steepest.run.run import Run
 from steepest.run.stored import options_of, walk_of
 from steepest.run.training import TrainingRun
 from steepest.run.walk import Walk
+from steepest.show.export import table_of, to_csv, to_parquet, to_tensorboard
 from steepest.store import Store
+from steepest.words.errors import UsageError
+
+TRAININGS: Final = ("watch", "train")
+"""Commands whose runs can be asked while they go on."""
+
+EXPORTS: Final = ("json", "csv", "parquet", "tensorboard", "pytorch", "jax")
 
 
 def runs(store: Place = None) -> list[RunSummary]:
@@ -34,12 +46,13 @@ def load(run: str, store: Place = None) -> Run | TrainingRun:
     kept = store_at(store)
     record = kept.any_record(run)
     if isinstance(record, TrainingRecord):
+        # Not judged yet: one that was killed, and one of several processes, put together.
+        record = replace(record, verdict=record.verdict or judge_training(record))
         return TrainingRun(record) if record.learned is None else NetworkRun(record)
-    return run_of(kept, record)
+    return _descent(kept, record)
 
 
-def run_of(kept: Store, record: RunRecord) -> Run:
-    """A fit or a minimization from a store, as `load` gives it."""
+def _descent(kept: Store, record: RunRecord) -> Run:
     name = record.run or ""
     options = options_of(record.call)
 
@@ -48,3 +61,30 @@ def run_of(kept: Store, record: RunRecord) -> Run:
         return walk_of(kept, name, record, options)
 
     return Run(record, options, walk, rerun, trace=cache(lambda: kept.trace(name)))
+
+
+def exported(run: str, kind: str, store: Place = None) -> bytes:
+    """A run as one of EXPORTS. The steps of a descent that was killed can be written, too.
+
+    Raises UsageError for a kind that is none, and for what the run cannot be written as.
+    """
+    kept = store_at(store)
+    if kind not in EXPORTS:
+        raise UsageError(
+            "A run cannot be exported to this.",
+            given=ascii(kind)[:40],
+            instead=f"It can to {', '.join(EXPORTS)}.",
+        )
+    tables = {
+        "csv": lambda columns: to_csv(columns).encode("utf-8", "replace"),
+        "parquet": to_parquet,
+        "tensorboard": to_tensorboard,
+    }
+    if kind in tables:
+        descends = kept.summary(run).command not in TRAININGS
+        return tables[kind](table_of(kept.trace(run)) if descends else load(run, kept).table())
+    found: BaseRun = load(run, kept)
+    if kind == "json":
+        return (to_json(found.to_dict()) + "\n").encode()
+    script = found.to_pytorch() if kind == "pytorch" else found.to_jax()
+    return script.encode("utf-8", "replace")

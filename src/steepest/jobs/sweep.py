@@ -32,12 +32,7 @@ from steepest.problem.spelled import spelled_out
 from steepest.problem.streamed import prepare
 from steepest.problem.values import own_names
 from steepest.records.arrays import Matrix, Vector, Word
-from steepest.records.descent import (
-    Goal,
-    RateTrial,
-    SweepRecord,
-    SweptRate,
-)
+from steepest.records.descent import Goal, RateTrial, SweepRecord, SweptRate
 from steepest.records.document import sweep_document
 from steepest.records.point import Minimum
 from steepest.records.problem import Settings
@@ -51,21 +46,14 @@ from steepest.study.rates import (
     rounded_rate,
 )
 from steepest.study.spectra import spectrum_at
-from steepest.study.zones import (
-    edge,
-    headline_of,
-    judged,
-    lowest,
-    quickest,
-    why_no_word,
-)
+from steepest.study.zones import edge, headline_of, judged, lowest, quickest, why_no_word
 from steepest.words.errors import InputError, UsageError
 
 NOT_HERE = ("at", "patience", "remedies", "tolerance", "validation")
 """Options of `fit` that mean nothing to a sweep."""
 
 MOST_DESCENTS = 100_000
-MOST_STEPS = 10_000_000
+_MOST_STEPS = 10_000_000
 """Where no limit was given, it is not raised beyond this."""
 
 RAISING_EFFORT = 2e10
@@ -73,7 +61,7 @@ RAISING_EFFORT = 2e10
 Counted and not timed, so that a busy machine finds the same."""
 
 AROUND = 41
-NEAR = (0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.999, 1.01)
+_NEAR = (0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.999, 1.01)
 """Shares of the stability limit that are tried besides the grid."""
 
 
@@ -332,7 +320,7 @@ def _default_rates(
     if not limits:
         return rate_grid(setup, settings, None, None)
     grid = np.geomspace(min(limits.values()) * 1e-3, max(limits.values()) * 10, AROUND)
-    near = [limit * share for limit in limits.values() for share in NEAR]
+    near = [limit * share for limit in limits.values() for share in _NEAR]
     return np.unique([rounded_rate(float(rate)) for rate in (*grid, *near)])
 
 
@@ -420,7 +408,7 @@ def _race(
     raising = raising and goal is not None and not closed
     ends = time.monotonic() + (settings.time_limit or math.inf)
     count, steps = len(begins) * len(rates), settings.steps
-    most = min(affordable(setup, RAISING_EFFORT, settings.batch_size) // count, MOST_STEPS)
+    most = min(affordable(setup, RAISING_EFFORT, settings.batch_size) // count, _MOST_STEPS)
     phase = f"running {count:,} {'descent' if count == 1 else 'descents'}"
 
     def between(done: int) -> None:

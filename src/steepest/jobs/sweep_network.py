@@ -21,20 +21,13 @@ from steepest.show.figures import Figure, trials_figure
 from steepest.show.terminal import TrialReport
 from steepest.study.train.budget import Budget
 from steepest.study.train.plan import Progress, no_progress, plan_of
-from steepest.study.train.rates import (
-    MANY,
-    MOST_NUMBERS,
-    first_limit,
-    lowest,
-    rate_span,
-    try_rates,
-)
+from steepest.study.train.rates import MANY, MOST_NUMBERS, first_limit, lowest, rate_span, try_rates
 from steepest.study.train.rows import read_rows
 from steepest.words.errors import UsageError
 
 Rates = str | tuple[float, float, int]
 
-MOST_RATES = 1000
+_MOST_RATES = 1000
 
 
 class NetworkSweep:
@@ -135,10 +128,10 @@ def _rates(given: Rates, span: tuple[float, float], size: int) -> Any:
         many = whole("lr", given[2], "16")
     else:
         raise wrong("lr", "auto or (lowest, highest, count)", given, "for example lr=(1e-3, 1, 16)")
-    if not (0 < low < high < np.inf and 2 <= many <= MOST_RATES):
+    if not (0 < low < high < np.inf and 2 <= many <= _MOST_RATES):
         raise UsageError(
             "A sweep needs a lower and a higher learning rate above 0, and from 2 to "
-            f"{MOST_RATES:,} of them.",
+            f"{_MOST_RATES:,} of them.",
             given=f"{low:g}:{high:g}:{many}",
             instead="Write 1e-3:1:16.",
         )

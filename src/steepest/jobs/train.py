@@ -24,6 +24,7 @@ from steepest.run.keeping import Keeper, recording_for
 from steepest.run.network import NetworkRun
 from steepest.run.place import Place, store_at
 from steepest.run.saving import versions
+from steepest.run.stored import check_command
 from steepest.run.teller import Teller, path_of
 from steepest.store import Opening
 from steepest.study.train.budget import Budget
@@ -54,7 +55,7 @@ from steepest.words.errors import InputError, StoreError, UsageError
 AGAIN: Final = 3
 """Times that a chosen learning rate is divided by three because the loss was lost with it."""
 
-MAY_CHANGE: Final = ("steps", "epochs", "time_limit", "remedies", "patience")
+_MAY_CHANGE: Final = ("steps", "epochs", "time_limit", "remedies", "patience")
 """Options that may change when a training is gone on with."""
 
 
@@ -221,12 +222,10 @@ def _resumed(
     """Go on with a kept training."""
     began = time.perf_counter()
     kept = store_at(store)
+    check_command(kept.summary(run), "train")
     record = kept.any_record(run)
-    if not isinstance(record, TrainingRecord) or record.learned is None:
-        raise UsageError(
-            f"The run {run} is no training of a network.",
-            instead="steepest fit --resume goes on with a fit.",
-        )
+    assert isinstance(record, TrainingRecord)
+    assert record.learned is not None
     learned, standstill = record.learned, record.standstill
     if standstill is None:
         raise StoreError(f"The run {run} was kept without what is needed to go on.")
@@ -234,7 +233,7 @@ def _resumed(
     if network is not None:
         changes = {**changes, "network": network}
     for name, value in changes.items():
-        if value is not None and name not in MAY_CHANGE and before.get(name) != value:
+        if value is not None and name not in _MAY_CHANGE and before.get(name) != value:
             raise UsageError(
                 f"{name} is that of the run, and stays as it is while it goes on.",
                 instead="Leave it out, or start a new training.",

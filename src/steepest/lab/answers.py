@@ -34,7 +34,6 @@ from steepest.records.descent import SweptRate
 from steepest.records.document import plain, to_json
 from steepest.records.verdict import Remedy
 from steepest.run.run import Run
-from steepest.run.showing import page_of
 from steepest.show.figures.contour import levels_of
 from steepest.study.prove import prove
 from steepest.study.rates import around
@@ -118,7 +117,7 @@ class Answers:
 
     def report(self, asked: Asked) -> bytes:
         """The report page. Raises SteepestError."""
-        return page_of(self._run(asked)).encode("utf-8", "replace")
+        return self._run(asked).page().encode("utf-8", "replace")
 
     def _table(self, asked: Asked) -> Table | None:
         if asked.command == "minimize":

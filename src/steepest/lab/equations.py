@@ -20,7 +20,7 @@ from steepest.formula import (
 from steepest.methods.losses import RMSE
 from steepest.run.run import Run
 
-WORDS: Final = ("prediction", RMSE.name)
+_WORDS: Final = ("prediction", RMSE.name)
 """Names of the reader's, where the formula has none that is called so."""
 
 
@@ -28,13 +28,13 @@ def equations_of(run: Run) -> dict[str, Any]:
     """The model, the loss and its partial derivatives; null where one would be too long.
 
     `loss_row` and `partial_rows` are what one row adds to the mean. `names` are drawings by name:
-    of weights, columns and WORDS; `target` is that of the left side of the formula.
+    of weights, columns and _WORDS; `target` is that of the left side of the formula.
     """
     formula, problem = run._setup.formula, run.record.problem
     gives = None if problem.gives == "value" else problem.gives
     loss = cost(formula, problem.loss, gives)
     partials = {weight: partial(formula, weight, problem.loss, gives) for weight in problem.weights}
-    named: dict[str, Node] = {word: Weight(word) for word in WORDS}
+    named: dict[str, Node] = {word: Weight(word) for word in _WORDS}
     for node in walk(formula.model):
         if isinstance(node, Weight | Column):
             named[node.name] = node

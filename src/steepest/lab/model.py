@@ -16,8 +16,8 @@ from steepest.jobs.live import Live
 from steepest.objective.scaling import scaled_columns
 from steepest.records.arrays import Steps, Vector
 
-MOST_ROWS: Final = 300
-CURVE: Final = 121
+_MOST_ROWS: Final = 300
+_CURVE: Final = 121
 
 
 def program_of(node: Node) -> list[list[Any]]:
@@ -79,7 +79,7 @@ def model_of(live: Live) -> dict[str, Any]:
     }
     if len(used) == 1:
         column = plain[used[0]]
-        x: Vector = np.linspace(float(np.min(column)), float(np.max(column)), CURVE)
+        x: Vector = np.linspace(float(np.min(column)), float(np.max(column)), _CURVE)
         inputs = {used[0]: x}
         if setup.scaling is not None:
             inputs = scaled_columns(inputs, setup.scaling.columns)
@@ -89,6 +89,6 @@ def model_of(live: Live) -> dict[str, Any]:
 
 def _chosen(rows: int) -> Steps:
     """Rows that are drawn, evenly chosen."""
-    if rows <= MOST_ROWS:
+    if rows <= _MOST_ROWS:
         return np.arange(rows)
-    return np.unique(np.linspace(0, rows - 1, MOST_ROWS).round().astype(np.int64))
+    return np.unique(np.linspace(0, rows - 1, _MOST_ROWS).round().astype(np.int64))

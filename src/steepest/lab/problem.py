@@ -21,10 +21,10 @@ OPTIONS: Final = tuple(options_of(Options, "lab"))
 
 FIELDS: Final = ("example", "upload", "command", "formula", *OPTIONS)
 
-MOST_STEPS: Final = 10_000_000
+_MOST_STEPS: Final = 10_000_000
 """Of one descent in the lab; the command line has no such limit."""
 
-LONGEST_NAME: Final = 100
+_LONGEST_NAME: Final = 100
 _SHOWN: Final = 60
 
 
@@ -123,9 +123,9 @@ def read_problem(given: Mapping[str, Any]) -> Asked:
         given_options.pop("loss", None)
     options = read_options(given_options)
     check(options)
-    if options.steps > MOST_STEPS:
+    if options.steps > _MOST_STEPS:
         raise UsageError(
-            f"The lab takes at most {MOST_STEPS:,} steps.",
+            f"The lab takes at most {_MOST_STEPS:,} steps.",
             given=f"{options.steps:.6g}",
             instead="The command line has no such limit.",
         )
@@ -150,7 +150,7 @@ def _named(given: Mapping[str, Any], field: str) -> str | None:
     name = given.get(field)
     if name is None:
         return None
-    if not isinstance(name, str) or not name or len(name) > LONGEST_NAME:
+    if not isinstance(name, str) or not name or len(name) > _LONGEST_NAME:
         raise InputError(f"{field} must be a name, or null.", given=shown(name))
     return name
 

@@ -53,7 +53,7 @@ _TYPES: Final = {
     ".map": JSON,
 }
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Lab:
@@ -261,11 +261,11 @@ class Lab:
     async def _done(
         self,
         request: Request,
-        work: Callable[[], T],
+        work: Callable[[], _T],
         seconds: float,
         workers: Workers,
         given: Mapping[str, Any] | None = None,
-    ) -> T:
+    ) -> _T:
         """What `work` gives, computed beside the event loop while somebody waits for it."""
         others: list[asyncio.Future[Any]] = []
         turn = turn_of(given or {})

@@ -9,31 +9,25 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.jobs.load import load, run_of
+from steepest.jobs.load import TRAININGS, exported, load
 from steepest.lab.networks import train_example
 from steepest.records.descent import Trace
-from steepest.records.document import (
-    document,
-    plain,
-    summary_document,
-    to_json,
-)
-from steepest.records.run import RunRecord, RunSummary
+from steepest.records.document import plain, summary_document, to_json
+from steepest.records.run import RunSummary
 from steepest.records.training import TrainingRecord
-from steepest.records.training_document import training_document
-from steepest.run.showing import page_of
 from steepest.run.stored import changed_data
-from steepest.run.training import TrainingRun
-from steepest.show.export import to_csv
 from steepest.show.figures.training import MOST_POINTS, evenly
 from steepest.store import Store
 from steepest.words.errors import SteepestError, UsageError
 
-KINDS: Final = ("json", "csv", "pytorch", "jax")
-"""What a run can be exported to from the page; the command line knows more."""
-
-TRAININGS: Final = ("watch", "train")
-"""Commands whose runs have figures while they go on."""
+_KINDS: Final = {
+    "json": ("json", "application/json"),
+    "csv": ("csv", "text/csv"),
+    "pytorch": ("py", "text/x-python"),
+    "jax": ("py", "text/x-python"),
+}
+"""What a run can be exported to from the page, with the file's ending and type; the command line
+knows more."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _POINTS: Final = 301
@@ -84,19 +78,19 @@ class Runs:
         if summary.status == "running" and summary.command not in TRAININGS:
             return _json({**found, "document": None, "board": None, **self._curve(run)})
         try:
-            record = self._store.any_record(run)
+            shown = load(summary.id, self._store)
         except SteepestError as error:
             # Killed or not judged yet: the reason, and the loss as far as it was kept.
             why = {"why": error.message}
             return _json({**found, "document": None, "board": None, **why, **self._curve(run)})
-        if isinstance(record, TrainingRecord):
-            board = TrainingRun(record).figures().to_dict()
-            return _json({**found, "document": _loss_only(record), "board": board})
+        board = shown.figures().to_dict()
+        if isinstance(shown.record, TrainingRecord):
+            return _json({**found, "document": _loss_only(shown.record), "board": board})
         return _json(
             {
                 **found,
-                "document": document(record),
-                "board": run_of(self._store, record).figures().to_dict(),
+                "document": shown.to_dict(),
+                "board": board,
                 "note": changed_data(self._store, run),
             }
         )
@@ -111,38 +105,19 @@ class Runs:
 
     def report(self, run: str) -> bytes:
         """The report of a run as a page."""
-        found = load(self._summary(run).id, self._store)
-        return page_of(found).encode("utf-8", "replace")
+        return load(self._summary(run).id, self._store).page().encode("utf-8", "replace")
 
     def export(self, run: str, kind: str) -> tuple[bytes, str, str]:
         """A run as (content, type, name of the file)."""
-        if kind not in KINDS:
+        if kind not in _KINDS:
             raise UsageError(
                 "The lab cannot export to this.",
                 given=ascii(kind)[:40],
-                instead=f"It can to {', '.join(KINDS)}; steepest runs export to more.",
+                instead=f"It can to {', '.join(_KINDS)}; steepest runs export to more.",
             )
-        summary = self._summary(run)
-        if kind == "json":
-            record = self._store.any_record(run)
-            told = (
-                training_document(record)
-                if isinstance(record, TrainingRecord)
-                else document(record)
-            )
-            return _json(told), "application/json", f"{summary.id}.json"
-        if kind != "json" and summary.command in TRAININGS:
-            raise UsageError(
-                "The run is a training: all of it is in its document.",
-                given=kind,
-                instead="Export it to json.",
-            )
-        if kind == "csv":
-            content = to_csv(self._store.trace(run)).encode("utf-8", "replace")
-            return content, "text/csv", f"{summary.id}.csv"
-        found = run_of(self._store, self._record(run))
-        script = found.to_pytorch() if kind == "pytorch" else found.to_jax()
-        return script.encode("utf-8", "replace"), "text/x-python", f"{summary.id}.py"
+        name = self._summary(run).id
+        ending, type_ = _KINDS[kind]
+        return exported(name, kind, self._store), type_, f"{name}.{ending}"
 
     def _every(self) -> list[RunSummary]:
         # A store is made with its first run.
@@ -155,9 +130,6 @@ class Runs:
                 if one.id == run:
                     return one
         raise NoSuchRunError("There is no such run in the store.", given=ascii(run)[:40])
-
-    def _record(self, run: str) -> RunRecord:
-        return self._store.record(self._summary(run).id)
 
     def _curve(self, run: str) -> dict[str, Any]:
         return {"curve": _thin(self._store.curve(run))}

@@ -17,16 +17,16 @@ from steepest.data.table import Table, first_rows, read_delimited
 from steepest.words.errors import InputError
 from steepest.words.wording import count, escaped, names
 
-MOST: Final = 20
-MOST_BYTES: Final = 100_000_000
+_MOST: Final = 20
+_MOST_BYTES: Final = 100_000_000
 """Of all uploads together; the latest one stays in any case."""
 
-MOST_COLUMNS: Final = 2000
+_MOST_COLUMNS: Final = 2000
 LONGEST_LINE: Final = 100_000
 MOST_NOTES: Final = 10
 PREVIEW_ROWS: Final = 5
 LONGEST_CELL: Final = 80
-LONGEST_NAME: Final = 100
+_LONGEST_NAME: Final = 100
 UNNAMED: Final = "data.csv"
 
 
@@ -69,8 +69,8 @@ class Uploads:
             upload = _read(content, name)
         with self._lock:
             self._kept[upload.id] = upload
-            while len(self._kept) > MOST or (
-                len(self._kept) > 1 and sum(one.size for one in self._kept.values()) > MOST_BYTES
+            while len(self._kept) > _MOST or (
+                len(self._kept) > 1 and sum(one.size for one in self._kept.values()) > _MOST_BYTES
             ):
                 self._kept.popitem(last=False)
         return upload
@@ -99,7 +99,7 @@ def file_name(given: str) -> str:
     text = text.replace("\\", "/").rsplit("/", 1)[-1]
     text = "".join(c for c in text if c.isprintable() and c != "\N{REPLACEMENT CHARACTER}")
     # A name that begins with a minus sign would be an option of a command.
-    return text.strip().lstrip("-.").strip()[-LONGEST_NAME:] or UNNAMED
+    return text.strip().lstrip("-.").strip()[-_LONGEST_NAME:] or UNNAMED
 
 
 def _read(content: bytes, name: str) -> Upload:
@@ -111,11 +111,11 @@ def _read(content: bytes, name: str) -> Upload:
             instead=f"A line may have {LONGEST_LINE:,}; steepest fit has no such limit.",
         )
     table = read_delimited(content, name)
-    if len(table.names) > MOST_COLUMNS:
+    if len(table.names) > _MOST_COLUMNS:
         raise InputError(
             f"{escaped(name, 60)} has too many columns for the lab.",
             given=count(len(table.names)),
-            instead=f"It takes {MOST_COLUMNS:,}; steepest fit has no such limit.",
+            instead=f"It takes {_MOST_COLUMNS:,}; steepest fit has no such limit.",
         )
     rows = [
         [cell if len(cell) <= LONGEST_CELL else f"{cell[:LONGEST_CELL]}..." for cell in cells]

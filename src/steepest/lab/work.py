@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 MOST_WAITING: Final = 200
 """Jobs that may wait for a thread."""
@@ -38,21 +38,21 @@ class GoneError(Exception):
     """Whoever asked has left."""
 
 
-class Job(Generic[T]):
+class Job(Generic[_T]):
     """One call in a thread of its own.
 
     It is stopped by an exception raised in its thread, as Ctrl-C would be: between two of Python's
     instructions. What runs in compiled code goes on until it returns, so such calls are kept short.
     """
 
-    def __init__(self, work: Callable[[], T], ended: Callable[[], None]):
+    def __init__(self, work: Callable[[], _T], ended: Callable[[], None]):
         self._work = work
         self._ended = ended
         self._lock = threading.Lock()
         self._over = False
-        self._outcome: tuple[T | None, BaseException | None] | None = None
+        self._outcome: tuple[_T | None, BaseException | None] | None = None
         self._loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[T] = self._loop.create_future()
+        self.answer: asyncio.Future[_T] = self._loop.create_future()
         # Nobody may be left to ask for an error of a job that was stopped.
         self.answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._thread = threading.Thread(target=self._run, name="lab job", daemon=True)
@@ -80,7 +80,7 @@ class Job(Generic[T]):
         with suppress(RuntimeError):  # The loop is closed: the server has ended.
             self._loop.call_soon_threadsafe(self._tell)
 
-    def _attempt(self) -> tuple[T | None, BaseException | None]:
+    def _attempt(self) -> tuple[_T | None, BaseException | None]:
         try:
             return self._work(), None
         except Stopped:
@@ -116,13 +116,13 @@ class Workers:
         self._waiting = 0
         self._jobs: set[Job[Any]] = set()
 
-    async def run(self, work: Callable[[], T], seconds: float, *others: asyncio.Future[Any]) -> T:
+    async def run(self, work: Callable[[], _T], seconds: float, *others: asyncio.Future[Any]) -> _T:
         """The answer of `work`, unless one of `others` is done before: then its error is raised.
 
         Raises BusyError, TooLongError after so many `seconds` of computing, and what `work` raises.
         """
         await self._slot(others)
-        job: Job[T] | None = None
+        job: Job[_T] | None = None
 
         def ended() -> None:
             self._slots.release()

@@ -20,7 +20,7 @@ from steepest.records.arrays import Vector
 DRAWS = 600
 """Points that are looked at once; solvers go on from the lowest of them."""
 
-BEST = 6
+_BEST = 6
 
 MOST_WORK = 2e8
 """Elementary operations that looking may cost."""
@@ -77,7 +77,7 @@ def _from_data(objective: Objective, start: Vector, seed: int) -> Iterator[Vecto
     looks = min(DRAWS, int(MOST_WORK / max(objective.work * len(start), 1)))
     linear = linear_weights(kernel)
     others = [place for place in range(len(start)) if place not in linear]
-    if looks < BEST or not others:
+    if looks < _BEST or not others:
         return
     scales = _Scales(objective)
     draw = np.random.default_rng([seed, 2])
@@ -94,7 +94,7 @@ def _from_data(objective: Objective, start: Vector, seed: int) -> Iterator[Vecto
         if all(np.any(np.abs(point - one) > APART * np.abs(one)) for one in chosen):
             chosen.append(point)
             yield point
-        if len(chosen) == BEST:
+        if len(chosen) == _BEST:
             return
 
 

@@ -44,14 +44,8 @@ from steepest.records.point import (
     Spectrum,
     Taylor,
 )
-from steepest.records.problem import (
-    Problem,
-    Settings,
-)
-from steepest.records.run import (
-    RunRecord,
-    RunSummary,
-)
+from steepest.records.problem import Problem, Settings
+from steepest.records.run import RunRecord, RunSummary
 from steepest.records.verdict import (
     ColumnFacts,
     Finding,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import (
-    Literal,
-)
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt

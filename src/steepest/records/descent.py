@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import (
-    Mapping,
-)
-from dataclasses import (
-    dataclass,
-    field,
-)
-from typing import (
-    Literal,
-)
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-from steepest.records.arrays import (
-    Matrix,
-    Steps,
-    Stopped,
-    Vector,
-    Word,
-)
-from steepest.records.point import (
-    Minimum,
-)
-from steepest.records.problem import (
-    Problem,
-    Settings,
-)
+from steepest.records.arrays import Matrix, Steps, Stopped, Vector, Word
+from steepest.records.point import Minimum
+from steepest.records.problem import Problem, Settings
 
 
 @dataclass(frozen=True)

@@ -15,36 +15,16 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.records.arrays import Steps
-from steepest.records.descent import (
-    Descent,
-    Forecast,
-    RateStudy,
-    RateTrial,
-    SweepRecord,
-    SweptRate,
-    Trace,
-)
-from steepest.records.point import (
-    BackwardNode,
-    Explanation,
-    Minimum,
-    Partial,
-    Spectrum,
-    Taylor,
-)
+from steepest.records.descent import Descent, RateStudy, SweepRecord, SweptRate, Trace
+from steepest.records.point import BackwardNode, Explanation, Minimum, Partial, Spectrum, Taylor
 from steepest.records.problem import Problem
 from steepest.records.run import RunRecord, RunSummary
-from steepest.records.verdict import (
-    Finding,
-    Remedy,
-    Statistics,
-    WeightStatistics,
-)
+from steepest.records.verdict import Remedy, Statistics, WeightStatistics
 
 MOST_POINTS: Final = 1001
 """Points of the trace in a document."""
 
-MOST_PAIRS: Final = 100
+_MOST_PAIRS: Final = 100
 """Correlations in a document."""
 
 
@@ -89,16 +69,12 @@ def document(record: RunRecord) -> dict[str, Any]:
         "curvature": None if curvature is None else _curvature(curvature),
         "stability_limit": measured.stability_limit,
         "minimum": _minimum(measured.minimum, record.descent.final_loss),
-        "forecast": _forecast(measured.forecast),
+        "forecast": measured.forecast,
         "statistics": None if measured.statistics is None else _statistics(measured.statistics),
         "rates": _rates(measured.rates),
         "taylor": _taylor(record.explanation),
         "backward": _backward(record.explanation),
-        "verdict": {
-            "learning_rate": record.verdict.learning_rate,
-            "headline": record.verdict.headline,
-            "findings": [_finding(finding) for finding in record.verdict.findings],
-        },
+        "verdict": record.verdict,
         "remedies": [_remedy(remedy) for remedy in record.remedies],
         "not_measured": reasons,
         "options": dict(record.call),
@@ -121,7 +97,7 @@ def sweep_document(record: SweepRecord) -> dict[str, Any]:
     the middle start where there are several; `how` says whether that was run or computed;
     `limit` is how many steps were run where the goal was not reached, None where it was computed.
     """
-    minimum, goal = record.minimum, record.goal
+    minimum = record.minimum
     found = {
         "steepest": record.version,
         "command": "sweep",
@@ -132,21 +108,10 @@ def sweep_document(record: SweepRecord) -> dict[str, Any]:
             "steps": record.settings.steps,
         },
         "starts": record.starts,
-        "goal": None if goal is None else {"loss": goal.loss, "to": goal.to},
-        "minimum": None
-        if minimum is None
-        else {
-            "loss": minimum.loss,
-            "weights": minimum.weights,
-            "found_by": minimum.found_by,
-            "unbounded": minimum.unbounded,
-        },
-        "stability_limit": record.stability_limit,
-        "stability_limit_at": record.stability_limit_at,
-        "edge": {
-            "largest_stable": record.largest_stable,
-            "smallest_diverging": record.smallest_diverging,
-        },
+        "goal": record.goal,
+        "minimum": None if minimum is None else told(minimum, "loss weights found_by unbounded"),
+        **told(record, "stability_limit stability_limit_at"),
+        "edge": told(record, "largest_stable smallest_diverging"),
         "rates": [_swept(rate) for rate in record.rates],
         "best": None if record.best is None else _swept(record.best),
         "headline": record.headline,
@@ -170,9 +135,7 @@ def _swept(rate: SweptRate) -> dict[str, Any]:
         "how": _how(rate.measured),
         "trials": [
             {
-                "steps": trial.steps,
-                "diverged": trial.diverged,
-                "lowest_loss": trial.lowest_loss,
+                **told(trial, "steps diverged lowest_loss"),
                 "how": _how(trial.measured),
             }
             for trial in rate.trials
@@ -245,31 +208,20 @@ def _why(name: str, spectrum: Spectrum | None) -> str:
     return "It was not measured in this run."
 
 
+def told(record: object, names: str) -> dict[str, Any]:
+    """Some fields of a record, in this order."""
+    return {name: getattr(record, name) for name in names.split()}
+
+
 def _problem(problem: Problem) -> dict[str, Any]:
     return {
-        "formula": problem.formula,
-        "loss": problem.loss,
-        "rows": problem.rows,
-        "weights": problem.weights,
-        "linear_in_weights": problem.linear_in_weights,
-        "gives": problem.gives,
-        "target": problem.target,
-        "columns": problem.columns,
-        "source": problem.source,
-        "rows_read": problem.rows_read,
-        "missing": problem.missing,
-        "non_finite": problem.non_finite,
-        "excluded_by_where": problem.excluded_by_where,
-        "constant": problem.constant,
-        "validation_rows": problem.validation_rows,
+        **told(problem, "formula loss rows weights linear_in_weights gives target columns source"),
+        **told(problem, "rows_read missing non_finite excluded_by_where constant validation_rows"),
         "standardized": {
             name: {"subtracted": subtracted, "divided_by": divided}
             for name, (subtracted, divided) in problem.standardized.items()
         },
-        "rescaled": problem.rescaled,
-        "sigma": problem.sigma,
-        "drawn": problem.drawn,
-        "processes": problem.processes,
+        **told(problem, "rescaled sigma drawn processes"),
     }
 
 
@@ -277,20 +229,9 @@ def _descent(descent: Descent) -> dict[str, Any]:
     return {
         "optimizer": descent.optimizer,
         "lr": None if math.isnan(descent.lr) else descent.lr,
-        "lr_chosen": descent.lr_chosen,
-        "momentum": descent.momentum,
-        "steps": descent.steps,
-        "stopped": descent.stopped,
-        "stopped_why": descent.stopped_why,
-        "first_loss": descent.first_loss,
-        "final_loss": descent.final_loss,
-        "final_step": descent.final_step,
-        "lowest_loss": descent.lowest_loss,
-        "lowest_step": descent.lowest_step,
-        "tenfold_step": descent.tenfold_step,
-        "goal_step": descent.goal_step,
-        "non_finite_step": descent.non_finite_step,
-        "seconds": descent.seconds,
+        **told(descent, "lr_chosen momentum steps stopped stopped_why first_loss final_loss"),
+        **told(descent, "final_step lowest_loss lowest_step tenfold_step goal_step"),
+        **told(descent, "non_finite_step seconds"),
     }
 
 
@@ -315,20 +256,13 @@ def _trace(trace: Trace) -> dict[str, Any]:
 
 
 def _weight(partial: Partial, record: RunRecord) -> dict[str, Any]:
-    nudge = partial.nudge
     return {
         "start": record.start.get(partial.weight),
         "value": partial.value,
         "gradient": partial.amount,
         "partial": partial.text,
         "partial_latex": partial.latex,
-        "nudge": None
-        if nudge is None
-        else {"by": nudge.by, "predicted": nudge.predicted, "actual": nudge.actual},
-        "pulls": [
-            {"row": pull.row, "amount": pull.amount, "share": pull.share} for pull in partial.pulls
-        ],
-        "at_bound": partial.at_bound,
+        **told(partial, "nudge pulls at_bound"),
     }
 
 
@@ -338,12 +272,9 @@ def _curvature(spectrum: Spectrum) -> dict[str, Any]:
         "smallest": spectrum.smallest if len(spectrum.values) and spectrum.complete else None,
         "condition": spectrum.condition if len(spectrum.values) else None,
         "most_negative": spectrum.most_negative if len(spectrum.values) else None,
-        "residual": spectrum.residual,
-        "at": spectrum.at,
+        **told(spectrum, "residual at"),
         "eigenvalues": spectrum.values,
-        "complete": spectrum.complete,
-        "preconditioned": spectrum.preconditioned,
-        "held": spectrum.held,
+        **told(spectrum, "complete preconditioned held"),
     }
 
 
@@ -351,50 +282,26 @@ def _minimum(minimum: Minimum | None, final_loss: float) -> dict[str, Any] | Non
     if minimum is None:
         return None
     return {
-        "loss": minimum.loss,
-        "weights": minimum.weights,
-        "found_by": minimum.found_by,
+        **told(minimum, "loss weights found_by"),
         "gap": final_loss - minimum.loss,
-        "unbounded": minimum.unbounded,
-        "separable": minimum.separable,
-        "growing": minimum.growing,
-        "flat": minimum.flat,
-    }
-
-
-def _forecast(forecast: Forecast | None) -> dict[str, Any] | None:
-    if forecast is None:
-        return None
-    return {
-        "to": forecast.to,
-        "steps": forecast.steps,
-        "basis": forecast.basis,
-        "low": forecast.low,
-        "high": forecast.high,
+        **told(minimum, "unbounded separable growing flat"),
     }
 
 
 def _statistics(found: Statistics) -> dict[str, Any]:
-    """Of the correlations the MOST_PAIRS strongest, strongest first."""
+    """Of the correlations the _MOST_PAIRS strongest, strongest first."""
     document: dict[str, Any] = {
         "at": "minimum",
-        "rows": found.rows,
-        "free_weights": found.free_weights,
-        "degrees_of_freedom": found.degrees_of_freedom,
+        **told(found, "rows free_weights degrees_of_freedom"),
         "weights": {entry.weight: _weight_statistics(entry) for entry in found.weights},
         "correlations": None
         if found.correlations is None
         else [
             {"between": [first, second], "value": value}
-            for first, second, value in strongest(found, MOST_PAIRS)
+            for first, second, value in strongest(found, _MOST_PAIRS)
         ],
         "residual_sum_of_squares": found.residual_sum,
-        "residual_deviation": found.residual_deviation,
-        "reduced_chi_square": found.reduced_chi_square,
-        "r_squared": found.r_squared,
-        "adjusted_r_squared": found.adjusted_r_squared,
-        "aic": found.aic,
-        "bic": found.bic,
+        **told(found, "residual_deviation reduced_chi_square r_squared adjusted_r_squared aic bic"),
         "influence": found.influence,
         "sigma": None if found.sigma is None else {"column": found.sigma, "taken_as": "relative"},
         "not_measured": found.not_measured,
@@ -410,9 +317,7 @@ def _weight_statistics(entry: WeightStatistics) -> dict[str, Any]:
     return {
         "value": entry.value,
         "standard_error": entry.error,
-        "identifiable": entry.identifiable,
-        "at_bound": entry.at_bound,
-        "reason": entry.reason,
+        **told(entry, "identifiable at_bound reason"),
     }
 
 
@@ -429,18 +334,7 @@ def strongest(found: Statistics, most: int, above: float = 0.0) -> list[tuple[st
 
 
 def _rates(rates: RateStudy | None) -> dict[str, Any] | None:
-    if rates is None:
-        return None
-    return {
-        "goal": {"loss": rates.goal.loss, "to": rates.goal.to},
-        "own": _trial(rates.own),
-        "best": None if rates.best is None else _trial(rates.best),
-        "trials": [_trial(trial) for trial in rates.trials],
-    }
-
-
-def _trial(trial: RateTrial) -> dict[str, Any]:
-    return {field.name: getattr(trial, field.name) for field in fields(trial)}
+    return None if rates is None else told(rates, "goal own best trials")
 
 
 def _taylor(explanation: Explanation) -> dict[str, Any] | None:
@@ -449,9 +343,7 @@ def _taylor(explanation: Explanation) -> dict[str, Any] | None:
         return None
     return {
         "step": explanation.step,
-        "first_order": taylor.first_order,
-        "second_order": taylor.second_order,
-        "actual": taylor.actual,
+        **told(taylor, "first_order second_order actual"),
     }
 
 
@@ -465,23 +357,13 @@ def _backward(explanation: Explanation) -> dict[str, Any] | None:
         nodes.append(
             {
                 "node": node.text,
-                "operation": node.operation,
-                "inputs": node.inputs,
+                **told(node, "operation inputs"),
                 "value": value,
                 "adjoint": adjoint,
                 "per_row": node.value.ndim > 0 or node.adjoint.ndim > 0,
             }
         )
     return {"step": explanation.step, "row": row, "nodes": nodes}
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "sentence": finding.sentence,
-        "evidence": finding.evidence,
-    }
 
 
 def _remedy(remedy: Remedy) -> dict[str, Any]:
@@ -491,14 +373,8 @@ def _remedy(remedy: Remedy) -> dict[str, Any]:
 def outcome_document(remedy: Remedy) -> dict[str, Any]:
     """What a remedy is and what came of it, without its weights."""
     return {
-        "change": remedy.change,
-        "sentence": remedy.sentence,
-        "command": remedy.command,
-        "python": remedy.python,
-        "predicted_steps": remedy.predicted_steps,
-        "measured_steps": remedy.measured_steps,
-        "measured_loss": remedy.measured_loss,
-        "reached": remedy.reached,
+        **told(remedy, "change sentence command python predicted_steps measured_steps"),
+        **told(remedy, "measured_loss reached"),
     }
 
 

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-)
-from dataclasses import (
-    dataclass,
-)
-from typing import (
-    Literal,
-)
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from steepest.records.arrays import (
-    Edge,
-    Matrix,
-    Steps,
-    Vector,
-)
+from steepest.records.arrays import Edge, Matrix, Steps, Vector
 
 
 @dataclass(frozen=True)

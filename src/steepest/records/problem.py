@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-)
-from dataclasses import (
-    dataclass,
-    field,
-)
-from typing import (
-    Literal,
-)
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from steepest.methods.optimizers import GD
-from steepest.records.arrays import (
-    Command,
-)
+from steepest.records.arrays import Command
 
 
 @dataclass(frozen=True)

@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-)
-from dataclasses import (
-    dataclass,
-    field,
-)
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from steepest.records.arrays import (
-    Command,
-    KeptCommand,
-    Status,
-    Stopped,
-    Word,
-)
-from steepest.records.descent import (
-    Descent,
-    Trace,
-)
-from steepest.records.point import (
-    Explanation,
-)
-from steepest.records.problem import (
-    Problem,
-    Settings,
-)
-from steepest.records.verdict import (
-    Measurements,
-    Remedy,
-    Verdict,
-)
+from steepest.records.arrays import Command, KeptCommand, Status, Stopped, Word
+from steepest.records.descent import Descent, Trace
+from steepest.records.point import Explanation
+from steepest.records.problem import Problem, Settings
+from steepest.records.verdict import Measurements, Remedy, Verdict
 
 
 @dataclass(frozen=True)

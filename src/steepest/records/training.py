@@ -13,13 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from steepest.records.arrays import (
-    Matrix,
-    Steps,
-    Stopped,
-    Vector,
-    Word,
-)
+from steepest.records.arrays import Matrix, Steps, Stopped, Vector, Word
 from steepest.records.verdict import Remedy, Verdict
 
 Lost = Literal["gradient", "weights"]

@@ -8,14 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.records.arrays import Steps
-from steepest.records.document import MOST_POINTS, outcome_document, plain
-from steepest.records.training import (
-    GradientExplained,
-    Learned,
-    Probe,
-    TrainingRecord,
-    TrialSweep,
-)
+from steepest.records.document import MOST_POINTS, outcome_document, plain, told
+from steepest.records.training import GradientExplained, Learned, Probe, TrainingRecord, TrialSweep
 
 MOST_SAMPLES: Final = 200
 """Of activations, the latest."""
@@ -27,43 +21,21 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
     What was not measured is None, and `not_measured` says why. The trace has at most MOST_POINTS
     points, evenly spaced.
     """
-    verdict, losses = record.verdict, record.losses
     found: dict[str, Any] = plain(
         {
             "steepest": record.version,
             "command": "watch" if record.learned is None else "train",
-            "run": record.run,
-            "name": record.name,
-            "model": record.model,
-            "steps": record.steps,
-            "every": record.every,
-            "ended": record.ended,
-            "rank": record.rank,
-            "processes": record.processes,
-            "groups": [asdict(group) for group in record.groups],
+            **told(record, "run name model steps every ended rank processes groups"),
             "tensors": [_tensor(record, place) for place in range(len(record.tensors))],
             "trace": _trace(record),
-            "losses": asdict(losses) if losses.count else None,
-            "validations": [asdict(found) for found in record.validations],
-            "inputs": asdict(record.inputs),
-            "resets": asdict(record.resets),
-            "noise": record.noise,
-            "activations": [asdict(found) for found in record.activations[-MOST_SAMPLES:]],
+            "losses": record.losses if record.losses.count else None,
+            **told(record, "validations inputs resets noise"),
+            "activations": record.activations[-MOST_SAMPLES:],
             "probes": [_probe(probe) for probe in record.probes],
-            "verdict": None
-            if verdict is None
-            else {
-                "learning_rate": verdict.learning_rate,
-                "headline": verdict.headline,
-                "findings": [asdict(finding) for finding in verdict.findings],
-            },
+            "verdict": record.verdict,
             "learned": None if record.learned is None else _learned(record.learned),
             "remedies": [outcome_document(remedy) for remedy in record.remedies],
-            "dropped": dict(record.dropped),
-            "not_measured": dict(record.not_measured),
-            "seconds": record.seconds,
-            "cost": record.cost,
-            "versions": dict(record.versions),
+            **told(record, "dropped not_measured seconds cost versions"),
         }
     )
     return found
@@ -86,8 +58,6 @@ def _learned(learned: Learned) -> dict[str, Any]:
         **found,
         "inputs": len(learned.inputs),
         "standardized": bool((learned.scale != 1).any()),
-        "epochs": [asdict(epoch) for epoch in learned.epochs],
-        "trials": [asdict(trial) for trial in learned.trials],
         "wrong": None
         if learned.wrong is None
         else [dict(zip(("row", "is", "given"), row, strict=True)) for row in learned.wrong],
@@ -98,15 +68,12 @@ def _learned(learned: Learned) -> dict[str, Any]:
 
 def _explained(found: GradientExplained) -> dict[str, Any]:
     return {
-        "step": found.step,
-        "loss": found.loss,
-        "rows": found.rows,
-        "tensors": [vars(part) for part in found.tensors],
+        **told(found, "step loss rows tensors"),
         "passes": [
             {"what": what, "shape": shape, "value": value, "adjoint": adjoint}
             for what, shape, value, adjoint in found.passes
         ],
-        "pulls": [asdict(pull) for pull in found.pulls],
+        "pulls": found.pulls,
     }
 
 

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-)
-from dataclasses import (
-    dataclass,
-    field,
-)
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from steepest.records.arrays import (
-    Edge,
-    Matrix,
-    Severity,
-    Word,
-)
-from steepest.records.descent import (
-    Descent,
-    Forecast,
-    Goal,
-    RateStudy,
-)
-from steepest.records.point import (
-    Breakdown,
-    Escape,
-    Minimum,
-    Spectrum,
-)
-from steepest.records.problem import (
-    Problem,
-    Settings,
-)
+from steepest.records.arrays import Edge, Matrix, Severity, Word
+from steepest.records.descent import Descent, Forecast, Goal, RateStudy
+from steepest.records.point import Breakdown, Escape, Minimum, Spectrum
+from steepest.records.problem import Problem, Settings
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class LossExplanation:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from steepest.run.showing import bundle_of_loss
 
-        return bundle_of_loss(self)
+        return bundle_of_loss(self.figure(), self.graph.loss, str(self))
 
     def __rich__(self) -> LossReport:
         return LossReport(self.graph)

@@ -5,50 +5,38 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from steepest.data.table import Table
-from steepest.formula import Column, Formula, Node, names_of, parse_condition
+from steepest.formula import Column, Node, names_of, parse_condition
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
-from steepest.run.run import Run
-from steepest.show.export import (
-    CsvFile,
-    Inline,
-    Source,
-    to_jax,
-    to_pytorch,
-)
+from steepest.records.run import RunRecord
+from steepest.run.walk import Walk
+from steepest.show.export import CsvFile, Inline, Source, to_jax, to_pytorch
 from steepest.words.errors import UsageError
 from steepest.words.wording import count
 
-MOST_ROWS: Final = 200
+_MOST_ROWS: Final = 200
 """Rows up to which a script has the data written out, also where they are in a file."""
 
-MOST_NUMBERS: Final = 20_000
+_MOST_NUMBERS: Final = 20_000
 """Numbers that a script has written out at most."""
 
 _SUFFIXES: Final = (".csv", ".tsv", ".txt", "")
 
 
-def pytorch_of(run: Run) -> str:
-    """The run as a script of PyTorch. Raises SteepestError."""
-    return to_pytorch(run.record, *_problem(run))
-
-
-def jax_of(run: Run) -> str:
-    """The run as a script of JAX. Raises SteepestError."""
-    return to_jax(run.record, *_problem(run))
-
-
-def _problem(run: Run) -> tuple[Formula, Source]:
-    walk = run._walk()
-    path = run.record.call.get("data")
-    source = source_of(walk.setup, run._options, None if path is None else str(path), walk.table)
-    return walk.setup.formula, source
+def script_of(
+    record: RunRecord, options: Options, walk: Walk, library: Literal["pytorch", "jax"]
+) -> str:
+    """The run as a script of PyTorch or of JAX. Raises SteepestError."""
+    path = record.call.get("data")
+    source = source_of(walk.setup, options, None if path is None else str(path), walk.table)
+    write = to_pytorch if library == "pytorch" else to_jax
+    return write(record, walk.setup.formula, source)
 
 
 def source_of(setup: Setup, options: Options, path: str | None, table: Table | None) -> Source:
@@ -69,11 +57,11 @@ def source_of(setup: Setup, options: Options, path: str | None, table: Table | N
     names = dict.fromkeys((*setup.formula.columns, *([problem.sigma] if problem.sigma else ())))
     columns = {name: setup.plain_columns[name] for name in names}
     rows = len(setup.row_numbers)
-    if rows > MOST_ROWS and path is not None and table is not None:
+    if rows > _MOST_ROWS and path is not None and table is not None:
         found = _file(setup, options, path, table, tuple(names))
         if found is not None:
             return found
-    if rows > MOST_ROWS and rows * len(columns) > MOST_NUMBERS:
+    if rows > _MOST_ROWS and rows * len(columns) > _MOST_NUMBERS:
         raise UsageError(
             "The data of this run is too large to be written into a script, and did not come from "
             "a plain CSV file that a script could read.",

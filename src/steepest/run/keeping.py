@@ -103,12 +103,12 @@ class Keeper:
         return self._wait()
 
     def end_saying(self, write: Write) -> StoreError | None:
-        """The same, and a StoreWarning where that failed."""
+        """The same, and a StoreWarning where that failed; of what never began one was said."""
         error = self.end(write)
-        if error is None:
-            return None
+        if error is None or error is self._unsaved:
+            return self._unsaved
         unsaved = error if isinstance(error, StoreError) else StoreError(str(error))
-        warnings.warn(f"The run is not kept. {unsaved}", StoreWarning, stacklevel=5)
+        _warn(unsaved)
         return unsaved
 
     def _wait(self) -> BaseException | None:
@@ -128,7 +128,8 @@ def recording_for(
 ) -> tuple[Recording | None, StoreError | None]:
     """Where the run is written, as the caller wants it kept; beside it why it cannot be.
 
-    Raises StoreError where the file is no store, or a damaged one: that is an input at fault.
+    That is a StoreWarning at once: a run may take hours. Raises StoreError where the file is no
+    store, or a damaged one: that is an input at fault.
     """
     if save is False or (save is None and store is None):
         return None, None
@@ -137,4 +138,9 @@ def recording_for(
     except StoreError as error:
         if error.is_of_the_file:
             raise
+        _warn(error)
         return None, error
+
+
+def _warn(unsaved: StoreError) -> None:
+    warnings.warn(f"The run is not kept. {unsaved}", StoreWarning, stacklevel=5)

@@ -25,7 +25,6 @@ class NetworkRun(TrainingRun):
     def __init__(self, record: TrainingRecord, unsaved: StoreError | None = None):
         super().__init__(record)
         self.unsaved = unsaved
-        """Why the run could not be kept, though that was asked for; else None."""
 
     @property
     def learned(self) -> Learned:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from steepest.descent import Walked
 from steepest.problem.options import Options
@@ -12,22 +12,13 @@ from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.descent import Trace
 from steepest.records.document import document
-from steepest.records.point import (
-    BackwardNode,
-    Explanation,
-    Landscape,
-    Partial,
-    Slice,
-)
+from steepest.records.point import BackwardNode, Explanation, Landscape, Partial, Slice
 from steepest.records.run import RunRecord
-from steepest.records.verdict import (
-    Measurements,
-    Remedy,
-    Statistics,
-    Verdict,
-)
+from steepest.records.verdict import Measurements, Remedy, Statistics, Verdict
+from steepest.run.base import BaseRun
 from steepest.run.place import Place
 from steepest.run.walk import Moment, Span, Walk, explanation_at
+from steepest.show.export import Columns, table_of
 from steepest.show.figures import Board, Figure
 from steepest.show.terminal import Report
 from steepest.store import Snapshot
@@ -35,7 +26,7 @@ from steepest.words.errors import StoreError, UsageError
 from steepest.words.suggest import suggest
 
 
-class Run:
+class Run(BaseRun):
     """A descent that was run, explained and judged.
 
     `record` holds all of it as plain data; the rest are ways to read it. Any step can be asked
@@ -53,21 +44,15 @@ class Run:
         snapshot: Snapshot | None = None,
         unsaved: StoreError | None = None,
     ):
-        self.record = record
+        self.record: RunRecord = record
         """All of it as plain data. Of a run from a store the trace in it is thinned to 1,001
         points, and `.trace` has all that were recorded."""
         self.unsaved = unsaved
-        """Why the run could not be kept, though that was asked for; else None."""
         self._options = options
         self._walk = walk
         self._again = again
         self._trace = trace or (lambda: record.trace)
         self._snapshot = snapshot
-
-    @property
-    def id(self) -> str | None:
-        """What the run is called in its store; None where it is not kept."""
-        return self.record.run
 
     @property
     def weights(self) -> dict[str, float]:
@@ -171,10 +156,11 @@ class Run:
         """
         from steepest.run.saving import save
 
-        self.record = save(self, store, name)
-        self.unsaved = None
-        assert self.record.run is not None
-        return self.record.run
+        whole = replace(self.record, trace=self.trace)
+        kept = save(whole, self._options, self._walk(), self._snapshot, store, name).run
+        self.record, self.unsaved = replace(self.record, run=kept), None
+        assert kept is not None
+        return kept
 
     def slice(
         self, weight: str, *, step: int | None = None, span: Span = None, points: int = 201
@@ -232,39 +218,26 @@ class Run:
 
         return board_of(self)
 
-    def report(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Write a page with all figures and the report in words: one file, no network.
-
-        Raises InputError where the file is there (unless `force`) or cannot be written.
-        """
-        from steepest.run.showing import write_report
-
-        write_report(self, path, force=force)
-
-    def widget(self) -> Any:
-        """The figures as an anywidget; its trait `step` is read and set from either side.
-
-        Raises UsageError where anywidget is not installed (the extra `notebook`).
-        """
-        from steepest.run.showing import widget
-
-        return widget(self)
-
     def to_pytorch(self) -> str:
         """A short script of PyTorch that walks the same path, step by step.
 
         Up to 200 rows stand in it; more are read from the CSV file that they came from. Raises
         UsageError for a run that no such script can walk.
         """
-        from steepest.run.exporting import pytorch_of
-
-        return pytorch_of(self)
+        return self._script("pytorch")
 
     def to_jax(self) -> str:
         """The same as a script of JAX, with optax where an optimizer is needed."""
-        from steepest.run.exporting import jax_of
+        return self._script("jax")
 
-        return jax_of(self)
+    def _script(self, library: Literal["pytorch", "jax"]) -> str:
+        from steepest.run.exporting import script_of
+
+        return script_of(self.record, self._options, self._walk(), library)
+
+    def table(self) -> Columns:
+        """The recorded steps, one row each: `step`, `loss`, `weight.NAME`, `gradient.NAME`."""
+        return table_of(self.trace)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of the contract."""
@@ -278,13 +251,12 @@ class Run:
     def _descended(self) -> Walked:
         return self._walk().descended
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from steepest.run.showing import bundle_of
+    def _report(self, *, short: bool) -> Report:
+        return Report(self.record, short=short)
 
-        return bundle_of(self)
-
-    def __rich__(self) -> Any:
-        return Report(self.record)
+    @property
+    def _title(self) -> str:
+        return self.record.problem.formula
 
     def __repr__(self) -> str:
         descent = self.record.descent

@@ -26,7 +26,7 @@ from steepest.records.run import RunRecord
 from steepest.run import keeping
 from steepest.run.keeping import Keeper
 from steepest.run.place import Place, store_at
-from steepest.run.run import Run
+from steepest.run.walk import Walk
 from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot
 from steepest.words.errors import LostProcessError, SteepestError, StoreError
 
@@ -225,17 +225,25 @@ def opening_of(
     )
 
 
-def save(run: Run, place: Place, name: str | None) -> RunRecord:
-    """Keep a run that is done, and give its record with its new id. Raises StoreError."""
-    record, walk = run.record, run._walk()
+def save(
+    record: RunRecord,
+    options: Options,
+    walk: Walk,
+    snapshot: Snapshot | None,
+    place: Place,
+    name: str | None,
+) -> RunRecord:
+    """Keep a run that is done, with its whole trace in `record`, and give it with its new id.
+
+    Raises StoreError.
+    """
     data = record.call.get("data")
-    opening = opening_of(record.problem, run._options, None if data is None else str(data), name)
+    opening = opening_of(record.problem, options, None if data is None else str(data), name)
     recording = store_at(place).begin(opening)
     try:
         if walk.table is not None:
             recording.data(kept_data(walk.table, walk.setup))
-        whole = replace(record, trace=run.trace)
-        recording.finish(whole, ending_of(whole, walk.descended, run._snapshot)).result()
+        recording.finish(record, ending_of(record, walk.descended, snapshot)).result()
     except BaseException:
         recording.discard()
         raise

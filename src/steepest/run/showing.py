@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from steepest.records.run import RunRecord
-from steepest.run.explaining import LossExplanation
-from steepest.run.run import Run
-from steepest.run.training import TrainingRun
-from steepest.show.figures import Board
+from steepest.show.figures import Board, Figure
 from steepest.show.figures.drawing import to_png
 from steepest.show.notebook import html_of, widget_of
 from steepest.show.report import report_page
-from steepest.show.terminal import plain
-from steepest.words.errors import InputError, SteepestError, UsageError
+from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import escaped, number
 
 PICTURED: Final = (
@@ -37,12 +33,12 @@ PICTURED: Final = (
 _PICTURE_DPI: Final = 80
 
 
-def page_of(run: Run | TrainingRun) -> str:
+def page_of(board: Board, name: str, words: str) -> str:
     """The report as HTML."""
-    return _page(run, run.figures())
+    return report_page(board.to_dict(), title=f"{name} · Steepest", words=words)
 
 
-def write_report(run: Run | TrainingRun, path: str | os.PathLike[str], *, force: bool) -> None:
+def write_page(page: Callable[[], str], path: str | os.PathLike[str], *, force: bool) -> None:
     """Write the report. Raises InputError where the file is there or cannot be written."""
     name = os.fsdecode(path)
     if os.path.lexists(name) and not force:
@@ -51,49 +47,37 @@ def write_report(run: Run | TrainingRun, path: str | os.PathLike[str], *, force:
             given=escaped(name, 200),
             instead="Name another one, or write over it with --force (force=True in Python).",
         )
-    page = page_of(run)
+    content = page()
     try:
-        Path(name).write_text(page, encoding="utf-8")
+        Path(name).write_text(content, encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"The file cannot be written: {error.strerror or error}.", given=escaped(name, 200)
         ) from error
 
 
-def bundle_of(run: Run | TrainingRun) -> dict[str, Any]:
-    """What a notebook may show, by MIME type. What fails is left out: the text stays."""
-    text = plain(run.__rich__())
-    try:
-        board = run.figures()
-    except SteepestError:
-        return {"text/plain": text}
-    html = html_of(_page(run, board), title=board.headline, picture=_picture(board))
-    return {"text/plain": text, "text/html": html}
+def bundle_of(board: Board, name: str, words: str) -> dict[str, Any]:
+    """What a notebook may show, by MIME type."""
+    page = page_of(board, name, words)
+    html = html_of(page, title=board.headline, picture=_picture(board))
+    return {"text/plain": words, "text/html": html}
 
 
-def bundle_of_loss(loss: LossExplanation) -> dict[str, Any]:
+def bundle_of_loss(figure: Figure, loss: float, text: str) -> dict[str, Any]:
     """What a notebook may show of a loss explained, by MIME type."""
-    figure = loss.figure()
-    text = str(loss)
     try:
         picture = to_png([figure], step=None, theme="light", dpi=_PICTURE_DPI)
     except UsageError:
         picture = None
-    headline = f"The loss is {number(loss.graph.loss)}."
+    headline = f"The loss is {number(loss)}."
     page = {**figure.to_dict(), "steepest": version("steepest"), "headline": headline}
     html = report_page(page, title="A loss explained · Steepest", words=text)
     return {"text/plain": text, "text/html": html_of(html, title=figure.title, picture=picture)}
 
 
-def widget(run: Run | TrainingRun) -> Any:
+def widget(board: Board) -> Any:
     """The figures as a widget whose `step` is read and set from Python."""
-    return widget_of(run.figures().to_dict())
-
-
-def _page(run: Run | TrainingRun, board: Board) -> str:
-    record = run.record
-    name = record.problem.formula if isinstance(record, RunRecord) else record.name or record.model
-    return report_page(board.to_dict(), title=f"{name} · Steepest", words=plain(run.__rich__()))
+    return widget_of(board.to_dict())
 
 
 def _picture(board: Board) -> bytes | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from steepest.run.run import Run
     from steepest.run.walk import Moment, Span
 
-MOST_POINTS = 1000
+_MOST_POINTS = 1000
 """Along one axis."""
 
 
@@ -120,9 +120,9 @@ def _axis(
     path: Vector,
     minimum: float | None,
 ) -> Vector:
-    if not 2 <= points <= MOST_POINTS:
+    if not 2 <= points <= _MOST_POINTS:
         raise UsageError(
-            f"The number of points must be between 2 and {MOST_POINTS:,}.", given=f"{points}"
+            f"The number of points must be between 2 and {_MOST_POINTS:,}.", given=f"{points}"
         )
     if span is None:
         until = run.trace.step <= run.record.descent.final_step

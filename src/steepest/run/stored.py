@@ -22,34 +22,17 @@ from steepest.objective.passes.team import ALONE, Team
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
-from steepest.problem.streamed import (
-    Reading,
-    announce,
-    fingerprint_of_passed,
-    prepare,
-    was_passed,
-)
+from steepest.problem.streamed import Reading, announce, fingerprint_of_passed, prepare, was_passed
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings
 from steepest.records.run import RunRecord, RunSummary
-from steepest.run.saving import (
-    COMPUTED_WITH,
-    Saver,
-    fingerprint_of,
-    versions,
-)
+from steepest.run.saving import COMPUTED_WITH, Saver, fingerprint_of, versions
 from steepest.run.walk import Walk
 from steepest.store import KeptData, Snapshot, Store
-from steepest.words.errors import (
-    InputError,
-    SteepestError,
-    StoreError,
-    StoreWarning,
-    UsageError,
-)
+from steepest.words.errors import InputError, SteepestError, StoreError, StoreWarning, UsageError
 from steepest.words.wording import count, escaped
 
-MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at", "memory")
+_MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at", "memory")
 """Options of a run that may change when it is gone on with: the path stays the same."""
 
 
@@ -235,6 +218,20 @@ class Going:
     lr_chosen: str
 
 
+def check_command(summary: RunSummary, command: str) -> None:
+    """Raise UsageError where this command cannot go on with the run."""
+    if summary.command == "watch":
+        raise UsageError(
+            f"The run {summary.id} is a training that was watched.",
+            instead="The loop that trained it is yours: only it can go on.",
+        )
+    if summary.command != command:
+        raise UsageError(
+            f"The run {summary.id} is one of steepest {summary.command}.",
+            instead=f"steepest {summary.command} --resume {summary.id} goes on with it.",
+        )
+
+
 def go_on(
     store: Store,
     run: str,
@@ -251,16 +248,7 @@ def go_on(
     """
     summary = store.summary(run)
     run = summary.id
-    if summary.command == "watch":
-        raise UsageError(
-            f"The run {run} is a training that was watched.",
-            instead="The loop that trained it is yours: only it can go on.",
-        )
-    if summary.command != command:
-        raise UsageError(
-            f"The run {run} is one of steepest {summary.command}.",
-            instead=f"steepest {summary.command} --resume {run} goes on with it.",
-        )
+    check_command(summary, command)
     if formula is not None and formula != summary.formula:
         raise UsageError(
             f"The run {run} has another formula.",
@@ -334,7 +322,7 @@ def _changed(run: str, options: Options, changes: Mapping[str, Any]) -> Options:
     for name, value in changes.items():
         if value is None or value == getattr(options, name):
             continue
-        if name not in MAY_CHANGE:
+        if name not in _MAY_CHANGE:
             raise UsageError(
                 f"--{name.replace('_', '-')} cannot change in a run that goes on.",
                 given=escaped(str(value)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Any, cast, get_args
 
@@ -10,6 +9,8 @@ from steepest.checks.training import judge_training
 from steepest.records.training import TrainingRecord, TrainingTrace
 from steepest.records.training_document import training_document
 from steepest.records.verdict import Verdict
+from steepest.run.base import BaseRun
+from steepest.show.export import Columns, training_table
 from steepest.show.figures import (
     Board,
     Figure,
@@ -24,17 +25,11 @@ from steepest.words.errors import UsageError
 from steepest.words.wording import listed
 
 
-class TrainingRun:
+class TrainingRun(BaseRun):
     """A training that was watched: what was recorded of it, and the verdict."""
 
     def __init__(self, record: TrainingRecord):
-        self.record = record
-        """All of it as plain data."""
-
-    @property
-    def id(self) -> str | None:
-        """What the run is called in its store; None where it is not kept."""
-        return self.record.run
+        self.record: TrainingRecord = record
 
     @property
     def trace(self) -> TrainingTrace:
@@ -78,39 +73,24 @@ class TrainingRun:
         """All figures of the training, linked by one step cursor."""
         return training_board(self._judged)
 
-    def report(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Write a page with all figures and the report in words: one file, no network.
-
-        Raises InputError where the file is there (unless `force`) or cannot be written.
-        """
-        from steepest.run.showing import write_report
-
-        write_report(self, path, force=force)
-
-    def widget(self) -> Any:
-        """The figures as an anywidget; its trait `step` is read and set from either side.
-
-        Raises UsageError where anywidget is not installed (the extra `notebook`).
-        """
-        from steepest.run.showing import widget
-
-        return widget(self)
+    def table(self) -> Columns:
+        """The recorded steps and the epochs, one row each, as columns by name."""
+        return training_table(self.record)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document, in terms of Python."""
-        return training_document(self.record)
+        return training_document(self._judged)
 
     @property
     def _judged(self) -> TrainingRecord:
         return replace(self.record, verdict=self.verdict)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from steepest.run.showing import bundle_of
+    def _report(self, *, short: bool) -> TrainingReport:
+        return TrainingReport(self._judged, short=short)
 
-        return bundle_of(self)
-
-    def __rich__(self) -> TrainingReport:
-        return TrainingReport(self.record)
+    @property
+    def _title(self) -> str:
+        return self.record.name or self.record.model
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.id or self.record.model}: {self.verdict.headline})"

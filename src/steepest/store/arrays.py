@@ -13,13 +13,13 @@ import numpy as np
 from steepest.words.errors import StoreError
 
 Array = np.ndarray[Any, Any]
-Arrays = Mapping[str, Array]
+_Arrays = Mapping[str, Array]
 
 LEVEL: Final = 1
 _KINDS: Final = "bfiu"
 
 
-def pack(arrays: Arrays) -> bytes:
+def pack(arrays: _Arrays) -> bytes:
     """The arrays as one blob: a line of JSON with names, types and shapes, then compressed bytes.
 
     The first bytes of all numbers stand together, then the second ones, and so on: numbers that

@@ -8,7 +8,7 @@ from typing import Final
 
 from steepest.words.errors import StoreError
 
-MARK: Final = 0x53544545
+_MARK: Final = 0x53544545
 """SQLite's application_id of a store."""
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
@@ -97,7 +97,7 @@ def version_of(db: sqlite3.Connection) -> int:
     if not tables:
         return 0
     mark = db.execute("PRAGMA application_id").fetchone()[0]
-    if "schema" not in tables or mark != MARK:
+    if "schema" not in tables or mark != _MARK:
         raise StoreError(
             "This is an SQLite file, but not a store of Steepest.",
             instead="Name another file with --store.",
@@ -125,7 +125,7 @@ def migrate(db: sqlite3.Connection) -> None:
     version = version_of(db)
     check_version(version)
     if version == 0:
-        db.execute(f"PRAGMA application_id = {MARK}")
+        db.execute(f"PRAGMA application_id = {_MARK}")
         db.execute("CREATE TABLE schema (version INTEGER PRIMARY KEY, applied TEXT NOT NULL)")
     for number, statements in enumerate(MIGRATIONS[version:], version + 1):
         for statement in statements:

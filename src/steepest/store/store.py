@@ -18,7 +18,6 @@ from typing import Any, Final
 import numpy as np
 import platformdirs
 
-from steepest.checks.training import judge_training
 from steepest.records.arrays import Status
 from steepest.records.descent import Trace
 from steepest.records.kept import decode, decode_values
@@ -26,13 +25,7 @@ from steepest.records.ranks import merged
 from steepest.records.run import RunRecord, RunSummary
 from steepest.records.training import TrainingRecord
 from steepest.store.arrays import Array, unpack
-from steepest.store.connection import (
-    explained,
-    open_to_write,
-    patiently,
-    reading,
-    transaction,
-)
+from steepest.store.connection import explained, open_to_write, patiently, reading, transaction
 from steepest.store.identity import Process
 from steepest.store.kept import KeptData, Opening, Snapshot
 from steepest.store.recording import Recording, delete
@@ -149,7 +142,8 @@ class Store:
     def any_record(self, run: str) -> RunRecord | TrainingRecord:
         """The same for a run of any kind. A training has one while it goes on, too.
 
-        Of a training in several processes, which each kept their own, it is that of all together.
+        Of a training in several processes, which each kept their own, it is that of all together,
+        not judged.
         """
         with self._reading() as db:
             row = _row(db, run)
@@ -159,7 +153,7 @@ class Store:
             others = [_record(db, other) for other in _together(db, row)]
         ranks = {one.rank: one for one in others if isinstance(one, TrainingRecord)}
         whole = merged([*{**ranks, found.rank: found}.values()])
-        return replace(whole, run=found.run, verdict=judge_training(whole))
+        return replace(whole, run=found.run, verdict=None)
 
     def curve(self, run: str) -> Trace:
         """The trace as a figure shows it, thinned to 1,001 points; empty before the first."""
@@ -357,7 +351,7 @@ def _without_record(row: sqlite3.Row) -> StoreError:
     run, status = row["id"], _status(row)
     if status == "running":
         return StoreError(f"The run {run} is still running, so it has no verdict yet.")
-    if row["command"] == "watch":
+    if row["command"] in ("watch", "train"):
         return StoreError(f"The run {run} was killed before anything of it was kept.")
     how = "killed" if status == "killed" else "interrupted before it was measured"
     done = "" if row["steps"] is None else f" at step {row['steps']:,}"

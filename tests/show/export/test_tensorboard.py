@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from steepest.records.descent import Trace
-from steepest.show.export import to_tensorboard
+from steepest.show.export import table_of, to_tensorboard
 from steepest.words.errors import UsageError
 
 TRACE = Trace(
@@ -53,7 +53,7 @@ def test_the_checksum_is_that_of_the_specification() -> None:
 def test_every_recorded_step_comes_back() -> None:
     from tensorboardX.proto.event_pb2 import Event
 
-    first, *events = [Event.FromString(data) for data in records(to_tensorboard(TRACE))]
+    first, *events = [Event.FromString(data) for data in records(to_tensorboard(table_of(TRACE)))]
     assert first.file_version == "brain.Event:2"
     assert [event.step for event in events] == TRACE.step.tolist()
     for place, event in enumerate(events):
@@ -75,4 +75,4 @@ def test_every_recorded_step_comes_back() -> None:
 def test_without_tensorboard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX.proto.event_pb2", None)
     with pytest.raises(UsageError, match=r'pip install "steepest\[tensorboard\]"'):
-        to_tensorboard(TRACE)
+        to_tensorboard(table_of(TRACE))

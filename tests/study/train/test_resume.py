@@ -108,7 +108,7 @@ def test_what_cannot_go_on_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has changed"):
         steepest.train(steps=30, **resume)
     fit = steepest.fit({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 3.1]}, "y ~ a*x", store=store)
-    with pytest.raises(UsageError, match="no training of a network"):
+    with pytest.raises(UsageError, match="is one of steepest fit"):
         steepest.train(resume=fit.id, store=store)
 
 

@@ -157,8 +157,8 @@ function makeRow(run: KeptRun, act: Acts) {
     { href: `/api/runs/${encodeURIComponent(id)}/report`, download: true },
     "Report",
   );
-  // What has no formula is no descent that a script could repeat.
-  const kinds = isTraining(run) ? ["json"] : formula ? Object.keys(EXPORTS) : ["csv", "json"];
+  // What has no formula is no descent that a script could repeat, nor is a training.
+  const kinds = formula && !isTraining(run) ? Object.keys(EXPORTS) : ["csv", "json"];
   const exported = kinds.map((kind) =>
     html(
       "a",

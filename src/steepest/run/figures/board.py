@@ -38,7 +38,7 @@ from steepest.words.errors import SteepestError, UsageError
 from steepest.words.suggest import suggest
 from steepest.words.wording import count
 
-KINDS: tuple[RunKind, ...] = get_args(RunKind)
+_KINDS: tuple[RunKind, ...] = get_args(RunKind)
 
 FROM_THE_RECORD = ("loss", "sweep", "spectrum")
 """Kinds that need neither the data nor the path walked again."""
@@ -188,12 +188,12 @@ def _check(
     weights: Sequence[str] | None,
     step: int | None,
 ) -> None:
-    if kind not in KINDS:
-        near = suggest(kind, KINDS)
+    if kind not in _KINDS:
+        near = suggest(kind, _KINDS)
         raise UsageError(
             "There is no such kind of figure.",
             given=kind,
-            instead=f"Did you mean {near[0]}?" if near else f"The kinds are {', '.join(KINDS)}.",
+            instead=f"Did you mean {near[0]}?" if near else f"The kinds are {', '.join(_KINDS)}.",
         )
     if weight is not None:
         if kind != "slice":

@@ -20,13 +20,13 @@ from steepest.words.wording import count, names
 MOST_SLICES = 12
 SLICE_NUMBERS = 12_000
 """Losses in all slices of a board."""
-CURVE = 121
-SIDE = 48
-FINE = 60
+_CURVE = 121
+_SIDE = 48
+_FINE = 60
 """Of the only plane."""
 COARSE = 24
 """Where a loss costs much."""
-MOST_PAIRS = 3
+_MOST_PAIRS = 3
 MOST_PATH = 240
 
 
@@ -36,7 +36,7 @@ def slices(scene: Scene, weight: str | None = None) -> list[Figure]:
     chosen = sorted(scene.telling[:MOST_SLICES]) if weight is None else [shown.index(weight)]
     frames, best = scene.frames, scene.minimum
     length = scene.points(
-        int(np.clip(SLICE_NUMBERS // (len(frames) * len(chosen)), 31, CURVE)),
+        int(np.clip(SLICE_NUMBERS // (len(frames) * len(chosen)), 31, _CURVE)),
         21,
         len(frames) * len(chosen),
     )
@@ -73,7 +73,7 @@ def function(scene: Scene) -> Figure | str:
     if scene.run.record.command != "minimize" or len(scene.values[0]) != 1:
         return "It is for an expression of one variable."
     frames, best = scene.frames, scene.minimum
-    axis = np.linspace(*scene.span(0), scene.points(2 * CURVE, 41, 1))
+    axis = np.linspace(*scene.span(0), scene.points(2 * _CURVE, 41, 1))
     found = scene.losses(np.concatenate([axis[:, None], scene.following]))
     return function_figure(
         frames,
@@ -91,11 +91,11 @@ def planes(scene: Scene, pair: tuple[int, int] | None = None) -> list[tuple[Plan
     The heights are those of the path (P,), then of the frames (F,), then of the minimum (1,) where
     one is known, on the plane.
     """
-    wanted = [pair] if pair is not None else pairs_of(scene.telling, MOST_PAIRS)
+    wanted = [pair] if pair is not None else pairs_of(scene.telling, _MOST_PAIRS)
     if not wanted:
         return []
     cost = len(wanted) * max(scene.setup.at_hand.moving.work, 1)
-    side = FINE if len(wanted) == 1 else SIDE
+    side = _FINE if len(wanted) == 1 else _SIDE
     if cost * side**2 > 2e9:
         side = COARSE
     path, path_step = _path(scene)

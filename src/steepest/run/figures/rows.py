@@ -29,22 +29,22 @@ from steepest.words.wording import count, escaped
 
 ROW_NUMBERS = 8_000
 """Predictions in a figure: rows times frames."""
-MOST_ROWS = 2000
-LEAST_ROWS = 100
+_MOST_ROWS = 2000
+_LEAST_ROWS = 100
 CURVE_NUMBERS = 8_000
 PULL_NUMBERS = 6_000
-MOST_PULLS = 40
+_MOST_PULLS = 40
 PULL_WORK = 50_000_000
 """Rows times weights times frames up to which pulls are measured."""
 
-NO_ROWS = "An expression has no rows."
+_NO_ROWS = "An expression has no rows."
 
 
 def fit_and_residuals(scene: Scene) -> tuple[Figure, Figure] | str:
     """The prediction over the data, and what it leaves over."""
     setup = scene.setup
     if setup.problem.loss is None or not setup.objective.rows:
-        return NO_ROWS
+        return _NO_ROWS
     target = np.asarray(setup.objective.data["rows"]["target"])
     frames, best = scene.frames, scene.minimum
     chosen = _chosen(len(target), len(frames))
@@ -75,7 +75,7 @@ def fit_and_residuals(scene: Scene) -> tuple[Figure, Figure] | str:
 
 def _chosen(rows: int, frames: int) -> Steps:
     """Rows that are drawn, evenly chosen."""
-    most = int(np.clip(ROW_NUMBERS // frames, LEAST_ROWS, MOST_ROWS))
+    most = int(np.clip(ROW_NUMBERS // frames, _LEAST_ROWS, _MOST_ROWS))
     if rows <= most:
         return np.arange(rows)
     return np.unique(np.linspace(0, rows - 1, most).round().astype(np.int64))
@@ -138,7 +138,7 @@ def pulls(scene: Scene) -> Figure | str:
     """The rows that pull hardest at any frame."""
     setup, frames = scene.setup, scene.frames
     if setup.problem.loss is None or not setup.objective.rows:
-        return NO_ROWS
+        return _NO_ROWS
     columns = list(scene.shown)
     work = setup.objective.rows * len(setup.objective.names) * len(frames)
     if work > PULL_WORK:
@@ -152,7 +152,7 @@ def pulls(scene: Scene) -> Figure | str:
         known = np.where(np.isfinite(amounts), amounts, 0.0)
         size = np.max(known, axis=0)
         strength = np.maximum(strength, np.max(known / np.where(size > 0, size, 1.0), axis=1))
-    most = int(np.clip(PULL_NUMBERS // (len(frames) * len(columns)), 5, MOST_PULLS))
+    most = int(np.clip(PULL_NUMBERS // (len(frames) * len(columns)), 5, _MOST_PULLS))
     rows = np.sort(np.argsort(-strength, kind="stable")[:most])
     amount, rest = [], []
     for weights in scene.values:

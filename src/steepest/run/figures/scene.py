@@ -28,13 +28,13 @@ MOST_FRAMES = 61
 FEWER_FRAMES = 31
 """For a run of more than FEW_WEIGHTS weights."""
 FEW_WEIGHTS = 4
-MOST_WEIGHTS = 24
+_MOST_WEIGHTS = 24
 """Weights of which values and gradients are shown."""
 
 REPLAYED = 4096
 """First steps that are walked again in one go: most of the frames of a long run are there."""
 
-FAR = 100.0
+_FAR = 100.0
 """Where a descent diverges, it is shown until its loss is so many times what it was."""
 
 LEAP = 4.0
@@ -85,7 +85,7 @@ class Scene:
         usual = max(abs(descent.first_loss), self.setup.scale)
         if not math.isfinite(usual):
             return np.asarray(inside)
-        close = inside & (np.abs(loss) <= FAR * usual)
+        close = inside & (np.abs(loss) <= _FAR * usual)
         return np.asarray(close | (step == 0))
 
     def span(self, place: int) -> tuple[float, float]:
@@ -130,7 +130,7 @@ def scene_of(run: Run, also: int | None = None) -> Scene:
     step = chosen_steps(run.record, most, also)
     found, following = _walked(walked, trace, step)
     order = telling_weights(run.record)
-    shown = tuple(sorted(order[:MOST_WEIGHTS]))
+    shown = tuple(sorted(order[:_MOST_WEIGHTS]))
     columns = list(shown)
     frames = Frames(
         weights=tuple(names[place] for place in columns),
@@ -149,7 +149,7 @@ def scene_of(run: Run, also: int | None = None) -> Scene:
         values=found.weights,
         following=following,
         shown=shown,
-        telling=tuple(shown.index(place) for place in order[:MOST_WEIGHTS]),
+        telling=tuple(shown.index(place) for place in order[:_MOST_WEIGHTS]),
         notes=notes_of(run.record),
     )
     seen = scene.near(frames.loss, frames.step)
@@ -187,7 +187,7 @@ def chosen_steps(record: RunRecord, most: int, also: int | None = None) -> Steps
 def recorded_frames(record: RunRecord) -> Frames:
     """The frames of a run as its record has them, without walking it again."""
     trace = record.trace
-    order = sorted(telling_weights(record)[:MOST_WEIGHTS])
+    order = sorted(telling_weights(record)[:_MOST_WEIGHTS])
     most = MOST_FRAMES if len(trace.names) <= FEW_WEIGHTS else FEWER_FRAMES
     wanted = chosen_steps(record, most)
     places = np.unique(np.clip(np.searchsorted(trace.step, wanted), 0, max(len(trace) - 1, 0)))

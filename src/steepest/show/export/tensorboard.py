@@ -1,20 +1,19 @@
-"""The trace of a run as an event file, which TensorBoard shows: the extra `tensorboard`."""
+"""A run's steps as an event file, which TensorBoard shows: the extra `tensorboard`."""
 
 from __future__ import annotations
 
 import struct
 from typing import Final
 
-from steepest.records.descent import Trace
-from steepest.show.export.tables import table_of
+from steepest.show.export.tables import Columns
 from steepest.words.errors import needing
 
 FILE_NAME: Final = "events.out.tfevents"
 """What the name of such a file must contain."""
 
 
-def to_tensorboard(trace: Trace) -> bytes:
-    """One event a recorded step: `loss`, `validation`, `weights/NAME` and `gradient/NAME`.
+def to_tensorboard(table: Columns) -> bytes:
+    """One event a row: `loss`, `validation`, `weights/NAME`, `gradient/NAME` and so on.
 
     TensorBoard keeps numbers in 32 bits, about seven digits; NaN and the infinities stay. When a
     step was taken is not kept, so every event is at time 0. Raises UsageError where tensorboardX
@@ -27,11 +26,15 @@ def to_tensorboard(trace: Trace) -> bytes:
     ):
         from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.proto.summary_pb2 import Summary
-    columns = {_tag(name): part.tolist() for name, part in table_of(trace).items()}
+    columns = {_tag(name): part.tolist() for name, part in table.items()}
     steps = columns.pop("step")
     records = [_framed(Event(file_version="brain.Event:2").SerializeToString())]
     for place, step in enumerate(steps):
-        values = [Summary.Value(tag=tag, simple_value=part[place]) for tag, part in columns.items()]
+        values = [
+            Summary.Value(tag=tag, simple_value=part[place])
+            for tag, part in columns.items()
+            if part[place] is not None
+        ]
         event = Event(step=step, summary=Summary(value=values))
         records.append(_framed(event.SerializeToString()))
     return b"".join(records)
@@ -39,10 +42,8 @@ def to_tensorboard(trace: Trace) -> bytes:
 
 def _tag(column: str) -> str:
     """TensorBoard groups by what stands before a slash."""
-    for kind, group in (("weight.", "weights/"), ("gradient.", "gradient/")):
-        if column.startswith(kind):
-            return group + column.removeprefix(kind)
-    return column
+    group, dot, name = column.partition(".")
+    return f"{'weights' if group == 'weight' else group}/{name}" if dot else column
 
 
 def _framed(data: bytes) -> bytes:

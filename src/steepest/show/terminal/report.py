@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from steepest.records.run import RunRecord
 from steepest.show.terminal.backward import show_backward
 from steepest.show.terminal.facts import show_facts, show_findings, show_remedies
+from steepest.show.terminal.lists import values_of
 from steepest.show.terminal.page import INDENT, Page
 from steepest.show.terminal.statistics import show_statistics
 from steepest.show.terminal.weights import show_weights
@@ -27,31 +28,53 @@ WORD_STYLE: Final = {
 class Report:
     """What a terminal shows of a run. A rich renderable.
 
-    With `backward` the backward pass on the row that pulls hardest is part of it.
+    With `backward` the backward pass on the row that pulls hardest is part of it. A `short` one
+    says how it ended, what was found and what to change.
     """
 
-    def __init__(self, record: RunRecord, *, backward: bool = False):
+    def __init__(self, record: RunRecord, *, backward: bool = False, short: bool = False):
         self.record = record
         self.backward = backward
+        self.short = short
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
         page = Page(options.max_width, ascii_only=options.ascii_only)
-        compose(page, self.record, backward=self.backward)
+        compose(page, self.record, backward=self.backward, short=self.short)
         yield from page.lines
 
 
-def compose(page: Page, record: RunRecord, *, backward: bool = False) -> None:
-    """Write the whole report."""
+def compose(page: Page, record: RunRecord, *, backward: bool = False, short: bool = False) -> None:
+    """Write the report."""
     _head(page, record)
-    show_workflow(page, record)
-    show_weights(page, record)
-    if backward:
-        show_backward(page, record.explanation, record.problem)
-    show_facts(page, record)
-    show_statistics(page, record.measurements.statistics)
+    if short:
+        _end(page, record)
+    else:
+        show_workflow(page, record)
+        show_weights(page, record)
+        if backward:
+            show_backward(page, record.explanation, record.problem)
+        show_facts(page, record)
+        show_statistics(page, record.measurements.statistics)
     show_findings(page, record.verdict.findings)
     show_remedies(page, record.remedies)
+
+
+def _end(page: Page, record: RunRecord) -> None:
+    """Where the descent ended."""
+    descent = record.descent
+    page.say(
+        f"{number(descent.first_loss)} at the start, {number(descent.final_loss)} at step "
+        f"{count(descent.final_step)}",
+        label=("Loss", "bold"),
+        indent=INDENT,
+    )
+    units = record.user_units or {}
+    weights = {
+        name: units[name][1] if name in units else value
+        for name, value in record.measurements.final_weights.items()
+    }
+    page.say(values_of(weights), label=("Weights", "bold"), indent=INDENT)
 
 
 def _head(page: Page, record: RunRecord) -> None:

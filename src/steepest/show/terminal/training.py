@@ -35,10 +35,14 @@ _COLUMNS: Final = 40
 
 
 class TrainingReport:
-    """What a terminal shows of a training. A rich renderable."""
+    """What a terminal shows of a training. A rich renderable.
 
-    def __init__(self, record: TrainingRecord):
+    A `short` one says how it ended, what was found and what to change.
+    """
+
+    def __init__(self, record: TrainingRecord, *, short: bool = False):
         self.record = record
+        self.short = short
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
@@ -48,17 +52,22 @@ class TrainingReport:
         _loss(page, record)
         if learned is not None:
             show_result(page, learned)
+        if self.short:
+            pass
+        elif learned is not None:
             show_epochs(page, learned)
             show_confusion(page, learned)
             show_gradient(page, record)
             show_picture(page, learned)
         else:
             _tensors(page, record)
-        _probes(page, record)
+        if not self.short:
+            _probes(page, record)
         if record.verdict is not None:
             show_findings(page, record.verdict.findings)
         show_remedies(page, record.remedies)
-        _foot(page, record)
+        if not self.short:
+            _foot(page, record)
         yield from page.lines
 
 
