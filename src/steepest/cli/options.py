@@ -10,6 +10,7 @@ import click
 
 from steepest.methods.names import Named, canonical, nearest
 from steepest.methods.optimizers import GD, OPTIMIZER, OPTIMIZERS
+from steepest.cli.help import Command
 
 LOSSES: Final = ("mse", "mae", "rmse", "huber", "cross-entropy")
 GIVES: Final = ("auto", "probability", "logit")
@@ -20,7 +21,7 @@ _EXPRESSION: Final = re.compile(r"-(?!-).*[*+/( ].*", flags=re.DOTALL)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class Expressive(click.Command):
+class Expressive(Command):
     """A command whose arguments may begin with a minus sign, as in `-x**2 + x**4`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
