@@ -128,6 +128,15 @@ class Page:
         for number, line in enumerate(self._wrapped(text, self.width, self.width - CONTINUED)):
             self.lines.append(_unglued(Text(" " * CONTINUED * (number > 0)) + line))
 
+    def entry(self, name: str, room: int, *cells: Span, style: str = "", indent: int = 2) -> None:
+        """A row of a table: a name and its cells; a longer name has a line of its own."""
+        shown = self.safe(name)
+        lead = " " * indent
+        if _cells(shown) > room:
+            self.row(lead, (Whole(name), style))
+            shown = ""
+        self.row(lead, (shown, style), " " * (room - _cells(shown)), *cells)
+
     def command(self, command: str, *, indent: int = 4) -> None:
         r"""A shell command to copy: broken only between words, with a backslash.
 
