@@ -14,7 +14,6 @@ from steepest.show.terminal.page import Span, Whole
 from steepest.words.errors import UsageError
 from steepest.words.wording import escaped
 
-
 CODE: Final = "bold cyan"
 
 

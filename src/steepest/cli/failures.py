@@ -115,9 +115,7 @@ def lines_of(error: SteepestError, columns: int | None, ascii_only: bool = False
     ]
 
 
-def _wrapped(
-    message: str, columns: int | None, ascii_only: bool, kind: str = "Error"
-) -> list[str]:
+def _wrapped(message: str, columns: int | None, ascii_only: bool, kind: str = "Error") -> list[str]:
     text = _visible(" ".join(message.splitlines()), ascii_only)
     return wrapped(f"{kind}: {text}", columns, indent=2)
 

@@ -40,9 +40,7 @@ class HelpFormatter(click.HelpFormatter):
         rows = list(rows)
         first = min(max(len(name) for name, _ in rows), col_max) + col_spacing
         room = max(self.width - first - 2, 10)
-        super().write_dl(
-            [(name, _broken(text, room)) for name, text in rows], col_max, col_spacing
-        )
+        super().write_dl([(name, _broken(text, room)) for name, text in rows], col_max, col_spacing)
 
 
 def _broken(paragraph: str, width: int) -> str:

@@ -18,6 +18,11 @@ that was made safe holds one."""
 
 _START: Final = rf"(?<![^ {GLUE}(\[=])"
 _NUMBER: Final = r"[-−+]?\d(?:[\d,.:/]*\d)?(?:e[-+]?\d+)?"
+# What follows a number and is no unit of it: another number, or how the sentence goes on.
+_UNIT: Final = (
+    r"(?! |$|\(|[-−+]?\d|(?:a|above|after|against|and|are|at|below|by|for|from|in|is|on|or|should"
+    r"|than|the|to|with)\b)"
+)
 
 TOGETHER: Final = tuple(
     re.compile(pattern)
@@ -30,8 +35,8 @@ TOGETHER: Final = tuple(
         r" (?:[=×±≈≤≥<>]|\+/-|<=|>=) ",
         r"(?<=\d) x (?=\d)",
         # A number and its unit: 20 rows, 62 % of it, 1.2 million steps.
-        rf"{_START}{_NUMBER} (?:(?:million|billion|trillion|quadrillion) )?(?:% (?=of ))?"
-        r"(?:of (?=it\b))?",
+        rf"{_START}{_NUMBER} (?:(?:million|billion|trillion|quadrillion) )?"
+        rf"(?:(?:% )?of (?=it\b))?{_UNIT}",
         r"\b(?:not a|plus|minus) (?=number\b|infinity\b)",
         # An option and its value.
         rf"{_START}--?[a-z][\w-]* (?=[^ ])",
@@ -50,8 +55,8 @@ def glued(text: str) -> str:
     'lr is 3.54e-05_of_it'
     >>> glued('There is no file "a b.csv": 3 of 20 rows have no "x y".').replace(GLUE, "_")
     'There is no file "a_b.csv": 3_of 20_rows have no "x_y".'
-    >>> glued("steepest explain SD201 is the page; steepest runs list shows them").replace(GLUE, "_")
-    'steepest_explain_SD201 is the page; steepest_runs_list shows them'
+    >>> glued("steepest explain SD201 is it; steepest runs list shows them").replace(GLUE, "_")
+    'steepest_explain_SD201 is it; steepest_runs_list shows them'
     """
     for pattern in TOGETHER:
         text = pattern.sub(lambda found: found[0].replace(" ", GLUE), text)

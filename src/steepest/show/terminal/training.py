@@ -148,9 +148,7 @@ def _tensors(page: Page, record: TrainingRecord) -> None:
     for place, name in enumerate(names):
         cells = [trace.weight[-1, place], trace.gradient[-1, place], trace.update[-1, place]]
         texts = "".join(f"{_cell(value):>11}" for value in cells)
-        page.entry(
-            name, room, f"  {texts}{_cell(middles[place]):>14}", style="bold", indent=0
-        )
+        page.entry(name, room, f"  {texts}{_cell(middles[place]):>14}", style="bold", indent=0)
     more = len(record.tensors) - MOST_TENSORS
     if more > 0:
         page.say(f"and {count(more, 'more tensor')}")

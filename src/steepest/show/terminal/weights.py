@@ -35,7 +35,8 @@ def show_weights(page: Page, record: RunRecord) -> None:
     room = min(widths[0], max(6, page.width - sum(widths[1:]) - 8))
 
     def line(name: str, *numbers: str, style: str) -> None:
-        text = "".join(f"  {cell:>{width}}" for cell, width in zip(numbers, widths[1:], strict=True))
+        cells = zip(numbers, widths[1:], strict=True)
+        text = "".join(f"  {cell:>{width}}" for cell, width in cells)
         page.entry(name, room, (text, style), style=style)
 
     line(*heads, style="bold")
