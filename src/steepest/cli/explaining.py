@@ -34,7 +34,7 @@ class _List:
         yield from text.lines
 
 
-class _Explained:
+class Explained:
     """A page about a check, laid out from its Markdown. A rich renderable."""
 
     def __init__(self, text: str):
@@ -86,7 +86,7 @@ def show_page(code: str) -> None:
         )
     text = page(known)
     if is_terminal():
-        write(_Explained(text))
+        write(Explained(text))
     else:
         write_text(text)
 

@@ -41,7 +41,7 @@ TOGETHER: Final = tuple(
         # An option and its value.
         rf"{_START}--?[a-z][\w-]* (?=[^ ])",
         # A command, with what follows it that is no plain word: steepest explain SD201.
-        rf"{_START}(?:(?:steepest|python3? -m) (?:(?:runs|data) )?|pip )[a-z.]+(?![^ ])"
+        rf"{_START}(?:(?:steepest|python3? -m) (?:(?:runs|data) )?|pip )[a-z.]+"
         r"(?: (?=[^ ]*[^a-z ,.;:)])[^ ]*[^ ,.;:])*",
     )
 )

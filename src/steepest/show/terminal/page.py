@@ -179,8 +179,8 @@ class Page:
 
 def _unglued(line: Text) -> Text:
     """The line as it is shown."""
-    line.rstrip()
     line.plain = line.plain.replace(GLUE, " ")
+    line.rstrip()
     return line
 
 
