@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rich.cells import cell_len
-
 GLUE: Final = "\ue000"
 """Stands for a blank at which no line is broken. It is not printable, so no text from outside
 that was made safe holds one."""
@@ -78,11 +76,22 @@ def lines_in(text: str, width: int, later: int | None = None) -> list[tuple[int,
     for word in re.finditer("[^ ]+", text):
         begin, end = word.span()
         room = width if len(lines) < 2 or later is None else later
-        if lines and cell_len(text[lines[-1][0] : end]) <= room:
+        if lines and _cells(text[lines[-1][0] : end]) <= room:
             lines[-1] = lines[-1][0], end
         else:
             lines.append((begin if lines else 0, end))
     return lines
+
+
+def _cells(text: str) -> int:
+    """How many cells of a terminal the text takes."""
+    text = text.replace(GLUE, " ")
+    if text.isascii():
+        return len(text)
+    # The command line is read, and its help is shown, before anything is imported.
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def wrapped(text: str, width: int | None, indent: int = 0) -> list[str]:
