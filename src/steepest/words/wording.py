@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 LONGEST_PATH: Final = 4096
-"""Characters of a path that are shown: as many as a system takes."""
+"""Characters of a path, as many as a system takes; of a longer text, no path, 200 are shown."""
 
 # Sources of a table that are not files, as a sentence names them.
 _PLACES: Final = {
@@ -167,13 +167,14 @@ def pathname(where: str | os.PathLike[str], *, bare: bool = False) -> str:
     >>> pathname("$5.csv")
     "'$5.csv'"
     """
-    text = escaped(os.fspath(where), LONGEST_PATH)
+    raw = os.fspath(where)
+    text = escaped(raw, LONGEST_PATH if len(raw) <= LONGEST_PATH else 200)
     if os.name == "nt":
         return text if bare and " " not in text else f'"{text}"'
     quoted = shlex.quote(text)
     if bare and quoted == text:
         return text
-    return quoted if set(text) & set('"$`\\!') else f'"{text}"'
+    return quoted if set(raw) & set('"$`\\!') else f'"{text}"'
 
 
 def origin(source: str) -> str:

@@ -40,7 +40,7 @@ TOGETHER: Final = tuple(
         rf"{_START}--?[a-z][\w-]* (?=[^ ])",
         # A command, with what follows it that is no plain word: steepest explain SD201.
         rf"{_START}(?:(?:steepest|python3? -m) (?:(?:runs|data) )?|pip )[a-z.]+"
-        r"(?: (?=[^ ]*[^a-z ,.;:)])[^ ]*[^ ,.;:])*",
+        r"(?: (?=[^ ]*(?:[^a-z ,.;:)]|\.\w))[^ ]*[^ ,.;:])*",
     )
 )
 """What keeps its blanks, each as a pattern of a text in which they stand as they are or as GLUE."""
