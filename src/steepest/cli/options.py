@@ -8,9 +8,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from steepest.cli.help import Command
 from steepest.methods.names import Named, canonical, nearest
 from steepest.methods.optimizers import GD, OPTIMIZER, OPTIMIZERS
-from steepest.cli.help import Command
 
 LOSSES: Final = ("mse", "mae", "rmse", "huber", "cross-entropy")
 GIVES: Final = ("auto", "probability", "logit")

@@ -17,7 +17,7 @@ from steepest.checks import CHECKS, page
 from steepest.cli.explaining import Explained
 from steepest.show.terminal import Page, Report, TrainingReport, plain
 
-REPORTS = {
+REPORTS: dict[str, Report | TrainingReport] = {
     "tutorial": Report(specimens.tutorial(), backward=True),
     "standardized": Report(standardized()),
     "held": Report(held()),
