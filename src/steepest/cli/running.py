@@ -143,7 +143,7 @@ def show_sweep(data: str, formula: str, given: Mapping[str, Any]) -> None:
 
         record = sweep(data, formula, **options, progress=progress).record
     for text in notes:
-        note(text)
+        note(text, sys.stderr)
     if given["as_json"]:
         write_text(to_json(sweep_document(record)) + "\n", encoding="utf-8")
     else:
