@@ -36,7 +36,7 @@ def commands(
     command: click.Command = steepest, name: str = "steepest", parent: click.Context | None = None
 ) -> Iterator[tuple[str, click.Command, str]]:
     """Every command with its whole name and its help text, the group itself first."""
-    context = click.Context(
+    context = command.context_class(
         command, parent, info_name=name, terminal_width=WIDTH, **command.context_settings
     )
     yield context.command_path, command, command.get_help(context)

@@ -114,7 +114,7 @@ def test_sd201_each_cause_is_what_its_cure_takes_away(make: Any, seed: int) -> N
     hessian = size @ unit @ size
     values, vectors = np.linalg.eigh(hessian)
     (one,) = found(curved(make, list(values[::-1]), vectors=vectors[:, ::-1]), "SD201")
-    evidence = one.evidence
+    evidence: dict[str, Any] = dict(one.evidence)
     left = (1 + math.cos(angle)) / (1 - math.cos(angle))
     assert evidence["by_correlation"] == pytest.approx(left, rel=1e-9)
     assert evidence["by_scale"] * left == pytest.approx(values[1] / values[0], rel=1e-9)

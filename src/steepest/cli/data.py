@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +50,7 @@ def _fetch(dataset: Dataset, to: Path | None) -> None:
     from steepest.cli.output import write_text
     from steepest.cli.progress import Progress
     from steepest.data.datasets import default_folder, fetch
-    from steepest.words.wording import count, escaped
+    from steepest.words.wording import count, escaped, pathname
 
     folder = default_folder(dataset) if to is None else to.expanduser()
     try:
@@ -69,13 +68,13 @@ def _fetch(dataset: Dataset, to: Path | None) -> None:
     write_text(f"{escaped(str(folder), 4096)}\n")
     said = f"{count(len(fetched), 'file')} fetched" if fetched else "Every file was here already"
     click.echo(f"{said}; each has its SHA-256. To learn from them:", err=True)
-    quoted = escaped(shlex.quote(str(folder)), 4096)
+    quoted = pathname(folder, bare=True)
     click.echo(f"  steepest train {quoted} --network 784-128-10", err=True)
 
 
 def _listed(dataset: Dataset) -> str:
     from steepest.data.datasets import default_folder, files_in
-    from steepest.words.wording import count, escaped
+    from steepest.words.wording import count, pathname
 
     folder = default_folder(dataset)
     here, files = len(files_in(folder, dataset)), len(dataset.files)
@@ -86,5 +85,5 @@ def _listed(dataset: Dataset) -> str:
     return (
         f"{dataset.name}  {dataset.what}\n"
         f"       {count(files, 'file')}, {dataset.size / 1e6:.1f} MB, {state}\n"
-        f"       {escaped(str(folder), 4096)}\n"
+        f"       {pathname(folder, bare=True)}\n"
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import Markdown
 
 from steepest.checks import CHECKS, page
 from steepest.cli.output import is_terminal, write, write_text
 from steepest.show.terminal import Page
+from steepest.show.terminal.page import Span, Whole
 from steepest.words.errors import UsageError
 from steepest.words.wording import escaped
+
+CODE: Final = "bold cyan"
 
 
 class _List:
@@ -29,6 +32,39 @@ class _List:
         text.blank()
         text.say("steepest explain CODE shows the page about one of them.")
         yield from text.lines
+
+
+class Explained:
+    """A page about a check, laid out from its Markdown. A rich renderable."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """One `Text` a line."""
+        page = Page(options.max_width, ascii_only=options.ascii_only)
+        for block in self.text.strip().split("\n\n"):
+            page.blank()
+            if block.startswith("#"):
+                page.heading(block.lstrip("# "))
+            elif block.startswith("```"):
+                for line in block.splitlines()[1:-1]:
+                    page.row("    ", (Whole(line), CODE))
+            elif block.startswith("|"):
+                for line in block.splitlines():
+                    page.row("  ", Whole(line))
+            elif block.startswith("- "):
+                for item in block[2:].split("\n- "):
+                    page.say(*_spans(item), label="  -", indent=4)
+            else:
+                page.say(*_spans(block))
+        yield from page.lines
+
+
+def _spans(text: str) -> list[Span]:
+    """A text of one or more lines with its code, which stands between backticks, in one piece."""
+    parts = " ".join(line.strip() for line in text.splitlines()).split("`")
+    return [(Whole(part), CODE) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def show_checks() -> None:
@@ -50,7 +86,7 @@ def show_page(code: str) -> None:
         )
     text = page(known)
     if is_terminal():
-        write(Markdown(text), wrap=True)
+        write(Explained(text))
     else:
         write_text(text)
 

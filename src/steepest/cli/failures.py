@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shutil
 import sys
-import textwrap
 from typing import Any, TextIO
 
 import click
 
+from steepest.cli.help import Command, Context
 from steepest.words.errors import FormulaError, SteepestError
+from steepest.words.wrapping import wrapped
 
 INTERRUPTED = 130
 
+# Words of what was typed that are longer than 200 characters; their two ends are shown.
+_ENDLESS = re.compile(r"(\S{100})\S{51,}(\S{50})")
 
-LONGEST_WORD = 60
-"""Characters of a word that are shown; what was typed may have any number of them."""
+PIPED = 80
+"""Columns of a formula with its caret where no terminal says how many it has."""
 
 
 class Commands(click.Group):
     """A group that turns errors into messages, and offers the nearest command."""
+
+    context_class = Context
+    command_class = Command
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         """Read the options of the group itself."""
@@ -62,19 +69,16 @@ def _fitted(error: click.UsageError) -> click.UsageError:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error
     columns, ascii_only = _room(sys.stderr)
-    words = (_shortened(word) for word in error.format_message().split())
-    lines = _wrapped(" ".join(words), columns, ascii_only)
+    text = _ENDLESS.sub(r"\1...\2", error.format_message())
+    lines = _wrapped(text, columns, ascii_only)
     return click.UsageError("\n".join(lines).removeprefix("Error: "), error.ctx)
 
 
-def _shortened(word: str) -> str:
-    if len(word) <= LONGEST_WORD:
-        return word
-    return f"{word[: LONGEST_WORD // 2]}...{word[-LONGEST_WORD // 4 :]}"
-
-
 def report(error: SteepestError, stream: TextIO) -> None:
-    """Print the message, wrapped to the terminal; a formula keeps its caret."""
+    """Print the message, wrapped to the terminal; a formula keeps its caret.
+
+    What is no terminal gets the message on one line, as programs and logs look for it.
+    """
     columns, ascii_only = _room(stream)
     click.echo("\n".join(lines_of(error, columns, ascii_only)), file=stream)
 
@@ -85,17 +89,18 @@ def note(text: str, stream: TextIO) -> None:
     click.echo("\n".join(_wrapped(text, columns, ascii_only, "Note")), file=stream)
 
 
-def _room(stream: TextIO) -> tuple[int, bool]:
-    columns = shutil.get_terminal_size((80, 24)).columns if stream.isatty() else 80
-    return max(20, columns), "utf" not in (stream.encoding or "utf-8").lower()
+def _room(stream: TextIO) -> tuple[int | None, bool]:
+    """The columns of a terminal, None for what is none; and whether it has only ASCII."""
+    columns = max(20, shutil.get_terminal_size().columns) if stream.isatty() else None
+    return columns, "utf" not in (stream.encoding or "utf-8").lower()
 
 
-def lines_of(error: SteepestError, columns: int, ascii_only: bool = False) -> list[str]:
+def lines_of(error: SteepestError, columns: int | None, ascii_only: bool = False) -> list[str]:
     """The message, wrapped to so many columns, with nothing in it that steers a terminal."""
     if not isinstance(error, FormulaError) or error.column is None:
         return _wrapped(error.message, columns, ascii_only)
     text = error.message.split("\n", 1)[0]
-    room = columns - 2
+    room = (columns or PIPED) - 2
     # The place in the formula stands in the middle where the formula is longer than the line.
     first = max(0, min(error.column - room // 2, len(error.formula) - room))
     shown = "".join(
@@ -110,9 +115,9 @@ def lines_of(error: SteepestError, columns: int, ascii_only: bool = False) -> li
     ]
 
 
-def _wrapped(message: str, columns: int, ascii_only: bool, kind: str = "Error") -> list[str]:
-    text = _visible(" ".join(message.split()), ascii_only)
-    return textwrap.wrap(f"{kind}: {text}", columns, break_on_hyphens=False, subsequent_indent="  ")
+def _wrapped(message: str, columns: int | None, ascii_only: bool, kind: str = "Error") -> list[str]:
+    text = _visible(" ".join(message.splitlines()), ascii_only)
+    return wrapped(f"{kind}: {text}", columns, indent=2)
 
 
 def _visible(text: str, ascii_only: bool = False) -> str:

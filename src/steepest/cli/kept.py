@@ -19,7 +19,7 @@ from steepest.show.export import FILE_NAME
 from steepest.show.terminal import Comparison, RunList
 from steepest.store import Store
 from steepest.words.errors import InputError, UsageError
-from steepest.words.wording import count, escaped, number
+from steepest.words.wording import count, number, pathname
 
 
 def show_list(given: Mapping[str, Any]) -> None:
@@ -116,7 +116,7 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
     if output is not None and os.path.lexists(output) and not given["force"]:
         raise InputError(
             "The file exists already.",
-            given=escaped(output, 200),
+            given=pathname(output, bare=True),
             instead="Name another one, or write over it with --force.",
         )
     content = exported(run, kind, store)
@@ -129,12 +129,13 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
         Path(output).write_bytes(content)
     except OSError as error:
         raise InputError(
-            f"The file cannot be written: {error.strerror or error}.", given=escaped(output, 200)
+            f"The file cannot be written: {error.strerror or error}.",
+            given=pathname(output, bare=True),
         ) from error
     if given["as_json"]:
         _write_json({"run": store.summary(run).id, "to": kind, "output": output})
     else:
-        click.echo(f"Written: {escaped(output, 200)}", err=True)
+        click.echo(f"Written: {pathname(output, bare=True)}", err=True)
 
 
 def report_run(run: str, given: Mapping[str, Any]) -> None:
@@ -147,7 +148,7 @@ def report_run(run: str, given: Mapping[str, Any]) -> None:
     if given["as_json"]:
         _write_json({"run": found.id, "output": output})
     else:
-        click.echo(f"Written: {escaped(output, 200)}", err=True)
+        click.echo(f"Written: {pathname(output, bare=True)}", err=True)
 
 
 def delete_runs(names: Sequence[str], given: Mapping[str, Any]) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from steepest.cli import options
+from steepest.cli.help import Command
 
 
-@click.command(short_help="Open the lab: gradient descent in a browser, live.")
+@click.command(cls=Command, short_help="Open the lab: gradient descent in a browser, live.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from steepest.cli.help import Command
 from steepest.methods.names import Named, canonical, nearest
 from steepest.methods.option import Kind, Option, flag, options_of
 from steepest.methods.options import SWEEP_OPTIONS, FitOptions, TrainOptions
@@ -19,7 +20,7 @@ _EXPRESSION: Final = re.compile(r"-(?!-).*[*+/( ].*", flags=re.DOTALL)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class Expressive(click.Command):
+class Expressive(Command):
     """A command whose arguments may begin with a minus sign, as in `-x**2 + x**4`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -11,12 +11,7 @@ from rich.console import RenderableType
 
 from steepest.records.document import document, to_json
 from steepest.records.run import RunRecord
-from steepest.show.terminal import (
-    WIDEST,
-    Report,
-    console_for,
-    plain,
-)
+from steepest.show.terminal import Report, console_for, plain
 from steepest.words.errors import InputError
 
 
@@ -35,21 +30,17 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def write(renderable: RenderableType, *, wrap: bool = False) -> None:
+def write(renderable: RenderableType) -> None:
     """With styles on a terminal, else as plain text of 80 columns.
 
-    The renderable breaks its lines itself, unless `wrap` says that rich is to do it.
+    The renderable breaks its lines itself.
     """
     if not is_terminal():
         encoding = (sys.stdout.encoding or "utf-8").lower()
         write_text(plain(renderable, ascii_only=not encoding.startswith("utf")))
         return
     with _output():
-        console = console_for(sys.stdout)
-        if wrap:
-            console.print(renderable, width=min(console.width, WIDEST))
-        else:
-            console.print(renderable, crop=False, no_wrap=True, overflow="ignore")
+        console_for(sys.stdout).print(renderable, crop=False, no_wrap=True, overflow="ignore")
 
 
 def write_text(text: str, *, encoding: str | None = None) -> None:

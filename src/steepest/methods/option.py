@@ -65,7 +65,7 @@ class Asked:
 def option(default: Any, help: str, kind: Kind, **more: Any) -> Any:
     """A field of a record of options."""
     found = Option(help, kind, default, **more)
-    keep = {"metadata": {_KEY: found}}
+    keep: Any = {"metadata": {_KEY: found}}
     if isinstance(default, dict):
         return field(default_factory=dict, **keep)
     return field(default=default, **keep)

@@ -14,7 +14,7 @@ from steepest.show.figures.drawing import to_png
 from steepest.show.notebook import html_of, widget_of
 from steepest.show.report import report_page
 from steepest.words.errors import InputError, UsageError
-from steepest.words.wording import escaped, number
+from steepest.words.wording import number, pathname
 
 PICTURED: Final = (
     "fit",
@@ -44,7 +44,7 @@ def write_page(page: Callable[[], str], path: str | os.PathLike[str], *, force: 
     if os.path.lexists(name) and not force:
         raise InputError(
             "The file exists already.",
-            given=escaped(name, 200),
+            given=pathname(name, bare=True),
             instead="Name another one, or write over it with --force (force=True in Python).",
         )
     content = page()
@@ -52,7 +52,8 @@ def write_page(page: Callable[[], str], path: str | os.PathLike[str], *, force: 
         Path(name).write_text(content, encoding="utf-8")
     except OSError as error:
         raise InputError(
-            f"The file cannot be written: {error.strerror or error}.", given=escaped(name, 200)
+            f"The file cannot be written: {error.strerror or error}.",
+            given=pathname(name, bare=True),
         ) from error
 
 

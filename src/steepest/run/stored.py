@@ -30,7 +30,7 @@ from steepest.run.saving import COMPUTED_WITH, Saver, fingerprint_of, versions
 from steepest.run.walk import Walk
 from steepest.store import KeptData, Snapshot, Store
 from steepest.words.errors import InputError, SteepestError, StoreError, StoreWarning, UsageError
-from steepest.words.wording import count, escaped
+from steepest.words.wording import count, escaped, origin
 
 _MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at", "memory")
 """Options of a run that may change when it is gone on with: the path stays the same."""
@@ -54,7 +54,7 @@ def data_of(store: Store, run: str) -> Table | None:
     if kept.path is None:
         raise InputError(
             f"The data of the run {run} was too large to be kept with it, and came from "
-            f"{escaped(kept.source)}, so its steps cannot be walked again."
+            f"{origin(kept.source)}, so its steps cannot be walked again."
         )
     table = read_table(kept.path)
     _compare(kept, table, run)
@@ -70,12 +70,12 @@ def changed_data(store: Store, run: str) -> str | None:
     if kept is None or kept.path is None or was_passed(kept.fingerprint):
         return None
     if not os.path.exists(kept.path):
-        where = escaped(kept.source, 200)
+        where = origin(kept.source)
         return f"The data is no longer at {where}{_still_here(kept)}"
     try:
         _compare(kept, read_table(kept.path), run)
     except SteepestError:
-        return f"{escaped(kept.source, 200)} has changed since this run{_still_here(kept)}"
+        return f"{origin(kept.source)} has changed since this run{_still_here(kept)}"
     return None
 
 
@@ -95,7 +95,7 @@ def _compare(kept: KeptData, table: Table, run: str) -> None:
 def _changed_data(run: str, source: str) -> InputError:
     return InputError(
         f"The data has changed since the run {run}.",
-        given=escaped(source, 200),
+        given=origin(source),
         instead="Give the data as it was, or begin a new run.",
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import time
@@ -13,7 +12,7 @@ from typing import Final, TypeVar
 
 from steepest.store.schema import MIGRATIONS, check_version, migrate, version_of
 from steepest.words.errors import StoreError
-from steepest.words.wording import escaped
+from steepest.words.wording import escaped, pathname
 
 WAIT: Final = 60.0
 """Seconds to wait for other processes before giving up."""
@@ -225,4 +224,4 @@ def _code(error: sqlite3.Error) -> int:
 
 def named(path: Path) -> str:
     """The path as a message shows it."""
-    return f'"{escaped(os.fspath(path), 200)}"'
+    return pathname(path)

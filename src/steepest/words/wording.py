@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
 from collections.abc import Iterable, Sequence
+from typing import Final
+
+LONGEST_PATH: Final = 4096
+"""Characters of a path, as many as a system takes; of a longer text, no path, 200 are shown."""
+
+# Sources of a table that are not files, as a sentence names them.
+_PLACES: Final = {
+    "data frame": "the data frame",
+    "mapping": "the mapping",
+    "standard input": "standard input",
+}
 
 _SCALES = ((10**15, "quadrillion"), (10**12, "trillion"), (10**9, "billion"), (10**6, "million"))
 
@@ -141,6 +154,42 @@ def escaped(text: str, limit: int = 40) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut
     )
+
+
+def pathname(where: str | os.PathLike[str], *, bare: bool = False) -> str:
+    """Write a path in quotes, whole and as a shell reads it.
+
+    With `bare`, one that needs no quotes in a shell has none. What is not printable is written as
+    `escaped` does; such a path cannot be copied.
+
+    >>> pathname("data.csv"), pathname("data.csv", bare=True), pathname("a b.csv", bare=True)
+    ('"data.csv"', 'data.csv', '"a b.csv"')
+    >>> pathname("$5.csv")
+    "'$5.csv'"
+    """
+    raw = os.fspath(where)
+    text = escaped(raw, LONGEST_PATH if len(raw) <= LONGEST_PATH else 200)
+    if os.name == "nt":
+        return text if bare and " " not in text else f'"{text}"'
+    quoted = shlex.quote(text)
+    if bare and quoted == text:
+        return text
+    return quoted if set(raw) & set('"$`\\!') else f'"{text}"'
+
+
+def origin(source: str) -> str:
+    """Write the source of a table as it stands in a sentence: a path, or what is no file.
+
+    >>> origin("data.csv"), origin("data frame")
+    ('data.csv', 'the data frame')
+    """
+    return _PLACES.get(source) or pathname(source, bare=True)
+
+
+def opening(source: str) -> str:
+    """Write the source of a table as a sentence begins with it."""
+    place = origin(source)
+    return place[0].upper() + place[1:] if source in _PLACES else place
 
 
 def names(items: Iterable[str], most: int | None = None) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.show.terminal.lines import too_long
 
 from steepest.records.training import (
     Epoch,
@@ -249,7 +250,7 @@ def test_many_classes_fit_or_are_told_by_their_mistakes(width: int) -> None:
         shown = plain(
             TrainingReport(with_classes(*(f"c{place}" for place in range(many)))), width=width
         )
-        assert all(len(line) <= width for line in shown.splitlines() if "steepest" not in line)
+        assert not too_long(shown, width)
         assert ("across what the network says" in " ".join(shown.split())) == (
             16 + 6 * many <= width
         )
@@ -263,4 +264,6 @@ def test_names_of_classes_neither_style_nor_steer_nor_spread() -> None:
     assert not any(c != "\n" and not c.isprintable() for c in shown)
     assert "[bold]" in shown
     assert "is [bold]" in shown
-    assert max(len(line) for line in shown.splitlines()) <= 80
+    assert not too_long(shown, 80)
+    assert "b" * 39 + "…" in shown
+    assert "b" * 40 not in shown

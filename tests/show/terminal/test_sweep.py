@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from tests.show.terminal.lines import too_long
 
 from steepest.records.descent import (
     Goal,
@@ -163,7 +164,7 @@ def test_it_fits_any_terminal_and_ascii(width: int) -> None:
     hostile = replace(made, problem=replace(made.problem, source="\x1b[31m\u202erows.csv"))
     for ascii_only in (False, True):
         shown = plain(SweepReport(hostile), width=width, ascii_only=ascii_only)
-        assert all(len(line) <= width for line in shown.splitlines())
+        assert not too_long(shown, width)
         assert all(line == line.rstrip() for line in shown.splitlines())
         assert all(c == "\n" or c.isprintable() for c in shown)
         assert shown.isascii() or not ascii_only

@@ -29,7 +29,7 @@ from urllib.request import (
 
 from steepest.data.datasets.known import Dataset, File
 from steepest.words.errors import FetchError
-from steepest.words.wording import count, escaped
+from steepest.words.wording import count, escaped, pathname
 
 try:
     import fcntl
@@ -284,4 +284,4 @@ def _unwritable(path: Path, error: OSError) -> FetchError:
 
 
 def _shown(path: Path) -> str:
-    return f'"{escaped(str(path), 200)}"'
+    return pathname(path)

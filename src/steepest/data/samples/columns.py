@@ -19,14 +19,9 @@ from steepest.data.samples.record import NewRows, Samples
 from steepest.data.table import Table
 from steepest.data.table.condition import rows_where
 from steepest.data.table.labels import Labels
-from steepest.data.table.wording import (
-    nearest,
-    opening,
-    origin,
-    quoted,
-)
+from steepest.data.table.wording import nearest, quoted
 from steepest.words.errors import InputError, UsageError
-from steepest.words.wording import count
+from steepest.words.wording import count, opening, origin
 from steepest.words.wording import names as spoken
 
 Floats = NDArray[np.float32]

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from steepest.data.samples.classes import check_classes, in_order, places
 from steepest.data.samples.record import Samples
-from steepest.data.table.wording import quoted
 from steepest.words.errors import InputError
-from steepest.words.wording import count, escaped, listed
+from steepest.words.wording import count, escaped, listed, pathname
 
 Which = Literal["train", "test"]
 
@@ -94,7 +93,7 @@ def _find(folder: Path, source: str, which: Which, what: Literal["images", "labe
         if (folder / name).exists():
             return folder / name
     raise InputError(
-        f"The folder {quoted(source, 200)} has no file of "
+        f"The folder {pathname(source)} has no file of "
         f"{'test' if which == 'test' else 'training'} {what}.",
         instead=f"Looked for {listed(names)}.",
     )
@@ -212,4 +211,4 @@ def _unreadable(path: Path, error: OSError) -> InputError:
 
 
 def _named(path: Path) -> str:
-    return quoted(path.name, 200)
+    return pathname(path.name)

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from steepest.data.samples.classes import check_classes, in_order
 from steepest.data.samples.idx import MOST_VALUES
 from steepest.data.samples.record import Samples
-from steepest.data.table.wording import quoted
 from steepest.words.errors import InputError, needing
-from steepest.words.wording import count, escaped, listed
+from steepest.words.wording import count, escaped, listed, pathname
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,7 +49,7 @@ def read_pictures(folder: str | os.PathLike[str]) -> Samples:
     path = Path(source).expanduser()
     files = files_by_class(path, source)
     classes = in_order(files)
-    check_classes(classes, f"The folder {quoted(source, 200)}")
+    check_classes(classes, f"The folder {pathname(source)}")
     listed_files = [file for name in classes for file in files[name]]
     layout, inputs = read_files(listed_files, path)
     places = [place for place, name in enumerate(classes) for _ in files[name]]
@@ -189,7 +188,7 @@ def files_by_class(folder: Path, source: str) -> dict[str, list[Path]]:
     }
     if not files:
         raise InputError(
-            f"The folder {quoted(source, 200)} holds no folders of pictures.",
+            f"The folder {pathname(source)} holds no folders of pictures.",
             instead="Put the pictures of each class into a folder that is named as the class.",
         )
     return files
@@ -203,7 +202,7 @@ def _pictures_of_class(folder: Path, root: Path) -> list[Path]:
         if file.is_dir():
             raise InputError(
                 f"The folder {_named(folder, root)} is taken for a class, but holds the folder "
-                f"{quoted(file.name, 200)}.",
+                f"{pathname(file.name)}.",
                 instead="Give the folder in which each class is a folder of pictures.",
             )
         if not _is_picture(file):
@@ -248,8 +247,7 @@ def _visible(folder: Path) -> list[Path]:
         )
     except OSError as error:
         raise InputError(
-            f"The folder {quoted(str(folder), 200)} cannot be read: "
-            f"{escaped(error.strerror or '', 200)}."
+            f"The folder {pathname(folder)} cannot be read: {escaped(error.strerror or '', 200)}."
         ) from None
 
 
@@ -264,4 +262,4 @@ def _names(layout: Layout) -> tuple[str, ...]:
 
 
 def _named(path: Path, folder: Path) -> str:
-    return quoted(str(path.relative_to(folder)), 200)
+    return pathname(path.relative_to(folder))

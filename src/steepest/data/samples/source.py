@@ -26,9 +26,8 @@ from steepest.data.samples.pictures import (
 from steepest.data.samples.record import NewRows, Samples
 from steepest.data.table import read_table
 from steepest.data.table.source import PARQUET
-from steepest.data.table.wording import origin, quoted
 from steepest.words.errors import InputError, UsageError
-from steepest.words.wording import count, escaped, listed
+from steepest.words.wording import count, escaped, listed, origin, pathname
 from steepest.words.wording import names as spoken
 
 
@@ -42,7 +41,7 @@ def _told() -> Iterator[None]:
 
 
 def _unreadable(source: str, reason: str) -> InputError:
-    return InputError(f"{quoted(source, 200)} cannot be read: {escaped(reason, 200)}.")
+    return InputError(f"{pathname(source)} cannot be read: {escaped(reason, 200)}.")
 
 
 @_told()
@@ -94,7 +93,7 @@ def as_given(training: Samples, data: Any, *, where: str | None = None) -> NewRo
         folder = _folder(data)
         if folder is not None and _kind(folder) != "table":
             raise InputError(
-                f"{quoted(str(data), 200)} is a folder of pictures, but the training learned from "
+                f"{pathname(str(data))} is a folder of pictures, but the training learned from "
                 "a table.",
                 instead="Give a table with the same columns.",
             )
@@ -127,13 +126,13 @@ def _from_pictures(training: Samples, source: str) -> NewRows:
         files, folder = [path], path.parent
     else:
         raise InputError(
-            f"{quoted(source, 200)} is neither a picture nor a folder of pictures.",
+            f"{pathname(source)} is neither a picture nor a folder of pictures.",
             instead=f"Known are {listed(ENDINGS)}.",
         )
     targets = None
     if by_class:
         names = [name for name, of_class in by_class.items() for _ in of_class]
-        targets = _places(names, training, f"The folder {quoted(source, 200)}")
+        targets = _places(names, training, f"The folder {pathname(source)}")
     assert training.picture is not None
     _, inputs = read_files(files, folder, Layout(*training.picture, training.channels))
     return NewRows(source, inputs, np.arange(len(files), dtype=np.int64), targets)
@@ -147,7 +146,7 @@ def _from_idx(training: Samples, folder: Path, source: str) -> NewRows:
         assert training.picture is not None
         colour = " in colour" if training.channels == 3 else ""
         raise InputError(
-            f"The pictures in {quoted(source, 200)} have {found.picture[1]}×{found.picture[0]} "
+            f"The pictures in {pathname(source)} have {found.picture[1]}×{found.picture[0]} "
             f"gray pixels, those of the training {training.picture[1]}×{training.picture[0]}"
             f"{colour}."
         )
@@ -201,7 +200,7 @@ def _kind(folder: Path) -> Literal["idx", "pictures", "table"]:
     if any(path.suffix.lower() in PARQUET for path in folder.rglob("*")):
         return "table"
     raise InputError(
-        f"The folder {quoted(str(folder), 200)} holds nothing to learn from.",
+        f"The folder {pathname(folder)} holds nothing to learn from.",
         instead="Give a folder of IDX files, one whose folders are classes of pictures "
         f"({spoken(ENDINGS)}), or one of Parquet files.",
     )
@@ -211,6 +210,6 @@ def _only_for_tables(data: Any, settings: dict[str, object]) -> None:
     for option, value in settings.items():
         if value is not None:
             raise UsageError(
-                f"{option} is for tables, and {quoted(str(data), 200)} holds pictures.",
+                f"{option} is for tables, and {pathname(str(data))} holds pictures.",
                 instead="Leave it out.",
             )

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.data.table.aligned import aligned
-from steepest.data.table.wording import origin, quoted
+from steepest.data.table.wording import quoted
 from steepest.words.errors import DataWarning, InputError
+from steepest.words.wording import origin
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,13 +11,9 @@ from numpy.typing import NDArray
 
 from steepest.data.table.cells import Column
 from steepest.data.table.labels import Labels, labels_from_objects
-from steepest.data.table.wording import (
-    nearest,
-    opening,
-    origin,
-    quoted,
-)
+from steepest.data.table.wording import nearest, quoted
 from steepest.words.errors import InputError
+from steepest.words.wording import opening, origin
 
 Floats = NDArray[np.float64]
 Read = Callable[[Sequence[int]], Mapping[int, Floats]]

@@ -45,9 +45,8 @@ from steepest.data.table.preamble import (
     parted_by_spaces,
     without_comments,
 )
-from steepest.data.table.wording import opening, origin
 from steepest.words.errors import DataWarning, InputError
-from steepest.words.wording import count, escaped
+from steepest.words.wording import count, escaped, opening, origin
 
 if TYPE_CHECKING:
     import polars as pl

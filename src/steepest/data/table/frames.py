@@ -10,8 +10,9 @@ from steepest.data.table.aligned import aligned
 from steepest.data.table.cells import Column, Floats, from_objects
 from steepest.data.table.columns import Table, column_names
 from steepest.data.table.labels import Labels, labels_from_objects
-from steepest.data.table.wording import opening, quoted
+from steepest.data.table.wording import quoted
 from steepest.words.errors import InputError
+from steepest.words.wording import opening
 
 if TYPE_CHECKING:
     import narwhals as nw

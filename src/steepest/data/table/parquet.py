@@ -12,8 +12,9 @@ import numpy as np
 from steepest.data.table.columns import Floats, Table
 from steepest.data.table.frames import read_frame
 from steepest.data.table.labels import Labels
-from steepest.data.table.wording import opening, quoted
+from steepest.data.table.wording import quoted
 from steepest.words.errors import InputError
+from steepest.words.wording import opening
 
 _Result = TypeVar("_Result")
 

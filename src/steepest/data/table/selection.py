@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.data.table.columns import Floats, Table
-from steepest.data.table.wording import opening, origin, quoted
+from steepest.data.table.wording import quoted
 from steepest.words.errors import InputError
-from steepest.words.wording import count
+from steepest.words.wording import count, opening, origin
 
 
 @dataclass(frozen=True, eq=False)

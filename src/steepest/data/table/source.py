@@ -21,7 +21,7 @@ from steepest.data.table.frames import read_frame
 from steepest.data.table.parquet import read_parquet
 from steepest.data.table.wording import nearest, quoted
 from steepest.words.errors import InputError
-from steepest.words.wording import escaped
+from steepest.words.wording import escaped, pathname
 
 # A separator of None is found in the text.
 _DELIMITED: Final[dict[str, str | None]] = {".csv": None, ".txt": None, ".tsv": "\t"}
@@ -80,13 +80,13 @@ def _from_path(text: str) -> Table:
         files = [p for p in path.rglob("*") if p.suffix.lower() in PARQUET and _is_visible(p, path)]
         if not files:
             raise InputError(
-                f"The folder {quoted(text, 200)} holds no Parquet files.",
+                f"The folder {pathname(text)} holds no Parquet files.",
                 instead="Give the path of a file, or a folder of .parquet files.",
             )
         by_folder = any("=" in part for p in files for part in p.relative_to(path).parent.parts)
         return read_parquet(sorted(files), text, by_folder=by_folder)
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-        raise InputError(f"{quoted(text, 200)} is not a file.", instead="Give the path of a file.")
+        raise InputError(f"{pathname(text)} is not a file.", instead="Give the path of a file.")
     return _from_file(path, text)
 
 
@@ -107,8 +107,8 @@ def _from_pattern(text: str) -> Table:
     other = [path for path in files if path.suffix.lower() not in PARQUET]
     if other:
         raise InputError(
-            f"{quoted(text, 200)} stands for {len(files)} files, and not all are Parquet.",
-            given=quoted(str(other[0]), 200),
+            f"{pathname(text)} stands for {len(files)} files, and not all are Parquet.",
+            given=pathname(other[0]),
             instead="Give one file, or a pattern for Parquet files alone.",
         )
     by_folder = any("=" in part for path in files for part in path.parent.parts)
@@ -118,7 +118,7 @@ def _from_pattern(text: str) -> Table:
 def _no_such_file(text: str) -> InputError:
     if glob.has_magic(text):
         return InputError(
-            f"No file fits the pattern {quoted(text, 200)}.", instead="Give the path of a file."
+            f"No file fits the pattern {pathname(text)}.", instead="Give the path of a file."
         )
     path = Path(text).expanduser()
     try:
@@ -126,18 +126,18 @@ def _no_such_file(text: str) -> InputError:
             names = [e.name for e in itertools.islice(entries, _MOST_NAMES_COMPARED)]
     except (OSError, ValueError):
         return InputError(
-            f"There is no file {quoted(text, 200)}: "
-            f"the folder {quoted(str(path.parent), 200)} does not exist or cannot be read."
+            f"There is no file {pathname(text)}: "
+            f"the folder {pathname(path.parent)} does not exist or cannot be read."
         )
     return InputError(
-        f"There is no file {quoted(text, 200)}.",
+        f"There is no file {pathname(text)}.",
         instead=nearest(path.name, names) or "Give the path of a file.",
     )
 
 
 def _unreadable(text: str, error: Exception) -> InputError:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return InputError(f"{quoted(text, 200)} cannot be read: {escaped(reason, 200)}.")
+    return InputError(f"{pathname(text)} cannot be read: {escaped(reason, 200)}.")
 
 
 def _from_file(path: Path, source: str) -> Table:
@@ -148,7 +148,7 @@ def _from_file(path: Path, source: str) -> Table:
         return read_parquet([path], source)
     if kind not in _DELIMITED and (kind or packed):
         raise InputError(
-            f"Steepest does not know what kind of file {quoted(source, 200)} is.",
+            f"Steepest does not know what kind of file {pathname(source)} is.",
             given=f"the suffix {quoted(kind + last if packed else kind)}",
             instead=f"{_KNOWN} Save the data as one of these.",
         )
@@ -167,12 +167,12 @@ def _unpacked(content: bytes, source: str) -> bytes:
             unpacked = stream.read(_MOST_UNPACKED + 1)
     except (OSError, EOFError, zlib.error):
         raise InputError(
-            f"{quoted(source, 200)} is not a whole gzip file.",
+            f"{pathname(source)} is not a whole gzip file.",
             instead="Unpack it, or copy it anew.",
         ) from None
     if len(unpacked) > _MOST_UNPACKED:
         raise InputError(
-            f"{quoted(source, 200)} unpacks to more than {_MOST_UNPACKED / 2**30:g} GiB.",
+            f"{pathname(source)} unpacks to more than {_MOST_UNPACKED / 2**30:g} GiB.",
             instead="Save the data as Parquet.",
         )
     return unpacked

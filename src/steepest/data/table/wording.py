@@ -7,28 +7,10 @@ from collections.abc import Iterable
 
 from steepest.words.wording import escaped
 
-# Sources that are not files, as a sentence names them.
-_PLACES = {
-    "data frame": "the data frame",
-    "mapping": "the mapping",
-    "standard input": "standard input",
-}
-
 
 def quoted(text: str, limit: int = 40) -> str:
     """Return `text` as `escaped` gives it, in double quotes."""
     return f'"{escaped(text, limit)}"'
-
-
-def origin(source: str) -> str:
-    """Write a table's source as it stands in a sentence."""
-    return _PLACES.get(source) or escaped(source, 200)
-
-
-def opening(source: str) -> str:
-    """Write a table's source as a sentence begins with it."""
-    place = origin(source)
-    return place[0].upper() + place[1:] if source in _PLACES else place
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -32,7 +32,7 @@ _HOW_OF_LOSS: Final = {
 
 def chain_length(problem: Problem) -> int:
     """How many of the last nodes belong to the loss and not to the formula."""
-    return LOSS[problem.loss].stages if problem.loss in LOSS else 0
+    return 0 if problem.loss is None else LOSS[problem.loss].stages
 
 
 def prediction_on(
@@ -74,19 +74,15 @@ def show_backward(page: Page, explanation: Explanation, problem: Problem) -> Non
     )
     page.blank()
     room = max(8, page.width - 2 * FIGURES - 4)
-    page.row((f"  {'node':<{room}}{'value':>{FIGURES}}{'adjoint':>{FIGURES}}", "bold"))
+    heads = f"{'value':>{FIGURES}}{'adjoint':>{FIGURES}}"
+    page.entry("node", room, (heads, "bold"), style="bold")
     firsts_of_loss = len(nodes) - chain_length(problem)
     for place in reversed(range(len(nodes))):
         node = nodes[place]
         value, adjoint = on_row(node, explanation, row)
         figures = f"{number(value):>{FIGURES}}{number(adjoint):>{FIGURES}}"
-        name = page.safe(node.text)
         style = "bold cyan" if node.operation == "weight" else ""
-        if len(name) < room:
-            page.row((f"  {name:<{room}}", style), figures)
-        else:
-            page.say((name, style), indent=2)
-            page.row(f"  {'':<{room}}", figures)
+        page.entry(node.text, room, figures, style=style)
         page.say((_note(place, explanation, row, firsts_of_loss), "dim"), indent=6)
 
 

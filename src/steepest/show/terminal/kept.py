@@ -9,9 +9,9 @@ from typing import Final
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from steepest.records.run import RunSummary
-from steepest.show.terminal.page import Page, Span
+from steepest.show.terminal.page import Page, Span, Whole
 from steepest.show.terminal.report import WORD_STYLE
-from steepest.words.wording import count, number
+from steepest.words.wording import count, number, origin
 
 STATUS_STYLE: Final = {
     "running": "bold cyan",
@@ -50,11 +50,13 @@ def _show(page: Page, summary: RunSummary) -> None:
         f"  {', '.join(parts)}" if parts else "",
     )
     name = "" if summary.name is None else f"{summary.name}: "
-    source = "" if summary.source is None else f", {summary.source}"
+    source = "" if summary.source is None else f", {origin(summary.source)}"
     word = summary.learning_rate
     verdict: list[Span] = [] if word is None else [", learning rate ", (word, WORD_STYLE[word])]
     page.say(
-        f"{name}{summary.formula}, {summary.optimizer}{source}",
+        name,
+        Whole(summary.formula),
+        f", {summary.optimizer}{source}",
         *verdict,
         label=" ",
         indent=_FORMULA,

@@ -21,6 +21,7 @@ from steepest.words.wording import (
     count,
     escaped,
     number,
+    origin,
     percent,
 )
 
@@ -41,7 +42,7 @@ def show_data(page: Page, learned: Learned) -> None:
     scaled = "" if (learned.scale == 1).all() else ", standardized"
     what = f"{len(learned.classes):,} classes" if learned.classes is not None else learned.target
     page.say(
-        f"{count(learned.rows, 'row')} of {learned.source} to learn from{held}{left}; "
+        f"{count(learned.rows, 'row')} of {origin(learned.source)} to learn from{held}{left}; "
         f"{count(len(learned.inputs), 'input')}{scaled}; {what} to be found",
         label=("Data", "bold"),
         indent=INDENT,
@@ -138,7 +139,8 @@ def show_confusion(page: Page, learned: Learned) -> None:
         page.heading("Classes that are mistaken most")
         for own, other in pairs:
             many = count(int(table[own, other]), "row")
-            page.say(f"{many} of {names[own]} taken for {names[other]}", indent=2)
+            taken = f"{many} of {escaped(classes[own])} taken for {escaped(classes[other])}"
+            page.say(taken, indent=2)
 
 
 def show_gradient(page: Page, record: TrainingRecord) -> None:

@@ -12,12 +12,22 @@ from typing import Any, Final, TextIO, TypeAlias
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from steepest.words.wrapping import GLUE, glued, lines_in, whole
+
 WIDEST: Final = 100
 """Longer lines are hard to read, however wide the terminal is."""
 PIPED: Final = 80
 NARROWEST: Final = 20
 INDENT: Final = 16
 """Where text begins beside a label."""
+
+CONTINUED: Final = 4
+"""How far in a row goes on that is longer than a line."""
+
+
+class Whole(str):
+    """A text within which no line is broken, such as a formula that stands without quotes."""
+
 
 Span: TypeAlias = str | tuple[str, str]
 """A text, or a text and its style."""
@@ -52,8 +62,6 @@ _IN_ASCII: Final = str.maketrans(
         "\N{THIN SPACE}": " ",
     }
 )
-# Stands for a blank at which no line is broken; `safe` lets none through from outside.
-_GLUE: Final = "\ue000"
 _BLOCKS: Final = " ▏▎▍▌▋▊▉"
 
 
@@ -84,7 +92,6 @@ class Page:
         self.width = max(NARROWEST, min(width, WIDEST))
         self.ascii_only = ascii_only
         self.lines: list[Text] = []
-        self._console = Console(file=io.StringIO(), width=self.width)
 
     def safe(self, text: str) -> str:
         """The text as this page can show it."""
@@ -108,24 +115,27 @@ class Page:
         indent = min(indent, self.width // 2)
         first = self._text([label])
         if first.cell_len > max(0, indent - 1) and first.plain.strip():
-            self.lines.extend(self._wrapped(first, self.width))
+            self.lines.extend(map(_unglued, self._wrapped(first, self.width)))
             first = Text()
         first.append(" " * (indent - first.cell_len))
         for number, line in enumerate(self._wrapped(self._text(spans), self.width - indent)):
             lead = first if number == 0 else Text(" " * indent)
-            whole = lead + line
-            whole.rstrip()
-            whole.plain = whole.plain.replace(_GLUE, " ")
-            self.lines.append(whole)
+            self.lines.append(_unglued(lead + line))
 
     def row(self, *spans: Span) -> None:
-        """One line as it is, cut where it is too long."""
+        """One line as it is; where it is too long, it goes on between two cells, further in."""
         text = self._text(spans)
-        text.plain = text.plain.replace(_GLUE, " ")
-        if text.cell_len > self.width:
-            text.truncate(self.width, overflow="crop" if self.ascii_only else "ellipsis")
-        text.rstrip()
-        self.lines.append(text)
+        for number, line in enumerate(self._wrapped(text, self.width, self.width - CONTINUED)):
+            self.lines.append(_unglued(Text(" " * CONTINUED * (number > 0)) + line))
+
+    def entry(self, name: str, room: int, *cells: Span, style: str = "", indent: int = 2) -> None:
+        """A row of a table: a name and its cells; a longer name has a line of its own."""
+        shown = self.safe(name)
+        lead = " " * indent
+        if _cells(shown) > room:
+            self.row(lead, (Whole(name), style))
+            shown = ""
+        self.row(lead, (shown, style), " " * (room - _cells(shown)), *cells)
 
     def command(self, command: str, *, indent: int = 4) -> None:
         r"""A shell command to copy: broken only between words, with a backslash.
@@ -154,15 +164,24 @@ class Page:
         return ("█" * (eighths // 8) + _BLOCKS[eighths % 8]).rstrip()
 
     def _text(self, spans: Iterable[Span]) -> Text:
-        text = Text(overflow="fold")
+        text = Text()
         for span in spans:
             words, style = (span, "") if isinstance(span, str) else span
-            text.append(self.safe(words).replace(" %", f"{_GLUE}%"), style)
+            shown = self.safe(words)
+            text.append(whole(shown) if isinstance(words, Whole) else shown, style)
+        text.plain = glued(text.plain)
         return text
 
-    def _wrapped(self, text: Text, width: int) -> Iterable[Text]:
-        lines = text.wrap(self._console, max(1, width), overflow="fold")
-        return lines if len(lines) else [Text()]
+    def _wrapped(self, text: Text, width: int, later: int | None = None) -> list[Text]:
+        lines = lines_in(text.plain, width, later)
+        return [text[begin:end] for begin, end in lines] or [Text()]
+
+
+def _unglued(line: Text) -> Text:
+    """The line as it is shown."""
+    line.plain = line.plain.replace(GLUE, " ")
+    line.rstrip()
+    return line
 
 
 def words(command: str) -> list[str]:

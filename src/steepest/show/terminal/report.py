@@ -15,7 +15,7 @@ from steepest.show.terminal.page import INDENT, Page
 from steepest.show.terminal.statistics import show_statistics
 from steepest.show.terminal.weights import show_weights
 from steepest.show.terminal.workflow import show_workflow
-from steepest.words.wording import count, listed, number
+from steepest.words.wording import count, listed, number, origin
 
 WORD_STYLE: Final = {
     "too small": "bold magenta",
@@ -84,7 +84,7 @@ def _head(page: Page, record: RunRecord) -> None:
     page.say((word, WORD_STYLE[word]), label=("Learning rate", "bold"), indent=INDENT)
     problem, descent = record.problem, record.descent
     if problem.rows is not None:
-        source = f" of {problem.source}" if problem.source else ""
+        source = f" of {origin(problem.source)}" if problem.source else ""
         scaled = [
             f"{f'({name} - {number(subtracted)})' if subtracted else name}/{number(divided)}"
             for name, (subtracted, divided) in problem.standardized.items()

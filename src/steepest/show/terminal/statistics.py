@@ -40,18 +40,18 @@ def _table(page: Page, entries: tuple[WeightStatistics, ...]) -> None:
     cells = [(page.safe(e.weight), number(e.value), _error(e)) for e in shown]
     heads = ("weight", "value", "standard error")
     widths = [max(len(row[i]) for row in (heads, *cells)) for i in range(3)]
-    widths[0] = min(widths[0], max(6, page.width - sum(widths[1:]) - 17))
-    page.row((_row(heads, widths), "bold"))
+    room = min(widths[0], max(6, page.width - sum(widths[1:]) - 17))
+
+    def line(name: str, value: str, error: str, more: str = "", style: str = "") -> None:
+        text = f"  {value:>{widths[1]}}  {error:>{widths[2]}}{more}"
+        page.entry(name, room, (text, style), style=style)
+
+    line(*heads, style="bold")
     for entry, row in zip(shown, cells, strict=True):
-        page.row(_row(row, widths), _percent(entry))
+        line(entry.weight, *row[1:], more=_percent(entry))
     rest = len(entries) - len(shown)
     if rest:
         page.say(f"and {count(rest, 'weight')} more; --json has them all", indent=4)
-
-
-def _row(cells: tuple[str, str, str], widths: list[int]) -> str:
-    name = cells[0] if len(cells[0]) <= widths[0] else cells[0][: widths[0] - 3] + "..."
-    return f"  {name:<{widths[0]}}  {cells[1]:>{widths[1]}}  {cells[2]:>{widths[2]}}"
 
 
 def _error(entry: WeightStatistics) -> str:

@@ -17,6 +17,7 @@ from steepest.words.wording import (
     count,
     listed,
     number,
+    origin,
     roughly,
 )
 
@@ -63,7 +64,7 @@ def _head(page: Page, record: SweepRecord) -> None:
     def fact(name: str, text: str) -> None:
         page.say(text, label=(name, "bold"), indent=INDENT)
 
-    source = f" of {problem.source}" if problem.source else ""
+    source = f" of {origin(problem.source)}" if problem.source else ""
     fact("Data", f"{count(problem.rows or 0, 'row')}{source}")
     momentum = "" if record.momentum is None else f", momentum {number(record.momentum)}"
     several = f" from each of {count(len(record.starts))} starts" if len(record.starts) > 1 else ""

@@ -30,6 +30,8 @@ from steepest.words.wording import (
 )
 
 MOST_TENSORS: Final = 24
+LONGEST_NAME: Final = 24
+"""Characters of a name that stands in one line with its numbers."""
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _COLUMNS: Final = 40
 
@@ -147,16 +149,15 @@ def _tensors(page: Page, record: TrainingRecord) -> None:
     page.heading("Weights and gradients")
     page.say("Lengths at the last recorded step; step/weights is the middle one of all steps.")
     page.blank()
-    names = [page.safe(tensor.name)[:24] for tensor in record.tensors[:MOST_TENSORS]]
-    width = max(6, *(len(name) for name in names)) + 2
-    page.row(
-        (f"{'':<{width}}{'weights':>11}{'gradient':>11}{'step':>11}{'step/weights':>14}", "bold")
-    )
+    names = [tensor.name for tensor in record.tensors[:MOST_TENSORS]]
+    room = min(max(6, *(len(page.safe(name)) for name in names)), LONGEST_NAME)
+    heads = f"  {'weights':>11}{'gradient':>11}{'step':>11}{'step/weights':>14}"
+    page.entry("", room, (heads, "bold"), indent=0)
     middles = update_ratios(record)
     for place, name in enumerate(names):
         cells = [trace.weight[-1, place], trace.gradient[-1, place], trace.update[-1, place]]
         texts = "".join(f"{_cell(value):>11}" for value in cells)
-        page.row((f"{name:<{width}}", "bold"), f"{texts}{_cell(middles[place]):>14}")
+        page.entry(name, room, f"  {texts}{_cell(middles[place]):>14}", style="bold", indent=0)
     more = len(record.tensors) - MOST_TENSORS
     if more > 0:
         page.say(f"and {count(more, 'more tensor')}")

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from steepest.records.training import Trial, TrialSweep
 from steepest.show.terminal.page import INDENT, Page
 from steepest.show.terminal.report import WORD_STYLE
-from steepest.words.wording import count, number
+from steepest.words.wording import count, number, origin
 
 _BAR = 24
 
@@ -42,7 +42,7 @@ def _head(page: Page, record: TrialSweep) -> None:
             )
         )
     page.blank()
-    page.say(f"{record.network}, {count(record.rows, 'row')} of {record.source}",
+    page.say(f"{record.network}, {count(record.rows, 'row')} of {origin(record.source)}",
              label=("Network", "bold"), indent=INDENT)  # fmt: skip
     page.say(
         f"{record.optimizer}, batches of {count(record.batch_rows, 'row')}, "

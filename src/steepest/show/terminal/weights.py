@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Final
 
 from steepest.records.point import Partial, Pull
@@ -33,10 +32,16 @@ def show_weights(page: Page, record: RunRecord) -> None:
     ]
     heads = ("weight", "start", "value", "gradient")
     widths = [max(len(row[i]) for row in (heads, *cells)) for i in range(4)]
-    widths[0] = min(widths[0], max(6, page.width - sum(widths[1:]) - 8))
-    page.row((_table_row(heads, widths), "bold"))
+    room = min(widths[0], max(6, page.width - sum(widths[1:]) - 8))
+
+    def line(name: str, *numbers: str, style: str) -> None:
+        cells = zip(numbers, widths[1:], strict=True)
+        text = "".join(f"  {cell:>{width}}" for cell, width in cells)
+        page.entry(name, room, (text, style), style=style)
+
+    line(*heads, style="bold")
     for partial, row in zip(shown, cells, strict=True):
-        page.row((_table_row(row, widths), "bold cyan"))
+        line(partial.weight, *row[1:], style="bold cyan")
         _partial(page, partial)
     rest = len(explanation.partials) - len(shown)
     if rest:
@@ -44,12 +49,6 @@ def show_weights(page: Page, record: RunRecord) -> None:
     if record.user_units:
         page.blank()
         page.say(_scaled(record))
-
-
-def _table_row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    name = cells[0] if len(cells[0]) <= widths[0] else cells[0][: widths[0] - 3] + "..."
-    numbers = (f"{cell:>{width}}" for cell, width in zip(cells[1:], widths[1:], strict=True))
-    return "  " + "  ".join((f"{name:<{widths[0]}}", *numbers))
 
 
 def _partial(page: Page, partial: Partial) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from steepest.show.figures.figure import Figure, Kind, Theme
 from steepest.words.errors import InputError, UsageError, needing
-from steepest.words.wording import escaped
+from steepest.words.wording import escaped, pathname
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -43,7 +43,7 @@ def save(
     if ending not in FORMATS:
         raise UsageError(
             "A figure is written as .png, .svg or .pdf.",
-            given=escaped(name, 200),
+            given=pathname(name, bare=True),
             instead="End the name of the file with one of them.",
         )
     content = _drawn(figures, ending, step, theme, dpi)
@@ -51,7 +51,8 @@ def save(
         Path(name).write_bytes(content)
     except OSError as error:
         raise InputError(
-            f"The file cannot be written: {error.strerror or error}.", given=escaped(name, 200)
+            f"The file cannot be written: {error.strerror or error}.",
+            given=pathname(name, bare=True),
         ) from error
 
 
