@@ -149,8 +149,10 @@ def declared(name: str, option: Option) -> Callable[[_Function], _Function]:
         more["type"] = _type_of(option)
     synonyms = [flag(synonym) for synonym in option.synonyms]
 
+    cls: Any = partial(_Option, synonyms=synonyms)
+
     def apply(function: _Function) -> _Function:
-        return click.option(*names, cls=partial(_Option, synonyms=synonyms), **more)(function)
+        return click.option(*names, cls=cls, **more)(function)
 
     return apply
 

@@ -381,11 +381,7 @@ def check_target(target: Vector, loss: str, row_numbers: Steps | None = None) ->
             given=f"{target[row]} on {place} (counted from 0)",
             instead="Leave such rows out with --where, or write another target.",
         )
-    if (
-        loss is not None
-        and loss_named(loss).of_classes
-        and (np.min(target) < 0 or np.max(target) > 1)
-    ):
+    if loss_named(loss).of_classes and (np.min(target) < 0 or np.max(target) > 1):
         wrong = target[(target < 0) | (target > 1)][0]
         raise InputError(
             f"{loss.capitalize()} needs a target between 0 and 1.",
