@@ -126,7 +126,9 @@ def test_a_ratio_is_ours_over_theirs_a_step(
         judged=judged,
     )
     assert len(samples.values) == 3
-    assert samples.median == pytest.approx(0.05, rel=0.5)
+    # 0.05, and who shares the machine may stretch either side. Turned round it would be 20, by
+    # the whole 0.5 or 5.
+    assert 0.02 < samples.median < 0.2
 
 
 def test_every_round_is_checked() -> None:

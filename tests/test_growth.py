@@ -45,7 +45,9 @@ def test_a_work_gives_what_it_must(growth: plan.Growth, series: plan.Series) -> 
     assert found.seconds > 0
     # A network has not any number of weights.
     assert found.size == pytest.approx(NOTED[growth.name], rel=0.1)
-    assert found.peak >= found.before > 0
+    # Whatever it does, a process with Python, NumPy and JAX has a few megabytes.
+    assert found.before > 5_000_000
+    assert found.peak > 5_000_000
 
 
 def test_every_work_is_in_the_plan() -> None:

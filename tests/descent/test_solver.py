@@ -87,15 +87,17 @@ def test_an_interrupted_solver_keeps_what_it_had(
 def test_a_solver_stops_within_its_time(optimizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     solve_by(CURVE, Settings(optimizer=optimizer, steps=500), START)  # compiles
     plain = Objective.value_and_gradient
+    asked: list[float] = []
 
     def slow(self: Objective, weights: Vector) -> tuple[float, Vector]:
+        asked.append(time.monotonic())
         time.sleep(0.1)
         return plain(self, weights)
 
     monkeypatch.setattr(Objective, "value_and_gradient", slow)
-    began = time.monotonic()
     done = solve_by(CURVE, Settings(optimizer=optimizer, steps=500, time_limit=0.45), START)
-    assert time.monotonic() - began < 0.45 + 0.4
+    # The clock ran before the first was asked for; a step that was begun is brought to its end.
+    assert sum(moment - asked[0] > 0.45 for moment in asked) <= 4
     assert done.descent.stopped == "time limit"
     assert "0.45 s" in done.descent.stopped_why
     assert 1 <= done.descent.steps <= 5

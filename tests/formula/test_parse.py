@@ -389,7 +389,8 @@ def test_thousands_of_long_names_cost_little() -> None:
     parse_model("y ~ columm*kolumn7 + kolumm17 + kolunm", columns)
     with pytest.raises(FormulaError):
         parse_model("kolunm3 ~ a", columns)
-    assert time.process_time() - began < 0.5
+    # 0.07 s where it was written; comparing each name with each would take half a minute.
+    assert time.process_time() - began < 2.0
 
 
 def test_text_that_is_none() -> None:

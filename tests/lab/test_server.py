@@ -238,7 +238,7 @@ def test_a_crowd_does_not_disturb_each_other(running: Running) -> None:
                 group.create_task(misbehaving(running, until, number))
 
     in_a_loop(crowd(min(SECONDS, 4), 0))
-    before = running.memory()
+    before, alone = running.memory(), sorted(took)[int(0.95 * len(took))]
     took.clear()
     in_a_loop(crowd(SECONDS, BAD_CLIENTS))
     after = running.memory()
@@ -249,5 +249,7 @@ def test_a_crowd_does_not_disturb_each_other(running: Running) -> None:
     )
     assert len(took) >= CLIENTS
     assert after < before + 100
-    # What is promised holds on a machine of its own; here other tests run beside it.
-    assert slow < (0.3 if "STEEPEST_LAB_SECONDS" in os.environ else 3.0)
+    # What is promised holds on a machine of its own. Here other work runs beside it, before the
+    # others came too.
+    own = "STEEPEST_LAB_SECONDS" in os.environ
+    assert slow < (0.3 if own else max(3.0, 10 * alone))
