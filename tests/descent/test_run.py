@@ -537,8 +537,8 @@ import sys
 import jax.numpy as jnp, numpy as np
 from benchmarks.growth.works import peak
 from steepest.descent.run import descend
-from steepest.objective import function_objective
-from steepest.records import Settings
+from steepest.objective.objective import function_objective
+from steepest.records.problem import Settings
 bowl = function_objective(lambda w: jnp.sum(0.5 * w * w), ("a", "b", "c"))
 done = descend(bowl, Settings(lr=1e-7, steps=int(sys.argv[1])), np.ones(3))
 assert done.descent.steps == int(sys.argv[1]), done.descent
