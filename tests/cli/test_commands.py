@@ -81,7 +81,8 @@ def test_every_option_of_the_contract_is_there_with_help(name: str, wanted: set[
 def test_a_synonym_is_understood_and_a_near_miss_is_named(bench: Bench) -> None:
     run(*FIT, "--optimizer", "SGD")
     assert bench.asked["optimizer"] == "gd"
-    assert "Did you mean\n  adam?" in run(*FIT, "--optimizer", "adan").stderr
+    said = " ".join(run(*FIT, "--optimizer", "adan").stderr.split())
+    assert said.endswith("Did you mean adam?")
 
 
 def test_defaults_are_those_of_the_contract(bench: Bench) -> None:
