@@ -29,7 +29,7 @@ MOST_NAMED = 3
 FEW = 0.05
 """A few rows: one, or this share of them."""
 
-MOST = 0.4
+_MOST = 0.4
 """Most of the gradient. Near a minimum the pulls cancel, so one row can hold half and no more."""
 
 UNFAIR = 10
@@ -166,7 +166,7 @@ def _heaviest(ranked: list[RowShare], rows: int) -> tuple[list[RowShare], float]
     total = 0.0
     for many, row in enumerate(ranked[: max(1, math.floor(FEW * rows))], start=1):
         total += row.share
-        if total > MOST and total >= UNFAIR * many / rows:
+        if total > _MOST and total >= UNFAIR * many / rows:
             return ranked[:many], total
     return [], 0.0
 

@@ -30,7 +30,7 @@ EDGE = 0.9
 SMALL = 0.02
 """Up to this share of the stability limit it may be too small."""
 
-LINEAR = 3.5
+_LINEAR = 3.5
 """Where the loss is still straight, a step four times as long lowers it so many times as much."""
 
 FELL = 0.5
@@ -216,7 +216,7 @@ def _is_still(probe: Probe) -> bool:
 def _is_straight(probe: Probe) -> bool:
     fan = dict(zip(probe.factors, probe.losses, strict=True))
     one, four = fan[0.0] - fan[1.0], fan[0.0] - fan[4.0]
-    return one > 0 and four >= LINEAR * one and one < 0.05 * abs(fan[0.0])
+    return one > 0 and four >= _LINEAR * one and one < 0.05 * abs(fan[0.0])
 
 
 def too_large(record: TrainingRecord) -> Iterator[Finding]:

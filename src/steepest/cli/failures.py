@@ -19,7 +19,7 @@ INTERRUPTED = 130
 # Words of what was typed that are longer than 200 characters; their two ends are shown.
 _ENDLESS = re.compile(r"(\S{100})\S{51,}(\S{50})")
 
-PIPED = 80
+_PIPED = 80
 """Columns of a formula with its caret where no terminal says how many it has."""
 
 
@@ -100,7 +100,7 @@ def lines_of(error: SteepestError, columns: int | None, ascii_only: bool = False
     if not isinstance(error, FormulaError) or error.column is None:
         return _wrapped(error.message, columns, ascii_only)
     text = error.message.split("\n", 1)[0]
-    room = (columns or PIPED) - 2
+    room = (columns or _PIPED) - 2
     # The place in the formula stands in the middle where the formula is longer than the line.
     first = max(0, min(error.column - room // 2, len(error.formula) - room))
     shown = "".join(

@@ -11,11 +11,11 @@ import click
 
 from steepest.words.wrapping import wrapped
 
-WIDEST: Final = 100
+_WIDEST: Final = 100
 """Columns; longer lines are hard to read, however wide the terminal is."""
-PIPED: Final = 80
+_PIPED: Final = 80
 """Columns of what is no terminal, wherever it is made."""
-NARROWEST: Final = 52
+_NARROWEST: Final = 52
 
 
 class HelpFormatter(click.HelpFormatter):
@@ -24,8 +24,8 @@ class HelpFormatter(click.HelpFormatter):
     def __init__(
         self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None
     ):
-        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED
-        fitting = max(NARROWEST, min(columns, max_width or WIDEST)) - 2
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPED
+        fitting = max(_NARROWEST, min(columns, max_width or _WIDEST)) - 2
         super().__init__(indent_increment, width or fitting)
 
     def write_text(self, text: str) -> None:

@@ -80,10 +80,10 @@ class LearningRates(click.ParamType[Any]):
             ends = float(low), float(high)
         except ValueError:
             self.fail(f"In {value!a} the lowest or the highest is not a number.", param, ctx)
-        return *ends, Whole().convert(number, param, ctx)
+        return *ends, _Whole().convert(number, param, ctx)
 
 
-class Whole(click.ParamType[Any]):
+class _Whole(click.ParamType[Any]):
     """A whole number; 2e6 and 2_000_000 are ways to write one."""
 
     name = "integer"
@@ -161,7 +161,7 @@ def _type_of(option: Option) -> Any:
     if option.choices is not None:
         return Chosen(option.choices)
     made: dict[Kind, Any] = {
-        "whole": Whole(),
+        "whole": _Whole(),
         "real": float,
         "rate": LearningRate(),
         "rates": LearningRates(),
@@ -198,8 +198,10 @@ together = _stacked(
         help="Share the rows among processes: where process 0 runs, and a port that is free "
         "there. auto: find all three from Slurm, Open MPI, mpi4py or Kubernetes.",
     ),
-    click.option("--processes", type=Whole(), metavar="N", help="How many processes there are."),
-    click.option("--process", type=Whole(), metavar="I", help="Which of them this one is, from 0."),
+    click.option("--processes", type=_Whole(), metavar="N", help="How many processes there are."),
+    click.option(
+        "--process", type=_Whole(), metavar="I", help="Which of them this one is, from 0."
+    ),
 )
 """In how many processes the rows have room."""
 

@@ -24,7 +24,7 @@ from steepest.records.training import (
     TrainingTrace,
 )
 
-MOST: Final = 2000
+_MOST: Final = 2000
 """Points of the trace. Where there are more steps, every second, fourth … is kept."""
 
 FEW: Final = 5
@@ -202,7 +202,7 @@ class Recorder:
         kept = rows.step % self._stride == 0
         new = _of(rows, kept)
         self._trace = new if self._trace is None else _joined(self._trace, new)
-        while len(self._trace) > MOST:
+        while len(self._trace) > _MOST:
             self._stride *= 2
             keep = self._trace.step % self._stride == 0
             self._trace = _of(self._trace, keep)

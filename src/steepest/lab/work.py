@@ -38,7 +38,7 @@ class GoneError(Exception):
     """Whoever asked has left."""
 
 
-class Job(Generic[_T]):
+class _Job(Generic[_T]):
     """One call in a thread of its own.
 
     It is stopped by an exception raised in its thread, as Ctrl-C would be: between two of Python's
@@ -114,7 +114,7 @@ class Workers:
     def __init__(self, at_once: int):
         self._slots = asyncio.Semaphore(at_once)
         self._waiting = 0
-        self._jobs: set[Job[Any]] = set()
+        self._jobs: set[_Job[Any]] = set()
 
     async def run(self, work: Callable[[], _T], seconds: float, *others: asyncio.Future[Any]) -> _T:
         """The answer of `work`, unless one of `others` is done before: then its error is raised.
@@ -122,7 +122,7 @@ class Workers:
         Raises BusyError, TooLongError after so many `seconds` of computing, and what `work` raises.
         """
         await self._slot(others)
-        job: Job[_T] | None = None
+        job: _Job[_T] | None = None
 
         def ended() -> None:
             self._slots.release()
@@ -130,7 +130,7 @@ class Workers:
                 self._jobs.discard(job)
 
         try:
-            job = Job(work, ended)
+            job = _Job(work, ended)
         except BaseException:  # no thread can be had
             self._slots.release()
             raise

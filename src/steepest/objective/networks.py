@@ -34,7 +34,7 @@ ACTIVATIONS: Final[dict[str, Callable[[jax.Array], jax.Array]]] = {
 }
 
 MOST_LAYERS: Final = 50
-WIDEST: Final = 100_000
+_WIDEST: Final = 100_000
 MOST_WEIGHTS: Final = 50_000_000
 
 
@@ -104,9 +104,9 @@ def parse_network(given: str | Sequence[int | str]) -> Network:
     for part in parts:
         if re.fullmatch(r"[0-9]{1,9}", part):
             size = int(part)
-            if not 1 <= size <= WIDEST:
+            if not 1 <= size <= _WIDEST:
                 raise UsageError(
-                    f"A layer has from 1 to {WIDEST:,} units.", given=f"{part} in {escaped(text)}"
+                    f"A layer has from 1 to {_WIDEST:,} units.", given=f"{part} in {escaped(text)}"
                 )
             if width is not None:
                 layers.append(Linear(width, size))

@@ -13,7 +13,7 @@ from steepest.words.errors import UsageError
 from steepest.words.suggest import suggest
 from steepest.words.wording import escaped
 
-MOST: Final = 10**18
+_MOST: Final = 10**18
 """Steps, rows and epochs are counted in 64 bits."""
 
 LONGEST_SHOWN = 60
@@ -229,8 +229,8 @@ def check_least(options: Asked) -> None:
                 given=shown_value(value),
                 instead=f"Write a whole number, {one.least} or more.",
             )
-        if value > MOST:
+        if value > _MOST:
             raise UsageError(
-                f"{flag(name)} must not be above {MOST:.0e}.",
+                f"{flag(name)} must not be above {_MOST:.0e}.",
                 given=f"a number of {len(str(value))} digits",
             )

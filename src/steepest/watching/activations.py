@@ -12,7 +12,7 @@ from torch import nn
 
 from steepest.records.training import Activation
 
-MOST: Final = 4000
+_MOST: Final = 4000
 """Samples kept. When there are more, every second step's is dropped."""
 
 _SATURATING: Final = (nn.Sigmoid, nn.Tanh, nn.Hardsigmoid, nn.Hardtanh)
@@ -76,7 +76,7 @@ class Activations:
                     saturated=None if math.isnan(saturated) else saturated,
                 )
             )
-        if len(self.samples) > MOST:
+        if len(self.samples) > _MOST:
             steps = sorted({sample.step for sample in self.samples})[::2]
             self.samples = [sample for sample in self.samples if sample.step in steps]
 

@@ -30,7 +30,7 @@ from steepest.words.wording import (
 MOST_ROWS: Final = 10
 MOST_WRONG: Final = 12
 MOST_UNITS: Final = 8
-WIDEST: Final = 32
+_WIDEST: Final = 32
 """Pixels a side; larger pictures are drawn as the means of squares of pixels."""
 LONGEST: Final = 24
 """Characters of a class."""
@@ -53,7 +53,7 @@ def pictures_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
     if found is None or not found.pulls or not len(found.units):
         return "No gradient was explained."
     tall, wide = learned.picture
-    block = max(1, -(-max(tall, wide) // WIDEST))
+    block = max(1, -(-max(tall, wide) // _WIDEST))
     pulls = found.pulls[:MOST_ROWS]
     pixels = found.pictures[: len(pulls)]
     missed = _missed(learned)

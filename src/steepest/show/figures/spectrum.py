@@ -15,7 +15,7 @@ from steepest.show.figures.figure import (
 )
 from steepest.words.wording import count, number, times
 
-MOST = 40
+_MOST = 40
 """Curvatures that are drawn; of more, the largest and the smallest."""
 
 
@@ -29,10 +29,10 @@ def spectrum_figure(
 ) -> Figure:
     """The eigenvalues with their directions; `bound` is the largest that does not grow."""
     order = np.argsort(spectrum.values, kind="stable")
-    if len(order) > MOST:
-        few = f"Drawn are the {MOST // 2} smallest and the {MOST // 2} largest of "
+    if len(order) > _MOST:
+        few = f"Drawn are the {_MOST // 2} smallest and the {_MOST // 2} largest of "
         notes = (f"{few}{count(len(order))} curvatures.", *notes)
-        order = np.concatenate([order[: MOST // 2], order[-MOST // 2 :]])
+        order = np.concatenate([order[: _MOST // 2], order[-_MOST // 2 :]])
     if not spectrum.complete:
         notes = ("Measured are the largest curvatures and the smallest.", *notes)
     values, vectors = spectrum.values[order], spectrum.vectors[:, order].T

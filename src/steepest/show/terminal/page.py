@@ -16,8 +16,8 @@ from steepest.words.wrapping import GLUE, glued, lines_in, whole
 
 WIDEST: Final = 100
 """Longer lines are hard to read, however wide the terminal is."""
-PIPED: Final = 80
-NARROWEST: Final = 20
+_PIPED: Final = 80
+_NARROWEST: Final = 20
 INDENT: Final = 16
 """Where text begins beside a label."""
 
@@ -88,8 +88,8 @@ def _shown(character: str) -> str:
 class Page:
     """Takes headings, paragraphs and commands, and keeps them as lines."""
 
-    def __init__(self, width: int = PIPED, *, ascii_only: bool = False):
-        self.width = max(NARROWEST, min(width, WIDEST))
+    def __init__(self, width: int = _PIPED, *, ascii_only: bool = False):
+        self.width = max(_NARROWEST, min(width, WIDEST))
         self.ascii_only = ascii_only
         self.lines: list[Text] = []
 
@@ -216,14 +216,14 @@ def console_for(stream: TextIO) -> Console:
     """A console for a stream: no escape codes where it is no terminal or NO_COLOR is set."""
     if not stream.isatty():
         return Console(
-            file=stream, width=PIPED, color_system=None, force_terminal=False, legacy_windows=False
+            file=stream, width=_PIPED, color_system=None, force_terminal=False, legacy_windows=False
         )
     if os.environ.get("NO_COLOR"):
         return Console(file=stream, color_system=None)
     return Console(file=stream)
 
 
-def plain(renderable: RenderableType, *, width: int = PIPED, ascii_only: bool = False) -> str:
+def plain(renderable: RenderableType, *, width: int = _PIPED, ascii_only: bool = False) -> str:
     """The renderable as text without any escape code, one line break at the end."""
     stream: Any = io.TextIOWrapper(io.BytesIO(), encoding="ascii" if ascii_only else "utf-8")
     console = Console(
