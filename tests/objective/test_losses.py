@@ -199,5 +199,5 @@ def test_stages_one_by_one_give_the_loss(case: str) -> None:
 
 
 def test_unknown_loss_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="mse, mae, rmse, huber, cross-entropy"):
+    with pytest.raises(UsageError, match=r"mse, mae, rmse, huber, .*cross-entropy"):
         stages("l2", "value")
