@@ -2,9 +2,13 @@
 
 import os
 
-# Before anything imports JAX, which reads it once.
+# Before anything imports JAX or NumPy, which read them once. Where several threads share a small
+# product of matrices, they mostly wait for each other, and take processor time for it.
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +22,24 @@ settings.register_profile("here", deadline=None, print_blob=True)
 # A change is judged by the same examples every time; new ones are found on a developer's machine.
 settings.register_profile("ci", parent=settings.get_profile("here"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+KEPT = 256 * 2**20
+"""Bytes of compiled programs. A run of all tests has about 40 MiB of them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Programs that JAX compiled are kept, for all processes of this run and for the next run."""
+    if not hasattr(config, "cache"):
+        return
+    compiled = config.cache.mkdir("compiled")
+    begins = "PYTEST_XDIST_WORKER" not in os.environ
+    if begins and sum(path.stat().st_size for path in compiled.iterdir()) > KEPT:
+        shutil.rmtree(compiled)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    # In the processes that tests start too: see pyproject.toml.
+    os.environ["PYTHONWARNINGS"] = "ignore:Error reading persistent compilation cache entry"
 
 
 @pytest.fixture(autouse=True, scope="session")

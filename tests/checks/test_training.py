@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -39,6 +38,8 @@ SGD, Adam = torch.optim.SGD, torch.optim.Adam
 @cache
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """Images of 64 pixels from -1 to 1, and what they show."""
+    from sklearn.datasets import load_digits
+
     found = load_digits()
     order = torch.randperm(len(found.data), generator=torch.Generator().manual_seed(1))
     x = torch.tensor(found.data, dtype=torch.float32)[order] / 8 - 1

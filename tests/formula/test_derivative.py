@@ -3,9 +3,10 @@
 import math
 import random
 import time
+from functools import cache
+from typing import Any
 
 import pytest
-import sympy
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
@@ -31,37 +32,46 @@ from steepest.formula import (
 COLUMNS = ("y", "x", "time")
 OPERATIONS = {name: function.number for name, function in FUNCTIONS.items()}
 
-SYMPY = {
-    "exp": sympy.exp,
-    "log": sympy.log,
-    "log2": lambda u: sympy.log(u, 2),
-    "log10": lambda u: sympy.log(u, 10),
-    "log1p": lambda u: sympy.log(1 + u),
-    "expm1": lambda u: sympy.exp(u) - 1,
-    "sqrt": sympy.sqrt,
-    "abs": sympy.Abs,
-    "sign": sympy.sign,
-    "sin": sympy.sin,
-    "cos": sympy.cos,
-    "tan": sympy.tan,
-    "arcsin": sympy.asin,
-    "arccos": sympy.acos,
-    "arctan": sympy.atan,
-    "arctan2": sympy.atan2,
-    "sinh": sympy.sinh,
-    "cosh": sympy.cosh,
-    "tanh": sympy.tanh,
-    "sigmoid": lambda u: 1 / (1 + sympy.exp(-u)),
-    "softplus": lambda u: sympy.log(1 + sympy.exp(u)),
-    "relu": lambda u: sympy.Max(0, u),
-    "erf": sympy.erf,
-    "minimum": sympy.Min,
-    "maximum": sympy.Max,
-}
-COMPARE = {"<": sympy.Lt, "<=": sympy.Le, ">": sympy.Gt, ">=": sympy.Ge}
+
+@cache
+def named() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Functions and comparisons of SymPy, by their names in a formula."""
+    import sympy
+
+    functions = {
+        "exp": sympy.exp,
+        "log": sympy.log,
+        "log2": lambda u: sympy.log(u, 2),
+        "log10": lambda u: sympy.log(u, 10),
+        "log1p": lambda u: sympy.log(1 + u),
+        "expm1": lambda u: sympy.exp(u) - 1,
+        "sqrt": sympy.sqrt,
+        "abs": sympy.Abs,
+        "sign": sympy.sign,
+        "sin": sympy.sin,
+        "cos": sympy.cos,
+        "tan": sympy.tan,
+        "arcsin": sympy.asin,
+        "arccos": sympy.acos,
+        "arctan": sympy.atan,
+        "arctan2": sympy.atan2,
+        "sinh": sympy.sinh,
+        "cosh": sympy.cosh,
+        "tanh": sympy.tanh,
+        "sigmoid": lambda u: 1 / (1 + sympy.exp(-u)),
+        "softplus": lambda u: sympy.log(1 + sympy.exp(u)),
+        "relu": lambda u: sympy.Max(0, u),
+        "erf": sympy.erf,
+        "minimum": sympy.Min,
+        "maximum": sympy.Max,
+    }
+    return functions, {"<": sympy.Lt, "<=": sympy.Le, ">": sympy.Gt, ">=": sympy.Ge}
 
 
-def to_sympy(node: Node) -> sympy.Expr:
+def to_sympy(node: Node) -> Any:
+    import sympy
+
+    functions, comparisons = named()
     match node:
         case Number(value):
             return sympy.Integer(value) if isinstance(value, int) else sympy.Float(value, 30)
@@ -81,14 +91,16 @@ def to_sympy(node: Node) -> sympy.Expr:
                 "**": lambda: one**two,
             }[op]()
         case Call("where", (Compare(op, left, right), then, otherwise)):
-            condition = COMPARE[op](to_sympy(left), to_sympy(right))
+            condition = comparisons[op](to_sympy(left), to_sympy(right))
             return sympy.Piecewise((to_sympy(then), condition), (to_sympy(otherwise), True))
         case Call(function, arguments):
-            return SYMPY[function](*map(to_sympy, arguments))
+            return functions[function](*map(to_sympy, arguments))
     raise TypeError(node)
 
 
 def expected(node: Node, name: str, point: dict[str, float]) -> float:
+    import sympy
+
     slope = sympy.diff(to_sympy(node), sympy.Symbol(name, real=True))
     values = {sympy.Symbol(k, real=True): sympy.Float(v, 30) for k, v in point.items()}
     found = complex(slope.subs(values).doit().evalf(20))
@@ -191,7 +203,8 @@ def test_value_is_that_of_sympy(text: str) -> None:
 
 
 # Kinks and poles are left out: there SymPy answers with derivatives of Heaviside steps.
-smooth = [name for name in SYMPY if name not in ("sign", "arctan2", "minimum", "maximum")]
+KINKED = ("sign", "arctan2", "minimum", "maximum")
+smooth = st.deferred(lambda: st.sampled_from([name for name in named()[0] if name not in KINKED]))
 A, B, X = Weight("a"), Weight("b"), Column("x")
 leaves: st.SearchStrategy[Node] = st.sampled_from(
     [A, A, A, B, X, Number(2), Number(3), Number(0.25), Constant("pi", math.pi)]
@@ -201,7 +214,7 @@ trees: st.SearchStrategy[Node] = st.recursive(
     lambda inner: st.one_of(
         inner.map(Negate),
         st.builds(Binary, st.sampled_from(["+", "-", "*", "/", "**"]), inner, inner),
-        st.builds(lambda f, u: Call(f, (u,)), st.sampled_from(smooth), inner),
+        st.builds(lambda f, u: Call(f, (u,)), smooth, inner),
         st.builds(
             lambda op, u, v: Call("where", (Compare(op, Column("x"), Number(1)), u, v)),
             st.sampled_from(["<", ">="]),
@@ -217,7 +230,11 @@ pairs = st.builds(Binary, st.sampled_from(["+", "-", "*", "/", "**"]), trees, tr
 @settings(max_examples=150)
 @given(pairs, st.floats(0.3, 2.0), st.floats(0.3, 2.0), st.floats(0.3, 2.0))
 def test_any_structure_has_the_value_of_sympy(tree: Node, a: float, b: float, x: float) -> None:
+    import sympy
+
     assume(A in walk(tree))
+    # SymPy knows that sin(pi) is 0, and divides by it; a computer's pi is a little less than pi.
+    assume(not to_sympy(tree).has(sympy.zoo, sympy.oo, sympy.nan))
     point = {"a": a, "b": b, "x": x}
     try:
         slope = derivative(tree, "a")

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.optimize
-import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.nist import NAMES, load
@@ -214,6 +213,8 @@ def test_only_the_ratios_of_sigma_count() -> None:
 @pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
 @pytest.mark.parametrize("sigma", [None, SIGMA], ids=["equal rows", "sigma"])
 def test_bands_of_a_line_by_hand(level: float, sigma: Vector | None) -> None:
+    from scipy import stats
+
     """The half width is t s √(1/n + (x - mean)²/Σ(x - mean)²), weighted."""
     weight = None if sigma is None else 1 / sigma**2
     here = linear("y ~ a + b*x", LINE, row_weight=weight)
@@ -229,7 +230,7 @@ def test_bands_of_a_line_by_hand(level: float, sigma: Vector | None) -> None:
     mean = np.sum(w * X) / np.sum(w)
     h = 1 / np.sum(w) + (new - mean) ** 2 / np.sum(w * (X - mean) ** 2)
     s = np.sqrt(np.sum(w * (LINE["y"] - here.weights[0] - here.weights[1] * X) ** 2) / 22)
-    t = scipy.stats.t.ppf(0.5 + level / 2, 22)
+    t = stats.t.ppf(0.5 + level / 2, 22)
     own = np.ones(3) if weight is None else np.array([1.0, 0.25, 4.0])
     assert found.confidence_high - found.prediction == pytest.approx(t * s * np.sqrt(h), rel=1e-9)
     assert found.prediction - found.confidence_low == pytest.approx(t * s * np.sqrt(h), rel=1e-9)
@@ -539,9 +540,11 @@ def test_new_rows_bring_their_own_sigma() -> None:
 
 
 def test_a_model_without_columns_has_the_same_band_on_every_row() -> None:
+    from scipy import stats
+
     setup, minimum = known(LINE, "y ~ c")
     found = bands_of(setup, minimum, {"x": [1.0, 2.0]}, 0.95)
-    reach = scipy.stats.t.ppf(0.975, 23) * np.std(LINE["y"], ddof=1) / np.sqrt(24)
+    reach = stats.t.ppf(0.975, 23) * np.std(LINE["y"], ddof=1) / np.sqrt(24)
     assert found["prediction"] == pytest.approx([np.mean(LINE["y"])] * 2, rel=1e-12)
     assert found["confidence_high"] - found["prediction"] == pytest.approx([reach] * 2, rel=1e-9)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.truth import generator
 
 import steepest
 from steepest.problem.options import Options
@@ -17,17 +15,6 @@ from steepest.problem.setup import Setup
 from steepest.records.descent import Forecast, Goal
 from steepest.study.forecast import run_on
 
-# Test files cannot import each other, so the generator is loaded by its path.
-_spec = importlib.util.spec_from_file_location(
-    "forecast_generator", Path(__file__).parents[1] / "truth" / "generator.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-generator = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = generator
-_spec.loader.exec_module(generator)
-
-LONG = [p for p in generator.problems(20260) if 500 <= (p.truth.steps or 0) <= 10**7]
 CUTS = (3, 10)
 """The descent is walked for a part of the way, and must say the whole."""
 
@@ -46,18 +33,22 @@ def walked_in_part(problem: Any, cut: int) -> Forecast | None:
 
 
 def test_the_range_holds_the_true_number_of_steps() -> None:
-    chosen = [p for p in LONG if not p.quadratic] + [p for p in LONG if p.quadratic][::4]
+    problems = [generator.problem(20260, name) for name in generator.names()]
+    long = [p for p in problems if 500 <= (p.truth.steps or 0) <= 10**7]
+    chosen = [p for p in long if not p.quadratic] + [p for p in long if p.quadratic][::4]
     assert len(chosen) >= 10
     inside, near, told = 0, 0, 0
     for problem in chosen:
+        true = problem.truth.steps
+        assert true is not None
         for cut in CUTS:
-            true, found = problem.truth.steps, walked_in_part(problem, cut)
+            found = walked_in_part(problem, cut)
             if found is None or found.steps is None:
                 continue
             told += 1
             assert found.low is not None
             assert found.high is not None
-            assert problem.truth.steps // cut <= found.low <= found.steps <= found.high
+            assert true // cut <= found.low <= found.steps <= found.high
             inside += found.low <= true <= found.high
             near += true / 2 <= found.steps <= true * 2
     print(f"{inside} of {told} ranges hold the true number; {near} forecasts within a factor 2")

@@ -7,8 +7,9 @@ the chosen weights, which are then the minimum. Surfaces have minima and saddles
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,6 @@ class Truth:
 class Problem:
     """One problem, how to descend on it, and what is true of it."""
 
-    name: str
     text: str
     start: Mapping[str, float]
     lr: float
@@ -179,14 +179,14 @@ def values_of(draw: np.random.Generator, condition: float) -> Array:
     return np.array([top, top / condition ** draw.uniform(0.2, 0.8), top / condition])
 
 
-def quadratic(name: str, made: Spectral, lr: float, steps: int, **truth: Any) -> Problem:
+def quadratic(made: Spectral, lr: float, steps: int, **truth: Any) -> Problem:
     """A Problem of it. `truth` says the words and codes; the numbers follow from the spectrum."""
     allowed = ALLOWED * made.floor
     said: dict[str, Any] = {
         key: value if key == "direction" else frozenset(value) for key, value in truth.items()
     }
     return Problem(
-        name, "y ~ a*u + b*v + c*w", made.start, lr, steps,
+        "y ~ a*u + b*v + c*w", made.start, lr, steps,
         Truth(
             minimum=made.floor, limit=made.limit, steps=made.steps(lr, allowed), **said
         ),
@@ -203,7 +203,7 @@ def too_small(draw: np.random.Generator) -> Problem:
     best, fewest = made.best(ALLOWED * made.floor)
     lr = best / draw.uniform(40, 300)
     assert (made.steps(lr, ALLOWED * made.floor) or 0) > 15 * fewest
-    return quadratic("too small", made, lr, 20, words=["too small"], present={"SD102"},
+    return quadratic(made, lr, 20, words=["too small"], present={"SD102"},
                      absent=CALM | {"SD103", "SD206"})  # fmt: skip
 
 
@@ -212,14 +212,14 @@ def just_right(draw: np.random.Generator) -> Problem:
     best, fewest = made.best(ALLOWED * made.floor)
     lr = best * draw.uniform(0.4, 0.9)
     assert (made.steps(lr, ALLOWED * made.floor) or 0) < 5 * fewest
-    return quadratic("just right", made, lr, max(1, fewest // 2), words=["just right"],
+    return quadratic(made, lr, max(1, fewest // 2), words=["just right"],
                      absent=CALM | {"SD102", "SD206"})  # fmt: skip
 
 
 def diverges(draw: np.random.Generator) -> Problem:
     made = spectral(draw, values_of(draw, draw.uniform(1.5, 1000)))
     lr = made.limit * draw.uniform(1.2, 4)
-    return quadratic("too large, diverges", made, lr, 200, words=["too large"],
+    return quadratic(made, lr, 200, words=["too large"],
                      present={"SD101"}, absent={"SD102", "SD103", "SD206", "SD205"})  # fmt: skip
 
 
@@ -229,7 +229,7 @@ def bounces(draw: np.random.Generator) -> Problem:
     _, fewest = made.best(allowed)
     lr = made.limit * (1 - 10 ** draw.uniform(-5, -3.5))
     assert (made.steps(lr, allowed) or 0) > 20 * fewest
-    return quadratic("too large, bounces", made, lr, 200, words=["too large"],
+    return quadratic(made, lr, 200, words=["too large"],
                      present={"SD103"}, absent={"SD102", "SD205", "SD206", "SD202"})  # fmt: skip
 
 
@@ -237,7 +237,7 @@ def tenth_above_round(draw: np.random.Generator) -> Problem:
     made = spectral(draw, values_of(draw, 2.0))
     best, fewest = made.best(ALLOWED * made.floor)
     assert 1.1 * best < 0.9 * made.limit
-    return quadratic("a tenth above the best, round", made, 1.1 * best, max(1, fewest // 2),
+    return quadratic(made, 1.1 * best, max(1, fewest // 2),
                      words=["just right"], absent=CALM | {"SD102", "SD206"})  # fmt: skip
 
 
@@ -245,7 +245,7 @@ def tenth_above_narrow(draw: np.random.Generator) -> Problem:
     made = spectral(draw, values_of(draw, draw.uniform(300, 3000)))
     best, _ = made.best(ALLOWED * made.floor)
     assert 1.1 * best > 1.05 * made.limit
-    return quadratic("a tenth above the best, narrow", made, 1.1 * best, 300,
+    return quadratic(made, 1.1 * best, 300,
                      words=["too large"], present={"SD101"},
                      absent={"SD102", "SD205", "SD206"})  # fmt: skip
 
@@ -253,14 +253,14 @@ def tenth_above_narrow(draw: np.random.Generator) -> Problem:
 def ill_conditioned(draw: np.random.Generator) -> Problem:
     made = spectral(draw, values_of(draw, 10 ** draw.uniform(4, 6)))
     lr = made.limit * draw.uniform(0.3, 0.9)
-    return quadratic("ill-conditioned", made, lr, 100, words=["just right"],
+    return quadratic(made, lr, 100, words=["just right"],
                      present={"SD201"}, absent=CALM | {"SD102", "SD206"})  # fmt: skip
 
 
 def false_floor(draw: np.random.Generator) -> Problem:
     """The steep directions are done after 300 steps, and the flat one has hardly begun."""
     made = spectral(draw, np.array([1.0, 0.5, 1e-6]) * 10 ** draw.uniform(-1, 1))
-    return quadratic("looks flat", made, made.limit * draw.uniform(0.3, 0.6), 300,
+    return quadratic(made, made.limit * draw.uniform(0.3, 0.6), 300,
                      words=["just right"], present={"SD201", "SD205"},
                      absent=CALM | {"SD102", "SD206"})  # fmt: skip
 
@@ -282,7 +282,7 @@ def flat(draw: np.random.Generator) -> Problem:
                     dict(zip(NAMES, map(float, start), strict=True)))  # fmt: skip
     best, fewest = made.best(ALLOWED * floor)
     way = np.array([p, q, -1.0]) / np.sqrt(p**2 + q**2 + 1)
-    return quadratic("flat direction", made, best * 0.8, fewest // 2, words=["just right"],
+    return quadratic(made, best * 0.8, fewest // 2, words=["just right"],
                      present={"SD202"}, absent={"SD101", "SD102", "SD203", "SD204"},
                      direction=dict(zip(NAMES, map(float, way), strict=True)))  # fmt: skip
 
@@ -294,7 +294,7 @@ def at_minimum(draw: np.random.Generator) -> Problem:
     steps = fewest + max(1, fewest // 4)
     ended = float(made.excess(lr, steps))
     assert steps < 5 * made.best(ended)[1]
-    return quadratic("at the minimum", made, lr, steps, words=["just right"], present={"SD206"},
+    return quadratic(made, lr, steps, words=["just right"], present={"SD206"},
                      absent=CALM | {"SD102", "SD205"})  # fmt: skip
 
 
@@ -303,7 +303,7 @@ def edge(draw: np.random.Generator) -> Problem:
     values = np.array([1.0, 0.3, 1 / draw.uniform(2000, 4000)]) * 10 ** draw.uniform(-1, 1)
     made = spectral(draw, values)
     lr = made.limit * draw.uniform(0.993, 0.997)
-    return quadratic("edge of stability", made, lr, 40, words=["just right"],
+    return quadratic(made, lr, 40, words=["just right"],
                      present={"SD103"}, absent=CALM | {"SD102", "SD206"})  # fmt: skip
 
 
@@ -390,12 +390,10 @@ def fitted(draw: np.random.Generator, curve: Curve) -> Fitted:
     return Fitted(curve, weights, float(np.mean(noise**2)), start, y)
 
 
-def curved(
-    name: str, made: Fitted, lr: float, steps: int, counted: int | None, **truth: Any
-) -> Problem:
+def curved(made: Fitted, lr: float, steps: int, counted: int | None, **truth: Any) -> Problem:
     said: dict[str, Any] = {key: frozenset(value) for key, value in truth.items()}
     return Problem(
-        f"{name}, {'decay' if made.curve is CURVES[0] else 'logistic'}", made.curve.text,
+        made.curve.text,
         dict(zip(made.curve.names, map(float, made.start), strict=True)), lr, steps,
         Truth(minimum=made.floor, steps=counted,
               # How long it goes on without arriving is not known by construction.
@@ -429,7 +427,7 @@ def curve_too_small(draw: np.random.Generator, curve: Curve) -> Problem:
     counted = _count(made, lr, 400 * fewest)
     assert counted is not None
     assert counted > 15 * fewest
-    return curved("too small", made, lr, 20, counted, words=["too small"], present={"SD102"},
+    return curved(made, lr, 20, counted, words=["too small"], present={"SD102"},
                   absent=CALM | {"SD206"})  # fmt: skip
 
 
@@ -440,7 +438,7 @@ def curve_just_right(draw: np.random.Generator, curve: Curve) -> Problem:
     counted = _count(made, lr, 400 * fewest)
     assert counted is not None
     assert counted < 5 * fewest
-    return curved("just right", made, lr, max(1, fewest // 2), counted, words=["just right"],
+    return curved(made, lr, max(1, fewest // 2), counted, words=["just right"],
                   absent=CALM | {"SD102", "SD206"})  # fmt: skip
 
 
@@ -449,7 +447,7 @@ def curve_too_large(draw: np.random.Generator, curve: Curve) -> Problem:
     _, fewest, last = _quickest(made)
     lr = last * 2
     assert _count(made, lr, 20 * fewest) is None
-    return curved("too large", made, lr, max(500, 12 * fewest), None, words=["too large"],
+    return curved(made, lr, max(500, 12 * fewest), None, words=["too large"],
                   one_of={"SD101", "SD103"}, absent={"SD102", "SD206"})  # fmt: skip
 
 
@@ -459,7 +457,7 @@ def curve_arrived(draw: np.random.Generator, curve: Curve) -> Problem:
     lr = best * draw.uniform(0.5, 0.7)
     counted = _count(made, lr, 100 * fewest)
     assert counted is not None
-    return curved("at the minimum", made, lr, counted + 2, counted,
+    return curved(made, lr, counted + 2, counted,
                   words=["just right"], present={"SD206"},
                   absent=CALM | {"SD102", "SD205"})  # fmt: skip
 
@@ -511,7 +509,7 @@ def product(draw: np.random.Generator, kind: str) -> Problem:
         assert counted is None
     way = {"x": float(np.sqrt(0.5)), "y": float(np.sqrt(0.5))} if saddle else None
     return Problem(
-        f"{kind}, product", "(p*x*y - q)**2 + s*(x - y)**2", names, lr, take,
+        "(p*x*y - q)**2 + s*(x - y)**2", names, lr, take,
         Truth(frozenset(words), frozenset(present), frozenset(absent), frozenset(one_of),
               minimum=0.0, steps=counted, counted=not saddle, direction=way),
         loss, gradient, goal, fix={"p": p, "q": q, "s": s},
@@ -533,7 +531,7 @@ def pass_(draw: np.random.Generator) -> Problem:
     begin = {"x": float(draw.uniform(1, 3)), "y": 0.0}
     low = -(q**2) / (4 * r)
     return Problem(
-        "saddle, pass", "p*x**2 - q*y**2 + r*y**4", begin, 0.3 / (2 * p), 60,
+        "p*x**2 - q*y**2 + r*y**4", begin, 0.3 / (2 * p), 60,
         Truth(frozenset({"not measured"}), frozenset({"SD203"}),
               frozenset({"SD101", "SD102", "SD204", "SD206"}), minimum=low,
               limit=1 / p, direction={"x": 0.0, "y": 1.0}),
@@ -557,7 +555,7 @@ def two_wells(draw: np.random.Generator) -> Problem:
     curvature = 12 * p * here**2 - 2 * q
     lowest = float(loss(np.array([low])))
     return Problem(
-        "local minimum", "p*x**4 - q*x**2 + r*x", {"x": here * float(draw.uniform(1.1, 1.3))},
+        "p*x**4 - q*x**2 + r*x", {"x": here * float(draw.uniform(1.1, 1.3))},
         0.2 / curvature, 300,
         # Some learning rate may jump into the lower well by luck, and then it has been run.
         Truth(frozenset({"not measured", "too small", "too large", "just right"}),
@@ -587,7 +585,7 @@ def valley(draw: np.random.Generator) -> Problem:
     lr = limit * draw.uniform(0.6, 0.8)
     own = descend(loss, gradient, begin, np.array([lr]), goal, 100_000)
     return Problem(
-        "ill-conditioned, valley", "p*(y - x**2)**2 + (1 - x)**2",
+        "p*(y - x**2)**2 + (1 - x)**2",
         {"x": 1.4, "y": 2.0}, lr, 400,
         Truth(frozenset({"just right"}), frozenset({"SD201"}),
               frozenset({"SD101", "SD102", "SD202", "SD204", "SD206"}), minimum=0.0,
@@ -596,23 +594,52 @@ def valley(draw: np.random.Generator) -> Problem:
     )  # fmt: skip
 
 
-BUILDERS: tuple[tuple[int, Callable[[np.random.Generator], Problem]], ...] = (
-    (5, too_small), (5, just_right), (4, diverges), (4, bounces), (2, tenth_above_round),
-    (2, tenth_above_narrow), (4, ill_conditioned), (2, false_floor), (4, flat), (4, at_minimum),
-    (3, edge),
-    *((2, lambda draw, build=build, curve=curve: build(draw, curve))
-      for curve in CURVES
-      for build in (curve_too_small, curve_just_right, curve_too_large, curve_arrived)),
-    *((count, lambda draw, kind=kind: product(draw, kind))
-      for count, kind in ((1, "too small"), (1, "just right"), (1, "too large"), (2, "saddle"))),
-    (3, pass_), (4, two_wells), (2, valley),
-)  # fmt: skip
+Build = Callable[[np.random.Generator], Problem]
+
+BUILDERS: tuple[tuple[str, int, Build], ...] = (
+    ("too small", 5, too_small),
+    ("just right", 5, just_right),
+    ("too large, diverges", 4, diverges),
+    ("too large, bounces", 4, bounces),
+    ("a tenth above the best, round", 2, tenth_above_round),
+    ("a tenth above the best, narrow", 2, tenth_above_narrow),
+    ("ill-conditioned", 4, ill_conditioned),
+    ("looks flat", 2, false_floor),
+    ("flat direction", 4, flat),
+    ("at the minimum", 4, at_minimum),
+    ("edge of stability", 3, edge),
+    *(
+        (f"{name}, {shape}", 2, partial(build, curve=curve))
+        for shape, curve in zip(("decay", "logistic"), CURVES, strict=True)
+        for name, build in (
+            ("too small", curve_too_small),
+            ("just right", curve_just_right),
+            ("too large", curve_too_large),
+            ("at the minimum", curve_arrived),
+        )
+    ),
+    *(
+        (f"{kind}, product", count, partial(product, kind=kind))
+        for kind, count in (("too small", 1), ("just right", 1), ("too large", 1), ("saddle", 2))
+    ),
+    ("saddle, pass", 3, pass_),
+    ("local minimum", 4, two_wells),
+    ("ill-conditioned, valley", 2, valley),
+)
 
 
-def problems(seed: int, most_of_each: int | None = None) -> Iterator[Problem]:
-    """The set of a seed, each problem with a draw of its own."""
-    for kind, (count, build) in enumerate(BUILDERS):
-        for index in range(count if most_of_each is None else min(count, most_of_each)):
-            draw = np.random.default_rng([seed, kind, index])
-            made = build(draw)
-            yield replace(made, name=f"{made.name} {index + 1}")
+def names(most_of_each: int | None = None) -> list[str]:
+    """Of a set's problems, which are not built for that."""
+    return [
+        f"{name} {index + 1}"
+        for name, count, _ in BUILDERS
+        for index in range(count if most_of_each is None else min(count, most_of_each))
+    ]
+
+
+@cache
+def problem(seed: int, name: str) -> Problem:
+    """A problem of a seed's set, each with a draw of its own."""
+    told, number = name.rsplit(" ", 1)
+    kind = next(kind for kind, (name, _, _) in enumerate(BUILDERS) if name == told)
+    return BUILDERS[kind][2](np.random.default_rng([seed, kind, int(number) - 1]))

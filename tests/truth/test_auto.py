@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.truth import generator
 
 import steepest
 from steepest.methods.optimizers import OPTIMIZERS
 
-# Test files cannot import each other, so the generator is loaded by its path.
-_spec = importlib.util.spec_from_file_location(
-    "truth_generator_for_auto", Path(__file__).with_name("generator.py")
-)
-assert _spec is not None
-assert _spec.loader is not None
-generator = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = generator
-_spec.loader.exec_module(generator)
-
-PROBLEMS = tuple(generator.problems(20260, 1))
+SEED = 20260
 WAYS = tuple(product(OPTIMIZERS, (10, 100, 1000)))
 
 # One way a problem, and another step limit for the next with the same optimizer.
 CASES = [
-    pytest.param(problem, *WAYS[place * 4 % len(WAYS)], id=f"{problem.name}-{place}")
-    for place, problem in enumerate(PROBLEMS)
+    pytest.param(name, *WAYS[place * 4 % len(WAYS)], id=f"{name}-{place}")
+    for place, name in enumerate(generator.names(1))
 ]
 
 # What a search once chose badly. Too small: another learning rate comes upon the goal by luck.
@@ -54,12 +42,11 @@ def judged(problem: Any, optimizer: str, steps: int) -> None:
         assert run.measurements.not_measured.get("rates")
 
 
-@pytest.mark.parametrize(("problem", "optimizer", "steps"), CASES)
-def test_auto_is_never_too_small_or_too_large(problem: Any, optimizer: str, steps: int) -> None:
-    judged(problem, optimizer, steps)
+@pytest.mark.parametrize(("name", "optimizer", "steps"), CASES)
+def test_auto_is_never_too_small_or_too_large(name: str, optimizer: str, steps: int) -> None:
+    judged(generator.problem(SEED, name), optimizer, steps)
 
 
 @pytest.mark.parametrize(("name", "optimizer", "steps", "seed"), FOUND)
 def test_what_a_search_once_chose_badly(name: str, optimizer: str, steps: int, seed: int) -> None:
-    problem = next(p for p in generator.problems(seed, 1) if p.name == name)
-    judged(problem, optimizer, steps)
+    judged(generator.problem(seed, name), optimizer, steps)

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import sympy
 
 import steepest
 
@@ -43,6 +42,8 @@ FUNCTIONS = (
 
 def derivatives(text: str) -> tuple[Any, Any, Any]:
     """Value, gradient and Hessian as functions of (x, y), from SymPy's own derivatives."""
+    import sympy
+
     x, y = sympy.symbols("x y", real=True)
     names = {"x": x, "y": y, "arctan2": sympy.atan2}
     formula = sympy.sympify(text, locals=names)

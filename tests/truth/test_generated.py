@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.truth import generator
 
 import steepest
 from steepest.records.verdict import Remedy
 from steepest.run.run import Run
 
-# Test files cannot import each other, so the generator is loaded by its path.
-_spec = importlib.util.spec_from_file_location(
-    "truth_generator", Path(__file__).with_name("generator.py")
-)
-assert _spec is not None
-assert _spec.loader is not None
-generator = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = generator
-_spec.loader.exec_module(generator)
-
 SEED = 20260
 OTHER_SEED = 7
 
-PROBLEMS = tuple(generator.problems(SEED))
-OTHERS = tuple(generator.problems(OTHER_SEED, 1))
+NAMES = generator.names()
 
 
 def run(problem: Any, **options: Any) -> Run:
@@ -39,8 +26,8 @@ def run(problem: Any, **options: Any) -> Run:
 
 
 def test_there_are_enough() -> None:
-    assert len(PROBLEMS) >= 60
-    kinds = {problem.name.split(",")[0].rstrip(" 0123456789") for problem in PROBLEMS}
+    assert len(set(NAMES)) == len(NAMES) >= 60
+    kinds = {name.split(",")[0].rstrip(" 0123456789") for name in NAMES}
     assert kinds >= {
         "too small", "just right", "too large", "a tenth above the best", "ill-conditioned",
         "looks flat", "flat direction", "at the minimum", "edge of stability", "saddle",
@@ -117,29 +104,27 @@ def the_evidence_holds(found: Run, problem: Any) -> None:
         assert counted == pytest.approx(evidence["better_steps"], rel=0.05, abs=2)
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
-def test_the_verdict(problem: Any) -> None:
-    judged(problem)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_verdict(name: str) -> None:
+    judged(generator.problem(SEED, name))
 
 
-@pytest.mark.parametrize("problem", OTHERS, ids=lambda problem: problem.name)
-def test_another_seed(problem: Any) -> None:
-    judged(problem)
+@pytest.mark.parametrize("name", generator.names(1))
+def test_another_seed(name: str) -> None:
+    judged(generator.problem(OTHER_SEED, name))
 
 
-WITH_REMEDIES = tuple(
-    next(problem for problem in PROBLEMS if problem.name.startswith(name))
-    for name in (
-        "too small 1", "just right 1", "too large, diverges 1", "too large, bounces 1",
-        "ill-conditioned 1", "flat direction 1", "at the minimum 1", "edge of stability 1",
-        "too small, decay 1", "too large, logistic 1", "local minimum 1",
-        "ill-conditioned, valley 1",
-    )
+WITH_REMEDIES = (
+    "too small 1", "just right 1", "too large, diverges 1", "too large, bounces 1",
+    "ill-conditioned 1", "flat direction 1", "at the minimum 1", "edge of stability 1",
+    "too small, decay 1", "too large, logistic 1", "local minimum 1",
+    "ill-conditioned, valley 1",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("problem", WITH_REMEDIES, ids=lambda problem: problem.name)
-def test_no_remedy_makes_it_worse(problem: Any) -> None:
+@pytest.mark.parametrize("name", WITH_REMEDIES)
+def test_no_remedy_makes_it_worse(name: str) -> None:
+    problem = generator.problem(SEED, name)
     found = run(problem)
     goal = found.measurements.goal
     assert goal is not None

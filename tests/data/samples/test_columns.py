@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.datasets import load_digits, load_iris
 
 from steepest.data.samples.columns import read_columns, read_like
 from steepest.data.samples.layout import picture_of
@@ -25,6 +24,8 @@ def from_csv(text: str, target: str = "b", **settings: Any) -> Samples:
 
 def test_the_digits_of_the_examples_are_those_of_scikit_learn() -> None:
     samples = read_columns(read_table(DIGITS), "digit")
+    from sklearn.datasets import load_digits
+
     inputs, digits = load_digits(return_X_y=True)
     assert samples.inputs.dtype == np.float32
     np.testing.assert_array_equal(samples.inputs, inputs)
@@ -35,6 +36,8 @@ def test_the_digits_of_the_examples_are_those_of_scikit_learn() -> None:
 
 
 def test_words_as_classes() -> None:
+    from sklearn.datasets import load_iris
+
     iris = load_iris()
     flowers: dict[str, Any] = dict(zip(iris.feature_names, iris.data.T, strict=True))
     flowers["species"] = iris.target_names[iris.target]

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.linear_model import LinearRegression
-from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 from tests.picture_files import idx
 
 import steepest
@@ -119,6 +117,9 @@ def test_numbers_are_learned(loss: str) -> None:
 
 
 def test_a_linear_network_with_squared_loss_is_least_squares() -> None:
+    from sklearn.linear_model import LinearRegression
+    from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+
     draws = np.random.default_rng(2)
     x = draws.normal(size=(300, 3))
     y = x @ [1.0, -2.0, 0.5] + draws.normal(size=300)

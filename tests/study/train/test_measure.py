@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 from torch import nn
 
 import steepest
@@ -30,6 +29,8 @@ def split() -> Split:
 def test_metrics_and_confusion_are_those_of_scikit_learn(
     digits: tuple[steepest.NetworkRun, Path], split: Split
 ) -> None:
+    from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
+
     run, _ = digits
     assert split.held is not None
     said = run.predict(split.held.inputs).astype(int)
