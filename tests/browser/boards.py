@@ -210,7 +210,7 @@ def every_kind() -> Board:
         "vectors": np.abs(vectors.T),
         "bound": 2.0 / LR,
         "bound_text": "gd stays stable while every curvature is below 2/1e-05 = 200,000",
-        "at": "end",
+        "where": "end",
     }
     raw = {
         "steepest": "0.1.0",

@@ -5,16 +5,14 @@
 
 import os
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from tests.browser.boards import every_kind, only
 from tests.browser.pages import Show
 
-from steepest.show.figures.figure import Kind
+from steepest.show.figures import KINDS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-KINDS = get_args(Kind)
 FRAME = 3
 
 
