@@ -249,6 +249,14 @@ def every_kind() -> Board:
                 forecast={"step": 25, "low": 21, "high": 29, "basis": "the eigenvalues"},
                 validation=losses * 1.1,
             ),
+            figure(
+                "gradient",
+                "The gradient shrinks.",
+                axis("step"),
+                axis("length of the gradient", "log"),
+                step=frames,
+                length=np.linalg.norm(gradient(at), axis=1),
+            ),
             fit
             | {
                 "mode": "curve",

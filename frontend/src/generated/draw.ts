@@ -8,6 +8,7 @@ import { drawEpochs } from "../figures/epochs";
 import { drawFan } from "../figures/fan";
 import { drawFit } from "../figures/fit";
 import { drawFunction } from "../figures/function";
+import { drawGradient } from "../figures/gradient";
 import { drawLayers } from "../figures/layers";
 import { drawLoss } from "../figures/loss";
 import { drawNetwork } from "../figures/network";
@@ -28,6 +29,7 @@ type Kind = FigureData["kind"];
 
 export const DRAW: { [K in Kind]: Draw<Extract<FigureData, { kind: K }>> } = {
   loss: drawLoss,
+  gradient: drawGradient,
   fit: drawFit,
   residuals: drawResiduals,
   slice: drawSlice,

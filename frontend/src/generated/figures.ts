@@ -34,6 +34,12 @@ export interface LossData extends Common {
   validation: number[] | null;
 }
 
+export interface GradientData extends Common {
+  kind: "gradient";
+  step: number[];
+  length: number[];
+}
+
 export interface FitData extends Common {
   kind: "fit";
   mode: "curve" | "predicted";
@@ -338,6 +344,7 @@ export interface AutogradData extends Common {
 
 export type FigureData =
   | LossData
+  | GradientData
   | FitData
   | ResidualsData
   | SliceData

@@ -16,6 +16,7 @@ from steepest.show.figures.fan import FanData, fan_figure
 from steepest.show.figures.figure import Figure, Frames
 from steepest.show.figures.fit import FitData
 from steepest.show.figures.function import FunctionData
+from steepest.show.figures.gradient import GradientData, gradient_figure
 from steepest.show.figures.layers import LayersData, layers_figure
 from steepest.show.figures.loss import LossData
 from steepest.show.figures.network import NetworkData, network_figure
@@ -49,6 +50,7 @@ class OfTraining(NamedTuple):
 
 RUN: Final[Mapping[str, OfRun]] = {
     "loss": OfRun(LossData),
+    "gradient": OfRun(GradientData, gradient_figure),
     "fit": OfRun(FitData),
     "residuals": OfRun(ResidualsData),
     "slice": OfRun(SliceData),
