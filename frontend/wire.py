@@ -90,7 +90,7 @@ def _parts(data: type) -> Iterator[type]:
     for annotation in _annotations(data).values():
         for node in ast.walk(annotation):
             if isinstance(node, ast.Name):
-                found = getattr(sys.modules[data.__module__], node.id, None)
+                found: Any = getattr(sys.modules[data.__module__], node.id, None)
                 if is_typeddict(found):
                     yield from _parts(found)
                     yield found

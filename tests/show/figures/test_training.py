@@ -38,7 +38,9 @@ def training(record: TrainingRecord) -> Figure:
 
 
 def layers(record: TrainingRecord, of: Any = "update ratio") -> Figure:
-    return layers_figure(training_frames(record), record, of)
+    found = layers_figure(training_frames(record), record, of)
+    assert isinstance(found, Figure)
+    return found
 
 
 def fan(record: TrainingRecord) -> Figure:
