@@ -1,4 +1,4 @@
-"""The TypeScript of a figure: the types of its data, and what draws it, from `KINDS` of Python."""
+"""The TypeScript of a figure: the types of its data, and what draws it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final, is_typeddict
 
-from steepest.show.figures import KINDS
+from steepest.show.figures import FIGURE_KINDS
 
 HEAD: Final = "// Made by `python -m frontend.generate` from {0}: change it there.\n"
 
@@ -50,11 +50,11 @@ interface Common {
 def types() -> str:
     """The module of types: an interface for each kind, and what it is made of."""
     parts: dict[type, str] = {}
-    for kind, data in KINDS.items():
+    for kind, data in FIGURE_KINDS.items():
         for part in _parts(data):
             parts.setdefault(part, _interface(part))
         parts[data] = _interface(data, kind)
-    union = "".join(f"\n  | {data.__name__}" for data in KINDS.values())
+    union = "".join(f"\n  | {data.__name__}" for data in FIGURE_KINDS.values())
     numeric = "".join(f'\n  "{key}",' for key in sorted(_numeric()))
     return (
         HEAD.format("src/steepest/show/figures")
@@ -69,12 +69,13 @@ def types() -> str:
 
 def table() -> str:
     """The module with what draws each kind: `drawName` of the file of its name."""
-    drawn = {kind: f"draw{kind.capitalize()}" for kind in KINDS}
+    drawn = {kind: f"draw{kind.capitalize()}" for kind in FIGURE_KINDS}
     return (
         HEAD.format("src/steepest/show/figures/kinds.py")
         + "\n"
         + "".join(
-            f'import {{ {drawn[kind]} }} from "../figures/{kind}";\n' for kind in sorted(KINDS)
+            f'import {{ {name} }} from "../figures/{kind}";\n'
+            for kind, name in sorted(drawn.items())
         )
         + 'import type { Draw } from "../frame";\n'
         + 'import type { FigureData } from "./figures";\n'
@@ -137,7 +138,7 @@ def _type(node: ast.expr) -> str:
 def _numeric() -> set[str]:
     """Keys whose numbers are revived; where a key has words somewhere, these stay what they are."""
     numbers, words = set(OF_BOARD), set()
-    for data in {part for kind in KINDS.values() for part in (*_parts(kind), kind)}:
+    for data in {part for kind in FIGURE_KINDS.values() for part in (*_parts(kind), kind)}:
         for key, said in _annotations(data).items():
             names = {node.id for node in ast.walk(said) if isinstance(node, ast.Name)}
             if names & NOT_INT:

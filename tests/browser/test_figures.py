@@ -10,13 +10,13 @@ import pytest
 from tests.browser.boards import every_kind, only
 from tests.browser.pages import Show
 
-from steepest.show.figures import KINDS
+from steepest.show.figures import FIGURE_KINDS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 FRAME = 3
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FIGURE_KINDS)
 def test_a_figure_says_what_it_said(kind: str, show: Show) -> None:
     said = "\n".join(show(only(every_kind(), kind) | {"at": FRAME}).says()) + "\n"
     path = SNAPSHOTS / f"{kind}.txt"

@@ -9,7 +9,7 @@ import pytest
 from tests.browser.boards import every_kind, only
 from tests.browser.pages import Show
 
-from steepest.show.figures import KINDS, Theme
+from steepest.show.figures import FIGURE_KINDS, Theme
 from steepest.show.render import to_svg
 
 WIDTH = 568 + 2 * 24
@@ -60,7 +60,7 @@ PARSED = """
 
 
 @pytest.mark.parametrize("theme", get_args(Theme))
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FIGURE_KINDS)
 def test_the_marks_are_those_of_the_browser(kind: str, theme: Theme, show: Show) -> None:
     board: Any = only(every_kind(), kind) | {"at": 4}
     page = show(board, color_scheme=theme).page

@@ -27,7 +27,7 @@ import steepest
 from steepest.records.training import Validation
 from steepest.records.verdict import Finding
 from steepest.show.figures import (
-    KINDS,
+    FIGURE_KINDS,
     Axis,
     Figure,
     Frames,
@@ -65,7 +65,7 @@ def figures() -> dict[str, Figure]:
         found[figure.kind] = figure
     for figure in training_board(network_of()).figures:
         found.setdefault(figure.kind, figure)
-    assert set(found) == set(KINDS)
+    assert set(found) == set(FIGURE_KINDS)
     return found
 
 
@@ -74,18 +74,18 @@ def words(svg: str) -> list[str]:
     return ["".join(text.itertext()).strip() for text in root.iter(f"{SVG}text")]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FIGURE_KINDS)
 def test_the_data_are_what_the_page_takes_them_for(figures: dict[str, Figure], kind: str) -> None:
     """The types of the page are written from these records."""
-    assert set(figures[kind].data) <= set(KINDS[kind].__annotations__)
-    assert set(figures[kind].data) >= KINDS[kind].__required_keys__  # type: ignore[attr-defined]
+    assert set(figures[kind].data) <= set(FIGURE_KINDS[kind].__annotations__)
+    assert set(figures[kind].data) >= FIGURE_KINDS[kind].__required_keys__  # type: ignore[attr-defined]
 
 
 NOTHING = {"nan", "inf", "-inf", "None", "Infinity", "null", "undefined", ""}
 
 
 @pytest.mark.parametrize("theme", get_args(Theme))
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FIGURE_KINDS)
 def test_every_kind(figures: dict[str, Figure], kind: str, theme: Theme) -> None:
     figure = figures[kind]
     svg = figure.to_svg(theme=theme)
@@ -103,7 +103,7 @@ def test_every_kind(figures: dict[str, Figure], kind: str, theme: Theme) -> None
 
 
 @pytest.mark.parametrize("theme", get_args(Theme))
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FIGURE_KINDS)
 def test_every_kind_as_dots_and_as_a_page(
     figures: dict[str, Figure], kind: str, theme: Theme, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from steepest.show.figures.fit import (
     fit_figure,
 )
 from steepest.show.figures.function import function_figure
-from steepest.show.figures.kinds import KINDS, RUN, TRAINING
+from steepest.show.figures.kinds import FIGURE_KINDS, RUN, TRAINING
 from steepest.show.figures.layers import Seen, layers_figure
 from steepest.show.figures.loss import loss_figure
 from steepest.show.figures.pulls import pulls_figure
@@ -32,7 +32,7 @@ from steepest.show.figures.training_board import training_board, training_view
 from steepest.show.render import Theme
 
 __all__ = [
-    "KINDS",
+    "FIGURE_KINDS",
     "RUN",
     "TRAINING",
     "Axis",

@@ -13,7 +13,7 @@ from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.show.figures.loss import LINEAR_STEPS, loss_scale
 from steepest.words.wording import count, number, together
 
-SAME: Final = 0.01
+_SAME: Final = 0.01
 """Within this share of its first length the gradient is said to be as long as before."""
 
 
@@ -70,7 +70,7 @@ def title_of(step: Steps, length: Vector) -> str:
     ends = "" if last + 1 == len(step) else f", and is not finite from step {step[last + 1]} on"
     if first == last:
         return f"The gradient has a length of {before} at {_place(int(step[first]))}{ends}."
-    if abs(length[last] - length[first]) <= SAME * length[first]:
+    if abs(length[last] - length[first]) <= _SAME * length[first]:
         about = number(float(length[first]), 3)
         return f"The gradient is as long after {done} as before, about {about}{ends}."
     went = "shrinks" if length[last] < length[first] else "grows"

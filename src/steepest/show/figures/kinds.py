@@ -76,7 +76,7 @@ TRAINING: Final[Mapping[str, OfTraining]] = {
 }
 """In the order of a board."""
 
-KINDS: Final[Mapping[str, type]] = {
+FIGURE_KINDS: Final[Mapping[str, type]] = {
     **{name: kind.data for name, kind in RUN.items()},
     **{name: kind.data for name, kind in TRAINING.items()},
     "autograd": AutogradData,
