@@ -24,7 +24,7 @@ BARE := $(INSTALL) --no-deps
 ORACLES := backpack-for-pytorch curvlinops-for-pytorch einconv einops linear-operator unfoldnd
 PEERS := cockpit-for-pytorch json-tricks seaborn
 
-SOURCES := $(wildcard src tests benchmarks docs release frontend/generate.py)
+SOURCES := $(wildcard src tests benchmarks docs release frontend/generate.py frontend/wire.py)
 
 # Modules that write files which are committed. Each takes --check, and then only compares.
 GENERATORS := $(wildcard docs/generate.py docs/pictures.py tests/generated.py frontend/generate.py)

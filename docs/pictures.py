@@ -16,7 +16,7 @@ from typing import get_args
 import steepest
 from steepest.run.explaining import LossExplanation
 from steepest.run.training import TrainingRun
-from steepest.show.figures import Figure, RunKind, Theme
+from steepest.show.figures import RUN, Figure, Theme
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "pictures"
@@ -34,7 +34,7 @@ def figures() -> Iterator[Figure]:
         remedies=False,
     )
     parabola = steepest.minimize("x**2", start={"x": 3}, lr=0.9, steps=20, remedies=False)
-    for kind in get_args(RunKind):
+    for kind in RUN:
         yield (parabola if kind == "function" else run).figure(kind)
     training, loss = trained()
     watched = training.figures().figures

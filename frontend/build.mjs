@@ -1,7 +1,7 @@
 // Bundles src/ into the Python package. With --check it only compares, and writes nothing.
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const into = here("../src/steepest/static/");
@@ -28,6 +28,28 @@ const lab = await build({
   ...shared,
   entryPoints: { lab: here("src/lab/index.ts"), "lab-style": here("src/lab/lab.css") },
 });
+// What draws without a browser brings the style sheet with it, as text.
+const sheet = {
+  name: "sheet",
+  setup(made) {
+    made.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      const { code } = await transform(text, {
+        loader: "css",
+        minify: true,
+        target: shared.target,
+      });
+      return { contents: code, loader: "text" };
+    });
+  },
+};
+const still = await build({
+  ...shared,
+  entryPoints: { still: here("src/still/index.ts") },
+  globalName: "Steepest",
+  plugins: [sheet],
+});
+const bundles = [kit, lab, still];
 
 // Whose code is in a bundle, and on what terms.
 const modulesOf = ({ metafile }) => {
@@ -54,7 +76,7 @@ const noticeOf = (modules) => {
   return `/* Steepest, MIT. With modules of D3:\n\n${[owners.join("\n"), ...terms].join("\n\n")}\n*/\n`;
 };
 const outputs = await Promise.all(
-  [kit, lab].map(async (built) => {
+  bundles.map(async (built) => {
     const notice = Buffer.from(noticeOf(await modulesOf(built)));
     return built.outputFiles.map(({ path, contents }) => [
       path.replace("lab-style.css", "lab.css").replace("style.css", "steepest.css"),
@@ -64,7 +86,7 @@ const outputs = await Promise.all(
 );
 
 const all = new Map();
-for (const built of [kit, lab]) {
+for (const built of bundles) {
   for (const module of await modulesOf(built)) all.set(module.name, module);
 }
 const modules = [...all.values()].sort((one, other) => (one.name < other.name ? -1 : 1));

@@ -1,4 +1,4 @@
-"""Write what the page knows of optimizers, losses and schedules: `src/lab/methods.ts`.
+"""Write what the page knows of Python: `src/lab/methods.ts` and `src/generated`.
 
 `python -m frontend.generate` writes it, `--check` compares only.
 """
@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from frontend import wire
+
 from steepest.formula.own import own
 from steepest.lab.model import program_of
 from steepest.methods.losses import LOSS, LOSSES, MSE, PROBABILITY, RMSE, VALUE, Loss
 from steepest.methods.optimizers import GD, OPTIMIZER, Optimizer
 
-FILE = Path(__file__).parent / "src/lab/methods.ts"
+SOURCES = Path(__file__).parent / "src"
 
 HEAD = "// Made by `python -m frontend.generate` from src/steepest/methods: change it there.\n"
 
@@ -85,16 +87,29 @@ def _entries(found: dict[str, Any]) -> str:
     return "".join(f"  {json.dumps(name)}: {json.dumps(one)},\n" for name, one in found.items())
 
 
+def modules() -> dict[Path, str]:
+    """Every module that is written, and what stands in it."""
+    return {
+        SOURCES / "lab/methods.ts": typescript(),
+        SOURCES / "generated/figures.ts": wire.types(),
+        SOURCES / "generated/draw.ts": wire.table(),
+    }
+
+
 def main() -> int:
-    """Write the module, or with --check say that it is out of date; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write src/lab/methods.ts.")
+    """Write the modules, or with --check say which are out of date; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write the TypeScript that Python knows.")
     parser.add_argument("--check", action="store_true", help="compare only")
-    if not parser.parse_args().check:
-        FILE.write_text(typescript(), "utf-8")
-    elif FILE.read_text("utf-8") != typescript():
-        print(f"{FILE} is out of date. Run: python -m frontend.generate", file=sys.stderr)
-        return 1
-    return 0
+    check = parser.parse_args().check
+    stale = 0
+    for file, text in modules().items():
+        if not check:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, "utf-8")
+        elif not file.exists() or file.read_text("utf-8") != text:
+            print(f"{file} is out of date. Run: python -m frontend.generate", file=sys.stderr)
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def torch(example: str) -> None:
 def figures(example: str) -> None:
     """Draw into files."""
     run = _fitted(example)
-    for name, begins in (("all.png", b"\x89PNG"), ("all.svg", b"<?xml"), ("all.pdf", b"%PDF")):
+    for name, begins in (("all.png", b"\x89PNG"), ("all.svg", b"<svg"), ("all.pdf", b"%PDF")):
         run.figures().savefig(name)
         assert Path(name).read_bytes().startswith(begins)
 
@@ -163,10 +163,10 @@ def transformers(example: str) -> None:
 
 USES: Final[dict[Callable[[str], None], tuple[str, ...]]] = {
     torch: ("torch",),
-    figures: ("matplotlib",),
+    figures: ("quickjs", "vl_convert"),
     pictures: ("PIL",),
     tensorboard: ("tensorboardX",),
-    notebook: ("anywidget", "matplotlib", "ipykernel"),
+    notebook: ("anywidget", "ipykernel", "quickjs", "vl_convert"),
     lightning: ("lightning", "torch"),
     transformers: ("transformers", "accelerate", "torch"),
 }

@@ -86,14 +86,14 @@ def test_the_terms_of_each_module_in_the_bundle_go_with_it() -> None:
     needed = {name for name, about in lock.items() if name and not about.get("dev")}
     assert {f"node_modules/{part['name']}" for part in parts} == needed
     permission = "Permission to use, copy, modify, and/or distribute this software for any purpose"
-    for name in ("lab.js", "steepest.js"):
+    for name in ("lab.js", "steepest.js", "still.js"):
         assert permission in (PACKAGE / "static" / name).read_text("utf-8")[:4000]
 
 
 def test_what_is_missing_says_which_extra_has_it(tmp_path: Path) -> None:
     modules = {
-        *("PIL", "accelerate", "anywidget", "ipykernel", "lightning", "matplotlib"),
-        *("tensorboardX", "torch", "transformers"),
+        *("PIL", "accelerate", "anywidget", "ipykernel", "lightning", "quickjs"),
+        *("tensorboardX", "torch", "transformers", "vl_convert"),
     }
     # Python imports it first, in the processes that are started too.
     blocked = f"import sys\nsys.modules.update(dict.fromkeys({sorted(modules)}))\n"
@@ -110,7 +110,7 @@ def test_what_is_missing_says_which_extra_has_it(tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stderr
     needs = {
         "torch": "Watching a training needs PyTorch",
-        "figures": "Drawing a figure into a file needs matplotlib",
+        "figures": "Drawing a figure into a file needs quickjs-ng",
         "pictures": "Reading pictures needs Pillow",
         "tensorboard": "Error: Writing for TensorBoard needs tensorboardX",
         "notebook": "A widget needs anywidget",

@@ -15,7 +15,7 @@ from benchmarks.growth.page import FOLDER, exponents, file_name, page
 from benchmarks.growth.plan import PLAN, Growth
 from benchmarks.growth.sweep import Course, Measure, allowed_memory, bandwidth, by_process, course
 from benchmarks.growth.works import Cost
-from steepest.show.figures.figure import Theme
+from steepest.show.figures import Theme
 
 HERE = Path(__file__).parents[1]
 PAGE = "GROWTH.md"

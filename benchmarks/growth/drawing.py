@@ -14,9 +14,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from benchmarks.growth.exponent import Exponent
 from benchmarks.growth.plan import Growth
 from benchmarks.growth.sweep import Course
+from benchmarks.growth.theme import PALETTES, Palette, settings
 from benchmarks.growth.works import Cost
-from steepest.show.figures.drawing.theme import PALETTES, Palette, settings
-from steepest.show.figures.figure import Theme
+from steepest.show.figures import Theme
 
 SIZE: Final = (10.0, 4.0)
 """Inches."""

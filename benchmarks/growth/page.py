@@ -12,7 +12,7 @@ from benchmarks.growth.plan import PLAN, Growth
 from benchmarks.growth.sweep import Course
 from benchmarks.growth.works import Cost
 from benchmarks.results import machine
-from steepest.show.figures.figure import Theme
+from steepest.show.figures import Theme
 
 LIBRARIES = ("steepest", "jax", "jaxlib", "optax", "numpy", "matplotlib")
 FOLDER = "growth"

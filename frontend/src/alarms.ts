@@ -1,6 +1,6 @@
 // Where a training's findings began: a line at their step, and their code above it.
 
-import type { Alarm } from "./data";
+import type { AlarmData } from "./data";
 import type { Plot } from "./frame";
 import { cut } from "./words";
 
@@ -9,7 +9,7 @@ const LINE = 13;
 
 export function markAlarms(
   { x, width, height, path, say }: Pick<Plot, "x" | "width" | "height" | "path" | "say">,
-  alarms: Alarm[],
+  alarms: AlarmData[],
   named: boolean,
 ): void {
   const ends: number[] = [];

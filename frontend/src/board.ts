@@ -3,27 +3,7 @@
 import { makeCursor } from "./cursor";
 import { read, type Board, type FigureData } from "./data";
 import { html, reachable, unbroken } from "./dom";
-import { drawAutograd } from "./figures/autograd";
-import { drawBackward } from "./figures/backward";
-import { drawConfusion } from "./figures/confusion";
-import { drawContour } from "./figures/contour";
-import { drawEpochs } from "./figures/epochs";
-import { drawFan } from "./figures/fan";
-import { drawFit } from "./figures/fit";
-import { drawLayers } from "./figures/layers";
-import { drawLoss } from "./figures/loss";
-import { drawNetwork } from "./figures/network";
-import { drawPictures } from "./figures/pictures";
-import { drawPlane } from "./figures/plane";
-import { drawPulls } from "./figures/pulls";
-import { drawRates } from "./figures/rates";
-import { drawResiduals } from "./figures/residuals";
-import { drawFunction, drawSlice } from "./figures/slice";
-import { drawSpectrum } from "./figures/spectrum";
-import { drawSurface } from "./figures/surface";
-import { drawSweep } from "./figures/sweep";
-import { drawTraining } from "./figures/training";
-import type { Draw } from "./frame";
+import { draw, drawable, notesOf, sentences, sizeFor } from "./figures";
 import { makeLegend } from "./legend";
 import { makeTimeline } from "./timeline";
 import { makeVerdict } from "./verdict";
@@ -42,39 +22,10 @@ export interface Handle {
   destroy: () => void;
 }
 
-const DRAW = {
-  loss: drawLoss,
-  fit: drawFit,
-  residuals: drawResiduals,
-  slice: drawSlice,
-  contour: drawContour,
-  surface: drawSurface,
-  sweep: drawSweep,
-  pulls: drawPulls,
-  spectrum: drawSpectrum,
-  backward: drawBackward,
-  function: drawFunction,
-  training: drawTraining,
-  layers: drawLayers,
-  fan: drawFan,
-  autograd: drawAutograd,
-  epochs: drawEpochs,
-  confusion: drawConfusion,
-  rates: drawRates,
-  network: drawNetwork,
-  pictures: drawPictures,
-  plane: drawPlane,
-} as Record<FigureData["kind"], Draw<FigureData>>;
-
-const NARROWEST = 240;
-const [LOW, HIGH] = [230, 290];
-
 export function mount(element: HTMLElement, raw: unknown, options: Options = {}): Handle {
   const board = read(raw);
   const chosenOf = ({ figures }: Board): FigureData[] =>
-    figures.filter(
-      ({ kind }) => Object.hasOwn(DRAW, kind) && (options.figures?.includes(kind) ?? true),
-    );
+    figures.filter((data) => drawable(data) && (options.figures?.includes(data.kind) ?? true));
   const chosen = chosenOf(board);
   const cursor = makeCursor(board.frames.length, board.at);
   const root = html("section", { class: "steepest", "aria-label": board.formula || "Descent" });
@@ -129,18 +80,7 @@ export function mount(element: HTMLElement, raw: unknown, options: Options = {})
       verdict.replaceWith(made);
       verdict = made;
       const shown = chosenOf(board);
-      shown.forEach((data, index) => {
-        const panel = panels[index];
-        if (panel?.element.className === data.kind) {
-          panel.renew(data);
-          return;
-        }
-        panel?.element.remove();
-        const other = makePanel(board, data, cursor);
-        grid.insertBefore(other.element, grid.children[index] ?? null);
-        panels[index] = other;
-      });
-      for (const panel of panels.splice(shown.length)) panel.element.remove();
+      renewed(grid, panels, shown, (data) => makePanel(board, data, cursor));
       const marks = makeLegend(shown);
       legend.replaceWith(marks);
       legend = marks;
@@ -157,6 +97,27 @@ export function mount(element: HTMLElement, raw: unknown, options: Options = {})
       element.replaceChildren();
     },
   };
+}
+
+/** Panels of the same kind stay in their place; others are made. */
+function renewed(
+  grid: HTMLElement,
+  panels: Panel[],
+  shown: FigureData[],
+  make: (data: FigureData) => Panel,
+): void {
+  shown.forEach((data, index) => {
+    const panel = panels[index];
+    if (panel?.element.className === data.kind) {
+      panel.renew(data);
+      return;
+    }
+    panel?.element.remove();
+    const other = make(data);
+    grid.insertBefore(other.element, grid.children[index] ?? null);
+    panels[index] = other;
+  });
+  for (const panel of panels.splice(shown.length)) panel.element.remove();
 }
 
 export interface Panel {
@@ -181,25 +142,21 @@ export function makePanel(
   let drawn = 0;
   let show: (frame: number) => void = () => undefined;
   const tell = (): void => {
-    const said = [];
-    if ("held" in data && data.held) said.push(data.held.text);
-    if ("bound_text" in data) said.push(data.bound_text);
-    said.push(...data.notes);
-    notes.replaceChildren(...unbroken(sentences(said)));
-    if (said.some(Boolean)) element.append(notes);
+    const said = notesOf(data);
+    notes.replaceChildren(...unbroken(said));
+    if (said) element.append(notes);
     else notes.remove();
   };
   tell();
   return {
     element,
     draw() {
-      const width = Math.max(NARROWEST, Math.floor(host.clientWidth));
-      if (width === drawn) return;
-      drawn = width;
-      const height = Math.round(Math.min(HIGH, Math.max(LOW, width * 0.68)));
+      const size = sizeFor(host.clientWidth);
+      if (size.width === drawn) return;
+      drawn = size.width;
       const focused = host.contains(document.activeElement) ? document.activeElement : null;
       host.replaceChildren();
-      show = DRAW[data.kind](host, data, { width, height, board, cursor });
+      show = draw(host, data, { ...size, board, cursor });
       show(cursor.frame);
       refocus(host, focused);
     },
@@ -225,9 +182,3 @@ function refocus(host: HTMLElement, before: Element | null): void {
   const same = [...host.querySelectorAll<HTMLElement>("button, input, [tabindex]")];
   same.find((element) => name(element) === name(before))?.focus();
 }
-
-export const sentences = (said: string[]): string =>
-  said
-    .filter(Boolean)
-    .map((text) => (/[.:;]$/.test(text) ? text : `${text}.`))
-    .join(" ");

@@ -1,6 +1,6 @@
 // A surface in a box: coordinates and heights from -1 to 1, and the plane that touches it.
 
-import type { SurfaceData } from "./data";
+import type { AxisData, SurfaceData } from "./data";
 import { line } from "./path";
 import type { Projection } from "./projection";
 import { extent, roomy, scale, type Scale } from "./scale";
@@ -27,12 +27,13 @@ const thinned = (n: number): number[] => {
   );
 };
 
-export function boxed({ grid_x, grid_y, grid, z }: SurfaceData): Box {
+export function boxed({ grid_x, grid_y, grid, ...data }: SurfaceData): Box {
+  const kind = data.z?.scale ?? "linear";
   const [across, along] = [thinned(grid_x.length), thinned(grid_y.length)];
   const side = (values: number[]): Scale =>
     scale("linear", roomy("linear", extent("linear", values), 0), [-1, 1]);
   const [x, y] = [side(grid_x), side(grid_y)];
-  const up = scale(z.scale, roomy(z.scale, upright(z.scale, grid.flat()), 0), [-1, 1]);
+  const up = scale(kind, roomy(kind, upright(kind, grid.flat()), 0), [-1, 1]);
   const inside = (height: number): number => Math.min(1, Math.max(-1, height));
   const heights = Float64Array.from(
     along.flatMap((row) => across.map((column) => inside(up(grid[row]![column]!)))),
@@ -63,7 +64,7 @@ export function boxed({ grid_x, grid_y, grid, z }: SurfaceData): Box {
  * The range of heights. A logarithm has no floor: between grid points a narrow valley would look
  * like a row of pits, so its lowest FLOOR of the area is flat.
  */
-function upright(kind: SurfaceData["z"]["scale"], losses: number[]): [number, number] | null {
+function upright(kind: AxisData["scale"], losses: number[]): [number, number] | null {
   const found = extent(kind, losses);
   if (kind !== "log" || !found) return found;
   const known = losses.filter((loss) => loss > 0 && Number.isFinite(loss)).sort((a, b) => a - b);

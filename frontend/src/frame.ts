@@ -45,6 +45,7 @@ export interface Side {
 const TICK = 6.4; // pixels a character of a tick's label
 const TOP = 22;
 const BOTTOM = 38;
+const PLAIN = 12;
 const RIGHT = 14;
 const MARK = 7;
 
@@ -66,8 +67,10 @@ export function plot(
   text: string,
   sides: { x: Side; y: Side },
 ): Plot {
-  const root = picture(host, text, stage.width, stage.height);
   const height = stage.height - TOP - BOTTOM;
+  // Below an axis without numbers and name there is no room for them.
+  const named = sides.x.ticks?.length !== 0 || sides.x.axis.label;
+  const root = picture(host, text, stage.width, TOP + height + (named ? BOTTOM : PLAIN));
   const y = scale(sides.y.axis.scale, sides.y.domain, [height, 0]);
   const yTicks = sides.y.ticks ?? y.ticks(Math.max(2, Math.min(6, height / 36)));
   const longest = Math.max(2, ...yTicks.map(({ label }) => label.length));

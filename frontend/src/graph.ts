@@ -1,6 +1,6 @@
 // A graph of operations as plates with links: from the weights on the left to the loss on the right.
 
-import type { BackwardNode } from "./data";
+import type { NodeData } from "./data";
 import { svg } from "./dom";
 import { picture, type Stage } from "./frame";
 import { px } from "./path";
@@ -17,7 +17,7 @@ const CHARACTER = 6.8;
  */
 export function drawGraph(
   host: HTMLElement,
-  { nodes, text: words }: { nodes: BackwardNode[]; text: string },
+  { nodes, text: words }: { nodes: NodeData[]; text: string },
   stage: Pick<Stage, "width">,
   { what, narrowest }: { what: string; narrowest: number },
   [forwardMeans, backMeans]: readonly [string, string],
@@ -46,45 +46,17 @@ export function drawGraph(
   const links = svg("g");
   const plates = svg("g");
   root.append(links, plates);
-  const moving = nodes.map(({ id, text, inputs, weight }) => {
-    const [left, top] = spot(id);
-    for (const input of inputs.filter((known) => places.has(known))) {
+  const most = Math.floor((wide - 8) / CHARACTER);
+  const moving = nodes.map((node) => {
+    const [left, top] = spot(node.id);
+    for (const input of node.inputs.filter((known) => places.has(known))) {
       const [fromX, fromY] = spot(input);
-      const [startX, startY] = [fromX + wide, fromY + TALL / 2];
-      const bend = (left - startX) / 2;
-      links.append(
-        svg("path", {
-          class: "link",
-          d:
-            `M${px(startX)},${px(startY)}C${px(startX + bend)},${px(startY)} ` +
-            `${px(left - bend)},${px(top + TALL / 2)} ${px(left)},${px(top + TALL / 2)}`,
-        }),
-      );
+      links.append(link([fromX + wide, fromY + TALL / 2], [left, top + TALL / 2]));
     }
-    const plate = svg("g", { transform: `translate(${px(left)},${px(top)})` });
-    const forward = svg("text", { class: "value", x: 6, y: 27 });
-    const back = svg("text", { class: "value back", x: 6, y: 41 });
-    plate.append(
-      svg("title", {}, cut(text, 200)),
-      svg("rect", {
-        class: weight === null ? "plate" : "plate of-weight",
-        width: wide,
-        height: TALL,
-        rx: 3,
-      }),
-      svg(
-        "text",
-        { class: "name strong", x: 6, y: 13 },
-        cut(text, Math.floor((wide - 8) / CHARACTER)),
-      ),
-      forward,
-      back,
-    );
-    if (weight !== null) {
-      plate.append(svg("path", { class: `swatch w${weight % 7}`, d: `M0,3v${TALL - 6}` }));
-    }
+    const { plate, ...said } = plateOf(node, wide, most);
+    plate.setAttribute("transform", `translate(${px(left)},${px(top)})`);
     plates.append(plate);
-    return { forward, back };
+    return said;
   });
   root.append(
     svg("text", { class: "name", x: 1, y: height - 6 }, forwardMeans),
@@ -94,7 +66,6 @@ export function drawGraph(
       `← ${backMeans}`,
     ),
   );
-  const most = Math.floor((wide - 8) / CHARACTER);
   return (said) => {
     moving.forEach(({ forward, back }, index) => {
       const [out, returned] = said(index);
@@ -104,8 +75,42 @@ export function drawGraph(
   };
 }
 
+function link([startX, startY]: [number, number], [endX, endY]: [number, number]): SVGElement {
+  const bend = (endX - startX) / 2;
+  return svg("path", {
+    class: "link",
+    d:
+      `M${px(startX)},${px(startY)}C${px(startX + bend)},${px(startY)} ` +
+      `${px(endX - bend)},${px(endY)} ${px(endX)},${px(endY)}`,
+  });
+}
+
+/** A plate with its name, and room for what came out of it and what goes back to it. */
+function plateOf({ text, weight }: NodeData, wide: number, most: number) {
+  const forward = svg("text", { class: "value", x: 6, y: 27 });
+  const back = svg("text", { class: "value back", x: 6, y: 41 });
+  const plate = svg(
+    "g",
+    {},
+    svg("title", {}, cut(text, 200)),
+    svg("rect", {
+      class: weight === null ? "plate" : "plate of-weight",
+      width: wide,
+      height: TALL,
+      rx: 3,
+    }),
+    svg("text", { class: "name strong", x: 6, y: 13 }, cut(text, most)),
+    forward,
+    back,
+  );
+  if (weight !== null) {
+    plate.append(svg("path", { class: `swatch w${weight % 7}`, d: `M0,3v${TALL - 6}` }));
+  }
+  return { plate, forward, back };
+}
+
 /** A column by the longest way to the loss, a row so that no two plates of a column meet. */
-function arranged(nodes: BackwardNode[]): Map<number, { column: number; row: number }> {
+function arranged(nodes: NodeData[]): Map<number, { column: number; row: number }> {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const inputs = (id: number): number[] =>
     (byId.get(id)?.inputs ?? []).filter((input) => byId.has(input));

@@ -1,36 +1,20 @@
-// The surface and the path on it, painted from the back to the front on a canvas, without WebGL.
+// The surface and the path on it, drawn from the back to the front: what lies in front covers.
 
 import type { Box } from "./box";
 import type { SurfaceData } from "./data";
-import { html } from "./dom";
-import type { Projection } from "./projection";
+import { svg } from "./dom";
+import { px } from "./path";
+import type { Projected, Projection } from "./projection";
 
 const MESH = 6; // cells from line to line
 const SAMPLES = 4; // pieces of the path a cell
 const MOST_PIECES = 10_000;
+const SHADES = 20;
 
-/** Paints the surface with the path on it; the sheet is as large as the picture over it. */
-export function paintSheet(
-  sheet: HTMLCanvasElement,
-  host: HTMLElement,
-  box: Box,
-  data: SurfaceData,
-  seen: Projection,
-  width: number,
-  height: number,
-): void {
-  const dense = Math.min(3, Math.max(1, window.devicePixelRatio || 1));
-  sheet.width = width * dense;
-  sheet.height = height * dense;
-  const pen = sheet.getContext("2d");
-  if (!pen) return;
-  pen.scale(dense, dense);
-  const [low, high, mesh, path] = colours(host, [
-    "--sheet-low",
-    "--sheet-high",
-    "--mesh",
-    "--path",
-  ]);
+type Place = [x: number, y: number];
+
+/** The sheet with the path on it, in the order in which it is drawn. */
+export function sheetOf(box: Box, data: SurfaceData, seen: Projection): SVGElement[] {
   const { columns, rows, heights } = box;
   const points = Array.from(heights, (z, index) =>
     seen(
@@ -45,69 +29,122 @@ export function paintSheet(
   const columnsInOrder = farFirst(columns - 1, seen(1, 0, 0).depth < seen(-1, 0, 0).depth);
   const rowsInOrder = farFirst(rows - 1, seen(0, 1, 0).depth < seen(0, -1, 0).depth);
   const pieces = piecesOfPath(box, data);
-  const trace = (alpha: number, from: [number, number], to: [number, number]): void => {
-    const [start, end] = [from, to].map(([x, y]) => seen(x, y, box.on(x, y)));
-    pen.globalAlpha = alpha;
-    pen.beginPath();
-    pen.moveTo(start!.x, start!.y);
-    pen.lineTo(end!.x, end!.y);
-    pen.stroke();
-    pen.globalAlpha = 1;
-  };
-  const edge = (from: number, to: number, drawn: boolean): void => {
-    if (!drawn) return;
-    pen.moveTo(points[from]!.x, points[from]!.y);
-    pen.lineTo(points[to]!.x, points[to]!.y);
-  };
-  const cell = (column: number, row: number): void => {
-    const corners = [
-      row * columns + column,
-      row * columns + column + 1,
-      (row + 1) * columns + column + 1,
-      (row + 1) * columns + column,
-    ];
-    const tall = corners.reduce((sum, corner) => sum + heights[corner]!, 0) / 4;
-    if (Number.isNaN(tall)) return;
-    pen.fillStyle = mixed(low!, high!, (tall + 1) / 2);
-    // A stroke of the same colour closes the seams between neighbours.
-    pen.strokeStyle = pen.fillStyle;
-    pen.lineWidth = 0.7;
-    pen.beginPath();
-    corners.forEach((corner, index) => {
-      const { x, y } = points[corner]!;
-      if (index) pen.lineTo(x, y);
-      else pen.moveTo(x, y);
-    });
-    pen.closePath();
-    pen.fill();
-    pen.stroke();
-    pen.strokeStyle = `rgb(${mesh!.join(",")})`;
-    pen.beginPath();
-    // Neighbours draw the same line: the one in front paints over the one behind.
-    edge(corners[0]!, corners[1]!, row % MESH === 0);
-    edge(corners[3]!, corners[2]!, (row + 1) % MESH === 0 || row + 2 === rows);
-    edge(corners[0]!, corners[3]!, column % MESH === 0);
-    edge(corners[1]!, corners[2]!, (column + 1) % MESH === 0 || column + 2 === columns);
-    pen.stroke();
-  };
+  const on = ([x, y]: Place): Projected => seen(x, y, box.on(x, y));
+  const drawn: SVGElement[] = [];
   const walked = (row: number | undefined): void => {
-    pen.strokeStyle = `rgb(${path!.join(",")})`;
-    pen.lineWidth = 2;
-    for (const [from, to] of pieces.get(row ?? -1) ?? []) trace(1, from, to);
+    const found = pieces.get(row ?? -1) ?? [];
+    if (found.length) drawn.push(svg("path", { class: "path", d: joined(found, on) }));
   };
   rowsInOrder.forEach((row, index) => {
-    for (const column of columnsInOrder) cell(column, row);
-    // The row in front has been painted: its edge would cover half of the line.
+    drawn.push(
+      ...runsOf(box, points, row, columnsInOrder).flatMap((run) => strip(box, points, run)),
+    );
+    // The row in front has been drawn: its edge would cover half of the line.
     walked(rowsInOrder[index - 1]);
   });
   walked(rowsInOrder.at(-1));
   // What the surface hides of the path shines through.
-  for (const found of pieces.values()) for (const [from, to] of found) trace(0.3, from, to);
+  const all = joined([...pieces.values()].flat(), on);
+  return [...drawn, svg("path", { class: "path hidden", d: all })];
+}
+
+/** Neighbours in a row that look alike, by the column of the first and of the last. */
+interface Run {
+  row: number;
+  from: number;
+  to: number;
+  shade: number;
+  /** Whether they are seen from above: then all of them go round the same way. */
+  up: boolean;
+}
+
+function runsOf(
+  { columns, heights }: Box,
+  points: Projected[],
+  row: number,
+  order: number[],
+): Run[] {
+  const runs: Run[] = [];
+  let open: Run | null = null;
+  for (const column of order) {
+    const [a, b, c, d] = cornersOf(row, column, columns);
+    const tall = (heights[a]! + heights[b]! + heights[c]! + heights[d]!) / 4;
+    if (Number.isNaN(tall)) {
+      open = null;
+      continue;
+    }
+    const shade = Math.min(SHADES - 1, Math.floor(((tall + 1) / 2) * SHADES));
+    const up = turn(points[a]!, points[c]!, points[b]!, points[d]!) > 0;
+    if (open && open.shade === shade && open.up === up) {
+      [open.from, open.to] = [Math.min(open.from, column), Math.max(open.to, column)];
+    } else runs.push((open = { row, from: column, to: column, shade, up }));
+  }
+  return runs;
+}
+
+const cornersOf = (row: number, column: number, columns: number) =>
+  [
+    row * columns + column,
+    row * columns + column + 1,
+    (row + 1) * columns + column + 1,
+    (row + 1) * columns + column,
+  ] as const;
+
+/** Which way two diagonals cross. */
+const turn = (a: Projected, c: Projected, b: Projected, d: Projected): number =>
+  (c.x - a.x) * (d.y - b.y) - (c.y - a.y) * (d.x - b.x);
+
+/** A run as one area, and the lines of the mesh on it. */
+function strip({ columns, rows }: Box, points: Projected[], run: Run): SVGElement[] {
+  const { row, from, to, shade } = run;
+  const places = Array.from({ length: to - from + 2 }, (_, index) => from + index);
+  const near = places.map((column) => spot(points[row * columns + column]!));
+  const far = places.map((column) => spot(points[(row + 1) * columns + column]!));
+  const area = svg("path", { class: "cell", d: `${course([...near, ...far.toReversed()])}z` });
+  const share = Math.round((100 * (shade + 0.5)) / SHADES);
+  area.style.fill = `color-mix(in srgb, var(--sheet-high) ${share}%, var(--sheet-low))`;
+  area.style.stroke = area.style.fill;
+  // Neighbours draw the same line: the one in front covers the one behind.
+  const lines = [
+    ...(row % MESH === 0 ? [near] : []),
+    ...((row + 1) % MESH === 0 || row + 2 === rows ? [far] : []),
+    ...places.flatMap((column, index) =>
+      column % MESH === 0 || column + 1 === columns ? [[near[index]!, far[index]!]] : [],
+    ),
+  ];
+  if (!lines.length) return [area];
+  return [
+    area,
+    svg("path", { class: "mesh", d: lines.map((line) => `M${line.join("L")}`).join("") }),
+  ];
+}
+
+const spot = ({ x, y }: Projected): Place => [px(x), px(y)];
+
+/** A line from place to place, each said by how far it is from the one before: there are many. */
+const course = (places: Place[]): string =>
+  places
+    .map(([x, y], index) => {
+      const [lastX, lastY] = places[index - 1] ?? [0, 0];
+      return `${index ? "l" : "M"}${px(x - lastX)},${px(y - lastY)}`;
+    })
+    .join("");
+
+/** Pieces that follow each other are one line. */
+function joined(pieces: [Place, Place][], on: (place: Place) => Projected): string {
+  let [path, end] = ["", ""];
+  for (const [from, to] of pieces) {
+    const start = spot(on(from)).join(",");
+    path += start === end ? "" : `M${start}`;
+    end = spot(on(to)).join(",");
+    path += `L${end}`;
+  }
+  return path;
 }
 
 /** The path in pieces shorter than a cell, by the row of cells in which each lies. */
-function piecesOfPath(box: Box, { path_x, path_y }: SurfaceData) {
-  const found = new Map<number, [[number, number], [number, number]][]>();
+function piecesOfPath(box: Box, { path_x, path_y }: SurfaceData): Map<number, [Place, Place][]> {
+  const found = new Map<number, [Place, Place][]>();
   for (let index = 1; index < path_x.length; index += 1) {
     const from = box.place([path_x[index - 1]!, path_y[index - 1]!]);
     const to = box.place([path_x[index]!, path_y[index]!]);
@@ -115,35 +152,18 @@ function piecesOfPath(box: Box, { path_x, path_y }: SurfaceData) {
     const pieces = Math.ceil((long / 2) * Math.max(box.columns, box.rows) * SAMPLES);
     // Not a number, or far away: such a step leaves the picture.
     if (!(pieces <= MOST_PIECES)) continue;
-    const between = (share: number): [number, number] => [
+    const between = (share: number): Place => [
       from[0] + share * (to[0] - from[0]),
       from[1] + share * (to[1] - from[1]),
     ];
     for (let piece = 0; piece < pieces; piece += 1) {
-      const ends = [between(piece / pieces), between((piece + 1) / pieces)] as const;
+      const ends: [Place, Place] = [between(piece / pieces), between((piece + 1) / pieces)];
       if (ends.some(([x, y]) => Math.abs(x) > 1 || Math.abs(y) > 1)) continue;
       const row = Math.min(box.rows - 2, Math.floor(((ends[0][1] + 1) / 2) * (box.rows - 1)));
       const known = found.get(row) ?? [];
-      known.push([ends[0], ends[1]]);
+      known.push(ends);
       found.set(row, known);
     }
   }
   return found;
 }
-
-/** Colours as numbers; the style sheet names them, and the theme decides. */
-export function colours(host: HTMLElement, names: string[]): number[][] {
-  const probe = html("span");
-  host.append(probe);
-  const found = names.map((name) => {
-    probe.style.color = `var(${name})`;
-    return (getComputedStyle(probe).color.match(/[\d.]+/g) ?? ["0", "0", "0"])
-      .slice(0, 3)
-      .map(Number);
-  });
-  probe.remove();
-  return found;
-}
-
-export const mixed = (low: number[], high: number[], share: number): string =>
-  `rgb(${low.map((part, index) => Math.round(part + (high[index]! - part) * share)).join(",")})`;

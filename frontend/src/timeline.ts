@@ -27,7 +27,6 @@ export type Readings = Pick<Board, "frames" | "loss" | "weights" | "values" | "g
 
 /** Keys are heard in `home`, and anywhere on the page while nothing has the focus. */
 export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor): Timeline {
-  const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   const slider = html("input", {
     type: "range",
     min: 0,
@@ -35,27 +34,84 @@ export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor)
     "aria-label": "Step",
   });
   const said = html("output", { class: "step" });
-  const weights = html("ul", { class: "weights", "aria-label": "Weights and partial derivatives" });
-  const readings = board.weights.slice(0, SHOWN).map((name, index) => {
-    const value = html("span", { class: "value" });
-    const partial = html("span", { class: "partial" });
-    const mark = svg("svg", { viewBox: "0 0 10 10", class: "mark", "aria-hidden": "true" });
-    mark.append(svg("rect", { class: `bar w${index % 7}`, width: 10, height: 10 }));
-    weights.append(
-      html("li", {}, mark, html("span", { class: "name" }, cut(name, 20)), value, partial),
-    );
-    return { value, partial };
-  });
-  if (board.weights.length > SHOWN) {
-    weights.append(html("li", {}, `and ${board.weights.length - SHOWN} more`));
-  }
+  const { weights, read } = makeWeights(board);
 
+  const dress = (plays: boolean): void => {
+    const name = plays ? "Pause" : "Play";
+    play.title = name;
+    play.setAttribute("aria-label", name);
+    play.querySelector("path")?.setAttribute("d", plays ? ICONS.pause : ICONS.play);
+    // Said when it stands: a screen reader cannot keep up with a film.
+    said.setAttribute("aria-live", plays ? "off" : "polite");
+  };
+  const film = makeFilm(cursor, dress);
+  const { go } = film;
+  const play = iconButton("Play", ICONS.play, film.toggle);
+  const back = iconButton("A step back (←)", ICONS.back, () => go(cursor.frame - 1));
+  const on = iconButton("A step on (→)", ICONS.on, () => go(cursor.frame + 1));
+  slider.addEventListener("input", () => go(slider.valueAsNumber));
+
+  const show = (frame: number): void => {
+    const { frames, loss } = board;
+    const last = frames.at(-1) ?? 0;
+    if (slider.max !== String(cursor.last)) slider.max = String(cursor.last);
+    const step = `step ${count(frames[frame] ?? 0)} of ${count(last)}`;
+    const value = loss[frame];
+    const text = value === undefined ? step : `${step}, loss ${number(value, 7)}`;
+    slider.valueAsNumber = frame;
+    slider.setAttribute("aria-valuetext", text);
+    said.textContent = text;
+    read(frame);
+  };
+  cursor.onMove(show);
+  dress(false);
+  show(cursor.frame);
+
+  const keys: Record<string, (far: number) => void> = {
+    ArrowLeft: (far) => go(cursor.frame - far),
+    ArrowRight: (far) => go(cursor.frame + far),
+    Home: () => go(0),
+    End: () => go(cursor.last),
+    " ": film.toggle,
+  };
+  const press = (event: KeyboardEvent): void => {
+    if (!isForUs(event, home, slider)) return;
+    const act = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;
+    if (!act) return;
+    event.preventDefault();
+    act(event.shiftKey ? FAR : 1);
+  };
+  document.addEventListener("keydown", press);
+
+  const bar = html("div", { class: "bar-of-controls" }, back, play, on, slider, said);
+  const element = html("div", { class: "timeline", role: "group", "aria-label": "Timeline" });
+  if (board.weights.length) element.append(weights);
+  if (board.frames.length > 1) element.append(bar);
+  return {
+    element,
+    weights,
+    destroy() {
+      film.stop();
+      document.removeEventListener("keydown", press);
+    },
+  };
+}
+
+interface Film {
+  stop: () => void;
+  toggle: () => void;
+  go: (frame: number) => void;
+}
+
+/** Plays the frames; `dress` hears whether it does. */
+function makeFilm(cursor: Cursor, dress: (plays: boolean) => void): Film {
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   let playing: number | null = null;
   const stop = (): void => {
     if (playing === null) return;
     window.clearInterval(playing);
     playing = null;
-    dress();
+    dress(false);
   };
   const go = (frame: number): void => {
     stop();
@@ -76,76 +132,49 @@ export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor)
       if (cursor.frame >= cursor.last) stop();
       else cursor.go(cursor.frame + 1);
     }, BEAT);
-    dress();
+    dress(true);
   };
-  const play = iconButton("Play", ICONS.play, toggle);
-  const dress = (): void => {
-    const name = playing === null ? "Play" : "Pause";
-    play.title = name;
-    play.setAttribute("aria-label", name);
-    play.querySelector("path")?.setAttribute("d", playing === null ? ICONS.play : ICONS.pause);
-    // Said when it stands: a screen reader cannot keep up with a film.
-    said.setAttribute("aria-live", playing === null ? "polite" : "off");
-  };
-  const back = iconButton("A step back (←)", ICONS.back, () => go(cursor.frame - 1));
-  const on = iconButton("A step on (→)", ICONS.on, () => go(cursor.frame + 1));
-  slider.addEventListener("input", () => go(slider.valueAsNumber));
+  return { stop, toggle, go };
+}
 
-  const show = (frame: number): void => {
-    const { frames, loss } = board;
-    const last = frames.at(-1) ?? 0;
-    if (slider.max !== String(cursor.last)) slider.max = String(cursor.last);
-    const step = `step ${count(frames[frame] ?? 0)} of ${count(last)}`;
-    const value = loss[frame];
-    const text = value === undefined ? step : `${step}, loss ${number(value, 7)}`;
-    slider.valueAsNumber = frame;
-    slider.setAttribute("aria-valuetext", text);
-    said.textContent = text;
-    readings.forEach((reading, index) => {
-      const [weight, partial] = [board.values[frame]?.[index], board.gradient[frame]?.[index]];
-      reading.value.textContent = weight === undefined ? "" : number(weight, 5);
-      reading.partial.textContent = partial === undefined ? "" : `∂ ${number(partial, 4)}`;
-    });
-  };
-  cursor.onMove(show);
-  dress();
-  show(cursor.frame);
-
-  const keys: Record<string, (far: number) => void> = {
-    ArrowLeft: (far) => go(cursor.frame - far),
-    ArrowRight: (far) => go(cursor.frame + far),
-    Home: () => go(0),
-    End: () => go(cursor.last),
-    " ": toggle,
-  };
-  const press = (event: KeyboardEvent): void => {
-    const { target } = event;
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!(target instanceof Element) || (target !== document.body && !home.contains(target)))
-      return;
-    if (target === document.body && !inView(home)) return;
-    // A button is pressed by the space bar, and text is written with all keys.
-    if (event.key === " " && target.closest("button, a, summary")) return;
-    if (target !== slider && target.closest("input, textarea, select, [contenteditable]")) return;
-    const act = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;
-    if (!act) return;
-    event.preventDefault();
-    act(event.shiftKey ? FAR : 1);
-  };
-  document.addEventListener("keydown", press);
-
-  const bar = html("div", { class: "bar-of-controls" }, back, play, on, slider, said);
-  const element = html("div", { class: "timeline", role: "group", "aria-label": "Timeline" });
-  if (readings.length) element.append(weights);
-  if (board.frames.length > 1) element.append(bar);
+/** The weights with their partial derivatives, and what writes both at a frame. */
+function makeWeights(board: Readings): { weights: HTMLElement; read: (frame: number) => void } {
+  const weights = html("ul", { class: "weights", "aria-label": "Weights and partial derivatives" });
+  const readings = board.weights.slice(0, SHOWN).map((name, index) => {
+    const value = html("span", { class: "value" });
+    const partial = html("span", { class: "partial" });
+    const mark = svg("svg", { viewBox: "0 0 10 10", class: "mark", "aria-hidden": "true" });
+    mark.append(svg("rect", { class: `bar w${index % 7}`, width: 10, height: 10 }));
+    weights.append(
+      html("li", {}, mark, html("span", { class: "name" }, cut(name, 20)), value, partial),
+    );
+    return { value, partial };
+  });
+  if (board.weights.length > SHOWN) {
+    weights.append(html("li", {}, `and ${board.weights.length - SHOWN} more`));
+  }
   return {
-    element,
     weights,
-    destroy() {
-      stop();
-      document.removeEventListener("keydown", press);
+    read(frame) {
+      readings.forEach(({ value, partial }, index) => {
+        const [weight, slope] = [board.values[frame]?.[index], board.gradient[frame]?.[index]];
+        value.textContent = weight === undefined ? "" : number(weight, 5);
+        partial.textContent = slope === undefined ? "" : `∂ ${number(slope, 4)}`;
+      });
     },
   };
+}
+
+/** Whether a key is meant for the timeline, and not for what has the focus. */
+function isForUs(event: KeyboardEvent, home: HTMLElement, slider: HTMLElement): boolean {
+  const { target } = event;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (!(target instanceof Element)) return false;
+  if (target !== document.body && !home.contains(target)) return false;
+  if (target === document.body && !inView(home)) return false;
+  // A button is pressed by the space bar, and text is written with all keys.
+  if (event.key === " " && target.closest("button, a, summary")) return false;
+  return target === slider || !target.closest("input, textarea, select, [contenteditable]");
 }
 
 function inView(home: HTMLElement): boolean {

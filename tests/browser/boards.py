@@ -210,7 +210,7 @@ def every_kind() -> Board:
         "vectors": np.abs(vectors.T),
         "bound": 2.0 / LR,
         "bound_text": "gd stays stable while every curvature is below 2/1e-05 = 200,000",
-        "at": "end",
+        "where": "end",
     }
     raw = {
         "steepest": "0.1.0",
@@ -248,6 +248,14 @@ def every_kind() -> Board:
                 goal=float(loss(MINIMUM)) * 1.01,
                 forecast={"step": 25, "low": 21, "high": 29, "basis": "the eigenvalues"},
                 validation=losses * 1.1,
+            ),
+            figure(
+                "gradient",
+                "The gradient shrinks.",
+                axis("step"),
+                axis("length of the gradient", "log"),
+                step=frames,
+                length=np.linalg.norm(gradient(at), axis=1),
             ),
             fit
             | {

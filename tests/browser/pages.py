@@ -36,7 +36,9 @@ SAYS = """
     lines.push(`# ${figure.className}: ${figure.querySelector("figcaption").textContent}`);
     for (const picture of figure.querySelectorAll("[role=img]")) {
       lines.push(`says: ${picture.getAttribute("aria-label")}`);
-      for (const part of picture.querySelectorAll("text, path, circle, rect")) {
+      const cells = picture.querySelectorAll(".cell").length;
+      if (cells) lines.push(`${cells > 100 ? "more than 100" : cells} cells`);
+      for (const part of picture.querySelectorAll("text, path:not(.cell, .mesh), circle, rect")) {
         const name = `${part.tagName} ${part.getAttribute("class") ?? ""}`.trim();
         const place = part.closest("[transform]")?.getAttribute("transform") ?? "";
         const at = part.hasAttribute("transform")

@@ -87,13 +87,12 @@ def test_the_page_decides_the_theme(theme: str, show: Show) -> None:
     shown = show(only(every_kind(), "loss", "surface"), color_scheme=other)
     page = shown.page
     read = "getComputedStyle(document.querySelector('.steepest')).backgroundColor"
-    sheet = "document.querySelector('canvas').toDataURL()"
+    sheet = "getComputedStyle(document.querySelector('.surface .cell')).fill"
     paper = {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 27)"}
     assert page.evaluate(read) == paper[other]
     before = page.evaluate(sheet)
     page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
     assert page.evaluate(read) == paper[theme]
-    page.wait_for_timeout(50)
     assert page.evaluate(sheet) != before
 
 

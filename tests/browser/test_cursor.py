@@ -211,7 +211,7 @@ def test_a_program_moves_the_cursor_and_takes_the_board_away(show: Show) -> None
 
 def turned(shown: Shown) -> Any:
     return shown.page.evaluate(
-        "() => [document.querySelector('canvas').toDataURL().length,"
+        "() => [document.querySelector('.surface .cell').getAttribute('d'),"
         " document.querySelector('.surface .here').getAttribute('transform')]"
     )
 

@@ -5,20 +5,18 @@
 
 import os
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from tests.browser.boards import every_kind, only
 from tests.browser.pages import Show
 
-from steepest.show.figures.figure import Kind
+from steepest.show.figures import FIGURE_KINDS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-KINDS = get_args(Kind)
 FRAME = 3
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FIGURE_KINDS)
 def test_a_figure_says_what_it_said(kind: str, show: Show) -> None:
     said = "\n".join(show(only(every_kind(), kind) | {"at": FRAME}).says()) + "\n"
     path = SNAPSHOTS / f"{kind}.txt"

@@ -456,7 +456,7 @@ def test_ten_million_steps_open_with_less_than_a_megabyte(
     document = found.to_dict()
     assert read_bytes() - before < 1_000_000
     assert figure.title == wanted.title
-    assert len(figure.parts["step"]) <= 1001
+    assert len(figure.data["step"]) <= 1001
     assert len(curve) <= 1001
     assert curve.step[-1] == 10_000_000
     assert document == run.to_dict()

@@ -86,10 +86,10 @@ def test_a_loss_explained_has_a_figure_and_a_page() -> None:
     figure = found.figure()
     assert figure.title.startswith(f"A loss of {loss.item():.5g} from 2 parameters in ")
     assert figure.title.endswith("; it does not reach 1.weight and 1.bias.")
-    assert figure.to_svg().startswith("<?xml")
+    assert figure.to_svg().startswith("<svg")
     # What goes back to a parameter in the picture is its gradient.
     (slope,) = torch.autograd.grad(loss, model.bias)
-    (node,) = [node for node in figure.parts["nodes"] if node["text"] == "0.bias"]
+    (node,) = [node for node in figure.data["nodes"] if node["text"] == "0.bias"]
     assert float(node["back"].replace(",", "")) == pytest.approx(slope.item(), rel=1e-3)
     shown = found._repr_mimebundle_()
     assert shown["text/plain"] == str(found)

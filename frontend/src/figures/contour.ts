@@ -3,7 +3,7 @@
 import { contours } from "d3-contour";
 import type { ContourData } from "../data";
 import { svg } from "../dom";
-import { choosable, CROSS, nearest, plot, type Draw } from "../frame";
+import { choosable, CROSS, nearest, plot, type Draw, type Plot } from "../frame";
 import { at, line, px, trail } from "../path";
 import { extent, roomy, type Scale } from "../scale";
 import { number } from "../words";
@@ -18,7 +18,7 @@ export const drawContour: Draw<ContourData> = (host, data, stage) => {
     x: { axis: data.x, domain: roomy(data.x.scale, extent(data.x.scale, grid_x), 0) },
     y: { axis: data.y, domain: roomy(data.y.scale, extent(data.y.scale, grid_y), 0), plain: true },
   });
-  const { x, y, width, height } = frame;
+  const { x, y } = frame;
   // No label covers the minimum or the path.
   const taken: [number, number][] = minimum ? [[x(minimum[0]), y(minimum[1])]] : [];
   const thin = Math.ceil(path_x.length / 40);
@@ -30,25 +30,10 @@ export const drawContour: Draw<ContourData> = (host, data, stage) => {
       taken.push([x(along(path_x)), y(along(path_y))]);
     }
   }
-  let labels = 0;
+  const label = labeller(frame, taken, APART);
   for (const { value, rings } of outlines(data, x, y)) {
     frame.path("level-line", rings.map((ring) => `M${ring.map(pair).join("L")}Z`).join(""));
-    if (labels === LABELS) continue;
-    const spot = rings
-      .flat()
-      .find(
-        ([left, top]) =>
-          left > 24 &&
-          left < width - 24 &&
-          top > 14 &&
-          top < height - 14 &&
-          taken.every(([otherX, otherY]) => Math.hypot(left - otherX, top - otherY) > APART),
-      );
-    if (spot) {
-      taken.push(spot);
-      labels += 1;
-      frame.say("level-label", number(value, 3), spot[0], spot[1] + 4, "middle");
-    }
+    label(value, rings);
   }
   const walked = trail(
     path_x.length,
@@ -97,6 +82,32 @@ export const drawContour: Draw<ContourData> = (host, data, stage) => {
     point.setAttribute("transform", at(left, top));
   };
 };
+
+/** Writes the loss on a line where nothing is; `taken` are places to keep away from. */
+export function labeller(
+  { width, height, say }: Plot,
+  taken: [number, number][],
+  apart: number,
+): (value: number, rings: [number, number][][]) => void {
+  let labels = 0;
+  return (value, rings) => {
+    if (labels === LABELS) return;
+    const spot = rings
+      .flat()
+      .find(
+        ([left, top]) =>
+          left > 24 &&
+          left < width - 24 &&
+          top > 14 &&
+          top < height - 14 &&
+          taken.every(([atX, atY]) => !(Math.hypot(left - atX, top - atY) <= apart)),
+      );
+    if (!spot) return;
+    taken.push(spot);
+    labels += 1;
+    say("level-label", number(value, 3), spot[0], spot[1] + 4, "middle");
+  };
+}
 
 export const pair = ([left, top]: [number, number]): string => `${px(left)},${px(top)}`;
 

@@ -1,12 +1,12 @@
 // A heat map of a training: rows are its tensors, columns its steps, and what it shows is chosen.
 
 import { markAlarms } from "../alarms";
-import type { LayersChoice, LayersData } from "../data";
+import type { ChoiceData, LayersData } from "../data";
 import { html, svg } from "../dom";
 import { choosable, nearest, picture, type Draw } from "../frame";
 import { heat, type Heat } from "../heat";
 import { at, px } from "../path";
-import { scale } from "../scale";
+import { scale, type Scale } from "../scale";
 import { cut, number } from "../words";
 
 const TOP = 30;
@@ -43,21 +43,7 @@ export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width:
   };
   const path = (name: string, d = ""): SVGPathElement => put(svg("path", { class: name, d }));
 
-  const fits = Math.floor((left - 10) / CHARACTER);
-  const every = Math.ceil(LEGIBLE / tall);
-  rows.forEach((name, row) => {
-    if (row % every) return;
-    say("tick", cut(name, fits), -7, (row + 0.5) * tall + 4, "end");
-  });
-  words.append(svg("path", { class: "axis", d: `M0,${height + 0.5}H${width}` }));
-  for (const { value, label } of x.ticks(Math.max(2, Math.min(7, width / 64)))) {
-    const middle = Math.round(x(value)) + 0.5;
-    words.append(svg("path", { class: "axis", d: `M${middle},${height + 0.5}v4` }));
-    // A label that would run out of the picture is left out.
-    if (middle + (label.length * CHARACTER) / 2 > width + readings) continue;
-    say("tick", label, middle, height + 18, "middle");
-  }
-  say("name", cut(data.x.label, 48), width, height + 34, "end");
+  sides({ words, say, x, width, height, left, readings }, data, tall);
   const key = svg("g");
   words.append(key);
   const numbers = rows.map((_, row) =>
@@ -80,12 +66,7 @@ export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width:
     tip.setAttribute("transform", at(place, 0));
     const column = edges.findLastIndex((edge) => edge <= step);
     numbers.forEach((element, row) => {
-      const value = choices[chosen]?.values[row]?.[column] ?? NaN;
-      element.textContent = Number.isNaN(value)
-        ? ""
-        : Number.isFinite(value)
-          ? number(value, 2)
-          : "not finite";
+      element.textContent = reading(choices[chosen]?.values[row]?.[column] ?? NaN);
     });
   };
   const paint = (): void => {
@@ -95,31 +76,19 @@ export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width:
     cells.replaceChildren(...painted(choice, colours, edges.map(x), tall));
     key.replaceChildren(...keyOf(choice, colours, width));
     root.setAttribute("aria-label", choice.text);
-    const caption = host.parentElement?.querySelector("figcaption");
-    if (caption && host.parentElement?.matches("figure.layers")) {
-      caption.textContent = choice.title;
-    }
+    retitle(host, choice.title);
     buttons.forEach((button, index) => {
       button.setAttribute("aria-pressed", String(index === chosen));
     });
     show(cursor.frame);
   };
-  const buttons = choices.map(({ of }, index) => {
-    const button = html("button", { type: "button" }, cut(of, 20));
-    button.addEventListener("click", () => {
-      chosen = index;
-      host.dataset.of = of;
-      paint();
-    });
-    return button;
+  const buttons = buttonsFor(choices, (index) => {
+    chosen = index;
+    host.dataset.of = choices[index]!.of;
+    paint();
   });
-  host.append(
-    html(
-      "div",
-      { class: "controls", role: "group", "aria-label": "What the colours show" },
-      ...buttons,
-    ),
-  );
+  const named = { role: "group", "aria-label": "What the colours show" };
+  host.append(html("div", { class: "controls", ...named }, ...buttons));
   const places = board.frames.map((frame) => x(frame));
   choosable({ picture: root, width, height, put }, cursor, (pointer) =>
     nearest(places.length, (index) => Math.abs(places[index]! - pointer)),
@@ -128,9 +97,61 @@ export const drawLayers: Draw<LayersData> = (host, data, { board, cursor, width:
   return show;
 };
 
+/** On a board the caption says what is shown now. */
+function retitle(host: HTMLElement, title: string): void {
+  const caption = host.parentElement?.querySelector("figcaption");
+  if (caption && host.parentElement?.matches("figure.layers")) caption.textContent = title;
+}
+
+function reading(value: number): string {
+  if (Number.isNaN(value)) return "";
+  return Number.isFinite(value) ? number(value, 2) : "not finite";
+}
+
+const buttonsFor = (choices: ChoiceData[], choose: (index: number) => void): HTMLElement[] =>
+  choices.map(({ of }, index) => {
+    const button = html("button", { type: "button" }, cut(of, 20));
+    button.addEventListener("click", () => choose(index));
+    return button;
+  });
+
+interface Sheet {
+  words: SVGGElement;
+  say: (name: string, said: string, x: number, y: number, anchor?: string) => void;
+  x: Scale;
+  width: number;
+  height: number;
+  /** Pixels beside the cells. */
+  left: number;
+  readings: number;
+}
+
+/** The names of the rows, and the steps below them. */
+function sides(
+  { words, say, x, width, height, left, readings }: Sheet,
+  { rows, x: axis }: LayersData,
+  tall: number,
+): void {
+  const fits = Math.floor((left - 10) / CHARACTER);
+  const every = Math.ceil(LEGIBLE / tall);
+  rows.forEach((name, row) => {
+    if (row % every) return;
+    say("tick", cut(name, fits), -7, (row + 0.5) * tall + 4, "end");
+  });
+  words.append(svg("path", { class: "axis", d: `M0,${height + 0.5}H${width}` }));
+  for (const { value, label } of x.ticks(Math.max(2, Math.min(7, width / 64)))) {
+    const middle = Math.round(x(value)) + 0.5;
+    words.append(svg("path", { class: "axis", d: `M${middle},${height + 0.5}v4` }));
+    // A label that would run out of the picture is left out.
+    if (middle + (label.length * CHARACTER) / 2 > width + readings) continue;
+    say("tick", label, middle, height + 18, "middle");
+  }
+  say("name", cut(axis.label, 48), width, height + 34, "end");
+}
+
 /** A path for each colour: neighbours in a row are one box. What was not measured is hatched. */
 function painted(
-  { values }: LayersChoice,
+  { values }: ChoiceData,
   { colours, level }: Heat,
   sides: number[],
   tall: number,
@@ -184,7 +205,7 @@ function strokes(left: number, right: number, top: number, bottom: number): stri
 }
 
 /** The colours with the numbers at both ends. */
-function keyOf({ label, low, high }: LayersChoice, { colours }: Heat, width: number): SVGElement[] {
+function keyOf({ label, low, high }: ChoiceData, { colours }: Heat, width: number): SVGElement[] {
   const [least, most] = [number(low, 2), number(high, 2)];
   const right = width - most.length * CHARACTER - 6;
   const start = right - colours.length * SWATCH;

@@ -2,7 +2,7 @@
 
 import type { LossData } from "../data";
 import { svg } from "../dom";
-import { choosable, nearest, plot, type Draw } from "../frame";
+import { choosable, nearest, plot, type Draw, type Plot } from "../frame";
 import { at, line, trail } from "../path";
 import { extent, roomy } from "../scale";
 import { cut, number } from "../words";
@@ -28,31 +28,7 @@ export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }
     frame.path("level", `M0,${Math.round(top) + 0.5}H${width}`);
     frame.say("aside", `minimum ${number(minimum, 4)}`, width, top - 5, "end");
   }
-  if (forecast && fits) {
-    const goal = y(data.goal ?? minimum ?? NaN);
-    const end = step.length - 1;
-    const ends = [along(end), x(forecast.step)];
-    const tops = [y(loss[end]!), goal];
-    frame.path(
-      "forecast",
-      line(
-        2,
-        (index) => ends[index]!,
-        (index) => tops[index]!,
-      ),
-    );
-    const whisker = [x(forecast.low), x(forecast.high)];
-    frame.path(
-      "whisker",
-      line(
-        2,
-        (index) => whisker[index]!,
-        () => goal,
-      ),
-    );
-  } else if (forecast) {
-    frame.say("aside", `the goal: step ${number(forecast.step, 3)} →`, width, 12, "end");
-  }
+  foresee(frame, data, fits);
   if (validation) {
     frame.path(
       "validation",
@@ -89,3 +65,37 @@ export const drawLoss: Draw<LossData> = (host, data, { board, cursor, ...stage }
     here.setAttribute("transform", at(places[index]!, y(value)));
   };
 };
+
+/** When the goal would be reached: where the axis has room for it drawn, else in words. */
+function foresee(
+  { x, y, width, path, say }: Plot,
+  { step, loss, forecast, goal, minimum }: LossData,
+  fits: boolean,
+): void {
+  if (!forecast) return;
+  if (!fits) {
+    say("aside", `the goal: step ${number(forecast.step, 3)} →`, width, 12, "end");
+    return;
+  }
+  const top = y(goal ?? minimum ?? NaN);
+  const end = step.length - 1;
+  const ends = [x(step[end]!), x(forecast.step)];
+  const tops = [y(loss[end]!), top];
+  path(
+    "forecast",
+    line(
+      2,
+      (index) => ends[index]!,
+      (index) => tops[index]!,
+    ),
+  );
+  const whisker = [x(forecast.low), x(forecast.high)];
+  path(
+    "whisker",
+    line(
+      2,
+      (index) => whisker[index]!,
+      () => top,
+    ),
+  );
+}

@@ -6,9 +6,8 @@ import { choosable, CROSS, nearest, plot, type Draw } from "../frame";
 import { at, dots, px, trail } from "../path";
 import { extent, roomy } from "../scale";
 import { number } from "../words";
-import { outlines, pair } from "./contour";
+import { labeller, outlines, pair } from "./contour";
 
-const LABELS = 5;
 const APART = 46; // pixels between two labels, and from the path
 const WIDE = 300; // pixels, from which on the reading says what it is
 
@@ -18,30 +17,17 @@ export const drawPlane: Draw<PlaneData> = (host, data, stage) => {
     x: { axis: data.x, domain: roomy(data.x.scale, extent(data.x.scale, grid_x), 0) },
     y: { axis: data.y, domain: roomy(data.y.scale, extent(data.y.scale, grid_y), 0), plain: true },
   });
-  const { x, y, width, height } = frame;
+  const { x, y, width } = frame;
   const [left, top] = [(index: number) => x(path_x[index]!), (index: number) => y(path_y[index]!)];
   const taken = path_x.map((_, index): [number, number] => [left(index), top(index)]);
-  let [order, labels] = [0, 0];
+  const label = labeller(frame, taken, APART);
+  let order = 0;
   for (const { value, rings } of outlines(data, x, y)) {
     order += 1;
     const area = frame.path("area", rings.map((ring) => `M${ring.map(pair).join("L")}Z`).join(""));
     const share = Math.round((100 * order) / Math.max(1, levels.length));
-    area.style.fill = `color-mix(in oklab, var(--area-high) ${share}%, var(--paper))`;
-    if (labels === LABELS) continue;
-    const spot = rings
-      .flat()
-      .find(
-        ([atX, atY]) =>
-          atX > 24 &&
-          atX < width - 24 &&
-          atY > 14 &&
-          atY < height - 14 &&
-          taken.every(([otherX, otherY]) => !(Math.hypot(atX - otherX, atY - otherY) < APART)),
-      );
-    if (!spot) continue;
-    taken.push(spot);
-    labels += 1;
-    frame.say("level-label", number(value, 3), spot[0], spot[1] + 4, "middle");
+    area.style.fill = `color-mix(in srgb, var(--area-high) ${share}%, var(--paper))`;
+    label(value, rings);
   }
   const walked = trail(path_x.length, left, top);
   frame.path("path ahead", walked.whole);

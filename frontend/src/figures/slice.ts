@@ -13,10 +13,7 @@ const SAMPLES = 24; // a tangent is bent where the axis is logarithmic
 export const drawSlice: Draw<SliceData> = (host, data, stage) =>
   along(host, data, data.losses, `weight w${data.index % 7}`, stage);
 
-export const drawFunction: Draw<FunctionData> = (host, data, stage) =>
-  along(host, data, [data.losses], "weight w0", stage);
-
-function along(
+export function along(
   host: HTMLElement,
   data: SliceData | FunctionData,
   losses: number[][],

@@ -1,4 +1,4 @@
-// The loss over two weights from the side: a painted sheet, and over it what the cursor moves.
+// The loss over two weights from the side: a sheet, and over it what the cursor moves.
 
 import { boxed, tangentPlane } from "../box";
 import type { SurfaceData } from "../data";
@@ -6,7 +6,7 @@ import { html, iconButton, svg } from "../dom";
 import { CROSS, picture, type Draw } from "../frame";
 import { at, line } from "../path";
 import { projection, type Projection, type View } from "../projection";
-import { paintSheet } from "../sheet";
+import { sheetOf } from "../sheet";
 import { cut, number } from "../words";
 
 const TURN = Math.PI / 24;
@@ -14,21 +14,19 @@ const START: View = { turn: -0.62, tilt: 0.6 };
 
 export const drawSurface: Draw<SurfaceData> = (host, data, stage) => {
   const { width, height } = stage;
-  const sheet = html("canvas", { "aria-hidden": "true", class: "sheet" });
-  const stack = html("div", { class: "stack" }, sheet);
-  const root = picture(stack, data.text, width, height);
-  host.append(stack);
+  const root = picture(host, data.text, width, height);
   const box = boxed(data);
   const view = { ...START };
   let shownFrame = stage.cursor.frame;
   let withPlane = true;
 
+  const sheet = svg("g", { class: "sheet" });
   const words = svg("g");
   const plane = svg("path", { class: "plane" });
   const drop = svg("path", { class: "now" });
   const minimum = svg("path", { class: "minimum", d: CROSS });
   const point = svg("circle", { class: "here", r: 5 });
-  root.append(words, plane, drop, minimum, point);
+  root.append(sheet, words, plane, drop, minimum, point);
 
   const project = (): Projection => projection(view, width, height);
   const show = (frame: number): void => {
@@ -51,7 +49,7 @@ export const drawSurface: Draw<SurfaceData> = (host, data, stage) => {
   };
   const paint = (): void => {
     const seen = project();
-    paintSheet(sheet, host, box, data, seen, width, height);
+    sheet.replaceChildren(...sheetOf(box, data, seen));
     axes(words, data, seen);
     const lowest = data.minimum && data.minimum_height !== null;
     const [x, y] = lowest ? box.place(data.minimum!) : [NaN, NaN];
@@ -59,12 +57,28 @@ export const drawSurface: Draw<SurfaceData> = (host, data, stage) => {
     minimum.setAttribute("transform", at(low.x, low.y));
     show(shownFrame);
   };
-  const turn = (by: number, tilt = 0): void => {
+  const turn: Turn = (by, tilt = 0) => {
     view.turn += by;
     view.tilt = Math.min(1.45, Math.max(0.15, view.tilt + tilt));
     paint();
   };
 
+  turnable(root, turn);
+  const tangent = html("button", { type: "button", "aria-pressed": "true" }, "tangent plane");
+  tangent.addEventListener("click", () => {
+    withPlane = !withPlane;
+    tangent.setAttribute("aria-pressed", String(withPlane));
+    show(shownFrame);
+  });
+  const controls = controlsFor(turn, tangent);
+  host.append(controls);
+  paint();
+  return show;
+};
+
+type Turn = (by: number, tilt?: number) => void;
+
+function turnable(root: SVGSVGElement, turn: Turn): void {
   let held: [number, number] | null = null;
   root.addEventListener("pointerdown", (event) => {
     held = [event.clientX, event.clientY];
@@ -75,12 +89,9 @@ export const drawSurface: Draw<SurfaceData> = (host, data, stage) => {
     turn((event.clientX - held[0]) / 120, (event.clientY - held[1]) / 160);
     held = [event.clientX, event.clientY];
   });
-  const tangent = html("button", { type: "button", "aria-pressed": "true" }, "tangent plane");
-  tangent.addEventListener("click", () => {
-    withPlane = !withPlane;
-    tangent.setAttribute("aria-pressed", String(withPlane));
-    show(shownFrame);
-  });
+}
+
+function controlsFor(turn: Turn, tangent: HTMLElement): HTMLElement {
   const controls = html(
     "div",
     { class: "controls", role: "group", "aria-label": "Turn the surface" },
@@ -97,11 +108,9 @@ export const drawSurface: Draw<SurfaceData> = (host, data, stage) => {
     turn(by, tilt);
     event.preventDefault();
   });
-  host.append(controls);
-  host.addEventListener("steepest:theme", paint);
-  paint();
-  return show;
-};
+  return controls;
+}
+
 /** The floor's edges and the names of its sides, at those that lie in front. */
 function axes(group: SVGGElement, data: SurfaceData, seen: Projection): void {
   group.replaceChildren();

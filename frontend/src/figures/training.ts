@@ -1,9 +1,9 @@
 // A training by step: its loss, and below it the learning rate with the limit that was measured.
 
 import { markAlarms } from "../alarms";
-import type { TrainingData } from "../data";
+import type { AxisData, TrainingData } from "../data";
 import { svg } from "../dom";
-import { choosable, nearest, plot, type Draw } from "../frame";
+import { choosable, nearest, plot, type Draw, type Plot } from "../frame";
 import { at, dots, line, trail } from "../path";
 import { extent, roomy } from "../scale";
 import { number } from "../words";
@@ -24,11 +24,12 @@ export const drawTraining: Draw<TrainingData> = (host, data, { board, cursor, ..
     x: { axis: { label: "", scale: "linear" }, domain, ticks: [] },
     y: { axis: data.y, domain: roomy(data.y.scale, heights), room: ROOM },
   });
+  const below: AxisData = data.z ?? { label: "learning rate", scale: "linear" };
   const lower = plot(host, { width: stage.width, height: LOWER }, "", {
     x: { axis: data.x, domain },
     y: {
-      axis: data.z,
-      domain: roomy(data.z.scale, extent(data.z.scale, rates.flat(), limits.lr), 0.12),
+      axis: below,
+      domain: roomy(below.scale, extent(below.scale, rates.flat(), limits.lr), 0.12),
       room: ROOM,
     },
   });
@@ -50,36 +51,10 @@ export const drawTraining: Draw<TrainingData> = (host, data, { board, cursor, ..
   const walked = trail(step.length, along, (index) => y(shown[index]!));
   upper.path("path ahead", walked.whole);
   const behind = upper.path("path");
-  const held = validation.step.length;
-  const [heldX, heldY] = [
-    (index: number) => x(validation.step[index]!),
-    (index: number) => y(validation.loss[index]!),
-  ];
-  if (held) {
-    upper.path("trace", line(held, heldX, heldY));
-    upper.path("data small", dots(held, heldX, heldY));
-    const before = Math.floor((held - 1) / 2);
-    const anchor = heldX(before) < LABEL ? "start" : "middle";
-    upper.say("aside", "rows held out", heldX(before), heldY(before) - 8, anchor);
-  }
+  holdOut(upper, data);
   if (heights === null) upper.say("aside", "No loss here is a finite number.", 8, 16);
 
-  const many = limits.step.length;
-  const [limitX, limitY] = [
-    (index: number) => lower.x(limits.step[index]!),
-    (index: number) => lower.y(limits.lr[index]!),
-  ];
-  if (many) {
-    const edge = line(many, limitX, limitY);
-    if (edge) lower.path("zone beyond", `${edge}V0H${Math.round(limitX(0)) || 0}Z`);
-    lower.path("level", edge);
-    lower.path("best dots", dots(many, limitX, limitY));
-    // What the line is stands above the plot, where nothing can cross it.
-    lower.beside(svg("path", { class: "level", d: `M${KEY},-13h22` }));
-    lower.beside(svg("path", { class: "best dots", d: `M${KEY + 11},-13h0` }));
-    const said = stage.width < NARROWER ? "limit" : "stability limit";
-    lower.say("aside", stage.width < NARROW ? said : `${said}, measured by probes`, KEY + 28, -9);
-  }
+  bound(lower, data, stage.width);
   for (const course of rates) {
     lower.path(
       "trace",
@@ -110,3 +85,34 @@ export const drawTraining: Draw<TrainingData> = (host, data, { board, cursor, ..
     reading.textContent = current.map((rate) => number(rate!, 3)).join(", ");
   };
 };
+
+/** The losses of the rows held out. */
+function holdOut({ x, y, path, say }: Plot, { validation: { step, loss } }: TrainingData): void {
+  const held = step.length;
+  if (!held) return;
+  const [heldX, heldY] = [(index: number) => x(step[index]!), (index: number) => y(loss[index]!)];
+  path("trace", line(held, heldX, heldY));
+  path("data small", dots(held, heldX, heldY));
+  const before = Math.floor((held - 1) / 2);
+  const anchor = heldX(before) < LABEL ? "start" : "middle";
+  say("aside", "rows held out", heldX(before), heldY(before) - 8, anchor);
+}
+
+/** Up to where a learning rate is stable, as the probes measured it. */
+function bound(lower: Plot, { limits }: TrainingData, width: number): void {
+  const many = limits.step.length;
+  if (!many) return;
+  const [limitX, limitY] = [
+    (index: number) => lower.x(limits.step[index]!),
+    (index: number) => lower.y(limits.lr[index]!),
+  ];
+  const edge = line(many, limitX, limitY);
+  if (edge) lower.path("zone beyond", `${edge}V0H${Math.round(limitX(0)) || 0}Z`);
+  lower.path("level", edge);
+  lower.path("best dots", dots(many, limitX, limitY));
+  // What the line is stands above the plot, where nothing can cross it.
+  lower.beside(svg("path", { class: "level", d: `M${KEY},-13h22` }));
+  lower.beside(svg("path", { class: "best dots", d: `M${KEY + 11},-13h0` }));
+  const said = width < NARROWER ? "limit" : "stability limit";
+  lower.say("aside", width < NARROW ? said : `${said}, measured by probes`, KEY + 28, -9);
+}

@@ -3,7 +3,7 @@
 import type { Cursor } from "../cursor";
 import type { Board } from "../data";
 import { html, reachable, unbroken } from "../dom";
-import { sentences } from "../board";
+import { sentences } from "../figures";
 import { codesFor } from "./findings";
 import { makePlaneChoice } from "./planes";
 import type { Descent, Scene } from "./scene";

@@ -32,64 +32,15 @@ const WITH_MOMENTUM = Object.keys(OPTIMIZERS).filter(
 );
 
 export function makeHeader(wishes: Wishes): Header {
-  const problemOf = html("select", { id: "example" });
-  const formula = html("input", {
-    id: "formula",
-    type: "text",
-    spellcheck: "false",
-    autocomplete: "off",
-    autocapitalize: "off",
-    "aria-describedby": "refused",
-  });
-  const loss = select("loss", Object.keys(LOSSES));
-  const optimizer = select("optimizer", Object.keys(OPTIMIZERS));
-  const momentum = html("input", { id: "momentum", type: "text", inputmode: "decimal" });
-  const steps = html("input", { id: "steps", type: "text", inputmode: "numeric" });
-  const start = html("input", { id: "start", type: "text", spellcheck: "false" });
-  const standardize = html("input", { id: "standardize", type: "checkbox" });
-  const file = html("input", {
-    type: "file",
-    accept: ".csv,.tsv,.txt,text/csv",
-    "aria-label": "A CSV file",
-    class: "quiet-file",
-    tabindex: -1,
-  });
-  const open = html("button", { type: "button" }, "Open a CSV…");
+  const fields = makeFields();
+  const { problemOf, formula, steps, start, momentum } = fields;
   const refused = html("pre", { class: "refused", id: "refused", role: "alert" });
   const says = html("p", { class: "says" });
   const seen = html("div", { class: "preview" });
-  const report = html("button", { type: "button" }, "Save report");
-  const theme = html("button", { type: "button", "aria-label": "Light or dark" }, "◐");
   const menu = makeCopyMenu();
-  const lossField = field("Loss", loss);
-  const momentumField = field("Momentum", momentum);
-
-  const bar = html(
-    "div",
-    { class: "bench-bar" },
-    html("p", { class: "brand" }, "Steepest"),
-    field("Example or data", problemOf),
-    open,
-    file,
-    field("Formula", formula, "formula-field"),
-    html("div", { class: "actions" }, menu.element, report, theme),
-  );
-  const settings = html(
-    "details",
-    { class: "settings", open: !window.matchMedia("(max-width: 640px)").matches },
-    html("summary", {}, "Settings"),
-    html(
-      "div",
-      { class: "settings-row" },
-      lossField,
-      field("Optimizer", optimizer),
-      momentumField,
-      field("Steps", steps, "short"),
-      field("Start", start, "start-field"),
-      html("label", { class: "check" }, standardize, "Standardize columns"),
-    ),
-  );
-  const element = html("header", { class: "bench" }, bar, settings, refused, says, seen);
+  const actions = [menu.element, reportButton(wishes.report), themeButton(wishes.theme)];
+  const { element, show: showFields } = laidOut(fields, wishes, actions);
+  element.append(refused, says, seen);
 
   let examples: Example[] = [];
   let shown: Problem | null = null;
@@ -108,51 +59,13 @@ export function makeHeader(wishes: Wishes): Header {
     if (dropped) problemOf.append(html("option", { value: "" }, dropped.name));
     problemOf.value = shown?.example ?? "";
   };
-
   problemOf.addEventListener("change", () => {
     const found = examples.find(({ id }) => id === problemOf.value);
     if (found) wishes.example(found);
     else if (dropped && shown?.example !== null)
       wishes.change({ example: null, upload: dropped.upload });
   });
-  open.addEventListener("click", () => file.click());
-  file.addEventListener("change", () => {
-    const [chosen] = file.files ?? [];
-    if (chosen) wishes.file(chosen);
-    file.value = "";
-  });
-  formula.addEventListener("change", () => wishes.change({ formula: formula.value }));
-  loss.addEventListener("change", () => wishes.change({ loss: loss.value }));
-  optimizer.addEventListener("change", () => {
-    const keeps = WITH_MOMENTUM.includes(optimizer.value);
-    // Each optimizer has a learning rate of its own that suits it, and a solver has none.
-    const chosen = { optimizer: optimizer.value, lr: "auto" as const };
-    wishes.change({ ...chosen, ...(keeps ? {} : { momentum: null }) });
-  });
-  standardize.addEventListener("change", () => wishes.change({ standardize: standardize.checked }));
-  steps.addEventListener("change", () => {
-    const given = Number(steps.value.replaceAll(",", ""));
-    if (Number.isInteger(given) && given > 0) wishes.change({ steps: given });
-    else refuse(`Steps must be a whole number above 0. Given: ${steps.value}.`, "steps");
-  });
-  momentum.addEventListener("change", () => {
-    const given = momentum.value.trim() === "" ? null : Number(momentum.value);
-    if (given === null || (given >= 0 && given < 1)) wishes.change({ momentum: given });
-    else refuse(`Momentum is a number from 0 to below 1. Given: ${momentum.value}.`, "momentum");
-  });
-  start.addEventListener("change", () => {
-    const given = readStart(start.value);
-    if (typeof given === "string") refuse(given, "start");
-    else wishes.change({ start: given });
-  });
-  report.addEventListener("click", async () => {
-    report.disabled = true;
-    report.textContent = "Saving…";
-    await wishes.report();
-    report.disabled = false;
-    report.textContent = "Save report";
-  });
-  theme.addEventListener("click", wishes.theme);
+  hear(fields, wishes.change, refuse);
 
   return {
     element,
@@ -163,18 +76,7 @@ export function makeHeader(wishes: Wishes): Header {
     show(problem, begins) {
       shown = problem;
       list();
-      formula.value = problem.formula;
-      loss.value = problem.loss ?? USUAL;
-      lossField.hidden = problem.command === "minimize";
-      optimizer.value = problem.optimizer;
-      momentum.value = problem.momentum === null ? "" : String(problem.momentum);
-      momentum.placeholder = "0.9";
-      momentumField.hidden = !WITH_MOMENTUM.includes(problem.optimizer);
-      steps.value = String(problem.steps);
-      standardize.checked = problem.standardize;
-      standardize.parentElement!.hidden = problem.command === "minimize";
-      const from = Object.entries(begins ?? problem.start);
-      start.value = from.map(([name, value]) => `${name}=${plain(value)}`).join(", ");
+      showFields(problem, begins);
       says.textContent = examples.find(({ id }) => id === problem.example)?.says ?? "";
       if (problem.upload === null) seen.replaceChildren();
     },
@@ -188,6 +90,145 @@ export function makeHeader(wishes: Wishes): Header {
     texts: menu.texts,
     busy: (yes) => element.setAttribute("aria-busy", String(yes)),
   };
+}
+
+type Fields = ReturnType<typeof makeFields>;
+
+function makeFields() {
+  const formula = html("input", {
+    id: "formula",
+    type: "text",
+    spellcheck: "false",
+    autocomplete: "off",
+    autocapitalize: "off",
+    "aria-describedby": "refused",
+  });
+  return {
+    problemOf: html("select", { id: "example" }),
+    formula,
+    loss: select("loss", Object.keys(LOSSES)),
+    optimizer: select("optimizer", Object.keys(OPTIMIZERS)),
+    momentum: html("input", { id: "momentum", type: "text", inputmode: "decimal" }),
+    steps: html("input", { id: "steps", type: "text", inputmode: "numeric" }),
+    start: html("input", { id: "start", type: "text", spellcheck: "false" }),
+    standardize: html("input", { id: "standardize", type: "checkbox" }),
+  };
+}
+
+/** The fields in their rows, and what writes a problem into them. */
+function laidOut(fields: Fields, wishes: Wishes, actions: HTMLElement[]) {
+  const { problemOf, formula, loss, optimizer, momentum, steps, start, standardize } = fields;
+  const lossField = field("Loss", loss);
+  const momentumField = field("Momentum", momentum);
+  const check = html("label", { class: "check" }, standardize, "Standardize columns");
+  const bar = html(
+    "div",
+    { class: "bench-bar" },
+    html("p", { class: "brand" }, "Steepest"),
+    field("Example or data", problemOf),
+    ...opener(wishes.file),
+    field("Formula", formula, "formula-field"),
+    html("div", { class: "actions" }, ...actions),
+  );
+  const row = html(
+    "div",
+    { class: "settings-row" },
+    lossField,
+    field("Optimizer", optimizer),
+    momentumField,
+    field("Steps", steps, "short"),
+    field("Start", start, "start-field"),
+    check,
+  );
+  const wide = !window.matchMedia("(max-width: 640px)").matches;
+  const summary = html("summary", {}, "Settings");
+  const settings = html("details", { class: "settings", open: wide }, summary, row);
+  return {
+    element: html("header", { class: "bench" }, bar, settings),
+    show(problem: Problem, begins: Record<string, number> | null): void {
+      formula.value = problem.formula;
+      loss.value = problem.loss ?? USUAL;
+      lossField.hidden = problem.command === "minimize";
+      optimizer.value = problem.optimizer;
+      momentum.value = problem.momentum === null ? "" : String(problem.momentum);
+      momentum.placeholder = "0.9";
+      momentumField.hidden = !WITH_MOMENTUM.includes(problem.optimizer);
+      steps.value = String(problem.steps);
+      standardize.checked = problem.standardize;
+      check.hidden = problem.command === "minimize";
+      const from = Object.entries(begins ?? problem.start);
+      start.value = from.map(([name, value]) => `${name}=${plain(value)}`).join(", ");
+    },
+  };
+}
+
+/** What is changed by hand is wished for, or refused where it is no such thing. */
+function hear(
+  { formula, loss, optimizer, momentum, steps, start, standardize }: Fields,
+  change: Wishes["change"],
+  refuse: (sentence: string, at: string) => void,
+): void {
+  formula.addEventListener("change", () => change({ formula: formula.value }));
+  loss.addEventListener("change", () => change({ loss: loss.value }));
+  optimizer.addEventListener("change", () => {
+    const keeps = WITH_MOMENTUM.includes(optimizer.value);
+    // Each optimizer has a learning rate of its own that suits it, and a solver has none.
+    const chosen = { optimizer: optimizer.value, lr: "auto" as const };
+    change({ ...chosen, ...(keeps ? {} : { momentum: null }) });
+  });
+  standardize.addEventListener("change", () => change({ standardize: standardize.checked }));
+  steps.addEventListener("change", () => {
+    const given = Number(steps.value.replaceAll(",", ""));
+    if (Number.isInteger(given) && given > 0) change({ steps: given });
+    else refuse(`Steps must be a whole number above 0. Given: ${steps.value}.`, "steps");
+  });
+  momentum.addEventListener("change", () => {
+    const given = momentum.value.trim() === "" ? null : Number(momentum.value);
+    if (given === null || (given >= 0 && given < 1)) change({ momentum: given });
+    else refuse(`Momentum is a number from 0 to below 1. Given: ${momentum.value}.`, "momentum");
+  });
+  start.addEventListener("change", () => {
+    const given = readStart(start.value);
+    if (typeof given === "string") refuse(given, "start");
+    else change({ start: given });
+  });
+}
+
+/** A button that opens a file. */
+function opener(chosen: (file: File) => void): HTMLElement[] {
+  const file = html("input", {
+    type: "file",
+    accept: ".csv,.tsv,.txt,text/csv",
+    "aria-label": "A CSV file",
+    class: "quiet-file",
+    tabindex: -1,
+  });
+  const open = html("button", { type: "button" }, "Open a CSV…");
+  open.addEventListener("click", () => file.click());
+  file.addEventListener("change", () => {
+    const [first] = file.files ?? [];
+    if (first) chosen(first);
+    file.value = "";
+  });
+  return [open, file];
+}
+
+function reportButton(save: Wishes["report"]): HTMLElement {
+  const report = html("button", { type: "button" }, "Save report");
+  report.addEventListener("click", async () => {
+    report.disabled = true;
+    report.textContent = "Saving…";
+    await save();
+    report.disabled = false;
+    report.textContent = "Save report";
+  });
+  return report;
+}
+
+function themeButton(turn: Wishes["theme"]): HTMLElement {
+  const theme = html("button", { type: "button", "aria-label": "Light or dark" }, "◐");
+  theme.addEventListener("click", turn);
+  return theme;
 }
 
 /** Digits as they are written in a formula, without the marks of a sentence. */

@@ -1,8 +1,7 @@
-// The page: a problem goes to the server, and what comes back is shown. All state is here.
+// The page's life: a problem goes to the server, and what comes back is shown. All state is here.
 
 import { makeCursor } from "../cursor";
 import { html } from "../dom";
-import { makeTimeline, type Readings } from "../timeline";
 import { EMPTY, FRESH, understood, written, type Place } from "./address";
 import {
   placeOf,
@@ -14,173 +13,179 @@ import {
   type Remedy,
   type Upload,
 } from "./contract";
-import { makeAnswer } from "./answer";
 import { takeDrops } from "./drop";
-import { makeFacts, quantitiesOf } from "./facts";
-import { makeFigures } from "./figures";
-import { makeFormer, type Ghost } from "./former";
 import { guessedFormula } from "./formula";
-import { makeHeader } from "./header";
-import { makeMore } from "./more";
+import { makeFormer, type Ghost } from "./former";
 import { USUAL } from "./methods";
-import { makeOpinion } from "./opinion";
+import { makePage, type Page } from "./page";
 import { windowOf } from "./planes";
-import { makePlayer } from "./player";
 import { quickView } from "./quick";
 import { quickWords } from "./rates";
-import { makeRooms } from "./rooms/rooms";
 import { asLive, descentAt, descentOf, frameAt, sceneOf, type Descent, type Scene } from "./scene";
 import { fetched, get, isAborted, newest, oneAtATime, post, Refused, upload } from "./server";
-import { makeRateSlider } from "./slider";
 import { makeTheme } from "./theme";
 
 const REST = 250; // milliseconds after which a slider rests, and the run is judged
 const WRITE = 150; // until the address follows
 
 export async function openLab(root: HTMLElement): Promise<void> {
-  let place: Place = { problem: EMPTY, ...FRESH, part: null };
-  let scene: Scene | null = null;
-  let descent: Descent | null = null;
-  let examples: Example[] = [];
-  // What was asked and is not answered yet, or was refused: the fields show it.
-  let wanted: Problem | null = null;
-  let begun = false;
-  let writing = 0;
-  let resting = 0;
+  const lab = new Lab(root);
+  takeDrops(root, (file) => void lab.take(file));
+  await lab.open();
+}
 
-  // What one sees, from the top down.
-  const cursor = makeCursor(1, 0);
-  const former = makeFormer();
-  const header = makeHeader({
-    example: ({ problem }) => void ask({ ...problem }, false),
-    file: (file) => void take(file),
-    change: (part) => void ask({ ...(wanted ?? place.problem), ...part }),
-    report: () => saveReport(),
-    theme: makeTheme(),
-  });
-  const loading = html("p", { class: "waiting", role: "status" }, "Descending…");
-  const slider = makeRateSlider((index) => move(index));
-  const opinion = makeOpinion(
-    (remedy) => tryIt(remedy),
-    () => place.before && void ask(place.before, false),
-  );
-  const facts = makeFacts();
-  opinion.details.prepend(facts.element);
-  const answer = makeAnswer(root);
-  const figures = makeFigures(
-    cursor,
-    (to, done) => drag(to, done),
-    (plane) => {
-      place = { ...place, plane };
-      void ask(place.problem);
-    },
-  );
-  const player = makePlayer(cursor, (part) => {
-    place = { ...place, part };
-    write();
-  });
-  const more = makeMore(cursor);
-  const rooms = makeRooms(() => place.problem);
-  const readings: Readings = { frames: [0, 1], loss: [], weights: [], values: [], gradient: [] };
-  const timeline = makeTimeline(root, readings, cursor);
-  const onward = html("button", { type: "button" }, "Start from this step");
-  onward.addEventListener("click", () => startHere());
-  player.parts.append(onward);
-  timeline.element.prepend(answer.element, player.parts);
-  const main = html("div", { class: "main" }, slider.element, opinion.element, figures.element);
-  main.append(player.element, opinion.details, more.element, rooms.element);
-  const spoken = html("p", { class: "quiet", role: "status" });
-  root.replaceChildren(header.element, loading, main, timeline.element, spoken);
-  main.hidden = true;
-  timeline.element.hidden = true;
+class Lab {
+  private place: Place = { problem: EMPTY, ...FRESH, part: null };
+  private scene: Scene | null = null;
+  private descent: Descent | null = null;
+  private examples: Example[] = [];
+  /** What was asked and is not answered yet, or was refused: the fields show it. */
+  private wanted: Problem | null = null;
+  private begun = false;
+  private writing = 0;
+  private resting = 0;
+  private readonly cursor = makeCursor(1, 0);
+  private readonly former = makeFormer();
+  private readonly page: Page;
 
-  const write = (): void => {
-    window.clearTimeout(writing);
-    writing = window.setTimeout(() => history.replaceState(null, "", `#${written(place)}`), WRITE);
-  };
+  constructor(root: HTMLElement) {
+    this.page = makePage(root, this.cursor, {
+      example: ({ problem }) => void this.ask({ ...problem }, false),
+      file: (file) => void this.take(file),
+      change: (part) => void this.ask({ ...(this.wanted ?? this.place.problem), ...part }),
+      report: () => this.saveReport(),
+      theme: makeTheme(),
+      problem: () => this.place.problem,
+      rate: (index) => this.move(index),
+      remedy: (remedy) => this.tryIt(remedy),
+      former: () => this.place.before && void this.ask(this.place.before, false),
+      drag: (to, done) => this.drag(to, done),
+      plane: (plane) => {
+        this.place = { ...this.place, plane };
+        void this.ask(this.place.problem);
+      },
+      part: (part) => {
+        this.place = { ...this.place, part };
+        this.write();
+      },
+      onward: () => this.startHere(),
+    });
+    this.cursor.onMove((frame) => this.show(frame));
+    new ResizeObserver(() => this.page.resize()).observe(root);
+    window.addEventListener("hashchange", () => this.goTo(understood(location.hash)));
+  }
 
-  cursor.onMove((frame) => {
+  /** What the address says, or the first example. */
+  async open(): Promise<void> {
+    const { header } = this.page;
+    try {
+      this.examples = (await get("/api/examples")) as Example[];
+    } catch (error) {
+      this.page.waited();
+      header.refuse(told(error));
+      return;
+    }
+    header.offer(this.examples);
+    // Somebody was quicker, with a file.
+    if (this.begun) return;
+    const given = understood(location.hash);
+    const first = this.examples[0];
+    if (given) this.place = given;
+    else if (first) this.place = { ...this.place, problem: first.problem };
+    this.page.player.open(this.place.part);
+    await this.ask(this.place.problem);
+    await this.fallBack();
+  }
+
+  private goTo(given: Place | null): void {
+    if (!given || written(given) === written(this.place)) return;
+    this.place = given;
+    this.page.player.open(given.part);
+    void this.ask(given.problem);
+  }
+
+  private write(): void {
+    window.clearTimeout(this.writing);
+    const follow = (): void => history.replaceState(null, "", `#${written(this.place)}`);
+    this.writing = window.setTimeout(follow, WRITE);
+  }
+
+  private show(frame: number): void {
+    const { descent } = this;
     if (!descent) return;
-    figures.show(descent, frame);
-    more.show(frame);
-    player.show(frame);
-    facts.show(frame);
-    answer.show(frame);
-    rooms.show(frame);
-    place = { ...place, step: frame === cursor.last ? null : (descent.frames[frame] ?? null) };
-    write();
-  });
+    this.page.show(descent, frame);
+    const step = frame === this.cursor.last ? null : (descent.frames[frame] ?? null);
+    this.place = { ...this.place, step };
+    this.write();
+  }
 
   /** Another descent under the cursor, which stays at its step. */
-  const follow = (next: Descent): void => {
-    const { step } = place;
-    descent = next;
-    Object.assign(readings, { frames: next.frames, loss: next.loss });
+  private follow(next: Descent): void {
+    const { step } = this.place;
+    this.descent = next;
+    this.page.read(next);
     const last = next.frames.length - 1;
-    cursor.resize(next.frames.length, step === null ? last : frameAt(next.frames, step));
-    place = { ...place, step };
-  };
+    this.cursor.resize(next.frames.length, step === null ? last : frameAt(next.frames, step));
+    this.place = { ...this.place, step };
+  }
 
-  // What was judged is of another descent from here on.
-  const doubt = (): void => {
-    window.clearTimeout(resting);
-    judge.stop();
-    help.stop();
-    player.judge(null);
-    answer.judge(null);
-    more.stale();
-    rooms.stale();
-  };
+  /** What is under way is of another descent from here on. */
+  private halt(): void {
+    window.clearTimeout(this.resting);
+    this.judge.stop();
+    this.help.stop();
+  }
 
-  const move = (index: number): void => {
-    if (!scene) return;
-    place = { ...place, problem: { ...place.problem, lr: scene.live.rates[index]! } };
-    doubt();
-    opinion.say(quickWords(scene.live, index));
-    follow(descentAt(scene.live, index));
-    judgeSoon();
-    write();
-  };
+  private doubt(): void {
+    this.halt();
+    this.page.doubt();
+  }
 
-  const judgeSoon = (): void => {
-    window.clearTimeout(resting);
-    resting = window.setTimeout(() => void judge(place.problem), REST);
-  };
+  private move(index: number): void {
+    if (!this.scene) return;
+    const { live } = this.scene;
+    this.place = { ...this.place, problem: { ...this.place.problem, lr: live.rates[index]! } };
+    this.doubt();
+    this.page.opinion.say(quickWords(live, index));
+    this.follow(descentAt(live, index));
+    this.judgeSoon();
+    this.write();
+  }
 
-  const judge = newest(async (signal, problem: Problem) => {
+  private judgeSoon(): void {
+    window.clearTimeout(this.resting);
+    this.resting = window.setTimeout(() => void this.judge(this.place.problem), REST);
+  }
+
+  private readonly judge = newest(async (signal, problem: Problem) => {
     try {
       const found = readJudged(await post("/api/board", problem, signal));
-      if (signal.aborted || !scene) return;
-      adopt(found, scene);
-      void help(problem);
+      if (signal.aborted || !this.scene) return;
+      this.adopt(found, this.scene);
+      void this.help(problem);
     } catch (error) {
-      if (!isAborted(error)) opinion.fail(told(error));
+      if (!isAborted(error)) this.page.opinion.fail(told(error));
     }
   });
 
-  const adopt = (found: Judged, { live }: Scene): void => {
-    const { board, document } = found;
+  private adopt(found: Judged, { live }: Scene): void {
+    const { page } = this;
     const ran = descentOf(found, live);
-    opinion.judge(found, quantitiesOf(found, ran));
-    facts.judge(found, { ...scene!, live }, ran);
-    header.texts(found.command, found.python, found.pytorch);
+    page.tell(found, { ...this.scene!, live }, ran);
     if (live.rates.length) {
-      slider.go(placeOf(live, document.descent.lr ?? "auto"));
+      page.slider.go(placeOf(live, found.document.descent.lr ?? "auto"));
     } else {
       // Without learning rates to choose among, this is the only descent there is.
-      scene = { ...scene!, live: asLive(live, ran) };
-      figures.element.hidden = false;
-      figures.draw(scene);
+      this.scene = { ...this.scene!, live: asLive(live, ran) };
+      page.figures.element.hidden = false;
+      page.figures.draw(this.scene);
     }
-    follow(ran);
-    figures.judge(board);
-    more.judge(board, live.contour?.weights ?? null);
-    player.judge(found, scene!, ran);
-    answer.judge({ judged: found, scene: scene!, descent: ran, cursor });
-    rooms.judge(scene!, ran, found);
-  };
+    this.follow(ran);
+    page.judge(found, this.scene!, ran);
+  }
 
-  const help = newest(async (signal, problem: Problem) => {
+  private readonly help = newest(async (signal, problem: Problem) => {
+    const { opinion } = this.page;
     opinion.remediesWait("Running what may help…");
     try {
       const found = (await post("/api/remedies", problem, signal)) as { remedies: Remedy[] };
@@ -190,176 +195,146 @@ export async function openLab(root: HTMLElement): Promise<void> {
     }
   });
 
-  const draw = (next: Scene, held = false): void => {
+  private draw(next: Scene, held = false): void {
+    const { page } = this;
     const { live } = next;
-    const index = placeOf(live, place.problem.lr);
-    scene = next;
-    doubt();
-    loading.remove();
-    main.hidden = false;
-    timeline.element.hidden = false;
-    slider.element.hidden = !live.rates.length;
-    figures.element.hidden = !live.rates.length;
-    // A start whose weights are not all shown cannot be taken from what is shown.
-    onward.hidden = live.weights.length < Object.keys(live.start).length;
-    figures.draw(next, held);
-    opinion.compare(next.ghost ? COMPARED : null);
+    const index = placeOf(live, this.place.problem.lr);
+    this.scene = next;
+    this.doubt();
+    page.waited();
+    page.reveal(next);
+    page.figures.draw(next, held);
+    page.opinion.compare(next.ghost ? COMPARED : null);
     if (!live.rates.length) {
-      opinion.say("Descending…");
+      page.opinion.say("Descending…");
       return;
     }
-    slider.draw(next);
-    slider.go(index);
-    opinion.say(quickWords(live, index));
-    follow(descentAt(live, index));
-  };
+    page.slider.draw(next);
+    page.slider.go(index);
+    page.opinion.say(quickWords(live, index));
+    this.follow(descentAt(live, index));
+  }
+
+  private ask(problem: Problem, keep = true): Promise<void> {
+    this.begun = true;
+    this.wanted = problem;
+    this.halt();
+    this.page.header.show(problem, Object.keys(problem.start).length ? problem.start : null);
+    return this.look(problem, keep);
+  }
 
   /** A new problem. `keep`: the cursor stays at its step, and the former descent in sight. */
-  const look = newest(async (signal, problem: Problem, keep: boolean) => {
+  private readonly look = newest(async (signal, problem: Problem, keep: boolean) => {
+    const { header } = this.page;
     header.busy(true);
     try {
-      const answer = await quickView(problem, keep ? place.plane : null, signal);
-      const ghost = keep ? await former.of(place.before) : null;
+      const answer = await quickView(problem, keep ? this.place.plane : null, signal);
+      const ghost = keep ? await this.former.of(this.place.before) : null;
       if (signal.aborted) return;
-      wanted = null;
+      this.wanted = null;
       header.refuse(null);
       header.show(problem, answer.start);
-      main.classList.remove("former");
-      place = { ...place, problem, ...(keep ? {} : FRESH) };
-      draw({ ...sceneOf(answer, problem.standardize), ghost });
-      judgeSoon();
-      write();
+      this.page.former(false);
+      this.place = { ...this.place, problem, ...(keep ? {} : FRESH) };
+      this.draw({ ...sceneOf(answer, problem.standardize), ghost });
+      this.judgeSoon();
+      this.write();
     } catch (error) {
       if (isAborted(error)) return;
       header.refuse(told(error), error instanceof Refused ? error.field : null);
-      main.classList.add("former");
-      loading.remove();
+      this.page.former(true);
+      this.page.waited();
     } finally {
       if (!signal.aborted) header.busy(false);
     }
   });
-  const ask = (problem: Problem, keep = true): Promise<void> => {
-    begun = true;
-    wanted = problem;
-    window.clearTimeout(resting);
-    judge.stop();
-    help.stop();
-    header.show(problem, Object.keys(problem.start).length ? problem.start : null);
-    return look(problem, keep);
-  };
 
   /** What is seen now stays in sight, dotted. */
-  const keepInSight = (): Ghost => {
-    if (!scene || !descent) return null;
-    place = { ...place, before: place.problem, step: null };
-    return former.keep(place.problem, scene, descent);
-  };
+  private keepInSight(): Ghost {
+    if (!this.scene || !this.descent) return null;
+    this.place = { ...this.place, before: this.place.problem, step: null };
+    return this.former.keep(this.place.problem, this.scene, this.descent);
+  }
 
-  const tryIt = ({ problem, change }: Remedy): void => {
-    if (!problem || !keepInSight()) return;
-    spoken.textContent = `Trying: ${change}`;
-    void ask(problem);
-    slider.element.scrollIntoView({ block: "nearest" });
-  };
+  private tryIt({ problem, change }: Remedy): void {
+    if (!problem || !this.keepInSight()) return;
+    this.page.speak(`Trying: ${change}`);
+    void this.ask(problem);
+    this.page.slider.element.scrollIntoView({ block: "nearest" });
+  }
 
   /** The descent goes on from the step under the cursor. */
-  const startHere = (): void => {
-    const weights = descent?.values[cursor.frame];
-    const ghost = keepInSight();
-    if (!scene || !weights || !ghost) return;
-    scene = { ...scene, ghost };
-    drag(Object.fromEntries(scene.live.weights.map((name, at) => [name, weights[at]!])), true);
-  };
+  private startHere(): void {
+    const weights = this.descent?.values[this.cursor.frame];
+    const ghost = this.keepInSight();
+    if (!this.scene || !weights || !ghost) return;
+    this.scene = { ...this.scene, ghost };
+    const named = this.scene.live.weights.map((name, at) => [name, weights[at]!]);
+    this.drag(Object.fromEntries(named), true);
+  }
 
-  const again = oneAtATime(async ({ to, done }: { to: Record<string, number>; done: boolean }) => {
-    if (!scene) return;
-    const { live, scaled, ghost } = scene;
-    try {
-      const plane = live.contour && windowOf(live.contour);
-      const body = { ...place.problem, drag: to, ...(plane && { plane }), again: true };
-      const found = readLive(await post("/api/live", body), live);
-      place = { ...place, problem: { ...place.problem, start: found.start } };
-      draw({ ...sceneOf(found, scaled), ghost }, !done);
-      if (!done) return;
-      header.show(place.problem, found.start);
-      judgeSoon();
-      write();
-    } catch (error) {
-      if (!isAborted(error)) header.refuse(told(error));
-    }
-  });
-  const drag = (to: Record<string, number>, done: boolean): void => {
-    doubt();
-    again({ to, done });
-  };
+  private drag(to: Record<string, number>, done: boolean): void {
+    this.doubt();
+    this.again({ to, done });
+  }
+
+  private readonly again = oneAtATime(
+    async ({ to, done }: { to: Record<string, number>; done: boolean }) => {
+      if (!this.scene) return;
+      const { live, scaled, ghost } = this.scene;
+      try {
+        const plane = live.contour && windowOf(live.contour);
+        const body = { ...this.place.problem, drag: to, ...(plane && { plane }), again: true };
+        const found = readLive(await post("/api/live", body), live);
+        this.place = { ...this.place, problem: { ...this.place.problem, start: found.start } };
+        this.draw({ ...sceneOf(found, scaled), ghost }, !done);
+        if (!done) return;
+        this.page.header.show(this.place.problem, found.start);
+        this.judgeSoon();
+        this.write();
+      } catch (error) {
+        if (!isAborted(error)) this.page.header.refuse(told(error));
+      }
+    },
+  );
 
   /** Where nothing can be shown of what was wanted, why is said above the first example. */
-  const fallBack = async (): Promise<void> => {
-    const why = header.refusal();
-    if (scene || !why || !examples[0]) return;
-    await ask(examples[0].problem, false);
-    header.refuse(why);
-  };
+  private async fallBack(): Promise<void> {
+    const why = this.page.header.refusal();
+    const first = this.examples[0];
+    if (this.scene || !why || !first) return;
+    await this.ask(first.problem, false);
+    this.page.header.refuse(why);
+  }
 
-  const take = async (file: File): Promise<void> => {
-    begun = true;
+  async take(file: File): Promise<void> {
+    const { header } = this.page;
+    this.begun = true;
     header.busy(true);
     try {
       const found = (await upload(file)) as Upload;
       header.preview(found);
       const formula = guessedFormula(found.columns);
-      await ask({ ...EMPTY, upload: found.upload, formula, loss: USUAL, steps: 100 }, false);
+      const fields = { upload: found.upload, formula, loss: USUAL, steps: 100 };
+      await this.ask({ ...EMPTY, ...fields }, false);
     } catch (error) {
-      begun = false;
+      this.begun = false;
       header.refuse(told(error));
-      await fallBack();
+      await this.fallBack();
     } finally {
       header.busy(false);
     }
-  };
-  takeDrops(root, (file) => void take(file));
+  }
 
-  const saveReport = async (): Promise<void> => {
+  private async saveReport(): Promise<void> {
     try {
-      const address = URL.createObjectURL(await fetched("/api/report", place.problem));
+      const address = URL.createObjectURL(await fetched("/api/report", this.place.problem));
       html("a", { href: address, download: "steepest-report.html" }).click();
       window.setTimeout(() => URL.revokeObjectURL(address), 60_000);
     } catch (error) {
-      if (!isAborted(error)) header.refuse(told(error));
+      if (!isAborted(error)) this.page.header.refuse(told(error));
     }
-  };
-
-  new ResizeObserver(() => {
-    slider.resize();
-    figures.resize();
-    more.resize();
-    player.resize();
-    rooms.resize();
-  }).observe(root);
-  window.addEventListener("hashchange", () => {
-    const given = understood(location.hash);
-    if (!given || written(given) === written(place)) return;
-    place = given;
-    player.open(given.part);
-    void ask(given.problem);
-  });
-
-  try {
-    examples = (await get("/api/examples")) as Example[];
-  } catch (error) {
-    loading.remove();
-    header.refuse(told(error));
-    return;
   }
-  header.offer(examples);
-  // Somebody was quicker, with a file.
-  if (begun) return;
-  const given = understood(location.hash);
-  if (given) place = given;
-  else if (examples[0]) place = { ...place, problem: examples[0].problem };
-  player.open(place.part);
-  await ask(place.problem);
-  await fallBack();
 }
 
 const COMPARED = "Dotted: the descent before the change.";

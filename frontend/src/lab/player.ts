@@ -77,38 +77,13 @@ export function makePlayer(cursor: Cursor, opened: (part: string | null) => void
     opened(open);
     if (open) element.scrollIntoView({ block: "nearest" });
   };
-  /** From part to part: after repeat comes the next step's prediction, at the end stop. */
   const go = (by: 1 | -1): void => {
-    const last = cursor.frame >= cursor.last;
-    if (open === null) return choose(by > 0 ? "initialize" : "stop");
-    if (by > 0) {
-      if (open === "repeat" && !last) {
-        cursor.go(cursor.frame + 1);
-        return choose("predict");
-      }
-      if (open === "stop") return;
-    } else {
-      if (open === "predict" && cursor.frame > 0) {
-        cursor.go(cursor.frame - 1);
-        return choose("repeat");
-      }
-      if (open === "initialize") return;
-    }
-    const here = PARTS.indexOf(open as (typeof PARTS)[number]);
-    choose(PARTS[here + by] ?? null);
+    const next = after(open, by, cursor);
+    if (!next) return;
+    if (next.frame !== cursor.frame) cursor.go(next.frame);
+    choose(next.part);
   };
-  document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { target } = event;
-    if (target instanceof Element && target.closest("input, textarea, select")) return;
-    const number = Number(event.key);
-    if (number >= 1 && number <= PARTS.length) choose(PARTS[number - 1]!);
-    else if (event.key === "n") go(1);
-    else if (event.key === "p") go(-1);
-    else if (event.key === "Escape" && open) choose(null);
-    else return;
-    event.preventDefault();
-  });
+  hear({ choose, go, close: () => open !== null && choose(null) });
 
   return {
     parts,
@@ -118,16 +93,10 @@ export function makePlayer(cursor: Cursor, opened: (part: string | null) => void
       reach();
     },
     judge(judged, scene, descent) {
-      if (judged && scene && descent) {
-        situation = { judged, scene, descent, cursor };
-        redraw();
-      } else {
-        situation = null;
-        part = null;
-        element.classList.add("stale");
-        return;
-      }
-      element.classList.remove("stale");
+      situation = judged && scene && descent ? { judged, scene, descent, cursor } : null;
+      element.classList.toggle("stale", !situation);
+      if (situation) redraw();
+      else part = null;
     },
     open(name) {
       open = PARTS.find((known) => known === name) ?? null;
@@ -138,4 +107,40 @@ export function makePlayer(cursor: Cursor, opened: (part: string | null) => void
       reach();
     },
   };
+}
+
+interface Keys {
+  choose: (part: string) => void;
+  go: (by: 1 | -1) => void;
+  /** False where nothing is open. */
+  close: () => unknown;
+}
+
+/** The keys of the parts, while no text is written. */
+function hear({ choose, go, close }: Keys): void {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { target } = event;
+    if (target instanceof Element && target.closest("input, textarea, select")) return;
+    const number = Number(event.key);
+    if (number >= 1 && number <= PARTS.length) choose(PARTS[number - 1]!);
+    else if (event.key === "n") go(1);
+    else if (event.key === "p") go(-1);
+    else if (event.key !== "Escape" || close() === false) return;
+    event.preventDefault();
+  });
+}
+
+/** From part to part: after repeat comes the next step's prediction, at the end stop. */
+function after(
+  open: string | null,
+  by: 1 | -1,
+  { frame, last }: Cursor,
+): { part: string | null; frame: number } | null {
+  if (open === null) return { part: by > 0 ? "initialize" : "stop", frame };
+  if (open === (by > 0 ? "stop" : "initialize")) return null;
+  if (by > 0 && open === "repeat" && frame < last) return { part: "predict", frame: frame + 1 };
+  if (by < 0 && open === "predict" && frame > 0) return { part: "repeat", frame: frame - 1 };
+  const here = PARTS.indexOf(open as (typeof PARTS)[number]);
+  return { part: PARTS[here + by] ?? null, frame };
 }

@@ -29,21 +29,7 @@ const CLASSES: Record<string, string> = {
 };
 
 export function makeRateSlider(moved: (index: number) => void): RateSlider {
-  const title = html("p", { class: "rate-title", id: "rate-title" });
-  const best = html("button", { type: "button" }, "Go to the quickest");
-  const host = html("div", { class: "drawing" });
-  const track = html(
-    "div",
-    { class: "rate-slider", role: "slider", tabindex: 0, "aria-label": "Learning rate" },
-    host,
-  );
-  track.setAttribute("aria-orientation", "horizontal");
-  const element = html(
-    "section",
-    { class: "rates", "aria-label": "Learning rate" },
-    html("div", { class: "rate-head" }, title, best),
-    track,
-  );
+  const { element, title, best, track, host } = makeTrack();
   let live: Live | null = null;
   let scene: Scene | null = null;
   let frame: Plot | null = null;
@@ -84,44 +70,14 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     track.focus();
   });
 
-  const keys: Record<string, (far: number) => number> = {
-    ArrowLeft: (far) => index - far,
-    ArrowDown: (far) => index - far,
-    ArrowRight: (far) => index + far,
-    ArrowUp: (far) => index + far,
-    PageDown: () => index - FAR,
-    PageUp: () => index + FAR,
-    Home: () => 0,
-    End: () => (live?.rates.length ?? 1) - 1,
-  };
-  track.addEventListener("keydown", (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey || !Object.hasOwn(keys, event.key)) return;
-    event.preventDefault();
-    go(keys[event.key]!(event.shiftKey ? FAR : 1));
-  });
   const point = (event: PointerEvent): void => {
-    const inner = host.querySelector("svg svg");
-    if (!live || !frame || !inner) return;
-    const { x, width } = frame;
-    // The area in which the curve is drawn, and 7 pixels on either side of it.
-    const box = inner.getBoundingClientRect();
-    const left = ((event.clientX - box.left) / box.width) * (width + 14) - 7;
-    const found = nearest(live.rates.length, (place) => Math.abs(x(live!.rates[place]!) - left));
+    const found = live && frame && placeOf(event, host, frame, live.rates);
     if (found !== null) go(found);
   };
-  let held = false;
-  track.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    held = true;
-    track.setPointerCapture(event.pointerId);
-    point(event);
+  heed(track, {
+    point,
+    key: (find) => go(find(index, (live?.rates.length ?? 1) - 1)),
   });
-  track.addEventListener("pointermove", (event) => {
-    if (held) point(event);
-  });
-  for (const end of ["pointerup", "pointercancel"]) {
-    track.addEventListener(end, () => (held = false));
-  }
 
   const redraw = (): void => {
     if (!scene || !live) return;
@@ -150,6 +106,78 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
       if (host.clientWidth !== drawn) redraw();
     },
   };
+}
+
+function makeTrack() {
+  const title = html("p", { class: "rate-title", id: "rate-title" });
+  const best = html("button", { type: "button" }, "Go to the quickest");
+  const host = html("div", { class: "drawing" });
+  const track = html(
+    "div",
+    { class: "rate-slider", role: "slider", tabindex: 0, "aria-label": "Learning rate" },
+    host,
+  );
+  track.setAttribute("aria-orientation", "horizontal");
+  const element = html(
+    "section",
+    { class: "rates", "aria-label": "Learning rate" },
+    html("div", { class: "rate-head" }, title, best),
+    track,
+  );
+  return { element, title, best, track, host };
+}
+
+/** The learning rate nearest to a pointer. */
+function placeOf(
+  event: PointerEvent,
+  host: HTMLElement,
+  { x, width }: Plot,
+  rates: number[],
+): number | null {
+  const inner = host.querySelector("svg svg");
+  if (!inner) return null;
+  // The area in which the curve is drawn, and 7 pixels on either side of it.
+  const box = inner.getBoundingClientRect();
+  const left = ((event.clientX - box.left) / box.width) * (width + 14) - 7;
+  return nearest(rates.length, (place) => Math.abs(x(rates[place]!) - left));
+}
+
+/** Where a key leads from a place among so many, the last of which is given. */
+type Find = (index: number, last: number) => number;
+
+const KEYS: Record<string, (far: number) => Find> = {
+  ArrowLeft: (far) => (index) => index - far,
+  ArrowDown: (far) => (index) => index - far,
+  ArrowRight: (far) => (index) => index + far,
+  ArrowUp: (far) => (index) => index + far,
+  PageDown: () => (index) => index - FAR,
+  PageUp: () => (index) => index + FAR,
+  Home: () => () => 0,
+  End: () => (_, last) => last,
+};
+
+function heed(
+  track: HTMLElement,
+  { point, key }: { point: (event: PointerEvent) => void; key: (find: Find) => void },
+): void {
+  track.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || !Object.hasOwn(KEYS, event.key)) return;
+    event.preventDefault();
+    key(KEYS[event.key]!(event.shiftKey ? FAR : 1));
+  });
+  let held = false;
+  track.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    held = true;
+    track.setPointerCapture(event.pointerId);
+    point(event);
+  });
+  track.addEventListener("pointermove", (event) => {
+    if (held) point(event);
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    track.addEventListener(end, () => (held = false));
+  }
 }
 
 const known = (steps: (number | null)[]): number[] =>

@@ -203,10 +203,10 @@ class Run(BaseRun):
     ) -> Figure:
         """One figure as plain data: `.title` says what one sees, `.savefig(path)` draws it.
 
-        `kind` is loss, fit, residuals, slice, contour, surface, sweep, pulls, spectrum, backward
-        or function. `weight` is that of a slice, `weights` are the two of a contour or a surface;
-        the defaults are the most telling. `step` is where it opens, the last one with finite
-        numbers unless given. Raises UsageError where the run has no such figure.
+        `kind` is one of `steepest.show.figures.RUN`, such as loss, fit or contour. `weight` is
+        that of a slice, `weights` are the two of a contour or a surface; the defaults are the most
+        telling. `step` is where it opens, the last one with finite numbers unless given. `.data`
+        are its arrays. Raises UsageError where the run has no such figure.
         """
         from steepest.run.figures import figure_of
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from steepest.show.figures import Board, Figure
-from steepest.show.figures.drawing import to_png
 from steepest.show.notebook import html_of, widget_of
 from steepest.show.report import report_page
 from steepest.words.errors import InputError, UsageError
@@ -67,7 +66,7 @@ def bundle_of(board: Board, name: str, words: str) -> dict[str, Any]:
 def bundle_of_loss(figure: Figure, loss: float, text: str) -> dict[str, Any]:
     """What a notebook may show of a loss explained, by MIME type."""
     try:
-        picture = to_png([figure], step=None, theme="light", dpi=_PICTURE_DPI)
+        picture = figure.to_png(dpi=_PICTURE_DPI)
     except UsageError:
         picture = None
     headline = f"The loss is {number(loss)}."
@@ -82,7 +81,7 @@ def widget(board: Board) -> Any:
 
 
 def _picture(board: Board) -> bytes | None:
-    """Some of the figures as PNG; None where matplotlib is not installed."""
+    """Some of the figures as PNG; None without the extra `figures`."""
     chosen = [figure for figure in board.figures if figure.kind in PICTURED]
     first = {figure.kind: figure for figure in reversed(chosen)}
     figures = tuple(first[kind] for kind in PICTURED if kind in first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from steepest.checks.training import judge_training
 from steepest.records.training import TrainingRecord, TrainingTrace
@@ -12,10 +12,10 @@ from steepest.records.verdict import Verdict
 from steepest.run.base import BaseRun
 from steepest.show.export import Columns, training_table
 from steepest.show.figures import (
+    TRAINING,
     Board,
     Figure,
     Seen,
-    TrainingKind,
     training_board,
     training_frames,
     training_view,
@@ -50,8 +50,8 @@ class TrainingRun(BaseRun):
         ratio", "gradient" or "turn". It opens at the recorded step nearest to `step`, the last one
         unless given. Raises UsageError where the training has no such figure.
         """
-        if kind not in get_args(TrainingKind):
-            kinds = listed(get_args(TrainingKind))
+        if kind not in TRAINING:
+            kinds = listed(list(TRAINING))
             raise UsageError(
                 "A training has no figure of this kind.",
                 given=str(kind)[:40],
@@ -64,7 +64,7 @@ class TrainingRun(BaseRun):
                 instead=f"It shows {listed(get_args(Seen))}.",
             )
         record = self._judged
-        found = training_view(cast(TrainingKind, kind), training_frames(record, step), record, of)
+        found = training_view(kind, training_frames(record, step), record, of)
         if isinstance(found, str):
             raise UsageError(f"This training has no {kind} figure. {found}")
         return found

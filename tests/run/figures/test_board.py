@@ -24,7 +24,7 @@ from tests.specimens import (
 import steepest
 from steepest.records.arrays import Vector
 from steepest.records.document import to_json
-from steepest.show.figures import Board, Figure
+from steepest.show.figures import RUN, Board, Figure
 from steepest.words.errors import UsageError
 
 PATH = descent_path(LR, 11)
@@ -53,12 +53,17 @@ def figures(board: Board, kind: str) -> list[Figure]:
     return [figure for figure in board.figures if figure.kind == kind]
 
 
+def measured(board: Board) -> list[str]:
+    """Kinds for which something is measured; others are of every path."""
+    return [figure.kind for figure in board.figures if RUN[figure.kind].make is None]
+
+
 def losses(points: Vector) -> Vector:
     return np.array([loss(point) for point in points.reshape(-1, 3)])
 
 
 def test_the_board_of_the_tutorial(board: Board, run: steepest.Run) -> None:
-    kinds = [figure.kind for figure in board.figures]
+    kinds = measured(board)
     assert kinds == [
         *("fit", "loss", "sweep", "contour", "contour", "contour", "slice", "slice", "slice"),
         *("pulls", "residuals", "spectrum", "backward", "surface"),
@@ -94,7 +99,7 @@ def test_the_title_of_each(board: Board) -> None:
 
 def test_the_fit_and_the_residuals(board: Board) -> None:
     (fit,), (residuals,) = figures(board, "fit"), figures(board, "residuals")
-    parts = fit.parts
+    parts = fit.data
     assert parts["mode"] == "curve"
     np.testing.assert_allclose(parts["data_x"], TIME, rtol=DIGITS)
     np.testing.assert_allclose(parts["data_y"], SPEEDS, rtol=DIGITS)
@@ -107,14 +112,14 @@ def test_the_fit_and_the_residuals(board: Board) -> None:
     np.testing.assert_allclose(parts["curve_y"], PATH[:11] @ design, rtol=DIGITS, atol=1e-6)
     np.testing.assert_allclose(parts["best_y"], BEST @ design, rtol=DIGITS)
     left = SPEEDS - predicted
-    np.testing.assert_allclose(residuals.parts["residual"], left, rtol=DIGITS, atol=1e-9)
+    np.testing.assert_allclose(residuals.data["residual"], left, rtol=DIGITS, atol=1e-9)
     assert residuals.title == "After 10 steps the residuals reach from -8.52 to 46.41."
     assert np.min(left[10]) == pytest.approx(-8.52, abs=5e-3)
 
 
 @pytest.mark.parametrize("place", range(3))
 def test_a_slice_with_its_tangent(board: Board, place: int) -> None:
-    parts = figures(board, "slice")[place].parts
+    parts = figures(board, "slice")[place].data
     assert (parts["weight"], parts["index"]) == ("abc"[place], place)
     values = parts["values"]
     for frame in (0, 4, 10):
@@ -138,7 +143,7 @@ def test_a_slice_with_its_tangent(board: Board, place: int) -> None:
 
 def test_a_contour_and_its_surface(board: Board) -> None:
     contour, (surface,) = figures(board, "contour")[0], figures(board, "surface")
-    parts = contour.parts
+    parts = contour.data
     assert parts["weights"] == ("a", "c")
     assert parts["held"] == {"text": "b as at the minimum"}
     for i, j in ((0, 0), (47, 0), (13, 30)):
@@ -150,14 +155,14 @@ def test_a_contour_and_its_surface(board: Board) -> None:
     np.testing.assert_allclose(parts["minimum"], BEST[[0, 2]], rtol=1e-9)
     on_plane = PATH[:11].copy()
     on_plane[:, 1] = BEST[1]
-    np.testing.assert_allclose(surface.parts["height"], losses(on_plane), rtol=DIGITS)
-    np.testing.assert_allclose(surface.parts["path_height"], losses(on_plane), rtol=DIGITS)
-    np.testing.assert_allclose(surface.parts["minimum_height"], loss(BEST), rtol=1e-9)
+    np.testing.assert_allclose(surface.data["height"], losses(on_plane), rtol=DIGITS)
+    np.testing.assert_allclose(surface.data["path_height"], losses(on_plane), rtol=DIGITS)
+    np.testing.assert_allclose(surface.data["minimum_height"], loss(BEST), rtol=1e-9)
 
 
 def test_the_pulls_add_up_to_the_partial(board: Board) -> None:
     (figure,) = figures(board, "pulls")
-    parts = figure.parts
+    parts = figure.data
     amounts = 2 * INPUTS * (PATH[:11] @ INPUTS.T - SPEEDS)[:, :, None] / len(TIME)
     assert parts["row"].tolist() == list(range(20))
     np.testing.assert_allclose(parts["amount"], amounts.transpose(0, 2, 1), rtol=1e-4, atol=1e-9)
@@ -169,15 +174,15 @@ def test_the_pulls_add_up_to_the_partial(board: Board) -> None:
 def test_the_spectrum(board: Board) -> None:
     (figure,) = figures(board, "spectrum")
     values, vectors = np.linalg.eigh(HESSIAN)
-    np.testing.assert_allclose(figure.parts["eigenvalues"], values, rtol=DIGITS)
-    align = np.abs(np.sum(figure.parts["vectors"] * vectors.T, axis=1))
+    np.testing.assert_allclose(figure.data["eigenvalues"], values, rtol=DIGITS)
+    align = np.abs(np.sum(figure.data["vectors"] * vectors.T, axis=1))
     np.testing.assert_allclose(align, 1.0, atol=1e-4)
-    assert figure.parts["bound"] == pytest.approx(2 / LR)
-    assert "below 2/1e-05 = 200,000." in figure.parts["bound_text"]
+    assert figure.data["bound"] == pytest.approx(2 / LR)
+    assert "below 2/1e-05 = 200,000." in figure.data["bound_text"]
 
 
 def test_the_backward_pass_ends_with_the_gradient(board: Board) -> None:
-    parts = figures(board, "backward")[0].parts
+    parts = figures(board, "backward")[0].data
     for node in parts["nodes"]:
         assert all(parts["nodes"][place]["depth"] < node["depth"] for place in node["inputs"])
         if node["weight"] is not None:
@@ -188,7 +193,7 @@ def test_the_backward_pass_ends_with_the_gradient(board: Board) -> None:
 
 
 def test_the_sweep_against_the_eigenvalues(board: Board) -> None:
-    parts = figures(board, "sweep")[0].parts
+    parts = figures(board, "sweep")[0].data
     values, vectors = np.linalg.eigh(HESSIAN)
     modes = vectors.T @ (START - BEST)
     limit, allowed = 2 / values[-1], 0.01 * loss(BEST)
@@ -214,7 +219,7 @@ def test_an_expression_of_one_variable() -> None:
     run = steepest.minimize("x**2", start={"x": 3}, lr=0.1, steps=5, remedies=False)
     figure = run.figures().figures[0]
     assert figure.kind == "function"
-    parts = figure.parts
+    parts = figure.data
     points = 3 * 0.8 ** np.arange(7)
     np.testing.assert_allclose(parts["here"], points[:6])
     np.testing.assert_allclose(parts["slope"], 2 * points[:6])
@@ -240,7 +245,7 @@ def test_classes() -> None:
     figure = run.figure("fit")
     weights = run.trace.weights[-1]
     probability = 1 / (1 + np.exp(-(weights[0] * x + weights[1])))
-    np.testing.assert_allclose(figure.parts["predicted"][-1], probability, rtol=1e-4)
+    np.testing.assert_allclose(figure.data["predicted"][-1], probability, rtol=1e-4)
     right = int(np.sum((probability >= 0.5) == (ill > 0.5)))
     assert figure.title.startswith(f"After 20 steps the model tells {right} of 21 rows right")
 
@@ -302,8 +307,8 @@ def test_a_long_run_is_shown_from_its_first_steps_to_its_last() -> None:
         assert board.frames.loss[place] == exact.loss
         assert board.frames.values[place].tolist() == list(exact.weights.values())
     (figure,) = figures(board, "loss")
-    assert len(figure.parts["step"]) <= 1001
-    assert set(step.tolist()) <= set(figure.parts["step"].tolist())
+    assert len(figure.data["step"]) <= 1001
+    assert set(step.tolist()) <= set(figure.data["step"].tolist())
     opened = run.figure("fit", step=1_234_567)
     assert int(opened.frames.step[opened.frames.opens]) == 1_234_567
     assert opened.title.startswith("After 1,234,567 steps")
@@ -322,15 +327,15 @@ def test_many_weights_and_rows() -> None:
     assert len(figures(board, "contour")) == 3
     assert len(board.frames) <= 31
     (fit,) = figures(board, "fit")
-    assert fit.parts["mode"] == "predicted"
+    assert fit.data["mode"] == "predicted"
     assert fit.notes[0].startswith("Drawn are")
-    rows = fit.parts["row"]
-    np.testing.assert_allclose(fit.parts["data_y"], target[rows], rtol=DIGITS)
+    rows = fit.data["row"]
+    np.testing.assert_allclose(fit.data["data_y"], target[rows], rtol=DIGITS)
     final = board.frames.values[-1]
     exact = final[0] + columns[rows] @ final[1:]
-    np.testing.assert_allclose(fit.parts["predicted"][-1], exact, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(fit.data["predicted"][-1], exact, rtol=1e-4, atol=1e-6)
     (pulls,) = figures(board, "pulls")
-    total = np.sum(pulls.parts["amount"][0], axis=1) + pulls.parts["rest"][0]
+    total = np.sum(pulls.data["amount"][0], axis=1) + pulls.data["rest"][0]
     np.testing.assert_allclose(total, board.frames.gradient[0], rtol=1e-3, atol=1e-6)
 
 
@@ -372,7 +377,7 @@ def test_without_its_data_a_kept_run_shows_what_it_recorded(
     assert new.id is not None
     path.write_text("time,speed\n1,2\n2,3\n3,5\n", "utf-8")
     board = loaded(new.id, tmp_path / "r.db").figures()
-    assert [figure.kind for figure in board.figures] == ["loss", "sweep", "spectrum"]
+    assert measured(board) == ["loss", "sweep", "spectrum"]
     assert board.notes[0].startswith("Figures around the path are left out. The data has changed")
     np.testing.assert_allclose(board.frames.loss, losses(PATH[:11]), rtol=1e-9)
     with pytest.raises(steepest.InputError, match="The data has changed"):
@@ -417,10 +422,10 @@ def test_what_a_run_does_not_have() -> None:
 
 
 def test_chosen_weights(run: steepest.Run) -> None:
-    assert run.figure("contour", weights=("b", "a")).parts["weights"] == ("b", "a")
-    assert run.figure("surface").parts["weights"] == ("a", "c")
-    assert run.figure("slice").parts["weight"] == "a"
-    assert run.figure("slice", weight="c").parts["index"] == 2
+    assert run.figure("contour", weights=("b", "a")).data["weights"] == ("b", "a")
+    assert run.figure("surface").data["weights"] == ("a", "c")
+    assert run.figure("slice").data["weight"] == "a"
+    assert run.figure("slice", weight="c").data["index"] == 2
 
 
 def test_names_in_any_script() -> None:

@@ -85,7 +85,7 @@ def test_a_board_comes_back(board: Board) -> None:
     assert figure["title"] == wanted_figure.title
     assert figure["best_y"] is None
     drawn: Any = np.array(read(figure["curve_y"]), dtype=np.float64).reshape(len(frames), 2)
-    assert np.array_equal(drawn, wanted_figure.parts["curve_y"], equal_nan=True)
+    assert np.array_equal(drawn, wanted_figure.data["curve_y"], equal_nan=True)
     alone = json.loads(to_json(wanted_figure.to_dict()))
     assert set(alone) - set(figure) == {"frames", "at", "weights"}
 

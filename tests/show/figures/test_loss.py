@@ -138,7 +138,7 @@ def test_the_title(losses: list[float], changes: dict[str, Any], title: str) -> 
     found = loss_figure(frames_of(trace), trace, descent_of(losses or [NAN], **changes))
     assert found.title == title
     assert found.text.startswith(title)
-    np.testing.assert_array_equal(found.parts["loss"], losses)
+    np.testing.assert_array_equal(found.data["loss"], losses)
 
 
 def test_the_minimum_and_the_forecast() -> None:
@@ -156,10 +156,10 @@ def test_the_minimum_and_the_forecast() -> None:
     assert found.title == "The loss falls from 101.04 to 4.17 in 5 steps; the minimum is 1."
     assert "To get within 1 % of the minimum takes 14 steps, counted by running on." in found.text
     assert "The loss on the rows held out ends at 8.33." in found.text
-    assert found.parts["minimum"] == 1.0
-    assert found.parts["goal"] == 1.01
+    assert found.data["minimum"] == 1.0
+    assert found.data["goal"] == 1.01
     wanted = {"step": 14, "low": 13, "high": 15, "basis": "counted by running on"}
-    assert found.parts["forecast"] == wanted
+    assert found.data["forecast"] == wanted
     arrived = loss_figure(
         frames_of(trace), trace, descent_of(FALLING), minimum=minimum, goal=replace(goal, loss=5.0)
     )
@@ -168,7 +168,7 @@ def test_the_minimum_and_the_forecast() -> None:
     )
     unbounded = replace(minimum, loss=-INF, unbounded=True)
     endless = loss_figure(frames_of(trace), trace, descent_of(FALLING), minimum=unbounded)
-    assert endless.parts["minimum"] is None
+    assert endless.data["minimum"] is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +24,8 @@ from steepest.records.document import to_json
 from steepest.records.training import Epoch, Trial, TrialSweep
 from steepest.run.training import TrainingRun
 from steepest.show.figures import (
+    TRAINING,
     Figure,
-    TrainingKind,
     training_board,
     trials_figure,
 )
@@ -49,10 +49,10 @@ def words(svg: str) -> list[str]:
 
 def test_a_network_has_all_of_them_in_order() -> None:
     board = training_board(network_of())
-    assert tuple(found.kind for found in board.figures) == get_args(TrainingKind)
+    assert tuple(found.kind for found in board.figures) == tuple(TRAINING)
     assert board.notes == ()
     found = json.loads(to_json(board.to_dict()))
-    assert [one["kind"] for one in found["figures"]] == list(get_args(TrainingKind))
+    assert [one["kind"] for one in found["figures"]] == list(TRAINING)
 
 
 def test_a_watched_training_has_those_that_apply() -> None:
@@ -219,8 +219,8 @@ def test_the_words_for_who_cannot_see() -> None:
 def test_of_many_epochs_the_best_is_drawn() -> None:
     many = tuple(Epoch(n, 4 * n, 1 / n, 0.1, 0.5, 1.0, 0.5) for n in range(1, 2001))
     found = figure("epochs", epochs=many, best=778)
-    assert 778 in found.parts["epoch"]
-    assert len(found.parts["epoch"]) <= 401
+    assert 778 in found.data["epoch"]
+    assert len(found.data["epoch"]) <= 401
     assert "of 2,000 epochs" in " ".join(found.notes)
     assert len(to_json(found.to_dict())) < 60_000
 
@@ -230,19 +230,19 @@ def test_of_many_classes_those_that_are_mistaken_are_drawn() -> None:
     table[40, 7], table[7, 40], table[99, 0] = 3, 2, 1
     names = tuple(f"class {place}" for place in range(100))
     found = figure("confusion", classes=names, confusion=table)
-    shown = found.parts["classes"]
+    shown = found.data["classes"]
     assert len(shown) == 14
     assert {"class 7", "class 40", "class 99", "class 0"} <= set(shown)
     at = [shown.index("class 40"), shown.index("class 7")]
-    assert found.parts["counts"][at[0], at[1]] == 3
-    assert found.parts["totals"][at[0]] == 13
+    assert found.data["counts"][at[0], at[1]] == 3
+    assert found.data["totals"][at[0]] == 13
     assert found.notes == (
         "Drawn are the 14 of 100 classes that are mistaken most, with 6 of 6 mistakes.",
     )
 
 
 def test_learning_rates_lie_in_the_zones_of_their_words() -> None:
-    parts = figure("rates", trials=TRIALS[::-1]).parts
+    parts = figure("rates", trials=TRIALS[::-1]).data
     assert parts["lr"] == [0.001, 0.01, 0.1, 1.0, 10.0]
     assert parts["early"] == [True, True, False, False, False]
     assert (parts["limit"], parts["limit_said"]) == (0.5, "limit at step 0")
@@ -256,14 +256,14 @@ def test_a_sweep_has_the_same_figure() -> None:
     sweep = TrialSweep("0", "4-2", "x.csv", "gd", None, 8, 80, 30, 2.3, 0.4, TRIALS, 1.0)
     found = trials_figure(sweep)
     assert "this training" not in found.title
-    assert found.parts["own"] is None
-    assert (found.parts["limit"], found.parts["limit_said"]) == (0.4, "limit at the start")
+    assert found.data["own"] is None
+    assert (found.data["limit"], found.data["limit_said"]) == (0.4, "limit at the start")
     assert len(found.frames) == 1
     assert "limit at the start: 0.4" in words(found.to_svg())
 
 
 def test_the_layers_are_linked_as_they_compute() -> None:
-    nodes = figure("network").parts["nodes"]
+    nodes = figure("network").data["nodes"]
     assert [node["text"] for node in nodes] == [
         "inputs", "W1", "b1", "layer 1, relu", "W2", "b2", "layer 2", "loss: cross-entropy",
     ]  # fmt: skip
@@ -274,7 +274,7 @@ def test_the_layers_are_linked_as_they_compute() -> None:
 
 
 def test_what_the_pictures_show() -> None:
-    parts = figure("pictures").parts
+    parts = figure("pictures").data
     assert [row["pixels"] for row in parts["rows"]] == [[0, 255, 128, 0], [64, 0, 0, 0]]
     assert [row["wrong"] for row in parts["rows"]] == [True, False]
     assert [row["share"] for row in parts["rows"]] == pytest.approx([0.5, -0.1])
@@ -297,8 +297,8 @@ def test_large_pictures_are_drawn_coarsely(side: int) -> None:
     )
     found = TrainingRun(network_of(learned)).figure("pictures")
     block = -(-side // 32)
-    assert found.parts["width"] == found.parts["height"] == -(-side // block) <= 32
-    assert len(found.parts["rows"][0]["pixels"]) == found.parts["width"] ** 2
+    assert found.data["width"] == found.data["height"] == -(-side // block) <= 32
+    assert len(found.data["rows"][0]["pixels"]) == found.data["width"] ** 2
     assert any("mean of" in note for note in found.notes) == (side > 32)
     assert len(to_json(found.to_dict())) < 60_000
 
@@ -312,7 +312,7 @@ def test_a_dot_of_a_coarse_picture_is_the_mean_of_its_pixels() -> None:
             4096, pulls=explained_of().pulls[:1], pictures=picture.reshape(1, -1)
         ),
     )
-    parts = TrainingRun(network_of(learned)).figure("pictures").parts
+    parts = TrainingRun(network_of(learned)).figure("pictures").data
     means = np.array(
         [[picture[0, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].mean() for x in range(32)]
          for y in range(32)]
@@ -322,7 +322,7 @@ def test_a_dot_of_a_coarse_picture_is_the_mean_of_its_pixels() -> None:
 
 
 def test_the_cursor_picks_the_nearest_place_of_the_path() -> None:
-    parts = figure("plane").parts
+    parts = figure("plane").data
     assert parts["place"] == [0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2]
     assert parts["here"][3].tolist() == [-0.2, 0.1]
 
@@ -373,7 +373,7 @@ def test_what_is_drawn() -> None:
     said = set(words(figure("epochs").to_svg()))
     assert {"rows learned from", "rows held out", "best: epoch 2", "loss", "right"} <= said
     said = set(words(figure("confusion").to_svg()))
-    assert {"three", "seven", "4", "2", "what it is", "what the network says"} <= said
+    assert {"three", "seven", "4", "2", "what it is ↓", "what the network says →"} <= said
     assert "limit at step 0: 0.5" in words(figure("rates").to_svg())
     assert {"W1", "layer 1, relu", "8×2: 6", "0.2"} <= set(words(figure("network").to_svg()))
     said = set(words(figure("pictures").to_svg()))

@@ -38,7 +38,9 @@ def training(record: TrainingRecord) -> Figure:
 
 
 def layers(record: TrainingRecord, of: Any = "update ratio") -> Figure:
-    return layers_figure(training_frames(record), record, of)
+    found = layers_figure(training_frames(record), record, of)
+    assert isinstance(found, Figure)
+    return found
 
 
 def fan(record: TrainingRecord) -> Figure:
@@ -99,7 +101,7 @@ def test_alarms_stand_where_they_began() -> None:
         Finding("SD405", "error", "No gradient.", {"steps": 11, "tensors": ["0.weight"]}),
     )
     figure = training(record_of(FALLING, findings=findings))
-    assert [(mark["step"], mark["code"]) for mark in figure.parts["alarms"]] == [
+    assert [(mark["step"], mark["code"]) for mark in figure.data["alarms"]] == [
         (2, "SD407"),
         (7, "SD101"),
     ]
@@ -115,14 +117,14 @@ def test_a_long_training_stays_small() -> None:
     assert len(board.frames) == MOST_FRAMES
     assert board.frames.step[[0, -1]].tolist() == [0, 4999]
     figure = board.figures[0]
-    assert len(figure.parts["step"]) == MOST_POINTS
+    assert len(figure.data["step"]) == MOST_POINTS
     # Single batches go up and down: the strong line is the mean of those before.
     window = 5000 // 40
     assert f"the mean of the last {window}" in figure.notes[0]
     for place in (0, 100, 1000):
-        step = int(figure.parts["step"][place])
+        step = int(figure.data["step"][place])
         wanted = losses[max(0, step + 1 - window) : step + 1].mean()
-        assert figure.parts["mean"][place] == pytest.approx(wanted, rel=1e-4)
+        assert figure.data["mean"][place] == pytest.approx(wanted, rel=1e-4)
     assert "A column is 25 steps" in board.figures[1].notes[0]
 
 
@@ -132,9 +134,9 @@ def test_a_column_has_the_largest_value_and_the_mean_of_the_cosine() -> None:
     update, turn = rng.uniform(0, 1, (1000, 2)), rng.uniform(-1, 1, (1000, 2))
     record = replace(record, trace=replace(record.trace, update=update, turn=turn))
     figure = layers(record)
-    edges = figure.parts["edges"]
+    edges = figure.data["edges"]
     assert len(edges) == MOST_COLUMNS + 1
-    ratio, _, cosine = (choice["values"] for choice in figure.parts["choices"])
+    ratio, _, cosine = (choice["values"] for choice in figure.data["choices"])
     for column in (0, 57, 199):
         steps = slice(edges[column], edges[column + 1])
         for row, length in enumerate((1.0, 2.0)):
@@ -147,16 +149,16 @@ def test_a_column_has_the_largest_value_and_the_mean_of_the_cosine() -> None:
 def test_what_was_lost_is_told_from_what_was_not_measured() -> None:
     figure = layers(record_of(FALLING, lost_at={1: 4}), "gradient")
     assert figure.title.endswith("From step 4 on 1 tensor is not finite.")
-    values = figure.parts["choices"][1]["values"]
+    values = figure.data["choices"][1]["values"]
     assert np.isinf(values[1]).tolist() == [False] * 4 + [True] * 7
     assert np.isfinite(values[0]).all()
-    assert np.isnan(figure.parts["choices"][2]["values"][0, 0])
+    assert np.isnan(figure.data["choices"][2]["values"][0, 0])
     assert "Orange: not a finite number." in figure.notes
 
 
 def test_what_the_heat_map_says() -> None:
     record = record_of(FALLING)
-    assert [choice["title"] for choice in layers(record).parts["choices"]] == [
+    assert [choice["title"] for choice in layers(record).data["choices"]] == [
         "Of the matrices 0.weight moves most in a step, by 9.7 % of its length, and 1.weight "
         "least, by 4.8 % (medians).",
         "The length of the gradient of every matrix is 0.966 (a median).",
@@ -168,8 +170,8 @@ def test_what_the_heat_map_says() -> None:
 def test_many_tensors_are_shown_by_layer_with_those_that_findings_name() -> None:
     finding = Finding("SD401", "warning", "Vanished.", {"layer": "71.weight", "share": 1e-6})
     figure = layers(record_of(FALLING, tensors=100, findings=(finding,)))
-    assert len(figure.parts["rows"]) == MOST_ROWS
-    assert {"0", "71", "99"} <= set(figure.parts["rows"])
+    assert len(figure.data["rows"]) == MOST_ROWS
+    assert {"0", "71", "99"} <= set(figure.data["rows"])
     assert figure.y.label == "layer"
     assert "Drawn are 40 of 100 layers" in " ".join(figure.notes)
 
@@ -214,7 +216,7 @@ def test_what_the_fan_says(losses: list[float], title: str) -> None:
 
 def test_the_cursor_picks_the_nearest_probe() -> None:
     probes = (probe_of(0, [4.0, 3.0, 2.0, 1.0, 2.0, 8.0]), probe_of(8, [2.0] * 6))
-    parts = fan(record_of(FALLING, probes=probes)).parts
+    parts = fan(record_of(FALLING, probes=probes)).data
     assert parts["probe"].tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
     assert parts["relative"][0].tolist() == [1.0, 0.75, 0.5, 0.25, 0.5, 2.0]
     assert parts["factors"] == list(FACTORS)
@@ -223,7 +225,7 @@ def test_the_cursor_picks_the_nearest_probe() -> None:
 def test_losses_below_zero_are_compared_by_their_difference() -> None:
     figure = fan(record_of(FALLING, probes=(probe_of(8, [-1.0, -2.0, -3.0, -4.0, -5.0, 0.0]),)))
     assert figure.y.label == "change of the loss"
-    assert figure.parts["relative"][0].tolist() == [0.0, -1.0, -2.0, -3.0, -4.0, 1.0]
+    assert figure.data["relative"][0].tolist() == [0.0, -1.0, -2.0, -3.0, -4.0, 1.0]
 
 
 def test_a_board_comes_back_as_json() -> None:
@@ -244,7 +246,7 @@ def test_a_run_gives_them() -> None:
     assert [figure.kind for figure in run.figures().figures] == ["training", "layers"]
     assert "watch.probe(closure)" in run.figures().notes[0]
     assert run.figure("training", step=4).frames.opens == 4
-    assert run.figure("layers", of="turn").parts["shown"] == 2
+    assert run.figure("layers", of="turn").data["shown"] == 2
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,7 @@ def test_a_loss_explained() -> None:
         "A loss of 1.5 from 1 parameter in 2 operations; the longest gradient is that of w, 2; it "
         "does not reach v."
     )
-    assert [(n["forward"], n["back"], n["weight"]) for n in figure.parts["nodes"]] == [
+    assert [(n["forward"], n["back"], n["weight"]) for n in figure.data["nodes"]] == [
         ("2", "2", 0),
         ("2×3", "length 0.25", None),
         ("2×3", "length 0.25", None),
@@ -297,7 +299,7 @@ def test_a_loss_explained() -> None:
 
 def test_of_a_large_graph_the_operations_near_the_loss_are_drawn() -> None:
     figure = autograd_figure(graph_of(200))
-    nodes = figure.parts["nodes"]
+    nodes = figure.data["nodes"]
     assert len(nodes) == 60
     assert [node["inputs"] for node in nodes[:3]] == [[], [0], [1]]
     assert "Drawn are the 60 operations nearest to the loss, of 201." in figure.notes

@@ -147,7 +147,7 @@ def test_fits(quality: Quality, title: str) -> None:
     found = fit_figure(frames([1.0, 2.0]), ROWS, np.zeros((2, 3)), quality)
     assert found.title == title
     assert found.notes == ("Drawn are 3 of 9 rows, evenly chosen.",)
-    assert found.parts["mode"] == "predicted"
+    assert found.data["mode"] == "predicted"
 
 
 @pytest.mark.parametrize(
@@ -273,15 +273,15 @@ def test_a_sweep() -> None:
     assert found.title == (
         "The quickest learning rate is 0.01 with 50 steps; this run's 0.001 needs 500 steps."
     )
-    assert found.parts["lr"] == [1e-4, 1e-3, 1e-2, 1e-1]
-    np.testing.assert_array_equal(found.parts["steps"], [NAN, 500, 50, NAN])
-    assert found.parts["outcome"] == ["not yet", "arrived", "arrived", "diverged"]
-    assert found.parts["zones"] == [
+    assert found.data["lr"] == [1e-4, 1e-3, 1e-2, 1e-1]
+    np.testing.assert_array_equal(found.data["steps"], [NAN, 500, 50, NAN])
+    assert found.data["outcome"] == ["not yet", "arrived", "arrived", "diverged"]
+    assert found.data["zones"] == [
         {"word": "too small", "low": 1e-4, "high": 0.0031623},
         {"word": "just right", "low": 0.0031623, "high": 0.05},
         {"word": "too large", "low": 0.05, "high": 0.1},
     ]
-    assert found.parts["here"] == {"lr": 1e-3, "steps": 500}
+    assert found.data["here"] == {"lr": 1e-3, "steps": 500}
     assert "From 0.0001 to 0.001: too small." in found.text
 
 
@@ -389,8 +389,8 @@ def test_spectra(values: list[float], bound: float | None, title: str) -> None:
     cursor = frames([1.0], weights=("a", "b")[: len(values)])
     found = spectrum_figure(cursor, spectrum(values), bound=bound, bound_text="Why.")
     assert found.title == title
-    assert found.parts["eigenvalues"].tolist() == sorted(values)
-    assert np.all(np.argmax(found.parts["vectors"], axis=1) == np.arange(len(values))[::-1])
+    assert found.data["eigenvalues"].tolist() == sorted(values)
+    assert np.all(np.argmax(found.data["vectors"], axis=1) == np.arange(len(values))[::-1])
 
 
 def test_many_curvatures_are_thinned() -> None:
@@ -401,7 +401,7 @@ def test_many_curvatures_are_thinned() -> None:
         bound=None,
         bound_text="",
     )
-    assert found.parts["eigenvalues"].tolist() == [*range(1, 21), *range(41, 61)]
+    assert found.data["eigenvalues"].tolist() == [*range(1, 21), *range(41, 61)]
     assert found.notes == ("Drawn are the 20 smallest and the 20 largest of 60 curvatures.",)
 
 
@@ -412,8 +412,8 @@ def test_the_depth_of_a_node_is_its_longest_way_from_a_leaf() -> None:
     nodes = [node("x", "weight"), node("x**2", "**", 0), node("x**2 + x", "+", 1, 0)]
     values: Vector = np.ones((1, 3))
     found = backward_figure(frames([1.0]), nodes, values, 2 * values, row=None)
-    assert [entry["depth"] for entry in found.parts["nodes"]] == [0, 1, 2]
-    assert [entry["weight"] for entry in found.parts["nodes"]] == [0, None, None]
+    assert [entry["depth"] for entry in found.data["nodes"]] == [0, 1, 2]
+    assert [entry["weight"] for entry in found.data["nodes"]] == [0, None, None]
     assert found.title == (
         "At step 0 the backward pass, from an adjoint of 1 at the loss, ends with 2 for x."
     )

@@ -9,7 +9,7 @@ import { extent, roomy } from "../../scale";
 import { count, cut, number } from "../../words";
 import type { Judged } from "../contract";
 import { atMinimum, type Descent, type Scene } from "../scene";
-import type { Room } from "./rooms";
+import type { Room } from "./room";
 
 const LONG = 100;
 const MOST = 8;

@@ -11,7 +11,7 @@ import { readRacers } from "../contract";
 import { OPTIMIZERS } from "../methods";
 import { isAborted, newest, post, Refused } from "../server";
 import type { Scene } from "../scene";
-import type { Room } from "./rooms";
+import type { Room } from "./room";
 
 const RACERS = Object.keys(OPTIMIZERS).filter((name) => OPTIMIZERS[name]!.race);
 

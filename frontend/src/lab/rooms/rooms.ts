@@ -5,6 +5,7 @@ import type { Judged, Problem } from "../contract";
 import type { Descent, Scene } from "../scene";
 import { makeModes } from "./modes";
 import { makeRace } from "./race";
+import type { Room } from "./room";
 import { makeRuns } from "./runs";
 import { makeSurface } from "./surface";
 
@@ -15,17 +16,6 @@ export interface Rooms {
   /** The problem has changed, and what is shown is of the former one. */
   stale: () => void;
   resize: () => void;
-}
-
-/** A room draws when it is opened, and after that when there is something new. */
-export interface Room {
-  title: string;
-  element: HTMLElement;
-  judge?: (scene: Scene, descent: Descent, judged: Judged) => void;
-  show?: (frame: number) => void;
-  stale?: () => void;
-  draw: () => void;
-  close?: () => void;
 }
 
 export function makeRooms(problem: () => Problem): Rooms {

@@ -9,7 +9,7 @@ import { isTraining, type KeptRun, type OpenedRun, type RunList } from "../contr
 import { get, remove, Refused } from "../server";
 import { makeNetworks } from "./networks";
 import { makeOpened } from "./opened";
-import type { Room } from "./rooms";
+import type { Room } from "./room";
 
 const BEAT = 500; // milliseconds between two looks at what moves
 const AGAIN = 5000; // where the server did not answer
@@ -26,86 +26,55 @@ export function makeRuns(): Room {
   });
   const element = html("div", {}, networks.element, said, list, opened.element, both);
   const known = new Map<string, KeptRun>();
-  const rows = new Map<string, ReturnType<typeof makeRow>>();
+  const rows = new Map<string, Row>();
   let since: number | null = null;
   let timer = 0;
   let isOpen = false;
   const chosen: string[] = [];
 
-  const tell = (error: unknown): void => {
-    said.textContent = error instanceof Refused ? error.message : String(error);
-  };
+  const tried = (work: () => Promise<void>): Promise<boolean> => triedOr(said, work);
   const look = async (): Promise<void> => {
-    try {
+    const answered = await tried(async () => {
       const query = since === null ? "" : `?since=${encodeURIComponent(since)}`;
       const found = (await get(`/api/runs${query}`)) as RunList;
       since = found.now;
       for (const run of found.runs) known.set(run.id, run);
       arrange(found.ids);
       await opened.follow(known);
-    } catch (error) {
-      tell(error);
-      if (isOpen) timer = window.setTimeout(() => void look(), AGAIN);
-      return;
-    }
-    if (isOpen) timer = window.setTimeout(() => void look(), BEAT);
+    });
+    if (isOpen) timer = window.setTimeout(() => void look(), answered ? BEAT : AGAIN);
   };
   const arrange = (ids: string[]): void => {
     said.textContent = ids.length
       ? ""
       : "No runs are kept yet. Every steepest fit, steepest train and steepest.watch adds one.";
-    for (const [id, row] of rows) {
-      if (ids.includes(id)) continue;
-      row.element.remove();
-      rows.delete(id);
-    }
-    ids.forEach((id, place) => {
-      const run = known.get(id);
-      if (!run) return;
-      let row = rows.get(id);
-      if (!row) {
-        row = makeRow(run, act);
-        rows.set(id, row);
-      }
-      row.show(run);
-      if (list.children[place] !== row.element)
-        list.insertBefore(row.element, list.children[place] ?? null);
-    });
+    arranged(list, rows, ids, known, act);
   };
   const act = {
-    open: async (id: string): Promise<void> => {
-      try {
+    open: (id: string): Promise<boolean> =>
+      tried(async () => {
         both.replaceChildren();
         await opened.open(id);
-      } catch (error) {
-        tell(error);
-      }
-    },
+      }),
     compare: async (id: string, wanted: boolean): Promise<void> => {
       if (wanted) chosen.push(id);
       else chosen.splice(chosen.indexOf(id), 1);
       if (chosen.length > 2) rows.get(chosen.shift()!)?.unchoose();
       if (chosen.length < 2) return;
-      try {
-        const runs = await Promise.all(
-          chosen.map((one) => get(`/api/runs/${encodeURIComponent(one)}`) as Promise<OpenedRun>),
-        );
+      await tried(async () => {
+        const asked = chosen.map((one) => get(`/api/runs/${encodeURIComponent(one)}`));
+        const runs = (await Promise.all(asked)) as OpenedRun[];
         opened.clear();
         both.replaceChildren();
         compare(both, runs);
-      } catch (error) {
-        tell(error);
-      }
+      });
     },
-    delete: async (id: string): Promise<void> => {
-      try {
+    delete: (id: string): Promise<boolean> =>
+      tried(async () => {
         await remove(`/api/runs/${encodeURIComponent(id)}`);
         rows.get(id)?.element.remove();
         rows.delete(id);
-      } catch (error) {
-        tell(error);
-      }
-    },
+      }),
   };
   return {
     title: "Kept runs",
@@ -123,6 +92,41 @@ export function makeRuns(): Room {
   };
 }
 
+/** Whether the work was done; else why not is said. */
+async function triedOr(said: HTMLElement, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    said.textContent = error instanceof Refused ? error.message : String(error);
+    return false;
+  }
+}
+
+/** One row a run, in the order of `ids`; the rows of runs that are gone go too. */
+function arranged(
+  list: HTMLElement,
+  rows: Map<string, Row>,
+  ids: string[],
+  known: Map<string, KeptRun>,
+  act: Acts,
+): void {
+  for (const [id, row] of rows) {
+    if (ids.includes(id)) continue;
+    row.element.remove();
+    rows.delete(id);
+  }
+  ids.forEach((id, place) => {
+    const run = known.get(id);
+    if (!run) return;
+    const row = rows.get(id) ?? makeRow(run, act);
+    rows.set(id, row);
+    row.show(run);
+    if (list.children[place] !== row.element)
+      list.insertBefore(row.element, list.children[place] ?? null);
+  });
+}
+
 const EXPORTS: Record<string, string> = {
   csv: "CSV, step by step",
   json: "JSON, all of it",
@@ -131,10 +135,12 @@ const EXPORTS: Record<string, string> = {
 };
 
 interface Acts {
-  open: (id: string) => Promise<void>;
+  open: (id: string) => Promise<unknown>;
   compare: (id: string, wanted: boolean) => Promise<void>;
-  delete: (id: string) => Promise<void>;
+  delete: (id: string) => Promise<unknown>;
 }
+
+type Row = ReturnType<typeof makeRow>;
 
 function makeRow(run: KeptRun, act: Acts) {
   const { id, formula, name } = run;

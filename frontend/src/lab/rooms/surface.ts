@@ -7,7 +7,7 @@ import { html } from "../../dom";
 import { drawSurface } from "../../figures/surface";
 import { cut } from "../../words";
 import type { Descent, Scene } from "../scene";
-import type { Room } from "./rooms";
+import type { Room } from "./room";
 
 export function makeSurface(): Room {
   const host = html("div", { class: "drawing middling" });

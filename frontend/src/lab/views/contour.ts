@@ -91,6 +91,21 @@ function planeTitle(weights: string[], plane: readonly string[], known: boolean)
   return `${seen}, with ${held} ${known ? "as at the minimum" : "held"}; drag the start.`;
 }
 
+const ARROWS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, 1],
+  ArrowDown: [0, -1],
+};
+
+const makeKnob = (): SVGGElement =>
+  svg(
+    "g",
+    { class: "handle", role: "button", tabindex: 0 },
+    svg("circle", { class: "grip", r: 14 }),
+    svg("circle", { class: "start", r: 5.5 }),
+  );
+
 /** The start of the path. It lies over the picture, which to a screen reader is one image. */
 function makeHandle(
   { x, y, width, height, picture }: ReturnType<typeof plot>,
@@ -100,12 +115,7 @@ function makeHandle(
 ): { element: SVGSVGElement; place: (a: number, b: number) => void } {
   const inner = picture.querySelector("svg")!;
   const shift = [Number(inner.getAttribute("x")) + 7, Number(inner.getAttribute("y"))] as const;
-  const knob = svg(
-    "g",
-    { class: "handle", role: "button", tabindex: 0 },
-    svg("circle", { class: "grip", r: 14 }),
-    svg("circle", { class: "start", r: 5.5 }),
-  );
+  const knob = makeKnob();
   const element = svg(
     "svg",
     { class: "overlay", viewBox: `0 0 ${size.width} ${size.height}` },
@@ -156,13 +166,7 @@ function makeHandle(
   knob.addEventListener("pointerup", release);
   knob.addEventListener("pointercancel", release);
   knob.addEventListener("keydown", (event) => {
-    const [dx, dy] =
-      {
-        ArrowLeft: [-1, 0],
-        ArrowRight: [1, 0],
-        ArrowUp: [0, 1],
-        ArrowDown: [0, -1],
-      }[event.key] ?? [];
+    const [dx, dy] = ARROWS[event.key] ?? [];
     if (dx === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     const far = NUDGE * (event.shiftKey ? 5 : 1);

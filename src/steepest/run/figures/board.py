@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,19 +28,22 @@ from steepest.run.figures.scene import (
 from steepest.run.run import Run
 from steepest.run.slices import place_of
 from steepest.show.figures import (
+    RUN,
     Board,
     Figure,
     Frames,
-    RunKind,
     loss_figure,
 )
 from steepest.words.errors import SteepestError, UsageError
 from steepest.words.suggest import suggest
 from steepest.words.wording import count
 
-_KINDS: tuple[RunKind, ...] = get_args(RunKind)
+_KINDS = tuple(RUN)
 
-FROM_THE_RECORD = ("loss", "sweep", "spectrum")
+FROM_THE_RECORD = (
+    *("loss", "sweep", "spectrum"),
+    *(kind for kind, (_, make) in RUN.items() if make is not None),
+)
 """Kinds that need neither the data nor the path walked again."""
 
 
@@ -108,6 +111,9 @@ def board_of(run: Run) -> Board:
     if scene is not None and record.command == "minimize" and len(scene.values[0]) == 1:
         add("function", function(scene))
     add("loss", _from_record(run, "loss", frames, scene))
+    for kind, (_, make) in RUN.items():
+        if make is not None:
+            add(kind, _from_record(run, kind, frames, scene))
     add("sweep", _from_record(run, "sweep", frames, scene))
     if scene is not None:
         found = planes(scene)
@@ -143,6 +149,11 @@ def board_of(run: Run) -> Board:
 
 def _from_record(run: Run, kind: str, frames: Frames, scene: Scene | None) -> Figure | str:
     record = run.record
+    make = RUN[kind].make
+    if make is not None:
+        made = make(frames, record.trace)
+        notes = batch_notes(record)
+        return made if isinstance(made, str) else replace(made, notes=(*made.notes, *notes))
     if kind == "sweep":
         return sweep(record, frames, scene)
     if kind == "spectrum":

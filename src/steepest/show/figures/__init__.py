@@ -9,10 +9,6 @@ from steepest.show.figures.figure import (
     Board,
     Figure,
     Frames,
-    Kind,
-    RunKind,
-    Theme,
-    TrainingKind,
 )
 from steepest.show.figures.fit import (
     Curve,
@@ -21,6 +17,7 @@ from steepest.show.figures.fit import (
     fit_figure,
 )
 from steepest.show.figures.function import function_figure
+from steepest.show.figures.kinds import FIGURE_KINDS, RUN, TRAINING
 from steepest.show.figures.layers import Seen, layers_figure
 from steepest.show.figures.loss import loss_figure
 from steepest.show.figures.pulls import pulls_figure
@@ -32,21 +29,22 @@ from steepest.show.figures.surface import surface_figure
 from steepest.show.figures.sweep import sweep_figure
 from steepest.show.figures.training import training_figure, training_frames
 from steepest.show.figures.training_board import training_board, training_view
+from steepest.show.render import Theme
 
 __all__ = [
+    "FIGURE_KINDS",
+    "RUN",
+    "TRAINING",
     "Axis",
     "Board",
     "Curve",
     "Figure",
     "Frames",
-    "Kind",
     "Plane",
     "Quality",
     "Rows",
-    "RunKind",
     "Seen",
     "Theme",
-    "TrainingKind",
     "autograd_figure",
     "backward_figure",
     "contour_figure",

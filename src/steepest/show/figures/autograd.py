@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 
 from steepest.records.autograd import AutogradGraph, AutogradNode, Numbers
+from steepest.show.figures.backward import NodeData
 from steepest.show.figures.figure import Axis, Figure, Frames
 from steepest.words.wording import (
     count,
@@ -14,6 +15,21 @@ from steepest.words.wording import (
     listed,
     number,
 )
+
+
+class SaidNodeData(NodeData):
+    """An operation with what came out of it and what goes back to it, in words."""
+
+    forward: str
+    back: str
+
+
+class AutogradData(TypedDict):
+    """What `autograd` draws."""
+
+    nodes: list[SaidNodeData]
+    adjoints: bool
+
 
 MOST_NODES: Final = 60
 LONGEST: Final = 40
@@ -62,7 +78,7 @@ def autograd_figure(graph: AutogradGraph) -> Figure:
         x=Axis("from the parameters to the loss"),
         y=Axis(""),
         frames=frames,
-        parts={"nodes": nodes, "adjoints": any(node["back"] for node in nodes)},
+        data={"nodes": nodes, "adjoints": any(node["back"] for node in nodes)},
         notes=tuple(notes),
     )
 

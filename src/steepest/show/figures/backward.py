@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -15,6 +16,26 @@ from steepest.show.figures.figure import (
     curve,
 )
 from steepest.words.wording import count, escaped, number
+
+
+class NodeData(TypedDict):
+    """An operation of a graph."""
+
+    id: int
+    text: str
+    inputs: list[int]
+    depth: int
+    weight: int | None
+
+
+class BackwardData(TypedDict):
+    """What `backward` draws."""
+
+    row: int | None
+    nodes: list[NodeData]
+    value: Matrix
+    adjoint: Matrix
+
 
 LONGEST = 60
 """Characters of a node's text."""
@@ -51,7 +72,7 @@ def backward_figure(
         x=Axis("from the weights to the loss"),
         y=Axis(""),
         frames=frames,
-        parts={
+        data={
             "row": row,
             "nodes": [
                 {

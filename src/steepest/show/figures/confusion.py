@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 
-from steepest.records.arrays import Steps
+from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.training import TrainingRecord
 from steepest.show.figures.figure import Axis, Figure, Frames
 from steepest.words.wording import (
@@ -15,6 +15,15 @@ from steepest.words.wording import (
     listed,
     percent,
 )
+
+
+class ConfusionData(TypedDict):
+    """What `confusion` draws: down what they are, across what the network says."""
+
+    classes: list[str]
+    counts: Matrix
+    totals: Vector
+
 
 MOST_CLASSES: Final = 14
 LONGEST: Final = 40
@@ -54,7 +63,7 @@ def confusion_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
         x=Axis("what the network says"),
         y=Axis("what it is"),
         frames=frames,
-        parts={
+        data={
             "classes": [names[place] for place in kept],
             "counts": table[np.ix_(kept, kept)],
             "totals": table.sum(axis=1)[kept],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -16,6 +16,30 @@ from steepest.show.figures.figure import (
     curve,
 )
 from steepest.words.wording import count, number, percent
+
+
+class HeldData(TypedDict):
+    """Where the other weights are held."""
+
+    text: str
+
+
+class ContourData(TypedDict):
+    """What `contour` draws."""
+
+    weights: tuple[str, str]
+    grid_x: Vector
+    grid_y: Vector
+    grid: Matrix
+    held: HeldData | None
+    levels: Vector
+    path_x: Vector
+    path_y: Vector
+    path_step: Steps
+    here: list[tuple[float, float]]
+    next: list[tuple[float, float]]
+    minimum: tuple[float, float] | None
+
 
 LEVELS = (0.01, 0.03, 0.07, 0.13, 0.2, 0.3, 0.4, 0.5, 0.62, 0.74, 0.86, 0.95)
 """Shares of the plane that lie below each contour line: they are spread whatever the loss does."""
@@ -54,7 +78,7 @@ def contour_figure(frames: Frames, plane: Plane, notes: tuple[str, ...] = ()) ->
         x=Axis(names[0]),
         y=Axis(names[1]),
         frames=frames,
-        parts=parts_of(frames, plane),
+        data=parts_of(frames, plane),
         notes=notes,
     )
 

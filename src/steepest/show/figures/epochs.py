@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 
@@ -23,6 +23,19 @@ from steepest.words.wording import (
     percent,
     together,
 )
+
+
+class EpochsData(TypedDict):
+    """What `epochs` draws; `step` is how many steps had been taken at the end of each."""
+
+    epoch: list[int]
+    step: list[int]
+    loss: Vector
+    held_out: Vector | None
+    accuracy: Vector | None
+    held_out_accuracy: Vector | None
+    best: int | None
+
 
 MOST_EPOCHS: Final = 400
 
@@ -56,7 +69,7 @@ def epochs_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
         y=Axis("loss", loss_scale(drawn)),
         z=None if accuracy is None else Axis("right"),
         frames=frames,
-        parts={
+        data={
             "epoch": [epoch.number for epoch in shown],
             "step": [epoch.step for epoch in shown],
             "loss": curve(loss),

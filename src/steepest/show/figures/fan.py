@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 
+from steepest.records.arrays import Matrix
 from steepest.records.training import Probe, TrainingRecord
 from steepest.show.figures.figure import (
     Axis,
@@ -22,6 +23,19 @@ from steepest.words.wording import (
     percent,
     together,
 )
+
+
+class FanData(TypedDict):
+    """What `fan` draws; `probe` is for each frame the probe nearest to it."""
+
+    factors: list[float]
+    step: list[int]
+    losses: Matrix
+    relative: Matrix
+    lr: list[float]
+    level: float
+    probe: list[int]
+
 
 SAME: Final = 1e-3
 """Within this share of the change two losses are about the same."""
@@ -61,7 +75,7 @@ def fan_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
             loss_scale(relative) if (base > 0).all() else "linear",
         ),
         frames=frames,
-        parts={
+        data={
             "factors": list(factors),
             "step": steps,
             "losses": curve(losses),

@@ -13,37 +13,11 @@ import numpy as np
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.document import plain
 from steepest.records.verdict import Finding, Remedy
+from steepest.show.render import Theme, save, to_png, to_svg
 from steepest.words.errors import UsageError
 from steepest.words.wording import count
 
-RunKind = Literal[
-    "loss",
-    "fit",
-    "residuals",
-    "slice",
-    "contour",
-    "surface",
-    "sweep",
-    "pulls",
-    "spectrum",
-    "backward",
-    "function",
-]
-TrainingKind = Literal[
-    "epochs",
-    "confusion",
-    "rates",
-    "training",
-    "layers",
-    "network",
-    "pictures",
-    "plane",
-    "fan",
-]
-"""In the order of a board."""
-Kind = Literal[RunKind, TrainingKind, "autograd"]
 Scale = Literal["linear", "log", "symlog"]
-Theme = Literal["light", "dark"]
 
 DIGITS = 5
 """Significant digits of curves and grids: a picture shows no more."""
@@ -107,18 +81,18 @@ class Frames:
 class Figure:
     """One picture as plain data. `title` says in a sentence what one sees.
 
-    `parts` holds the arrays of its kind by name; those with a first axis of frames have one entry
+    `data` holds the arrays of its kind by name; those with a first axis of frames have one entry
     for each of `frames`.
     """
 
-    kind: Kind
+    kind: str
     title: str
     text: str
     """The whole figure in words, for who cannot see it."""
     x: Axis
     y: Axis
     frames: Frames
-    parts: Mapping[str, Any]
+    data: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     z: Axis | None = None
 
@@ -132,7 +106,7 @@ class Figure:
     def _body(self) -> dict[str, Any]:
         axes = {"x": self.x, "y": self.y, **({} if self.z is None else {"z": self.z})}
         head = {"kind": self.kind, "title": self.title, "text": self.text, **axes}
-        return {**head, "notes": self.notes, **self.parts}
+        return {**head, "notes": self.notes, **self.data}
 
     def savefig(
         self,
@@ -144,19 +118,19 @@ class Figure:
     ) -> None:
         """Draw the figure into a file: .png, .svg or .pdf, by the end of its name.
 
-        `step` is a step of its frames (None: where it opens). Needs matplotlib: the extra
+        `step` is a step of its frames (None: where it opens), `dpi` is of a PNG. Needs the extra
         `figures`. Raises UsageError for another step or another kind of file, InputError where the
         file cannot be written.
         """
-        from steepest.show.figures.drawing import save
-
-        save([self], path, step=step, theme=theme, dpi=dpi)
+        save(self.to_dict(), path, frame=self.frames.place(step), theme=theme, dpi=dpi)
 
     def to_svg(self, *, step: int | None = None, theme: Theme = "light") -> str:
-        """The figure as the text of an SVG, the same every time. Needs matplotlib."""
-        from steepest.show.figures.drawing import to_svg
+        """The figure as the text of an SVG, the same every time. Needs the extra `figures`."""
+        return to_svg(self.to_dict(), frame=self.frames.place(step), theme=theme)
 
-        return to_svg([self], step=step, theme=theme)
+    def to_png(self, *, step: int | None = None, theme: Theme = "light", dpi: int = 150) -> bytes:
+        """The figure as the bytes of a PNG. Needs the extra `figures`."""
+        return to_png(self.to_dict(), frame=self.frames.place(step), theme=theme, dpi=dpi)
 
 
 @dataclass(frozen=True)
@@ -213,15 +187,11 @@ class Board:
         dpi: int = 150,
     ) -> None:
         """Draw all figures into one file, as `Figure.savefig` does one."""
-        from steepest.show.figures.drawing import save
-
-        save(self.figures, path, step=step, theme=theme, dpi=dpi)
+        save(self.to_dict(), path, frame=self.frames.place(step), theme=theme, dpi=dpi)
 
     def to_png(self, *, step: int | None = None, theme: Theme = "light", dpi: int = 150) -> bytes:
-        """All figures as the bytes of a PNG. Needs matplotlib: UsageError without it."""
-        from steepest.show.figures.drawing import to_png
-
-        return to_png(self.figures, step=step, theme=theme, dpi=dpi)
+        """All figures as the bytes of a PNG. Needs the extra `figures`: UsageError without it."""
+        return to_png(self.to_dict(), frame=self.frames.place(step), theme=theme, dpi=dpi)
 
 
 def curve(values: Any, digits: int = DIGITS) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.show.figures.figure import (
@@ -14,6 +14,20 @@ from steepest.show.figures.figure import (
     curve,
 )
 from steepest.words.wording import count, number, together
+
+
+class FitData(TypedDict):
+    """What `fit` draws: a curve over one column, or the target by its prediction."""
+
+    mode: Literal["curve", "predicted"]
+    row: Steps
+    data_x: Vector
+    data_y: Vector
+    predicted: Matrix
+    curve_x: NotRequired[Vector]
+    curve_y: NotRequired[Matrix]
+    best_y: NotRequired[Vector | None]
+
 
 SAME = 1e-3
 """Within this share two root mean squares are about the same."""
@@ -91,7 +105,7 @@ def fit_figure(
             x=Axis("prediction"),
             y=Axis(target),
             frames=frames,
-            parts={"mode": "predicted", **shared},
+            data={"mode": "predicted", **shared},
             notes=(*rows.note, *notes),
         )
     text = (
@@ -107,7 +121,7 @@ def fit_figure(
         x=Axis(rows.x_label),
         y=Axis(target),
         frames=frames,
-        parts={
+        data={
             "mode": "curve",
             **shared,
             "curve_x": curve(model.x),

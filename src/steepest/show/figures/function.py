@@ -14,8 +14,20 @@ from steepest.show.figures.figure import (
     curve,
 )
 from steepest.show.figures.loss import shape_scale
-from steepest.show.figures.slice import at_frames, curve_in_words
+from steepest.show.figures.slice import (
+    AlongData,
+    at_frames,
+    curve_in_words,
+)
 from steepest.words.wording import count, number
+
+
+class FunctionData(AlongData):
+    """What `function` draws."""
+
+    values: Vector
+    losses: Vector
+    minimum: float | None
 
 
 def function_figure(
@@ -37,7 +49,7 @@ def function_figure(
         x=Axis(name),
         y=Axis("loss", shape_scale(losses)),
         frames=frames,
-        parts={
+        data={
             "values": curve(values),
             "losses": curve(losses),
             **at_frames(frames, 0, next_loss),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 import numpy as np
 
-from steepest.records.arrays import Matrix, Steps
+from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.training import TrainingRecord
 from steepest.show.figures.figure import (
     Axis,
@@ -15,7 +15,11 @@ from steepest.show.figures.figure import (
     Frames,
     curve,
 )
-from steepest.show.figures.training import alarms, evenly
+from steepest.show.figures.training import (
+    AlarmData,
+    alarms,
+    evenly,
+)
 from steepest.words.wording import (
     count,
     escaped,
@@ -25,6 +29,30 @@ from steepest.words.wording import (
 )
 
 Seen = Literal["update ratio", "gradient", "turn"]
+
+
+class ChoiceData(TypedDict):
+    """What a heat map can show; infinite is what was lost, NaN what was not measured."""
+
+    of: str
+    label: str
+    scale: Literal["linear", "log"]
+    low: float
+    high: float
+    title: str
+    text: str
+    values: Matrix
+
+
+class LayersData(TypedDict):
+    """What `layers` draws; `edges` are where the columns begin, and where the last one ends."""
+
+    shown: int
+    rows: list[str]
+    edges: Vector
+    choices: list[ChoiceData]
+    alarms: list[AlarmData]
+
 
 MOST_COLUMNS: Final = 200
 MOST_ROWS: Final = 40
@@ -47,12 +75,16 @@ NOUNS: Final[dict[Seen, str]] = {
 }
 
 
-def layers_figure(frames: Frames, record: TrainingRecord, of: Seen = "update ratio") -> Figure:
+def layers_figure(
+    frames: Frames, record: TrainingRecord, of: Seen = "update ratio"
+) -> Figure | str:
     """The update ratio, the gradient's length and its turn of every row and column; `of` is shown.
 
     A row is a tensor, or a layer where there are many. A column is one recorded step, or several
     where there are many. NaN: not measured; infinite: no longer a finite number.
     """
+    if not len(frames) or not record.tensors:
+        return "No step was recorded."
     trace = record.trace
     with np.errstate(all="ignore"):
         ratio = np.where(trace.weight > 0, trace.update / trace.weight, np.nan)
@@ -84,7 +116,7 @@ def layers_figure(frames: Frames, record: TrainingRecord, of: Seen = "update rat
         y=Axis(by),
         z=Axis(chosen["label"], chosen["scale"]),
         frames=frames,
-        parts={
+        data={
             "shown": shown,
             "rows": names,
             "edges": _edges(trace.step, starts, record.every),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TypedDict
 
 import numpy as np
 
-from steepest.records.arrays import Matrix, Vector
+from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.descent import (
     Descent,
     Forecast,
@@ -27,6 +28,27 @@ from steepest.words.wording import (
     roughly,
     together,
 )
+
+
+class ForecastData(TypedDict):
+    """When the goal is expected to be reached."""
+
+    step: float
+    low: float
+    high: float
+    basis: str
+
+
+class LossData(TypedDict):
+    """What `loss` draws."""
+
+    step: Steps
+    loss: Vector
+    minimum: float | None
+    goal: float | None
+    forecast: ForecastData | None
+    validation: Vector | None
+
 
 LINEAR_STEPS = 100
 """Up to this many steps their axis is linear."""
@@ -71,7 +93,7 @@ def loss_figure(
         x=Axis("step", "linear" if _last(trace) <= LINEAR_STEPS else "symlog"),
         y=Axis("loss", loss_scale(trace.loss, low)),
         frames=frames,
-        parts={
+        data={
             "step": trace.step,
             "loss": trace.loss,
             "minimum": low,

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from steepest.records.training import GradientExplained, LayerGradient, TrainingRecord
+from steepest.show.figures.autograd import SaidNodeData
 from steepest.show.figures.figure import Axis, Figure, Frames
 from steepest.words.wording import count, number, times
+
+
+class NetworkData(TypedDict):
+    """What `network` draws: layers and tensors, as the graph of a loss has its operations."""
+
+    nodes: list[SaidNodeData]
+    adjoints: bool
+
 
 ROWS_FIRST: Final = "×"
 FLAT: Final = 2.0
@@ -37,7 +46,7 @@ def network_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
         x=Axis("from the inputs to the loss"),
         y=Axis(""),
         frames=frames,
-        parts={"nodes": nodes, "adjoints": True},
+        data={"nodes": nodes, "adjoints": True},
         notes=(
             f"Of a batch of {count(found.rows, 'row')} at step {count(found.step)}. Numbers after "
             "a colon are lengths (Euclidean norms).",

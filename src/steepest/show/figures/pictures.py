@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 
@@ -26,6 +26,40 @@ from steepest.words.wording import (
     number,
     percent,
 )
+
+MissedData = TypedDict("MissedData", {"row": int, "is": str, "said": str, "pixels": list[int]})
+"""A row that was told wrong, with levels from 0 to 255."""
+
+
+class RowData(MissedData):
+    """A row that pulls hard."""
+
+    wrong: bool
+    share: float | None
+
+
+class UnitData(TypedDict):
+    """A unit of the first layer, with levels from -100 to 100."""
+
+    unit: int
+    length: float | None
+    weights: list[int]
+    asked: list[int]
+
+
+class PicturesData(TypedDict):
+    """What `pictures` draws. `inked`: large numbers are ink on paper, rather than light."""
+
+    width: int
+    height: int
+    channels: int
+    inked: bool
+    rows: list[RowData]
+    missed: list[MissedData]
+    units: list[UnitData]
+    weight: float | None
+    asked: float | None
+
 
 MOST_ROWS: Final = 10
 MOST_WRONG: Final = 12
@@ -74,7 +108,7 @@ def pictures_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
         x=Axis(""),
         y=Axis(""),
         frames=frames,
-        parts={
+        data={
             "width": shown.shape[2],
             "height": shown.shape[1],
             "channels": learned.channels,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TypedDict
 
 import numpy as np
 
+from steepest.records.arrays import Matrix, Vector
 from steepest.records.training import LossPlane, TrainingRecord
 from steepest.show.figures.contour import levels_of
 from steepest.show.figures.figure import (
@@ -20,6 +22,21 @@ from steepest.words.wording import (
     percent,
     together,
 )
+
+
+class PlaneData(TypedDict):
+    """What `plane` draws; `here` and `place` are, by frame, the noted place nearest to it."""
+
+    grid_x: Vector
+    grid_y: Vector
+    grid: Matrix
+    levels: Vector
+    path_x: Vector
+    path_y: Vector
+    path_step: list[int]
+    path_loss: Vector
+    here: list[tuple[float, float]]
+    place: list[int]
 
 
 def plane_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
@@ -40,7 +57,7 @@ def plane_figure(frames: Frames, record: TrainingRecord) -> Figure | str:
         x=Axis("first direction of the path"),
         y=Axis("second direction"),
         frames=frames,
-        parts={
+        data={
             "grid_x": curve(plane.first),
             "grid_y": curve(plane.second),
             "grid": curve(plane.losses, 4),

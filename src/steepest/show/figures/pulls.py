@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TypedDict
 
 import numpy as np
 
-from steepest.records.arrays import Steps, Vector
+from steepest.records.arrays import Cube, Matrix, Steps, Vector
 from steepest.show.figures.figure import (
     Axis,
     Figure,
@@ -14,6 +15,15 @@ from steepest.show.figures.figure import (
     curve,
 )
 from steepest.words.wording import count, number, percent
+
+
+class PullsData(TypedDict):
+    """What `pulls` draws: what each row adds, by frame, weight and row; and the others together."""
+
+    row: Steps
+    weights: list[str]
+    amount: Cube
+    rest: Matrix
 
 
 def pulls_figure(
@@ -39,7 +49,7 @@ def pulls_figure(
         x=Axis("row"),
         y=Axis("part of the partial"),
         frames=frames,
-        parts={
+        data={
             "row": rows,
             "weights": frames.weights,
             "amount": curve(amount),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby, pairwise
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import numpy as np
 
+from steepest.records.arrays import Vector
 from steepest.records.training import TrainingRecord, Trial, TrialSweep
 from steepest.show.figures.figure import (
     Axis,
@@ -17,7 +18,23 @@ from steepest.show.figures.figure import (
     curve,
 )
 from steepest.show.figures.loss import loss_scale
+from steepest.show.figures.sweep import ZoneData
 from steepest.words.wording import count, number
+
+
+class RatesData(TypedDict):
+    """What `rates` draws."""
+
+    lr: list[float]
+    loss: Vector
+    words: list[str]
+    early: list[bool]
+    steps: list[int]
+    zones: list[ZoneData]
+    limit: float | None
+    limit_said: str | None
+    own: int | None
+
 
 LEAST: Final = 2
 """Learning rates that make a picture."""
@@ -70,7 +87,7 @@ def _figure(
         x=Axis("learning rate", "log"),
         y=Axis("loss", loss_scale(loss)),
         frames=frames,
-        parts={
+        data={
             "lr": [trial.lr for trial in ordered],
             "loss": curve(loss),
             "words": [trial.word for trial in ordered],

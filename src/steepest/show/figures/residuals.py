@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TypedDict
 
 import numpy as np
 
-from steepest.records.arrays import Matrix
+from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.show.figures.figure import (
     Axis,
     Figure,
@@ -15,6 +16,14 @@ from steepest.show.figures.figure import (
 )
 from steepest.show.figures.fit import Rows
 from steepest.words.wording import count, number, together
+
+
+class ResidualsData(TypedDict):
+    """What `residuals` draws."""
+
+    row: Steps
+    data_x: Vector
+    residual: Matrix
 
 
 def residuals_figure(
@@ -39,7 +48,7 @@ def residuals_figure(
         x=Axis(rows.x_label),
         y=Axis(f"{rows.target_label} − prediction"),
         frames=frames,
-        parts={"row": rows.number, "data_x": curve(rows.x), "residual": curve(residual)},
+        data={"row": rows.number, "data_x": curve(rows.x), "residual": curve(residual)},
         notes=(*rows.note, *notes),
     )
 

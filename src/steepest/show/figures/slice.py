@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypedDict
 
 import numpy as np
 
@@ -15,6 +16,27 @@ from steepest.show.figures.figure import (
 )
 from steepest.show.figures.loss import shape_scale
 from steepest.words.wording import count, number
+
+
+class AlongData(TypedDict):
+    """What is drawn at each frame on a curve of the loss."""
+
+    here: Vector
+    loss_here: Vector
+    slope: Vector
+    next: Vector
+    next_loss: Vector
+
+
+class SliceData(AlongData):
+    """What `slice` draws."""
+
+    weight: str
+    index: int
+    values: Vector
+    losses: Matrix
+    minimum: float | None
+
 
 LEVEL = 1e-9
 """A slope that is this small beside the steepest one is none."""
@@ -43,7 +65,7 @@ def slice_figure(
         x=Axis(weight),
         y=Axis("loss", shape_scale(losses[: frames.opens + 1])),
         frames=frames,
-        parts={
+        data={
             "weight": weight,
             "index": index,
             "values": curve(values),

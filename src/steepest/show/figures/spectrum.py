@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import TypedDict
 
 import numpy as np
 
+from steepest.records.arrays import Matrix, Vector
 from steepest.records.point import Spectrum
 from steepest.show.figures.figure import (
     Axis,
@@ -17,6 +19,16 @@ from steepest.words.wording import count, number, times
 
 _MOST = 40
 """Curvatures that are drawn; of more, the largest and the smallest."""
+
+
+class SpectrumData(TypedDict):
+    """What `spectrum` draws."""
+
+    eigenvalues: Vector
+    vectors: Matrix
+    bound: float | None
+    bound_text: str
+    where: str
 
 
 def spectrum_figure(
@@ -54,12 +66,12 @@ def spectrum_figure(
         x=Axis("curvature", "log" if log else "symlog"),
         y=Axis("direction"),
         frames=frames,
-        parts={
+        data={
             "eigenvalues": curve(values),
             "vectors": curve(vectors),
             "bound": bound,
             "bound_text": bound_text,
-            "at": "start" if spectrum.at == "start" else "end",
+            "where": "start" if spectrum.at == "start" else "end",
         },
         notes=notes,
     )

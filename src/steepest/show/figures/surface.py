@@ -6,6 +6,7 @@ import math
 
 from steepest.records.arrays import Vector
 from steepest.show.figures.contour import (
+    ContourData,
     Plane,
     in_words,
     parts_of,
@@ -19,6 +20,14 @@ from steepest.show.figures.figure import (
 )
 from steepest.show.figures.loss import shape_scale
 from steepest.words.wording import count, number, together
+
+
+class SurfaceData(ContourData):
+    """What `surface` draws."""
+
+    path_height: Vector
+    height: Vector
+    minimum_height: float | None
 
 
 def surface_figure(
@@ -40,7 +49,7 @@ def surface_figure(
         y=Axis(names[1]),
         z=Axis("loss", shape_scale(plane.loss)),
         frames=frames,
-        parts={
+        data={
             **parts_of(frames, plane),
             "path_height": curve(path_height),
             "height": curve(height),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
+from steepest.records.arrays import Vector
 from steepest.records.descent import Goal, RateTrial, SweptRate
 from steepest.show.figures.figure import (
     Axis,
@@ -17,6 +18,34 @@ from steepest.show.figures.figure import (
     curve,
 )
 from steepest.words.wording import count, number, roughly
+
+
+class ZoneData(TypedDict):
+    """From where to where one word holds."""
+
+    word: str
+    low: float
+    high: float
+
+
+class OwnData(TypedDict):
+    """The run's own learning rate."""
+
+    lr: float
+    steps: float | None
+
+
+class SweepData(TypedDict):
+    """What `sweep` draws."""
+
+    lr: Vector
+    steps: Vector
+    outcome: list[str]
+    zones: list[ZoneData]
+    limit: float | None
+    here: OwnData | None
+    run_steps: list[int | None]
+
 
 SAME = 1.01
 """Within this factor two counts of steps are about the same."""
@@ -44,7 +73,7 @@ def sweep_figure(
         x=Axis("learning rate", "log"),
         y=Axis("steps to the goal", "log" if log else "symlog"),
         frames=frames,
-        parts={
+        data={
             "lr": [rate.lr for rate in ordered],
             "steps": np.array(steps),
             "outcome": [_outcome(rate) for rate in ordered],

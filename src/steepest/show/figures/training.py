@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import numpy as np
 
@@ -26,6 +26,43 @@ from steepest.words.wording import (
     times,
     together,
 )
+
+
+class AlarmData(TypedDict):
+    """Where something was found."""
+
+    step: int
+    code: str
+    severity: str
+    sentence: str
+
+
+class HeldOutData(TypedDict):
+    """The losses of the rows held out."""
+
+    step: list[int]
+    loss: Vector
+
+
+class LimitsData(TypedDict):
+    """The stability limits that were measured."""
+
+    step: list[int]
+    lr: Vector
+
+
+class TrainingData(TypedDict):
+    """What `training` draws; `rates` are those that differ, each at every step."""
+
+    step: Steps
+    loss: Vector
+    mean: Vector | None
+    top: float | None
+    validation: HeldOutData
+    rates: Matrix
+    limits: LimitsData
+    alarms: list[AlarmData]
+
 
 MOST_POINTS: Final = 1001
 MOST_FRAMES: Final = 201
@@ -84,7 +121,7 @@ def training_figure(frames: Frames, record: TrainingRecord) -> Figure:
         y=Axis("loss", loss_scale(np.concatenate([loss, validated]))),
         z=Axis("learning rate", loss_scale(np.concatenate([rates.ravel(), allowed]))),
         frames=frames,
-        parts={
+        data={
             "step": trace.step[places],
             "loss": curve(loss),
             "mean": None if mean is None else curve(mean[places]),

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, get_args
+from typing import Final
 
 from steepest.records.training import TrainingRecord
-from steepest.show.figures.confusion import confusion_figure
-from steepest.show.figures.epochs import epochs_figure
-from steepest.show.figures.fan import fan_figure
 from steepest.show.figures.figure import (
     Board,
     Figure,
     Frames,
-    TrainingKind,
 )
+from steepest.show.figures.kinds import TRAINING
 from steepest.show.figures.layers import Seen, layers_figure
-from steepest.show.figures.network import network_figure
-from steepest.show.figures.pictures import pictures_figure
-from steepest.show.figures.plane import plane_figure
-from steepest.show.figures.rates import rates_figure
-from steepest.show.figures.training import training_figure, training_frames
+from steepest.show.figures.training import training_frames
 from steepest.words.wording import count, escaped, listed
 
 SAID: Final = "fan"
@@ -31,7 +24,7 @@ def training_board(record: TrainingRecord) -> Board:
     frames = training_frames(record)
     figures: list[Figure] = []
     notes: list[str] = []
-    for kind in get_args(TrainingKind):
+    for kind in TRAINING:
         found = training_view(kind, frames, record)
         if not isinstance(found, str):
             figures.append(found)
@@ -52,30 +45,12 @@ def training_board(record: TrainingRecord) -> Board:
 
 
 def training_view(
-    kind: TrainingKind, frames: Frames, record: TrainingRecord, of: Seen = "update ratio"
+    kind: str, frames: Frames, record: TrainingRecord, of: Seen = "update ratio"
 ) -> Figure | str:
     """The figure of a kind, or why the training has none. `of` is what the heat map shows."""
-    match kind:
-        case "training":
-            return training_figure(frames, record)
-        case "layers":
-            if not len(frames) or not record.tensors:
-                return "No step was recorded."
-            return layers_figure(frames, record, of)
-        case "epochs":
-            return epochs_figure(frames, record)
-        case "confusion":
-            return confusion_figure(frames, record)
-        case "rates":
-            return rates_figure(frames, record)
-        case "network":
-            return network_figure(frames, record)
-        case "pictures":
-            return pictures_figure(frames, record)
-        case "plane":
-            return plane_figure(frames, record)
-        case "fan":
-            return fan_figure(frames, record)
+    if kind == "layers":
+        return layers_figure(frames, record, of)
+    return TRAINING[kind].make(frames, record)
 
 
 def subject(record: TrainingRecord) -> str:

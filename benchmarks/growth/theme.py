@@ -1,11 +1,11 @@
-"""Colours and settings of a drawing, light and dark: those of the figure kit."""
+"""Colours and settings of the benchmarks' pictures, light and dark: as in the figures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
 
-from steepest.show.figures.figure import Theme
+from steepest.show.figures import Theme
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,6 @@ class Palette:
     hairline: str
     warm: str
     """The descent: its path, where it stands, its model."""
-    zones: dict[str, str]
     weights: tuple[str, ...]
     """In the order of Okabe and Ito, told apart whatever colours one sees. Their vermillion is the
     descent's, and the yellow comes last."""
@@ -36,12 +35,6 @@ PALETTES: Final[dict[Theme, Palette]] = {
         muted="#5b6067",
         hairline="#d5d8dc",
         warm="#d55e00",
-        zones={
-            "too small": "#eef2f6",
-            "just right": "#e3f1e8",
-            "too large": "#fbe9e3",
-            "not measured": "#ffffff",
-        },
         weights=("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#cc79a7", "#b5a900", "#7a7f86"),
     ),
     "dark": Palette(
@@ -50,12 +43,6 @@ PALETTES: Final[dict[Theme, Palette]] = {
         muted="#a2a7ae",
         hairline="#3b4046",
         warm="#ff8b3d",
-        zones={
-            "too small": "#1d242b",
-            "just right": "#1b2c23",
-            "too large": "#33211b",
-            "not measured": "#16181b",
-        },
         weights=("#e69f00", "#56b4e9", "#009e73", "#4a9fd8", "#cc79a7", "#f0e442", "#b9bec5"),
     ),
 }
