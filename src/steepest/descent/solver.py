@@ -10,12 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.descent.run import check_steps, last_facts
-from steepest.measure.solvers import (
-    EnoughError,
-    least_squares_path,
-    quasi_newton_path,
-    squared,
-)
+from steepest.measure.solvers import EnoughError, least_squares_path, quasi_newton_path, squared
 from steepest.methods.optimizers import LBFGS, LM
 from steepest.objective.objective import Objective
 from steepest.records.arrays import Stopped, Vector

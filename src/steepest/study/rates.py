@@ -15,12 +15,7 @@ from steepest.methods.optimizers import ADAPTIVE, GD
 from steepest.objective.quadratic import best_rate, steps_of, steps_to
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
-from steepest.records.descent import (
-    Descent,
-    Goal,
-    RateStudy,
-    RateTrial,
-)
+from steepest.records.descent import Descent, Goal, RateStudy, RateTrial
 from steepest.records.problem import Settings
 
 GRID = 49

@@ -18,14 +18,7 @@ from torch import nn
 
 from steepest.descent.training_recorder import Recorder, Rows
 from steepest.records.arrays import Vector
-from steepest.records.training import (
-    Ended,
-    Probe,
-    ResetFacts,
-    TrainingRecord,
-    Validation,
-    no_steps,
-)
+from steepest.records.training import Ended, Probe, ResetFacts, TrainingRecord, Validation, no_steps
 from steepest.watching.activations import Activations
 from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Hook, Inputs

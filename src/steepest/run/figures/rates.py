@@ -9,12 +9,7 @@ from steepest.methods.optimizers import ADAPTIVE, stability_factor
 from steepest.records.descent import SweptRate
 from steepest.records.run import RunRecord
 from steepest.run.figures.scene import Scene
-from steepest.show.figures import (
-    Figure,
-    Frames,
-    spectrum_figure,
-    sweep_figure,
-)
+from steepest.show.figures import Figure, Frames, spectrum_figure, sweep_figure
 from steepest.study.rates import rates_above
 from steepest.study.zones import judged
 from steepest.words.wording import number

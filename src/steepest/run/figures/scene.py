@@ -10,12 +10,7 @@ import numpy as np
 
 from steepest.measure.landscape import losses, span_around
 from steepest.problem.setup import Setup
-from steepest.records.arrays import (
-    Mask,
-    Matrix,
-    Steps,
-    Vector,
-)
+from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.records.descent import Trace
 from steepest.records.run import RunRecord
 from steepest.run.slices import minimum_of
