@@ -7,13 +7,16 @@ rest of a page is written by hand. `python -m docs.generate` writes them, `--che
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
 import click
+import grimp
 
 from steepest.checks import CHECKS
 from steepest.cli import steepest
@@ -24,6 +27,7 @@ from steepest.methods.options import FitOptions, TrainOptions
 from steepest.methods.schedules import SCHEDULE
 
 DOCS = Path(__file__).parent
+PACKAGE = DOCS.parent / "src" / "steepest"
 PAGES = "../src/steepest/checks/pages"
 
 WIDTH = 78
@@ -111,14 +115,60 @@ def _limit(factor: Factor | None) -> str:
     return f"{over}/({under}·λ)" if under else f"{over}/λ"
 
 
+def tree() -> str:
+    """The rooms from the highest floor to the lowest, each with what it says of itself."""
+    rows = ""
+    for room in _rooms():
+        home = PACKAGE / room / "__init__.py"
+        words = ast.get_docstring(ast.parse(home.read_text("utf-8"))) or ""
+        rows += f"| `{room}/` | {words.splitlines()[0]} |\n"
+    return f"| folder | holds |\n|---|---|\n{rows}"
+
+
+def picture() -> str:
+    """Who knows whom: an arrow goes from a room to one that it imports from.
+
+    Without those that follow from others: where A knows B and B knows C, an arrow from A to C would
+    only hide the rest.
+    """
+    lines, below = [], dict[str, set[str]]()
+    known = _known()
+    for room in reversed(_rooms()):
+        below[room] = known[room].union(*(below[other] for other in known[room]))
+        needed = {one for one in known[room] if not any(one in below[o] for o in known[room])}
+        lines += [f"  {room} --> {one}" for one in sorted(needed)]
+    return "\n```mermaid\nflowchart TD\n" + "\n".join(reversed(lines)) + "\n```\n"
+
+
+def _rooms() -> list[str]:
+    """The floors of the import contract with their rooms, the highest first."""
+    project = tomllib.loads((PACKAGE.parent.parent / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    floors = next(one for one in contracts if one["type"] == "layers")["layers"]
+    return [room.strip() for floor in floors for room in floor.split("|") if room != "__main__"]
+
+
+def _known() -> dict[str, set[str]]:
+    """Room -> the rooms that its files import from."""
+    graph = grimp.build_graph("steepest", exclude_type_checking_imports=False, cache_dir=None)
+    found: dict[str, set[str]] = {room: set() for room in _rooms()}
+    for module in graph.modules - {"steepest", "steepest.__main__"}:
+        room = module.split(".")[1]
+        others = graph.find_modules_directly_imported_by(module) - {"steepest"}
+        found[room] |= {other.split(".")[1] for other in others} - {room}
+    return found
+
+
 PARTS = {
     "help": help_texts,
     "list": list_of_checks,
     "losses": losses,
     "optimizers": optimizers,
+    "picture": picture,
     "schedules": schedules,
     "stability": stability,
     "told": told,
+    "tree": tree,
 }
 """Name -> what stands there."""
 

@@ -1,10 +1,21 @@
-"""What a machine keeps true of the house: one word, one thing."""
+"""The rules of the house: what stands where, and who may know whom."""
 
 import ast
+import tomllib
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-SOURCE = Path(__file__).parent.parent / "src" / "steepest"
+import grimp
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "steepest"
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+LINES = 80
+"""A function of more of them has parts that deserve names."""
 
 # Names of public classes and constants that still stand for two things or more, with how many.
 # The list may only shrink: whoever mends one takes it out.
@@ -87,6 +98,69 @@ SHARED: dict[str, int] = {
 }
 
 
+@cache
+def imports() -> dict[str, set[str]]:
+    """Module -> the modules of the package that it imports, wherever in its text."""
+    graph = grimp.build_graph("steepest", exclude_type_checking_imports=False, cache_dir=None)
+    return {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+
+
+def between(first: str, second: str) -> list[tuple[str, str]]:
+    """The imports from one package into another."""
+    return sorted(
+        (name, other)
+        for name, others in imports().items()
+        for other in others
+        if f"{name}.".startswith(f"{first}.") and f"{other}.".startswith(f"{second}.")
+    )
+
+
+def functions(folder: Path) -> Iterator[tuple[str, int]]:
+    """Every function by file and name, with the lines that it takes."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                yield f"{path.relative_to(ROOT)}: {node.name}", lines
+
+
+def test_the_list_of_folders_is_the_list_of_floors() -> None:
+    floors = next(one for one in CONTRACTS["contracts"] if one["type"] == "layers")["layers"]
+    rooms = {room.strip() for floor in floors for room in floor.split("|")} - {"__main__"}
+    seen = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    assert {path.name for path in seen if path.is_dir()} == rooms | {"static"}
+    # py.typed says that the package is typed, and holds nothing.
+    files = {path.name for path in seen if path.is_file()}
+    assert files == {"__init__.py", "__main__.py", "py.typed"}
+
+
+def test_no_circle_of_files() -> None:
+    # Drawing by matplotlib knows the figures that call it. It goes, and this line with it.
+    known = {name: others for name, others in imports().items() if ".figures.drawing" not in name}
+    try:
+        TopologicalSorter(known).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+@pytest.mark.parametrize(
+    ("room", "other"),
+    [
+        pytest.param("steepest.store", "steepest.checks", id="what-keeps-never-judges"),
+        pytest.param("steepest.show", "steepest.descent", id="what-shows-never-moves"),
+        pytest.param("steepest.run.figures", "steepest.descent", id="figures-never-move"),
+    ],
+)
+def test_a_room_never_imports_another(room: str, other: str) -> None:
+    assert any(f"{name}.".startswith(f"{room}.") for name in imports())
+    assert between(room, other) == []
+
+
+def test_no_function_is_longer_than_a_screen_and_a_half() -> None:
+    found = {name: lines for name, lines in functions(PACKAGE) if lines > LINES}
+    assert found == {}
+
+
 def names_in(path: Path) -> set[str]:
     """Of public classes, and of constants and types by their capital letter."""
     found = set()
@@ -102,9 +176,9 @@ def names_in(path: Path) -> set[str]:
 
 def test_a_public_name_is_that_of_one_thing() -> None:
     places = defaultdict(list)
-    for path in sorted(SOURCE.rglob("*.py")):
+    for path in sorted(PACKAGE.rglob("*.py")):
         for name in names_in(path):
-            places[name].append(path.relative_to(SOURCE).as_posix())
+            places[name].append(path.relative_to(PACKAGE).as_posix())
     shared = {name: where for name, where in places.items() if len(where) > 1}
     more = {name: where for name, where in shared.items() if len(where) > SHARED.get(name, 1)}
     assert more == {}, "find another name, or make it private to its file by a leading _"

@@ -8,20 +8,8 @@ from collections.abc import Iterator, Mapping
 from steepest.checks.facts import ILL, arrived, conditioning
 from steepest.records.arrays import Severity
 from steepest.records.problem import Problem
-from steepest.records.verdict import (
-    ColumnFacts,
-    Finding,
-    Measurements,
-    RowShare,
-)
-from steepest.words.wording import (
-    count,
-    listed,
-    names,
-    number,
-    percent,
-    times,
-)
+from steepest.records.verdict import ColumnFacts, Finding, Measurements, RowShare
+from steepest.words.wording import count, listed, names, number, percent, times
 
 MOST_NAMED = 3
 """So many columns are named in a sentence; the rest are counted."""

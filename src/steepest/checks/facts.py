@@ -14,14 +14,7 @@ from steepest.records.arrays import Vector
 from steepest.records.descent import Forecast, Goal
 from steepest.records.point import Minimum, Spectrum
 from steepest.records.verdict import Measurements
-from steepest.words.wording import (
-    count,
-    escaped,
-    listed,
-    number,
-    roughly,
-    together,
-)
+from steepest.words.wording import count, escaped, listed, number, roughly, together
 
 LEVEL = 1e-9
 """A curvature that takes a smaller share off the loss within the weights' size is a plateau's."""

@@ -35,13 +35,7 @@ from steepest.checks.learning_rate import (
 )
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.verdict import Measurements
-from steepest.words.wording import (
-    count,
-    names,
-    number,
-    times,
-    together,
-)
+from steepest.words.wording import count, names, number, times, together
 
 
 def headline(m: Measurements, rate: Rate) -> str:

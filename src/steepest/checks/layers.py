@@ -11,15 +11,7 @@ import numpy as np
 from steepest.records.arrays import Vector
 from steepest.records.training import Tensor, TrainingRecord
 from steepest.records.verdict import Finding
-from steepest.words.wording import (
-    count,
-    escaped,
-    listed,
-    names,
-    number,
-    percent,
-    times,
-)
+from steepest.words.wording import count, escaped, listed, names, number, percent, times
 
 VANISHED = 1e-4
 """A gradient so much shorter than the longest, entry for entry, teaches its layer little."""

@@ -24,13 +24,7 @@ from steepest.methods.optimizers import ADAPTIVE, GD
 from steepest.records.arrays import Word
 from steepest.records.descent import Goal, RateStudy, RateTrial
 from steepest.records.verdict import Finding, Measurements
-from steepest.words.wording import (
-    count,
-    number,
-    percent,
-    roughly,
-    times,
-)
+from steepest.words.wording import count, number, percent, roughly, times
 
 EDGE = 0.02
 """Within this share of the stability limit the learning rate is at the edge."""

@@ -11,14 +11,7 @@ from steepest.checks.layers import dead_units, vanishing
 from steepest.checks.training_rate import adds_up, diverges
 from steepest.records.training import TrainingRecord, Validation
 from steepest.records.verdict import Finding
-from steepest.words.wording import (
-    count,
-    names,
-    number,
-    percent,
-    times,
-    together,
-)
+from steepest.words.wording import count, names, number, percent, times, together
 
 MOST_NAMED = 3
 """So many columns are named in a sentence; the rest are counted."""

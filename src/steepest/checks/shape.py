@@ -35,14 +35,7 @@ from steepest.checks.learning_rate import bounces
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.arrays import Severity
 from steepest.records.verdict import Finding, Measurements
-from steepest.words.wording import (
-    count,
-    escaped,
-    listed,
-    number,
-    percent,
-    times,
-)
+from steepest.words.wording import count, escaped, listed, number, percent, times
 
 UNEVEN = 100
 """From this one on it is worth a word, where the descent has not arrived."""

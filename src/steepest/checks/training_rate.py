@@ -13,13 +13,7 @@ from steepest.methods.contract import TENTH
 from steepest.records.arrays import Word
 from steepest.records.training import Probe, TrainingRecord, Trial
 from steepest.records.verdict import Finding
-from steepest.words.wording import (
-    count,
-    escaped,
-    number,
-    percent,
-    times,
-)
+from steepest.words.wording import count, escaped, number, percent, times
 
 OVER = 1.2
 """So many times the stability limit is above it, though the curvature differs between batches."""

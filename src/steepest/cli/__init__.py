@@ -1,4 +1,4 @@
-"""The command `steepest`. Thin: it reads the command line, asks the bench, and shows the answer.
+"""The command `steepest`. Thin: it reads the command line, asks the jobs, and shows the answer.
 
 Nothing heavy is imported before a command needs it, so that `--help` answers at once.
 """

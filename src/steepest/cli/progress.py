@@ -94,12 +94,7 @@ class Progress:
         return False, f"{speed / 1e6:.1f} million a second"
 
     def _opened(self) -> Bar:
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         from steepest.show.terminal import console_for
 

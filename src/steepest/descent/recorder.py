@@ -6,12 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from steepest.records.arrays import (
-    Mask,
-    Matrix,
-    Steps,
-    Vector,
-)
+from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.records.descent import Trace
 
 MOST_POINTS = 65_536

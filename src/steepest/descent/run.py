@@ -154,12 +154,7 @@ class Descended:
     @in_float64
     def replay(self, first: int, last: int) -> Trace:
         """Every step from `first` to `last`, both included, bit for bit as they were."""
-        if not 0 <= first <= last <= self.descent.steps:
-            raise UsageError(
-                "There is no such step in this descent.",
-                given=f"{first}" if first == last else f"{first} to {last}",
-                instead=f"Ask for steps 0 to {self.descent.steps}.",
-            )
+        check_steps(self.descent, first, last)
         state = _running(self.checkpoints.before(first))
         blocks: list[Block] = []
         while not blocks or blocks[-1].step[-1] < last:
@@ -205,6 +200,16 @@ class Descended:
             return np.asarray(values[where[-1]])
         moment = self.replay(self.descent.final_step, self.descent.final_step)
         return np.asarray((moment.weights if values is self.trace.weights else moment.gradient)[0])
+
+
+def check_steps(descent: Descent, first: int, last: int) -> None:
+    """Raise UsageError where not all steps from `first` to `last` were done."""
+    if not 0 <= first <= last <= descent.steps:
+        raise UsageError(
+            "There is no such step in this descent.",
+            given=f"{first}" if first == last else f"{first} to {last}",
+            instead=f"Ask for steps 0 to {descent.steps}.",
+        )
 
 
 def _running(state: State) -> State:

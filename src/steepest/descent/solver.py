@@ -9,13 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.descent.run import last_facts
-from steepest.measure.solvers import (
-    EnoughError,
-    least_squares_path,
-    quasi_newton_path,
-    squared,
-)
+from steepest.descent.run import check_steps, last_facts
+from steepest.measure.solvers import EnoughError, least_squares_path, quasi_newton_path, squared
 from steepest.methods.optimizers import LBFGS, LM
 from steepest.objective.objective import Objective
 from steepest.records.arrays import Stopped, Vector
@@ -39,12 +34,7 @@ class Solved:
 
     def replay(self, first: int, last: int) -> Trace:
         """The steps from `first` to `last`, both included."""
-        if not 0 <= first <= last <= self.descent.steps:
-            raise UsageError(
-                "There is no such step in this descent.",
-                given=f"{first}" if first == last else f"{first} to {last}",
-                instead=f"Ask for steps 0 to {self.descent.steps}.",
-            )
+        check_steps(self.descent, first, last)
         chosen = slice(first, last + 1)
         trace = self.trace
         return Trace(

@@ -12,12 +12,7 @@ import numpy as np
 
 from steepest.descent.optimizers import transformation
 from steepest.methods.losses import LOSS
-from steepest.objective.networks import (
-    ROW_LOSSES,
-    Network,
-    Weights,
-    compute,
-)
+from steepest.objective.networks import ROW_LOSSES, Network, Weights, compute
 from steepest.records.arrays import Matrix, Vector
 
 Places = np.ndarray[Any, np.dtype[np.integer[Any]]]

@@ -10,19 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from steepest.records.arrays import (
-    Mask,
-    Matrix,
-    Steps,
-    Vector,
-)
-from steepest.records.training import (
-    LossFacts,
-    Lost,
-    Seen,
-    TensorFacts,
-    TrainingTrace,
-)
+from steepest.records.arrays import Mask, Matrix, Steps, Vector
+from steepest.records.training import LossFacts, Lost, Seen, TensorFacts, TrainingTrace
 
 _MOST: Final = 2000
 """Points of the trace. Where there are more steps, every second, fourth … is kept."""

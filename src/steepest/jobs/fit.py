@@ -23,12 +23,7 @@ from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
 from steepest.problem.spelled import spelled_out
-from steepest.problem.streamed import (
-    Reading,
-    announce,
-    prepare,
-    refined,
-)
+from steepest.problem.streamed import Reading, announce, prepare, refined
 from steepest.problem.values import own_names
 from steepest.records.arrays import Command
 from steepest.records.descent import Goal

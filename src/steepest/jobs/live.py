@@ -28,12 +28,7 @@ from steepest.records.point import Minimum
 from steepest.records.problem import Settings
 from steepest.run.figures.scene import telling
 from steepest.study.aim import aim_at, known_minimum
-from steepest.study.lanes import (
-    EFFORT,
-    STEPS,
-    affordable,
-    rates_of,
-)
+from steepest.study.lanes import EFFORT, STEPS, affordable, rates_of
 from steepest.study.rates import has_closed_form
 from steepest.study.spectra import spectrum_at
 from steepest.study.zones import judged, lowest, quickest

@@ -20,11 +20,7 @@ from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
 from steepest.methods.option import options_of
 from steepest.methods.options import SWEEP_OPTIONS, FitOptions, SweepGiven
-from steepest.objective.quadratic import (
-    FAR,
-    excess,
-    steps_of,
-)
+from steepest.objective.quadratic import FAR, excess, steps_of
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import draw_start
 from steepest.problem.setup import Setup
@@ -39,12 +35,7 @@ from steepest.records.problem import Settings
 from steepest.show.figures import Figure, Frames, sweep_figure
 from steepest.show.terminal import SweepReport
 from steepest.study.aim import aim_at, known_minimum
-from steepest.study.rates import (
-    affordable,
-    has_closed_form,
-    rate_grid,
-    rounded_rate,
-)
+from steepest.study.rates import affordable, has_closed_form, rate_grid, rounded_rate
 from steepest.study.spectra import spectrum_at
 from steepest.study.zones import edge, headline_of, judged, lowest, quickest, why_no_word
 from steepest.words.errors import InputError, UsageError

@@ -30,18 +30,8 @@ from steepest.store import Opening
 from steepest.study.train.budget import Budget
 from steepest.study.train.course import Course
 from steepest.study.train.measure import judged
-from steepest.study.train.plan import (
-    Plan,
-    Progress,
-    no_progress,
-    plan_of,
-)
-from steepest.study.train.rates import (
-    FALLS,
-    choose_rate,
-    compare_rates,
-    window,
-)
+from steepest.study.train.plan import Plan, Progress, no_progress, plan_of
+from steepest.study.train.rates import FALLS, choose_rate, compare_rates, window
 from steepest.study.train.remedies import (
     TRYING,
     Ended,

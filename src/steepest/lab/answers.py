@@ -15,13 +15,7 @@ import orjson
 from steepest.data.table import Table, read_delimited
 from steepest.engine.xla import forget_compiled
 from steepest.jobs.fit import fit, minimize
-from steepest.jobs.live import (
-    Contour,
-    Live,
-    View,
-    Window,
-    live,
-)
+from steepest.jobs.live import Contour, Live, View, Window, live
 from steepest.lab.equations import equations_of
 from steepest.lab.kept import Kept
 from steepest.lab.model import model_of

@@ -7,16 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from steepest.formula import (
-    Column,
-    Node,
-    Weight,
-    cost,
-    of_one_row,
-    partial,
-    to_mathml,
-    walk,
-)
+from steepest.formula import Column, Node, Weight, cost, of_one_row, partial, to_mathml, walk
 from steepest.methods.losses import RMSE
 from steepest.run.run import Run
 

@@ -19,8 +19,6 @@ from steepest.words.errors import InputError, UsageError
 OPTIONS: Final = tuple(options_of(Options, "lab"))
 """Fields of a problem that are options of the command line by the same name."""
 
-FIELDS: Final = ("example", "upload", "command", "formula", *OPTIONS)
-
 _MOST_STEPS: Final = 10_000_000
 """Of one descent in the lab; the command line has no such limit."""
 

@@ -26,12 +26,7 @@ from steepest.formula import (
 from steepest.objective.losses import stages
 from steepest.objective.objective import Data, FormulaKernel, Objective
 from steepest.records.arrays import Matrix, Vector
-from steepest.records.point import (
-    BackwardNode,
-    Nudge,
-    Pull,
-    Taylor,
-)
+from steepest.records.point import BackwardNode, Nudge, Pull, Taylor
 from steepest.records.verdict import RowShare
 
 MOST_PULLS = 10

@@ -11,12 +11,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.measure.network_probe import Point
-from steepest.objective.networks import (
-    ROW_LOSSES,
-    Network,
-    Weights,
-    compute,
-)
+from steepest.objective.networks import ROW_LOSSES, Network, Weights, compute
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.training import LossPlane
 

@@ -14,14 +14,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
-from steepest.objective.networks import (
-    ROW_LOSSES,
-    Network,
-    Weights,
-    activate,
-    compute,
-    linear,
-)
+from steepest.objective.networks import ROW_LOSSES, Network, Weights, activate, compute, linear
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.training import Probe
 

@@ -22,12 +22,7 @@ from steepest.formula import Column, Formula, Node, evaluate, size
 from steepest.methods.losses import MSE, loss_named
 from steepest.objective.losses import cost_of, loss_of, of_mean
 from steepest.objective.row_sums import MANY, sums
-from steepest.records.arrays import (
-    Mask,
-    Matrix,
-    Steps,
-    Vector,
-)
+from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.words.errors import InputError
 
 Data = Mapping[str, Any]

@@ -8,12 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.table import (
-    Selection,
-    Table,
-    read_table,
-    select,
-)
+from steepest.data.table import Selection, Table, read_table, select
 from steepest.data.table.condition import rows_where
 from steepest.formula import (
     Call,
@@ -28,13 +23,7 @@ from steepest.formula import (
 from steepest.methods.losses import LOGIT, PROBABILITY, VALUE, loss_named
 from steepest.objective.objective import row_weights
 from steepest.problem.options import Options, check
-from steepest.problem.setup import (
-    Setup,
-    assemble,
-    standardized,
-    with_near,
-    with_own_units,
-)
+from steepest.problem.setup import Setup, assemble, standardized, with_near, with_own_units
 from steepest.records.arrays import Steps, Vector
 from steepest.records.problem import Problem
 from steepest.words.errors import InputError, UsageError

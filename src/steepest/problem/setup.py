@@ -19,11 +19,7 @@ from steepest.methods.optimizers import SOLVERS
 from steepest.objective.least_squares import centred, is_quadratic, solve
 from steepest.objective.losses import loss_of
 from steepest.objective.moments import LeastSquares
-from steepest.objective.objective import (
-    FormulaKernel,
-    Objective,
-    formula_objective,
-)
+from steepest.objective.objective import FormulaKernel, Objective, formula_objective
 from steepest.objective.passes.passing import Totals
 from steepest.objective.passes.survey import DRAWN, Survey, drawn_of
 from steepest.objective.quadratic import Modes, modes_of

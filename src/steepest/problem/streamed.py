@@ -13,12 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.table import (
-    Selection,
-    Table,
-    check_selection,
-    read_table,
-)
+from steepest.data.table import Selection, Table, check_selection, read_table
 from steepest.formula import Formula, is_linear
 from steepest.methods.losses import MSE, RMSE, SQUARED
 from steepest.methods.optimizers import SOLVERS
@@ -42,12 +37,7 @@ from steepest.problem.prepare import (
     prepared,
     problem_of,
 )
-from steepest.problem.room import (
-    SHARE,
-    free,
-    needed,
-    read_size,
-)
+from steepest.problem.room import SHARE, free, needed, read_size
 from steepest.problem.setup import (
     Setup,
     Streamed,

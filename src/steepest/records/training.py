@@ -93,6 +93,24 @@ class TrainingTrace:
         return len(self.step)
 
 
+def no_steps(tensors: int, groups: int = 1) -> TrainingTrace:
+    """The trace of a training before its first step."""
+    none, wide = np.zeros(0), np.zeros((0, tensors))
+    return TrainingTrace(
+        step=np.zeros(0, dtype=np.int64),
+        loss=none,
+        lr=np.zeros((0, groups)),
+        weight=wide,
+        gradient=wide,
+        update=wide,
+        turn=wide,
+        overall_turn=none,
+        own_gradient=none,
+        seconds=none,
+        cost=none,
+    )
+
+
 @dataclass(frozen=True)
 class TensorFacts:
     """What was seen of one tensor over all steps, recorded or not."""

@@ -115,7 +115,6 @@ class Measurements:
     rates: RateStudy | None = None
     columns: tuple[ColumnFacts, ...] = ()
     row_shares: tuple[RowShare, ...] = ()
-    rows_alike: int = 0
     breakdown: Breakdown | None = None
     reference_loss: float | None = None
     """Loss of the best constant prediction (`fit`)."""

@@ -17,7 +17,7 @@ from steepest.records.run import RunRecord
 from steepest.records.verdict import Measurements, Remedy, Statistics, Verdict
 from steepest.run.base import BaseRun
 from steepest.run.place import Place
-from steepest.run.walk import Moment, Span, Walk, explanation_at
+from steepest.run.walk import Moment, Past, Span, Walk, explanation_at
 from steepest.show.export import Columns, table_of
 from steepest.show.figures import Board, Figure
 from steepest.show.terminal import Report
@@ -94,14 +94,7 @@ class Run(BaseRun):
 
     def at(self, step: int) -> Moment:
         """One step exactly. Raises UsageError for a step that was not done."""
-        found = self.replay(step, step)
-        names = found.names
-        return Moment(
-            step=int(found.step[0]),
-            loss=float(found.loss[0]),
-            weights=dict(zip(names, map(float, found.weights[0]), strict=True)),
-            gradient=dict(zip(names, map(float, found.gradient[0]), strict=True)),
-        )
+        return self._past.at(step)
 
     def replay(self, first: int, last: int) -> Trace:
         """Every step from `first` to `last`, bit for bit as they were."""
@@ -172,7 +165,7 @@ class Run(BaseRun):
         """
         from steepest.run.slices import slice_of
 
-        return slice_of(self, weight, step, span, points)
+        return slice_of(self._past, weight, step, span, points)
 
     def landscape(
         self,
@@ -191,7 +184,7 @@ class Run(BaseRun):
         """
         from steepest.run.slices import landscape_of
 
-        return landscape_of(self, (first, second), step, (first_span, second_span), points)
+        return landscape_of(self._past, (first, second), step, (first_span, second_span), points)
 
     def figure(
         self,
@@ -210,13 +203,13 @@ class Run(BaseRun):
         """
         from steepest.run.figures import figure_of
 
-        return figure_of(self, kind, weight, weights, step)
+        return figure_of(self._past, kind, weight, weights, step)
 
     def figures(self) -> Board:
         """All figures that make sense for this run, linked by one step cursor."""
         from steepest.run.figures import board_of
 
-        return board_of(self)
+        return board_of(self._past)
 
     def to_pytorch(self) -> str:
         """A short script of PyTorch that walks the same path, step by step.
@@ -242,6 +235,10 @@ class Run(BaseRun):
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of the contract."""
         return document(self.record)
+
+    @property
+    def _past(self) -> Past:
+        return Past(self.record, self._trace, self._walk)
 
     @property
     def _setup(self) -> Setup:

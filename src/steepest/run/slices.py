@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,26 +10,24 @@ from steepest.measure.landscape import along, over, span_around
 from steepest.records.arrays import Vector
 from steepest.records.document import thinned
 from steepest.records.point import Landscape, Slice
+from steepest.records.run import RunRecord
+from steepest.run.walk import Past, Span
 from steepest.words.errors import UsageError
 from steepest.words.suggest import suggest
-
-if TYPE_CHECKING:
-    from steepest.run.run import Run
-    from steepest.run.walk import Moment, Span
 
 _MOST_POINTS = 1000
 """Along one axis."""
 
 
-def slice_of(run: Run, weight: str, step: int | None, span: Span, points: int) -> Slice:
+def slice_of(past: Past, weight: str, step: int | None, span: Span, points: int) -> Slice:
     """The loss along one weight. Raises UsageError."""
-    place = place_of(run, weight)
-    here = _moment(run, step)
-    trace = run.trace
+    place = place_of(past.record, weight)
+    here = past.at(past.record.descent.final_step if step is None else step)
+    trace = past.trace
     kept = thinned(trace)
-    path, low = trace.weights[:, place], minimum_of(run, weight)
-    values = _axis(run, weight, span, points, here.weights[weight], path, low)
-    objective = run._setup.at_hand.moving
+    path, low = trace.weights[:, place], minimum_of(past.record, weight)
+    values = _axis(past, weight, span, points, here.weights[weight], path, low)
+    objective = past.walk.setup.at_hand.moving
     return Slice(
         weight=weight,
         values=values,
@@ -47,29 +44,29 @@ def slice_of(run: Run, weight: str, step: int | None, span: Span, points: int) -
 
 
 def landscape_of(
-    run: Run,
+    past: Past,
     weights: tuple[str, str],
     step: int | None,
     spans: tuple[Span, Span],
     points: int,
 ) -> Landscape:
     """The loss over two weights. Raises UsageError."""
-    places = place_of(run, weights[0]), place_of(run, weights[1])
+    places = place_of(past.record, weights[0]), place_of(past.record, weights[1])
     if places[0] == places[1]:
         raise UsageError(
             "A landscape needs two different weights.",
             given=f"{weights[0]} twice",
             instead=f"For one weight there is run.slice({weights[0]!r}).",
         )
-    here = _moment(run, step)
-    trace = run.trace
+    here = past.at(past.record.descent.final_step if step is None else step)
+    trace = past.trace
     kept = thinned(trace)
-    lows = [minimum_of(run, weight) for weight in weights]
+    lows = [minimum_of(past.record, weight) for weight in weights]
     x, y = (
-        _axis(run, weight, span, points, here.weights[weight], trace.weights[:, place], low)
+        _axis(past, weight, span, points, here.weights[weight], trace.weights[:, place], low)
         for weight, span, place, low in zip(weights, spans, places, lows, strict=True)
     )
-    objective = run._setup.at_hand.moving
+    objective = past.walk.setup.at_hand.moving
     return Landscape(
         weights=weights,
         x=x,
@@ -85,9 +82,9 @@ def landscape_of(
     )
 
 
-def place_of(run: Run, weight: str) -> int:
+def place_of(record: RunRecord, weight: str) -> int:
     """The number of a weight. Raises UsageError where there is none of that name."""
-    names = run.record.problem.weights
+    names = record.problem.weights
     if weight not in names:
         near = suggest(weight, names)
         raise UsageError(
@@ -98,13 +95,9 @@ def place_of(run: Run, weight: str) -> int:
     return names.index(weight)
 
 
-def _moment(run: Run, step: int | None) -> Moment:
-    return run.at(run.record.descent.final_step if step is None else step)
-
-
-def minimum_of(run: Run, weight: str) -> float | None:
+def minimum_of(record: RunRecord, weight: str) -> float | None:
     """The weight at the known minimum; None where there is none."""
-    minimum = run.record.measurements.minimum
+    minimum = record.measurements.minimum
     if minimum is None or not minimum.exists:
         return None
     found = minimum.weights.get(weight)
@@ -112,7 +105,7 @@ def minimum_of(run: Run, weight: str) -> float | None:
 
 
 def _axis(
-    run: Run,
+    past: Past,
     weight: str,
     span: Span,
     points: int,
@@ -125,7 +118,7 @@ def _axis(
             f"The number of points must be between 2 and {_MOST_POINTS:,}.", given=f"{points}"
         )
     if span is None:
-        until = run.trace.step <= run.record.descent.final_step
+        until = past.trace.step <= past.record.descent.final_step
         low, high = span_around([*path[until], here, *([] if minimum is None else [minimum])])
     else:
         low, high = span

@@ -7,23 +7,11 @@ from importlib.metadata import version
 from typing import Any
 
 from steepest.methods.options import TrainOptions
-from steepest.records.training import (
-    Group,
-    Learned,
-    Tensor,
-    TrainingRecord,
-    Trial,
-)
+from steepest.records.training import Group, Learned, Tensor, TrainingRecord, Trial
 from steepest.records.verdict import Remedy
 from steepest.run.saving import versions
 from steepest.study.train.course import Course
-from steepest.study.train.measure import (
-    arrays,
-    explained,
-    input_facts,
-    judged,
-    plane,
-)
+from steepest.study.train.measure import arrays, explained, input_facts, judged, plane
 
 
 class Teller:

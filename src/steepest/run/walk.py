@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy as np
 from steepest.data.table import Table
 from steepest.descent import Walked
 from steepest.problem.setup import Setup
-from steepest.records import Explanation
+from steepest.records.descent import Trace
+from steepest.records.point import Explanation
+from steepest.records.run import RunRecord
 from steepest.study.explain import explain
 
 Span = tuple[float, float] | None
@@ -35,6 +37,38 @@ class Walk:
     descended: Walked
     table: Table | None = None
     """The data; None for an expression."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run that is over: its record, and its trace and its path, each read when it is asked for.
+
+    What stands under a Run takes this, so that none of it needs to know the Run.
+    """
+
+    record: RunRecord
+    read_trace: Callable[[], Trace]
+    read_walk: Callable[[], Walk]
+
+    @property
+    def trace(self) -> Trace:
+        """The recorded steps."""
+        return self.read_trace()
+
+    @property
+    def walk(self) -> Walk:
+        """The problem and the path. Raises SteepestError where a store has lost what it takes."""
+        return self.read_walk()
+
+    def at(self, step: int) -> Moment:
+        """One step exactly. Raises UsageError for a step that was not done."""
+        found = self.walk.descended.replay(step, step)
+        return Moment(
+            step=int(found.step[0]),
+            loss=float(found.loss[0]),
+            weights=dict(zip(found.names, map(float, found.weights[0]), strict=True)),
+            gradient=dict(zip(found.names, map(float, found.gradient[0]), strict=True)),
+        )
 
 
 def explanation_at(setup: Setup, descended: Walked, step: int) -> Explanation:

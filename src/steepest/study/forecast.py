@@ -14,12 +14,7 @@ from steepest.methods.optimizers import GD, optimizer_of
 from steepest.objective.quadratic import FAR, Modes, steps_to
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
-from steepest.records.descent import (
-    Descent,
-    Forecast,
-    Goal,
-    RateStudy,
-)
+from steepest.records.descent import Descent, Forecast, Goal, RateStudy
 from steepest.records.point import Spectrum
 from steepest.records.problem import Settings
 from steepest.study.rates import MOST_STEPS, closed_form_steps, has_closed_form

@@ -28,32 +28,14 @@ from steepest.methods.optimizers import SOLVERS, optimizer_of
 from steepest.problem.room import MOST_ENTRIES
 from steepest.problem.setup import Setup, Streamed
 from steepest.records.arrays import Vector
-from steepest.records.descent import (
-    Descent,
-    Forecast,
-    Goal,
-    RateStudy,
-)
-from steepest.records.point import (
-    Breakdown,
-    Escape,
-    Minimum,
-    Spectrum,
-)
+from steepest.records.descent import Descent, Forecast, Goal, RateStudy
+from steepest.records.point import Breakdown, Escape, Minimum, Spectrum
 from steepest.records.problem import Settings
-from steepest.records.verdict import (
-    ColumnFacts,
-    Measurements,
-    RowShare,
-    Statistics,
-)
+from steepest.records.verdict import ColumnFacts, Measurements, RowShare, Statistics
 from steepest.study.aim import Aim, aim_at, at_most
 from steepest.study.auto import Choice
 from steepest.study.forecast import forecast_of
-from steepest.study.rates import (
-    GUARD,
-    study,
-)
+from steepest.study.rates import GUARD, study
 from steepest.study.spectra import held_at, spectrum_at
 from steepest.words.wording import number
 

@@ -8,14 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from steepest.checks.remedies import (
-    QUICK,
-    Proposal,
-    finishes,
-    helps,
-    ladder,
-    to_last_digit,
-)
+from steepest.checks.remedies import QUICK, Proposal, finishes, helps, ladder, to_last_digit
 from steepest.descent import Walked, solve_by
 from steepest.descent.run import descend
 from steepest.measure.curvature import stability_limit

@@ -15,12 +15,7 @@ from steepest.methods.optimizers import ADAPTIVE, GD
 from steepest.objective.quadratic import best_rate, steps_of, steps_to
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
-from steepest.records.descent import (
-    Descent,
-    Goal,
-    RateStudy,
-    RateTrial,
-)
+from steepest.records.descent import Descent, Goal, RateStudy, RateTrial
 from steepest.records.problem import Settings
 
 GRID = 49
@@ -50,6 +45,11 @@ STEP_WORK = 400
 
 SHUFFLE_WORK, SHUFFLED_ROW_WORK = 100_000, 10
 """What the shuffle of an epoch costs beside its steps, in elementary operations."""
+
+ABOVE = (1.05, 1.5, 3.0, 8.0)
+"""Shares of the stability limit that are run for a picture where nobody above it was."""
+ABOVE_STEPS = 1000
+ABOVE_SECONDS = 0.5
 
 GUARD = 60.0
 """Seconds after which a search is given up all the same."""
@@ -277,6 +277,20 @@ def run_one(
         lowest_loss=done.lowest_loss,
         diverged=done.stopped == "diverged",
         measured=True,
+    )
+
+
+def rates_above(setup: Setup, settings: Settings, limit: float, goal: float) -> list[RateTrial]:
+    """What learning rates above the stability limit do, in a few steps."""
+    return try_rates(
+        setup.at_hand.moving,
+        replace(settings, patience=None, tolerance=0.0),
+        setup.start,
+        np.array([float(f"{limit * share:.6g}") for share in ABOVE]),
+        goal=goal,
+        steps=ABOVE_STEPS,
+        seconds=ABOVE_SECONDS,
+        scale=setup.scale,
     )
 
 

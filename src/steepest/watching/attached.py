@@ -18,14 +18,7 @@ from torch import nn
 
 from steepest.descent.training_recorder import Recorder, Rows
 from steepest.records.arrays import Vector
-from steepest.records.training import (
-    Ended,
-    Probe,
-    ResetFacts,
-    TrainingRecord,
-    TrainingTrace,
-    Validation,
-)
+from steepest.records.training import Ended, Probe, ResetFacts, TrainingRecord, Validation, no_steps
 from steepest.watching.activations import Activations
 from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Hook, Inputs
@@ -154,7 +147,7 @@ class Attached:
         """Everything that is known so far. Reads what waits, so it may wait for the device."""
         self._guarded("steps", self._read)()
         recorder = self._recorder
-        trace = recorder.trace() or _empty(len(self._tensors), len(self._rates))
+        trace = recorder.trace() or no_steps(len(self._tensors), len(self._rates))
         seconds = time.perf_counter() - self._began
         return TrainingRecord(
             version=version,
@@ -524,20 +517,3 @@ def _job() -> str:
     """What the processes of one training share, and what torchrun and its like tell them."""
     names = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
     return "/".join(os.environ.get(name, "") for name in names)
-
-
-def _empty(tensors: int, groups: int) -> TrainingTrace:
-    wide, none = np.empty((0, tensors)), np.empty(0)
-    return TrainingTrace(
-        step=np.empty(0, dtype=np.int64),
-        loss=none,
-        lr=np.empty((0, groups)),
-        weight=wide,
-        gradient=wide,
-        update=wide,
-        turn=wide,
-        overall_turn=none,
-        own_gradient=none,
-        seconds=none,
-        cost=none,
-    )

@@ -8,12 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.samples.classes import (
-    check_classes,
-    class_labels,
-    in_order,
-    places,
-)
+from steepest.data.samples.classes import check_classes, class_labels, in_order, places
 from steepest.data.samples.layout import picture_of
 from steepest.data.samples.record import NewRows, Samples
 from steepest.data.table import Table

@@ -30,13 +30,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.table.cells import (
-    Column,
-    Floats,
-    from_text,
-    is_missing,
-    is_number,
-)
+from steepest.data.table.cells import Column, Floats, from_text, is_missing, is_number
 from steepest.data.table.columns import Table, column_names
 from steepest.data.table.labels import Labels, labels_from_text
 from steepest.data.table.preamble import (

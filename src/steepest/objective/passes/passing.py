@@ -26,12 +26,7 @@ from steepest.objective.objective import (
     predictions_of,
     value_and_gradient,
 )
-from steepest.objective.passes.rows import (
-    Part,
-    Rows,
-    Seen,
-    padded,
-)
+from steepest.objective.passes.rows import Part, Rows, Seen, padded
 from steepest.objective.passes.survey import (
     Survey,
     all_of,

@@ -10,12 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from steepest.objective.moments import (
-    Moments,
-    merged,
-    moments_of,
-    no_moments,
-)
+from steepest.objective.moments import Moments, merged, moments_of, no_moments
 from steepest.objective.passes.rows import Part
 from steepest.records.arrays import Matrix, Steps, Vector
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.records.descent import Trace
 from steepest.records.document import MOST_POINTS, thinned
+from steepest.records.run import RunRecord
 from steepest.run.figures.planes import (
     contours,
     function,
@@ -25,8 +26,8 @@ from steepest.run.figures.scene import (
     recorded_frames,
     scene_of,
 )
-from steepest.run.run import Run
 from steepest.run.slices import place_of
+from steepest.run.walk import Past
 from steepest.show.figures import (
     RUN,
     Board,
@@ -48,18 +49,18 @@ FROM_THE_RECORD = (
 
 
 def figure_of(
-    run: Run,
+    past: Past,
     kind: str,
     weight: str | None,
     weights: Sequence[str] | None,
     step: int | None,
 ) -> Figure:
     """One figure. Raises UsageError where the run has none of this kind."""
-    _check(run, kind, weight, weights, step)
+    _check(past.record, kind, weight, weights, step)
     if kind in FROM_THE_RECORD and step is None:
-        frames = recorded_frames(run.record)
-        return _one(kind, _from_record(run, kind, frames, None))
-    scene = scene_of(run, step)
+        frames = recorded_frames(past.record)
+        return _one(kind, _from_record(past.record, kind, frames, None))
+    scene = scene_of(past, step)
     shown = scene.frames.weights
     for name in (weight, *(weights or ())):
         if name is not None and name not in shown:
@@ -70,7 +71,7 @@ def figure_of(
                 instead=f"For this one there is run.slice({name!r}).",
             )
     if kind in FROM_THE_RECORD:
-        return _one(kind, _from_record(run, kind, scene.frames, scene))
+        return _one(kind, _from_record(past.record, kind, scene.frames, scene))
     if kind == "slice":
         return slices(scene, weight or shown[scene.telling[0]])[0]
     if kind in ("contour", "surface"):
@@ -86,9 +87,9 @@ def figure_of(
     return _one(kind, made(scene))
 
 
-def board_of(run: Run) -> Board:
+def board_of(past: Past) -> Board:
     """All figures of a run that make sense for it; `notes` say which do not, and why."""
-    record = run.record
+    record = past.record
     notes: list[str] = []
     figures: list[Figure] = []
 
@@ -101,7 +102,7 @@ def board_of(run: Run) -> Board:
     scene: Scene | None = None
     frames = recorded_frames(record)
     try:
-        scene = scene_of(run)
+        scene = scene_of(past)
         frames = scene.frames
     except SteepestError as error:
         notes.append(f"Figures around the path are left out. {error}")
@@ -110,11 +111,11 @@ def board_of(run: Run) -> Board:
         add("fit", both if isinstance(both, str) else both[0])
     if scene is not None and record.command == "minimize" and len(scene.values[0]) == 1:
         add("function", function(scene))
-    add("loss", _from_record(run, "loss", frames, scene))
+    add("loss", _from_record(record, "loss", frames, scene))
     for kind, (_, make) in RUN.items():
         if make is not None:
-            add(kind, _from_record(run, kind, frames, scene))
-    add("sweep", _from_record(run, "sweep", frames, scene))
+            add(kind, _from_record(record, kind, frames, scene))
+    add("sweep", _from_record(record, "sweep", frames, scene))
     if scene is not None:
         found = planes(scene)
         figures += contours(scene, found)
@@ -124,7 +125,7 @@ def board_of(run: Run) -> Board:
             add("pulls", pulls(scene))
             if not isinstance(both, str):
                 figures.append(both[1])
-    add("spectrum", _from_record(run, "spectrum", frames, scene))
+    add("spectrum", _from_record(record, "spectrum", frames, scene))
     if scene is not None:
         add("backward", backward(scene))
         figures += [surface(scene, plane) for plane in found[:1]]
@@ -147,8 +148,7 @@ def board_of(run: Run) -> Board:
     )
 
 
-def _from_record(run: Run, kind: str, frames: Frames, scene: Scene | None) -> Figure | str:
-    record = run.record
+def _from_record(record: RunRecord, kind: str, frames: Frames, scene: Scene | None) -> Figure | str:
     make = RUN[kind].make
     if make is not None:
         made = make(frames, record.trace)
@@ -193,7 +193,7 @@ def _one(kind: str, made: Figure | str) -> Figure:
 
 
 def _check(
-    run: Run,
+    record: RunRecord,
     kind: str,
     weight: str | None,
     weights: Sequence[str] | None,
@@ -209,7 +209,7 @@ def _check(
     if weight is not None:
         if kind != "slice":
             raise UsageError("weight= is for a slice.", given=f"{weight} for a {kind} figure")
-        place_of(run, weight)
+        place_of(record, weight)
     if weights is not None:
         if kind not in ("contour", "surface"):
             raise UsageError("weights= is for a contour or a surface.", given=f"a {kind} figure")
@@ -218,10 +218,10 @@ def _check(
                 f"A {kind} needs two different weights.", given=", ".join(map(str, weights))
             )
         for name in weights:
-            place_of(run, name)
-    if step is not None and not 0 <= step <= run.record.descent.steps:
+            place_of(record, name)
+    if step is not None and not 0 <= step <= record.descent.steps:
         raise UsageError(
             "There is no such step in this descent.",
             given=f"{step}",
-            instead=f"Ask for steps 0 to {run.record.descent.steps}.",
+            instead=f"Ask for steps 0 to {record.descent.steps}.",
         )

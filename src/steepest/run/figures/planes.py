@@ -70,7 +70,7 @@ def slices(scene: Scene, weight: str | None = None) -> list[Figure]:
 
 def function(scene: Scene) -> Figure | str:
     """The function itself, where it has one variable."""
-    if scene.run.record.command != "minimize" or len(scene.values[0]) != 1:
+    if scene.record.command != "minimize" or len(scene.values[0]) != 1:
         return "It is for an expression of one variable."
     frames, best = scene.frames, scene.minimum
     axis = np.linspace(*scene.span(0), scene.points(2 * _CURVE, 41, 1))

@@ -5,26 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
-
-from steepest.descent.sweep import try_rates
 from steepest.methods.optimizers import ADAPTIVE, stability_factor
-from steepest.records.descent import RateTrial, SweptRate
+from steepest.records.descent import SweptRate
 from steepest.records.run import RunRecord
 from steepest.run.figures.scene import Scene
-from steepest.show.figures import (
-    Figure,
-    Frames,
-    spectrum_figure,
-    sweep_figure,
-)
+from steepest.show.figures import Figure, Frames, spectrum_figure, sweep_figure
+from steepest.study.rates import rates_above
 from steepest.study.zones import judged
 from steepest.words.wording import number
-
-ABOVE = (1.05, 1.5, 3.0, 8.0)
-"""Shares of the stability limit that are run where nobody above it was."""
-ABOVE_STEPS = 1000
-ABOVE_SECONDS = 0.5
 
 
 def sweep(record: RunRecord, frames: Frames, scene: Scene | None) -> Figure | str:
@@ -39,7 +27,10 @@ def sweep(record: RunRecord, frames: Frames, scene: Scene | None) -> Figure | st
     trials = {trial.lr: trial for trial in study.trials if math.isfinite(trial.lr)}
     trials |= {trial.lr: trial for trial in (study.best, own) if trial is not None}
     if scene is not None and limit is not None and not any(t.diverged for t in trials.values()):
-        trials |= {trial.lr: trial for trial in _above(scene, limit, study.goal.loss)}
+        trials |= {
+            trial.lr: trial
+            for trial in rates_above(scene.setup, record.settings, limit, study.goal.loss)
+        }
     rates = judged(
         [SweptRate(lr, "not measured", (trial,)) for lr, trial in sorted(trials.items())]
     )
@@ -49,19 +40,6 @@ def sweep(record: RunRecord, frames: Frames, scene: Scene | None) -> Figure | st
     if study.goal.to != "within 1 % of the minimum":
         notes.append(f"The goal is {study.goal.to}, {number(study.goal.loss)}.")
     return sweep_figure(frames, rates, goal=study.goal, limit=limit, own=own, notes=tuple(notes))
-
-
-def _above(scene: Scene, limit: float, goal: float) -> list[RateTrial]:
-    return try_rates(
-        scene.setup.at_hand.moving,
-        replace(scene.run.record.settings, patience=None, tolerance=0.0),
-        scene.setup.start,
-        np.array([float(f"{limit * share:.6g}") for share in ABOVE]),
-        goal=goal,
-        steps=ABOVE_STEPS,
-        seconds=ABOVE_SECONDS,
-        scale=scene.setup.scale,
-    )
 
 
 def spectrum(record: RunRecord, frames: Frames) -> Figure | str:

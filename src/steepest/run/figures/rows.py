@@ -175,7 +175,7 @@ def _amounts(scene: Scene, weights: Vector) -> Matrix:
 
 def backward(scene: Scene) -> Figure | str:
     """The backward pass at every frame, on the row that pulls hardest."""
-    setup, explanation = scene.setup, scene.run.record.explanation
+    setup, explanation = scene.setup, scene.record.explanation
     if setup.objective.rows > MOST_BACKWARD_ROWS:
         return f"The backward pass is shown for up to {count(MOST_BACKWARD_ROWS, 'row')}."
     row = hardest_row(explanation)

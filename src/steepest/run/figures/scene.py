@@ -8,19 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steepest.descent import Walked
 from steepest.measure.landscape import losses, span_around
 from steepest.problem.setup import Setup
-from steepest.records.arrays import (
-    Mask,
-    Matrix,
-    Steps,
-    Vector,
-)
+from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.records.descent import Trace
 from steepest.records.run import RunRecord
-from steepest.run.run import Run
 from steepest.run.slices import minimum_of
+from steepest.run.walk import Past, Walk
 from steepest.show.figures import Frames
 from steepest.words.wording import count
 
@@ -52,9 +46,8 @@ class Scene:
     `shown` are the places of those in `frames`.
     """
 
-    run: Run
+    record: RunRecord
     setup: Setup
-    walked: Walked
     trace: Trace
     frames: Frames
     values: Matrix
@@ -67,7 +60,7 @@ class Scene:
     @property
     def minimum(self) -> Vector | None:
         """All weights at the known minimum."""
-        found = [minimum_of(self.run, name) for name in self.setup.objective.names]
+        found = [minimum_of(self.record, name) for name in self.setup.objective.names]
         known = [value for value in found if value is not None]
         return np.array(known) if len(known) == len(found) else None
 
@@ -78,7 +71,7 @@ class Scene:
 
     def near(self, loss: Vector, step: Steps) -> Mask:
         """Whether points of the path lie in the pictures."""
-        descent = self.run.record.descent
+        descent = self.record.descent
         inside = (step <= descent.final_step) & np.isfinite(loss)
         if descent.stopped != "diverged":
             return np.asarray(inside)
@@ -121,15 +114,15 @@ class Scene:
         return losses(self.setup.at_hand.moving, weights)
 
 
-def scene_of(run: Run, also: int | None = None) -> Scene:
+def scene_of(past: Past, also: int | None = None) -> Scene:
     """Walk a run to its frames, `also` to a step of choice. Raises SteepestError."""
-    walk = run._walk()
-    setup, walked, trace = walk.setup, walk.descended, run.trace
+    walk, record = past.walk, past.record
+    setup, trace = walk.setup, past.trace
     names = setup.objective.names
     most = MOST_FRAMES if len(names) <= FEW_WEIGHTS else FEWER_FRAMES
-    step = chosen_steps(run.record, most, also)
-    found, following = _walked(walked, trace, step)
-    order = telling_weights(run.record)
+    step = chosen_steps(record, most, also)
+    found, following = _walked(walk, trace, step)
+    order = telling_weights(record)
     shown = tuple(sorted(order[:_MOST_WEIGHTS]))
     columns = list(shown)
     frames = Frames(
@@ -141,16 +134,15 @@ def scene_of(run: Run, also: int | None = None) -> Scene:
         following=following[:, columns],
     )
     scene = Scene(
-        run=run,
+        record=record,
         setup=setup,
-        walked=walked,
         trace=trace,
         frames=frames,
         values=found.weights,
         following=following,
         shown=shown,
         telling=tuple(shown.index(place) for place in order[:_MOST_WEIGHTS]),
-        notes=notes_of(run.record),
+        notes=notes_of(record),
     )
     seen = scene.near(frames.loss, frames.step)
     at = np.flatnonzero(seen if also is None else step == also)
@@ -203,8 +195,9 @@ def recorded_frames(record: RunRecord) -> Frames:
     )
 
 
-def _walked(walked: Walked, trace: Trace, steps: Steps) -> tuple[Trace, Matrix]:
+def _walked(walk: Walk, trace: Trace, steps: Steps) -> tuple[Trace, Matrix]:
     """The descent at `steps` (F,) exactly, and the weights (F, p) after the step from each."""
+    walked = walk.descended
     last = walked.descent.steps
     early = trace
     if len(trace) <= last:

@@ -9,12 +9,7 @@ from dataclasses import dataclass
 from steepest.formula import Node
 from steepest.records.arrays import Vector
 from steepest.show.export.expression import Library, Names, expression
-from steepest.show.export.layout import (
-    WIDTH,
-    indented,
-    listing,
-    text,
-)
+from steepest.show.export.layout import WIDTH, indented, listing, text
 
 
 @dataclass(frozen=True)

@@ -23,20 +23,9 @@ from steepest.formula.own import own, put_in
 from steepest.methods.losses import Form, loss_named
 from steepest.methods.optimizers import OPTIMIZERS
 from steepest.records.run import RunRecord
-from steepest.show.export.data import (
-    Source,
-    data_lines,
-    imports_of,
-    key,
-)
+from steepest.show.export.data import Source, data_lines, imports_of, key
 from steepest.show.export.expression import Library, Names, expression
-from steepest.show.export.layout import (
-    identifiers,
-    indented,
-    listing,
-    text,
-    unpacking,
-)
+from steepest.show.export.layout import identifiers, indented, listing, text, unpacking
 from steepest.words.errors import UsageError
 from steepest.words.wording import escaped
 

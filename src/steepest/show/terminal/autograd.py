@@ -7,19 +7,9 @@ from typing import Final
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from steepest.records.autograd import (
-    AutogradGraph,
-    AutogradNode,
-    Numbers,
-    ParameterGradient,
-)
+from steepest.records.autograd import AutogradGraph, AutogradNode, Numbers, ParameterGradient
 from steepest.show.terminal.page import INDENT, Page
-from steepest.words.wording import (
-    count,
-    listed,
-    number,
-    percent,
-)
+from steepest.words.wording import count, listed, number, percent
 
 MOST_NODES: Final = 60
 MOST_PARAMETERS: Final = 20

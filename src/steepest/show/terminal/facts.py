@@ -12,14 +12,7 @@ from steepest.records.run import RunRecord
 from steepest.records.verdict import Finding, Measurements, Remedy
 from steepest.show.terminal.lists import sentence, values_of
 from steepest.show.terminal.page import INDENT, Page, Span
-from steepest.words.wording import (
-    count,
-    names,
-    number,
-    percent,
-    roughly,
-    times,
-)
+from steepest.words.wording import count, names, number, percent, roughly, times
 
 SEVERITY_STYLE: Final = {"error": "bold red", "warning": "bold magenta", "info": "bold cyan"}
 

@@ -10,20 +10,9 @@ import numpy as np
 from steepest.methods.losses import MAE, RMSE
 from steepest.methods.schedules import CONSTANT
 from steepest.records.arrays import Vector
-from steepest.records.training import (
-    Epoch,
-    GradientExplained,
-    Learned,
-    TrainingRecord,
-)
+from steepest.records.training import Epoch, GradientExplained, Learned, TrainingRecord
 from steepest.show.terminal.page import INDENT, Page
-from steepest.words.wording import (
-    count,
-    escaped,
-    number,
-    origin,
-    percent,
-)
+from steepest.words.wording import count, escaped, number, origin, percent
 
 MOST_EPOCHS: Final = 8
 MOST_MISTAKES: Final = 5

@@ -13,13 +13,7 @@ from steepest.records.arrays import Word
 from steepest.records.descent import SweepRecord, SweptRate
 from steepest.show.terminal.page import INDENT, Page, Span
 from steepest.show.terminal.report import WORD_STYLE
-from steepest.words.wording import (
-    count,
-    listed,
-    number,
-    origin,
-    roughly,
-)
+from steepest.words.wording import count, listed, number, origin, roughly
 
 MARK: Final[dict[Word, str]] = {
     "too small": "<",

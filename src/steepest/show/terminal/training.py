@@ -22,12 +22,7 @@ from steepest.show.terminal.network import (
 )
 from steepest.show.terminal.page import INDENT, Page
 from steepest.show.terminal.report import WORD_STYLE
-from steepest.words.wording import (
-    count,
-    listed,
-    number,
-    percent,
-)
+from steepest.words.wording import count, listed, number, percent
 
 MOST_TENSORS: Final = 24
 LONGEST_NAME: Final = 24

@@ -16,13 +16,7 @@ from steepest.records.run import RunRecord
 from steepest.show.terminal.backward import prediction_on
 from steepest.show.terminal.lists import values_of
 from steepest.show.terminal.page import INDENT, Page
-from steepest.words.wording import (
-    count,
-    listed,
-    number,
-    percent,
-    times,
-)
+from steepest.words.wording import count, listed, number, percent, times
 
 MOST_LOSSES: Final = 12
 

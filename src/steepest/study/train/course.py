@@ -27,6 +27,7 @@ from steepest.records.training import (
     Standstill,
     TrainingTrace,
     Validation,
+    no_steps,
 )
 from steepest.study.train.budget import Budget, Pace
 from steepest.study.train.plan import Plan, Progress
@@ -118,7 +119,7 @@ class Course:
     def trace(self) -> TrainingTrace:
         """The recorded steps."""
         found = self.recorder.trace()
-        return _no_trace(len(self.plan.network.names)) if found is None else found
+        return no_steps(len(self.plan.network.names)) if found is None else found
 
     def run(self, progress: Progress, save: Save, budget: Budget) -> None:
         """Take the steps until one of the reasons to stop."""
@@ -379,20 +380,3 @@ def _put(like: Any, leaves: tuple[Any, ...]) -> Any:
         raise StoreError("The kept training cannot be gone on with: its numbers do not fit it.")
     typed = [jnp.asarray(leaf, old.dtype) for leaf, old in zip(leaves, wanted, strict=True)]
     return jax.tree.unflatten(form, typed)
-
-
-def _no_trace(tensors: int) -> TrainingTrace:
-    none, wide = np.zeros(0), np.zeros((0, tensors))
-    return TrainingTrace(
-        step=np.zeros(0, dtype=np.int64),
-        loss=none,
-        lr=np.zeros((0, 1)),
-        weight=wide,
-        gradient=wide,
-        update=wide,
-        turn=wide,
-        overall_turn=none,
-        own_gradient=none,
-        seconds=none,
-        cost=none,
-    )

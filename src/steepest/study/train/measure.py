@@ -13,12 +13,7 @@ import numpy as np
 
 from steepest.descent.training import outputs_of
 from steepest.measure.network_landscape import SIDE, loss_plane
-from steepest.measure.network_probe import (
-    Point,
-    backward_values,
-    row_gradients,
-    row_losses,
-)
+from steepest.measure.network_probe import Point, backward_values, row_gradients, row_losses
 from steepest.methods.losses import LOSS, MAE, RMSE
 from steepest.objective.networks import Weights
 from steepest.records.arrays import Matrix, Steps, Vector

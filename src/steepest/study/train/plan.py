@@ -15,12 +15,7 @@ from steepest.descent.schedules import learning_rates
 from steepest.descent.training import Trainer, Way
 from steepest.methods.optimizers import momentum_of
 from steepest.methods.options import TRAIN_STEPS, TrainOptions
-from steepest.objective.networks import (
-    Network,
-    Weights,
-    first_weights,
-    parse_network,
-)
+from steepest.objective.networks import Network, Weights, first_weights, parse_network
 from steepest.records.arrays import Vector
 from steepest.study.train.rows import Split, check_ends
 

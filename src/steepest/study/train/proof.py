@@ -12,12 +12,7 @@ from steepest.study.train.budget import Budget
 from steepest.study.train.course import Course
 from steepest.study.train.measure import Judged, judged
 from steepest.study.train.plan import Plan, Progress
-from steepest.study.train.rates import (
-    end_of,
-    is_calm,
-    reached_at,
-    window,
-)
+from steepest.study.train.rates import end_of, is_calm, reached_at, window
 
 
 @dataclass(frozen=True, eq=False)
