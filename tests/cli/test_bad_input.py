@@ -103,7 +103,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "endless option": (["minimize", "x**2", "--" + "q" * 9000], ["No such option"]),
     "endless command": (["q" * 9000], ["There is no command"]),
     "option of the group": (["--nothing"], ["No such option", "--nothing"]),
-    "choices": (["fit", "a", "b", "--optimizer", "sgd"], ["--optimizer", "adamw", "lbfgs"]),
+    "choices": (["fit", "a", "b", "--optimizer", "newton"], ["--optimizer", "adamw", "lbfgs"]),
     "steering a terminal": (["minimize", "x", "--loss[31m"], ["No such option"]),
     "many arguments": (["fit", *("word " * 60).split()], ["unexpected extra arguments"]),
     "below runs": (["runs", "show", "a", "--nothing"], ["--nothing"]),

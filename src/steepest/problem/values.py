@@ -233,4 +233,7 @@ def check_least(options: Asked) -> None:
             raise UsageError(
                 f"{flag(name)} must not be above {_MOST:.0e}.",
                 given=f"a number of {len(str(value))} digits",
+                instead="--time-limit ends a descent after so many seconds."
+                if name == "steps"
+                else None,
             )
