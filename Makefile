@@ -34,7 +34,7 @@ NODE := $(if $(shell command -v npm),frontend/node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run lab test bench check pins clean browser
+.PHONY: help run lab test bench check pins dist sbom installs clean browser
 
 help: ## list the targets, and what they may be told
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -68,6 +68,19 @@ check: $(VENV)/.dev $(NODE) ## lint, format, types, layers, generated files
 
 pins: $(VENV)/.release ## bring constraints.txt up to date: ARGS="--upgrade-package NAME", or --upgrade
 	@$(BIN)/python -m release.pins editables pip $(ORACLES) $(PEERS) $(ARGS)
+
+dist: $(VENV)/.release ## build the wheel and the source archive into dist/, the same bytes every time
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -d dist
+
+sbom: dist ## list all that the wheel and its extras bring here, as CycloneDX, in dist/
+	@$(PYTHON) -m venv --clear --without-pip build/brought
+	@$(INSTALL:pip=pip --python build/brought/bin/python) "$$(echo dist/*.whl)[all]"
+	@$(BIN)/cyclonedx-py environment build/brought --pyproject pyproject.toml --mc-type library \
+		--output-reproducible --output-file dist/steepest.cdx.json
+
+installs: dist ## use the wheel in empty folders: ARGS="python3.11 python3.14 core torch", or every extra
+	@$(BIN)/python release/installs.py dist/*.whl $(ARGS)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) frontend/node_modules build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,37 +13,36 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "steepest"
 
 
-def built(checkout: Path, into: Path, umask: int) -> Path:
-    """The wheel of a checkout, made offline."""
+def built(target: str, checkout: Path, into: Path, umask: int = 0o022) -> Path:
+    """The wheel or the source archive of a checkout, made offline."""
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", into],
+        [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", into],
         cwd=checkout,
         umask=umask,
         check=True,
         capture_output=True,
         timeout=60,
     )
-    (wheel,) = into.glob("*.whl")
-    return wheel
+    (file,) = into.iterdir()
+    return file
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(ROOT, tmp_path_factory.mktemp("dist"), 0o022)
+    return built("wheel", ROOT, tmp_path_factory.mktemp("dist"))
 
 
 def test_another_build_has_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
-    # Elsewhere, later, and for nobody else to read.
-    again = tmp_path / "a checkout"
-    shutil.copytree(
-        PACKAGE, again / "src" / "steepest", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
-        shutil.copy(ROOT / name, again)
-    for path in again.rglob("*"):
+    # From the source archive, elsewhere, at another time, and for nobody else to read.
+    archive = built("sdist", ROOT, tmp_path / "sources")
+    unpack = (sys.executable, "-m", "tarfile", "--extract", archive, tmp_path / "elsewhere")
+    subprocess.run(unpack, check=True)
+    (checkout,) = (tmp_path / "elsewhere").iterdir()
+    for path in checkout.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
         os.utime(path, (1e9, 1e9))
-    assert built(again, tmp_path / "dist", 0o077).read_bytes() == wheel.read_bytes()
+    again = built("wheel", checkout, tmp_path / "again", umask=0o077)
+    assert again.read_bytes() == wheel.read_bytes()
 
 
 def test_the_wheel_has_the_package_and_nothing_else(wheel: Path) -> None:
