@@ -22,8 +22,8 @@ TYPES: Final = {
     "Cube": "number[][][]",
 }
 
-NOT_INT: Final = {"float", "Vector", "Matrix", "Cube"}
-"""Numbers that can be infinite or none, which JSON says by their names."""
+NUMBERS: Final = TYPES.keys() - {"bool", "str"}
+"""What can be infinite or none, which JSON says by a name; a board from elsewhere says anything."""
 
 OF_BOARD: Final = ("frames", "gradient", "loss", "values")
 
@@ -141,7 +141,7 @@ def _numeric() -> set[str]:
     for data in {part for kind in FIGURE_KINDS.values() for part in (*_parts(kind), kind)}:
         for key, said in _annotations(data).items():
             names = {node.id for node in ast.walk(said) if isinstance(node, ast.Name)}
-            if names & NOT_INT:
+            if names & NUMBERS:
                 numbers.add(key)
             elif "str" in names:
                 words.add(key)

@@ -81,6 +81,7 @@ export function plot(
   const axes = svg("g", { transform: `translate(${left},${TOP})`, class: "axes" });
   for (const { value, label } of yTicks) {
     const top = Math.round(y(value)) + 0.5;
+    if (Number.isNaN(top)) continue;
     if (!sides.y.plain) axes.append(svg("path", { class: "grid", d: `M0,${top}H${width}` }));
     axes.append(
       svg("text", { class: "tick", x: -7, y: top + 4, "text-anchor": "end" }, cut(label, 16)),
@@ -91,8 +92,8 @@ export function plot(
   for (const { value, label } of sides.x.ticks ?? x.ticks(Math.max(2, Math.min(7, width / 64)))) {
     const middle = Math.round(x(value)) + 0.5;
     const half = (label.length * TICK) / 2;
-    // A label that would run into its neighbour, or out of the picture, is left out.
-    if (middle - half < free || middle + half > width + RIGHT) continue;
+    // A label that would run into its neighbour, or out of the picture, or has no place is left out.
+    if (!(middle - half >= free && middle + half <= width + RIGHT)) continue;
     free = middle + half + 10;
     axes.append(
       svg("path", { class: "axis", d: `M${middle},${height + 0.5}v4` }),

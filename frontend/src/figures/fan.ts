@@ -28,7 +28,7 @@ export const drawFan: Draw<FanData> = (host, data, stage) => {
   const left = (index: number): number => x(factors[index]!);
   const course = (index: number): string =>
     line(factors.length, left, (factor) => y(relative[index]?.[factor] ?? NaN));
-  frame.path("level", `M0,${Math.round(y(level)) + 0.5}H${width}`);
+  if (Number.isFinite(y(level))) frame.path("level", `M0,${Math.round(y(level)) + 0.5}H${width}`);
   frame.path("ghost", relative.map((_, index) => course(index)).join(""));
   const now = frame.path("model");
   const points = frame.path("model-dots");

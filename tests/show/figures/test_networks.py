@@ -375,10 +375,10 @@ def test_what_is_drawn() -> None:
     said = set(words(figure("confusion").to_svg()))
     assert {"three", "seven", "4", "2", "what it is ↓", "what the network says →"} <= said
     assert "limit at step 0: 0.5" in words(figure("rates").to_svg())
-    assert {"W1", "layer 1, relu", "8×2: 6", "0.2"} <= set(words(figure("network").to_svg()))
+    assert {"W1", "layer 1, relu", "8×2: 6"} <= set(words(figure("network").to_svg()))
     said = set(words(figure("pictures").to_svg()))
-    assert {"row 7  50 %", "seven, said three", "unit 2", "minus gradient"} <= said
-    assert {"start", "end"} <= set(words(figure("plane").to_svg()))
+    assert {"row 7", "50 %", "seven, said", "three", "unit 2"} <= said
+    assert "start" in words(figure("plane").to_svg())
 
 
 def test_dots_stay_square_in_a_file() -> None:
