@@ -361,7 +361,7 @@ BAD: dict[str, tuple[dict[str, Any], type[SteepestError], str]] = {
     ),
     "no option": ({"optimiser": "gd"}, UsageError, "Did you mean optimizer?"),
     "a solver": ({"optimizer": "lm"}, UsageError, "no learning rate to sweep"),
-    "no optimizer": ({"optimizer": "sgd"}, UsageError, "optimizer is not known"),
+    "no optimizer": ({"optimizer": "newton"}, UsageError, "optimizer is not known"),
     "negative steps": ({"steps": -1}, UsageError, "--steps"),
     "no time": ({"time_limit": 0.0}, UsageError, "time limit"),
     "no such weight": ({"start": {"z": 1.0}}, InputError, "not in the formula"),
