@@ -10,31 +10,13 @@ import numpy as np
 from steepest.records.descent import Trace
 from steepest.records.document import MOST_POINTS, thinned
 from steepest.records.run import RunRecord
-from steepest.run.figures.planes import (
-    contours,
-    function,
-    planes,
-    slices,
-    surface,
-)
+from steepest.run.figures.planes import contours, function, planes, slices, surface
 from steepest.run.figures.rates import spectrum, sweep
 from steepest.run.figures.rows import backward, fit_and_residuals, pulls
-from steepest.run.figures.scene import (
-    MOST_FRAMES,
-    Scene,
-    batch_notes,
-    recorded_frames,
-    scene_of,
-)
+from steepest.run.figures.scene import MOST_FRAMES, Scene, batch_notes, recorded_frames, scene_of
 from steepest.run.slices import place_of
 from steepest.run.walk import Past
-from steepest.show.figures import (
-    RUN,
-    Board,
-    Figure,
-    Frames,
-    loss_figure,
-)
+from steepest.show.figures import RUN, Board, Figure, Frames, loss_figure
 from steepest.words.errors import SteepestError, UsageError
 from steepest.words.suggest import suggest
 from steepest.words.wording import count

@@ -4,18 +4,8 @@ from steepest.show.figures.autograd import autograd_figure
 from steepest.show.figures.backward import backward_figure
 from steepest.show.figures.contour import Plane, contour_figure
 from steepest.show.figures.fan import fan_figure
-from steepest.show.figures.figure import (
-    Axis,
-    Board,
-    Figure,
-    Frames,
-)
-from steepest.show.figures.fit import (
-    Curve,
-    Quality,
-    Rows,
-    fit_figure,
-)
+from steepest.show.figures.figure import Axis, Board, Figure, Frames
+from steepest.show.figures.fit import Curve, Quality, Rows, fit_figure
 from steepest.show.figures.function import function_figure
 from steepest.show.figures.kinds import FIGURE_KINDS, RUN, TRAINING
 from steepest.show.figures.layers import Seen, layers_figure

@@ -9,12 +9,7 @@ import numpy as np
 from steepest.records.autograd import AutogradGraph, AutogradNode, Numbers
 from steepest.show.figures.backward import NodeData
 from steepest.show.figures.figure import Axis, Figure, Frames
-from steepest.words.wording import (
-    count,
-    escaped,
-    listed,
-    number,
-)
+from steepest.words.wording import count, escaped, listed, number
 
 
 class SaidNodeData(NodeData):

@@ -9,12 +9,7 @@ import numpy as np
 
 from steepest.records.arrays import Matrix
 from steepest.records.point import BackwardNode
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.words.wording import count, escaped, number
 
 

@@ -9,12 +9,7 @@ import numpy as np
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.training import TrainingRecord
 from steepest.show.figures.figure import Axis, Figure, Frames
-from steepest.words.wording import (
-    count,
-    escaped,
-    listed,
-    percent,
-)
+from steepest.words.wording import count, escaped, listed, percent
 
 
 class ConfusionData(TypedDict):

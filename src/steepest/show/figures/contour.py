@@ -9,12 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from steepest.records.arrays import Matrix, Steps, Vector
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.words.wording import count, number, percent
 
 

@@ -9,20 +9,10 @@ import numpy as np
 
 from steepest.records.arrays import Vector
 from steepest.records.training import Epoch, Learned, TrainingRecord
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.show.figures.loss import loss_scale
 from steepest.show.figures.training import evenly
-from steepest.words.wording import (
-    count,
-    number,
-    percent,
-    together,
-)
+from steepest.words.wording import count, number, percent, together
 
 
 class EpochsData(TypedDict):

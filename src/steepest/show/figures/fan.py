@@ -9,20 +9,10 @@ import numpy as np
 
 from steepest.records.arrays import Matrix
 from steepest.records.training import Probe, TrainingRecord
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.show.figures.loss import loss_scale
 from steepest.show.figures.training import MOST_MARKS, evenly, rate_at
-from steepest.words.wording import (
-    count,
-    number,
-    percent,
-    together,
-)
+from steepest.words.wording import count, number, percent, together
 
 
 class FanData(TypedDict):

@@ -7,18 +7,9 @@ import math
 import numpy as np
 
 from steepest.records.arrays import Vector
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.show.figures.loss import shape_scale
-from steepest.show.figures.slice import (
-    AlongData,
-    at_frames,
-    curve_in_words,
-)
+from steepest.show.figures.slice import AlongData, at_frames, curve_in_words
 from steepest.words.wording import count, number
 
 

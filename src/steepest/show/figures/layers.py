@@ -9,24 +9,9 @@ import numpy as np
 
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.training import TrainingRecord
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
-from steepest.show.figures.training import (
-    AlarmData,
-    alarms,
-    evenly,
-)
-from steepest.words.wording import (
-    count,
-    escaped,
-    number,
-    percent,
-    times,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
+from steepest.show.figures.training import AlarmData, alarms, evenly
+from steepest.words.wording import count, escaped, number, percent, times
 
 Seen = Literal["update ratio", "gradient", "turn"]
 

@@ -8,26 +8,10 @@ from typing import TypedDict
 import numpy as np
 
 from steepest.records.arrays import Matrix, Steps, Vector
-from steepest.records.descent import (
-    Descent,
-    Forecast,
-    Goal,
-    Trace,
-)
+from steepest.records.descent import Descent, Forecast, Goal, Trace
 from steepest.records.point import Minimum
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    Scale,
-    finite,
-)
-from steepest.words.wording import (
-    count,
-    number,
-    roughly,
-    together,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, Scale, finite
+from steepest.words.wording import count, number, roughly, together
 
 
 class ForecastData(TypedDict):

@@ -8,24 +8,9 @@ from typing import Final, TypedDict
 import numpy as np
 
 from steepest.records.arrays import Matrix, Steps
-from steepest.records.training import (
-    GradientExplained,
-    Learned,
-    RowPull,
-    TrainingRecord,
-)
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    finite,
-)
-from steepest.words.wording import (
-    count,
-    escaped,
-    number,
-    percent,
-)
+from steepest.records.training import GradientExplained, Learned, RowPull, TrainingRecord
+from steepest.show.figures.figure import Axis, Figure, Frames, finite
+from steepest.words.wording import count, escaped, number, percent
 
 MissedData = TypedDict("MissedData", {"row": int, "is": str, "said": str, "pixels": list[int]})
 """A row that was told wrong, with levels from 0 to 255."""

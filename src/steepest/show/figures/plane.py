@@ -10,18 +10,8 @@ import numpy as np
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.training import LossPlane, TrainingRecord
 from steepest.show.figures.contour import levels_of
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
-from steepest.words.wording import (
-    count,
-    number,
-    percent,
-    together,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
+from steepest.words.wording import count, number, percent, together
 
 
 class PlaneData(TypedDict):

@@ -11,12 +11,7 @@ import numpy as np
 
 from steepest.records.arrays import Vector
 from steepest.records.training import TrainingRecord, Trial, TrialSweep
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.show.figures.loss import loss_scale
 from steepest.show.figures.sweep import ZoneData
 from steepest.words.wording import count, number

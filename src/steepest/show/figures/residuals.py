@@ -8,12 +8,7 @@ from typing import TypedDict
 import numpy as np
 
 from steepest.records.arrays import Matrix, Steps, Vector
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.show.figures.fit import Rows
 from steepest.words.wording import count, number, together
 

@@ -8,12 +8,7 @@ from typing import TypedDict
 import numpy as np
 
 from steepest.records.arrays import Matrix, Vector
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.show.figures.loss import shape_scale
 from steepest.words.wording import count, number
 

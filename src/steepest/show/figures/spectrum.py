@@ -9,12 +9,7 @@ import numpy as np
 
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.point import Spectrum
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.words.wording import count, number, times
 
 _MOST = 40

@@ -5,19 +5,8 @@ from __future__ import annotations
 import math
 
 from steepest.records.arrays import Vector
-from steepest.show.figures.contour import (
-    ContourData,
-    Plane,
-    in_words,
-    parts_of,
-    weights_of,
-)
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.contour import ContourData, Plane, in_words, parts_of, weights_of
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.show.figures.loss import shape_scale
 from steepest.words.wording import count, number, together
 

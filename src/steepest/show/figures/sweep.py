@@ -11,12 +11,7 @@ import numpy as np
 
 from steepest.records.arrays import Vector
 from steepest.records.descent import Goal, RateTrial, SweptRate
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.words.wording import count, number, roughly
 
 

@@ -11,21 +11,9 @@ import numpy as np
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.training import Probe, TrainingRecord, Validation
 from steepest.records.verdict import Finding
-from steepest.show.figures.figure import (
-    Axis,
-    Figure,
-    Frames,
-    curve,
-)
+from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.show.figures.loss import BOUNCING, loss_scale
-from steepest.words.wording import (
-    count,
-    listed,
-    number,
-    percent,
-    times,
-    together,
-)
+from steepest.words.wording import count, listed, number, percent, times, together
 
 
 class AlarmData(TypedDict):

@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from steepest.records.training import TrainingRecord
-from steepest.show.figures.figure import (
-    Board,
-    Figure,
-    Frames,
-)
+from steepest.show.figures.figure import Board, Figure, Frames
 from steepest.show.figures.kinds import TRAINING
 from steepest.show.figures.layers import Seen, layers_figure
 from steepest.show.figures.training import training_frames
