@@ -34,7 +34,7 @@ NODE := $(if $(shell command -v npm),frontend/node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run lab test bench check pins dist sbom installs clean browser
+.PHONY: help run lab test quick bench check pins dist sbom installs clean browser
 
 help: ## list the targets, and what they may be told
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -51,6 +51,9 @@ lab: $(VENV)/.core ## open the lab: gradient descent in a browser, live
 
 test: $(VENV)/.dev $(NODE) browser ## run every test
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+quick: $(VENV)/.dev $(NODE) ## run for a minute the tests nearest to what was changed; say which are left
+	@$(BIN)/python -m tests.quick $(ARGS)
 
 bench: $(VENV)/.bench $(NODE) browser ## run the side-by-side benchmarks; python -m benchmarks.growth: how cost grows
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -37,7 +37,9 @@ export const EMPTY: Problem = {
 export const FRESH = { step: null, plane: null, before: null };
 
 export function written({ problem, step, plane, part, before }: Place): string {
-  const bytes = new TextEncoder().encode(JSON.stringify({ ...problem, step, plane, part, before }));
+  // In one order, wherever the problem came from: one place has one address.
+  const place = { ...problemOf(problem), step, plane, part, before: problemOf(before) };
+  const bytes = new TextEncoder().encode(JSON.stringify(place));
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

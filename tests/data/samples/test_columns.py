@@ -240,6 +240,7 @@ def refused(error: SteepestError) -> None:
 CELL = st.sampled_from(["1", "0", "-1", "2.5", "u", "", "NaN", "inf", "1e39", "é", "\x1b[2J", '"'])
 
 
+@pytest.mark.filterwarnings("ignore::steepest.words.errors.DataWarning")
 @given(st.lists(st.tuples(CELL, CELL), max_size=8), st.booleans())
 def test_any_cells(rows: list[tuple[str, str]], numbers: bool) -> None:
     try:
