@@ -16,7 +16,9 @@ from steepest.lab.problem import examples
 from steepest.store import Store
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted(path.name for path in (ROOT / "src" / "steepest" / "static").iterdir())
+STATIC = ROOT / "src" / "steepest" / "static"
+# The list of the bundle's modules is for who checks a release, and no part of the page.
+FILES = sorted(path.name for path in STATIC.iterdir() if path.suffix != ".json")
 
 
 def ok(answer: Any, status: int = 200) -> Any:
@@ -45,7 +47,12 @@ def test_the_example_of_the_tutorial_is_the_one_of_the_checkout() -> None:
 def test_static_files_are_served_as_they_are(lab: Asking, name: str) -> None:
     answer = lab("GET", f"/static/{name}", headers={"authorization": ""})
     assert answer.status_code == 200
-    assert answer.content == (ROOT / "src" / "steepest" / "static" / name).read_bytes()
+    assert answer.content == (STATIC / name).read_bytes()
+
+
+def test_the_list_of_modules_is_not_served(lab: Asking) -> None:
+    assert (STATIC / "bundle.cdx.json").is_file()
+    assert lab("GET", "/static/bundle.cdx.json").status_code == 404
 
 
 @pytest.mark.parametrize(
