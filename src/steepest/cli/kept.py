@@ -19,7 +19,7 @@ from steepest.show.export import FILE_NAME
 from steepest.show.terminal import Comparison, RunList
 from steepest.store import Store
 from steepest.words.errors import InputError, UsageError
-from steepest.words.wording import count, number, pathname
+from steepest.words.wording import count, number, origin, pathname
 
 
 def show_list(given: Mapping[str, Any]) -> None:
@@ -75,8 +75,12 @@ def show_comparison(first: str, second: str, given: Mapping[str, Any]) -> None:
             }
         )
         return
-    rows = [(name, _said(one), _said(other)) for name, (one, other) in pairs.items()]
+    rows = [(name, _told(name, one), _told(name, other)) for name, (one, other) in pairs.items()]
     write(Comparison((summaries[0].id, summaries[1].id), rows, sentence))
+
+
+def _told(name: str, value: Any) -> str:
+    return origin(value) if name == "data" and value is not None else _said(value)
 
 
 def _said(value: Any) -> str:

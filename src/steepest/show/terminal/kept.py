@@ -87,10 +87,15 @@ class Comparison:
             if max(len(first), len(second)) <= room:
                 page.row((f"{what:<{width}}", "bold"), f"{first:<{room}}  {second}")
             else:
-                page.say(first, label=(what, "bold"), indent=width)
-                page.say(second, indent=width)
+                page.say(_piece(what, first), label=(what, "bold"), indent=width)
+                page.say(_piece(what, second), indent=width)
         if same:
             page.heading("The same")
             for what, text in same:
-                page.say(text, label=(what, "bold"), indent=width)
+                page.say(_piece(what, text), label=(what, "bold"), indent=width)
         yield from page.lines
+
+
+def _piece(what: str, text: str) -> str:
+    """A formula and a path in one piece; a list of values may be broken."""
+    return Whole(text) if what in ("formula", "data") else text
