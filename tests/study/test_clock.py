@@ -11,7 +11,7 @@ import pytest
 import steepest
 from steepest.records.document import document
 
-SEARCHES = ("bench.rates", "bench.auto", "bench.sweep", "descent.run", "descent.sweep")
+SEARCHES = ("study.rates", "study.auto", "jobs.sweep", "descent.run", "descent.sweep")
 """Where descents are run and timed."""
 
 QUICK, SLOW = 1e-6, 0.02
@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, passing: float) -> None:
     for module in SEARCHES:
         monkeypatch.setattr(f"steepest.{module}.time", ticking(passing))
     # Solvers look for the minimum beforehand, and may take their time.
-    for module in ("minimum", "bench.measure"):
+    for module in ("measure.minimum", "study.measure"):
         monkeypatch.setattr(f"steepest.{module}.time", ticking(0.0))
 
 
