@@ -12,9 +12,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from steepest.engine.xla import in_float64
 from steepest.formula import is_linear
 from steepest.methods.losses import SQUARED
-from steepest.objective.objective import FormulaKernel, Objective
+from steepest.objective.objective import (
+    FormulaKernel,
+    Objective,
+    jacobian_of,
+    predictions_of,
+    value_of,
+)
 from steepest.records.arrays import Vector
 
 DRAWS = 600
@@ -74,21 +81,7 @@ def _from_data(objective: Objective, start: Vector, seed: int) -> Iterator[Vecto
     kernel = objective.kernel
     if not isinstance(kernel, FormulaKernel) or kernel.loss_name not in SQUARED:
         return
-    looks = min(DRAWS, int(MOST_WORK / max(objective.work * len(start), 1)))
-    linear = linear_weights(kernel)
-    others = [place for place in range(len(start)) if place not in linear]
-    if looks < _BEST or not others:
-        return
-    scales = _Scales(objective)
-    draw = np.random.default_rng([seed, 2])
-    found: list[tuple[float, Vector]] = []
-    for _ in range(looks):
-        point = start.copy()
-        point[others] = [scales.draw(draw, float(start[place])) for place in others]
-        lowest = _solved(objective, point, linear)
-        if lowest is not None:
-            found.append(lowest)
-    found.sort(key=lambda each: each[0])
+    found = sorted(_seen(objective, kernel, start, seed), key=lambda each: each[0])
     chosen: list[Vector] = []
     for _, point in found:
         if all(np.any(np.abs(point - one) > APART * np.abs(one)) for one in chosen):
@@ -96,6 +89,26 @@ def _from_data(objective: Objective, start: Vector, seed: int) -> Iterator[Vecto
             yield point
         if len(chosen) == _BEST:
             return
+
+
+@in_float64
+def _seen(
+    objective: Objective, kernel: FormulaKernel, start: Vector, seed: int
+) -> list[tuple[float, Vector]]:
+    """Many points (p,) of the columns' scales, each with its loss."""
+    looks = min(DRAWS, int(MOST_WORK / max(objective.work * len(start), 1)))
+    linear = linear_weights(kernel)
+    others = [place for place in range(len(start)) if place not in linear]
+    if looks < _BEST or not others:
+        return []
+    scales = _Scales(objective)
+    draw = np.random.default_rng([seed, 2])
+    found = []
+    for _ in range(looks):
+        point = start.copy()
+        point[others] = [scales.draw(draw, float(start[place])) for place in others]
+        found.append(_solved(objective, kernel, point, linear))
+    return [one for one in found if one is not None]
 
 
 class _Scales:
@@ -127,14 +140,17 @@ class _Scales:
         return sized * 4 / spread
 
 
-def _solved(objective: Objective, point: Vector, linear: list[int]) -> tuple[float, Vector] | None:
+def _solved(
+    objective: Objective, kernel: FormulaKernel, point: Vector, linear: list[int]
+) -> tuple[float, Vector] | None:
     """The loss and the point (p,) with the linear weights solved for; None where not finite."""
+    data = objective.data
     if linear:
         point[linear] = 0.0
-        rows = objective.data["rows"]
+        rows = data["rows"]
         root = 1.0 if rows["weight"] is None else np.sqrt(np.asarray(rows["weight"]))
-        design = (objective.jacobian(point)[:, linear].T * root).T
-        aim = root * (np.asarray(rows["target"]) - objective.predictions(point))
+        design = (np.asarray(jacobian_of(kernel, point, data))[:, linear].T * root).T
+        aim = root * (np.asarray(rows["target"]) - np.asarray(predictions_of(kernel, point, data)))
         if not (np.all(np.isfinite(design)) and np.all(np.isfinite(aim))):
             return None
         size = np.max(np.abs(design), axis=0)
@@ -144,5 +160,5 @@ def _solved(objective: Objective, point: Vector, linear: list[int]) -> tuple[flo
         point = np.clip(point, objective.lower, objective.upper)
         if not np.all(np.isfinite(point)):
             return None
-    loss = objective.value(point)
+    loss = float(value_of(kernel, point, data))
     return (loss, point) if np.isfinite(loss) else None

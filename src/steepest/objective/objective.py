@@ -224,7 +224,7 @@ class Objective:
     @in_float64
     def value(self, weights: Vector) -> float:
         """The loss at weights (p,). One pass over the rows."""
-        return float(_value(self.kernel, self.position(weights), self.data))
+        return float(value_of(self.kernel, self.position(weights), self.data))
 
     @in_float64
     def value_and_gradient(self, weights: Vector) -> tuple[float, Vector]:
@@ -258,7 +258,8 @@ class Objective:
 
 
 @partial(jax.jit, static_argnames="kernel")
-def _value(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
+def value_of(kernel: Kernel, position: Any, data: Data) -> jax.Array:
+    """The loss where a kernel stands, ()."""
     return kernel.loss(position, data)
 
 
