@@ -29,6 +29,7 @@ from steepest.formula.functions import CONSTANTS, FUNCTIONS
 from steepest.methods.losses import LOSSES
 from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
 from steepest.records.document import MOST_POINTS
+from steepest.words.wrapping import wrapped
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -242,8 +243,13 @@ def test_what_is_typed_can_be_typed(words: list[str]) -> None:
 
 @cache
 def printed(typed: str) -> list[str]:
+    """What it prints, errors and notes broken as a terminal of 80 columns has them."""
     answer = CliRunner().invoke(command, shlex.split(typed)[1:], prog_name="steepest")
-    return answer.output.splitlines()
+    lines: list[str] = []
+    for line in answer.output.splitlines():
+        said = line.startswith(("Error: ", "Note: "))
+        lines += wrapped(line, 80, indent=2) if said else [line]
+    return lines
 
 
 def matches(wanted: str, line: str) -> bool:
