@@ -17,7 +17,7 @@ from steepest.words.errors import UsageError
 
 BUILT = (
     "SD101", "SD102", "SD103", "SD201", "SD202", "SD203", "SD204", "SD205", "SD206",
-    "SD301", "SD302", "SD303", "SD304",
+    "SD301", "SD302", "SD303", "SD304", "SD305", "SD306",
     "SD401", "SD402", "SD403", "SD404", "SD405", "SD406", "SD407", "SD408",
     "SD501", "SD502", "SD601", "SD602",
 )  # fmt: skip
@@ -184,6 +184,16 @@ def test_sd303_example() -> None:
     parabola = np.stack([time**2, time, np.ones_like(time)], axis=1)
     share = shares(parabola, speed, np.array([0.0121, -0.6397, 0.6416]))
     says("SD303", f"one makes {100 * share.max():.0f} %, and that is no finding")
+
+
+def test_sd306_example() -> None:
+    x = np.arange(10.0)
+    inputs = np.stack([x, np.ones(10)], axis=1)
+    line, *_ = np.linalg.lstsq(inputs, x**2, rcond=None)
+    off = inputs @ line - x**2
+    share = 1 - off @ off / np.sum((x**2 - np.mean(x**2)) ** 2)
+    says("SD306", f"is y = {line[0]:.0f}x - {-line[1]:.0f}", f"R² is {share:.2f}")
+    says("SD306", f"is {-off.min():.0f} too low at both ends and {off.max():.0f} too high")
 
 
 def test_sd304_example() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
 
-from steepest.checks import data, layers, learning_rate, loop, numbers, shape, training_rate
+from steepest.checks import data, fitted, layers, learning_rate, loop, numbers, shape, training_rate
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding, Measurements
 from steepest.words.errors import UsageError
@@ -58,6 +58,10 @@ _ALL = (
           "A few rows make most of the gradient."),
     Check("SD304", "inputs-not-scaled", _DATA, data.not_scaled, loop.not_scaled,
           "The inputs are not scaled."),
+    Check("SD305", "row-decides", _DATA, fitted.rows_decide, None,
+          "A row that lies off what the others say decides the fit."),
+    Check("SD306", "does-not-follow", _DATA, fitted.does_not_follow, None,
+          "The model does not follow the data."),
     Check("SD401", "vanishing-gradient", _LAYERS, None, layers.vanishing,
           "The gradient gets so small on its way back that the first layers do not learn."),
     Check("SD402", "exploding-gradient", _LAYERS, None, layers.exploding,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -68,7 +69,39 @@ def prepared(table: Table, formula: Formula, options: Options) -> Setup:
         if scaled is None:
             raise not_scalable(formula)
         setup = scaled
+    setup = replace(setup, spreads=_spreads(table, formula, options, row_numbers))
     return with_near(setup, options)
+
+
+SPREADS = re.compile(
+    r"(.*[_ ])?(sigma|sig|err|errors?|std|stdev|sd|se|stderr|unc|uncertainty)([_ ].*)?|yerr|dy"
+)
+"""What columns of standard deviations are called."""
+
+MOST_SPREADS = 3
+
+MOST_SPREAD_ROWS = 20_000
+
+
+def _spreads(
+    table: Table, formula: Formula, options: Options, row_numbers: Steps
+) -> dict[str, Vector]:
+    """Columns that no part of the problem uses and that look like the rows' deviations."""
+    found: dict[str, Vector] = {}
+    if options.sigma is not None or table.rows > MOST_SPREAD_ROWS:
+        return found
+    for name in table.names:
+        if name in formula.columns or not SPREADS.fullmatch(name.lower()):
+            continue
+        try:
+            values = table.numbers(name)[row_numbers]
+        except InputError:
+            continue  # Words stand in it: it is something else.
+        if np.all(np.isfinite(values)) and np.all(values > 0) and np.ptp(values) > 0:
+            found[name] = values
+        if len(found) == MOST_SPREADS:
+            break
+    return found
 
 
 def check_scalable(options: Options) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from functools import partial as with_arguments
 
@@ -78,6 +78,8 @@ class Setup:
     """Where only some of the rows are at hand: those of `objective`."""
     near: Setup | None = None
     """The same problem on some of the rows, drawn evenly, where there are many."""
+    spreads: Mapping[str, Vector] = field(default_factory=dict)
+    """Columns (n,) that the formula does not use and that are called as standard deviations are."""
 
     @property
     def full(self) -> Objective:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from steepest.records.arrays import Edge, Matrix, Severity, Word
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
+from steepest.records.fitted import DecidingRows, Misfit
 from steepest.records.point import Breakdown, Escape, Minimum, Spectrum
 from steepest.records.problem import Problem, Settings
 
@@ -128,6 +129,10 @@ class Measurements:
     """A loss of this size is zero to within rounding, at the size of the numbers in it."""
     minimum_spectrum: Spectrum | None = None
     """At the known minimum, measured where the descent ended with a negative curvature."""
+    deciding: DecidingRows | None = None
+    """Rows that decide a least-squares fit, found at its minimum."""
+    misfit: Misfit | None = None
+    """What the residuals of a least-squares fit still show, at its minimum."""
 
 
 @dataclass(frozen=True)

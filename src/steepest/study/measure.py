@@ -34,6 +34,7 @@ from steepest.records.problem import Settings
 from steepest.records.verdict import ColumnFacts, Measurements, RowShare, Statistics
 from steepest.study.aim import Aim, aim_at, at_most
 from steepest.study.auto import Choice
+from steepest.study.fitted import doubts
 from steepest.study.forecast import forecast_of
 from steepest.study.rates import GUARD, study
 from steepest.study.spectra import held_at, spectrum_at
@@ -103,6 +104,9 @@ def measure(
     stated, why = statistics_at(setup, minimum)
     if stated is None:
         missing["statistics"] = why
+    doubted = doubts(setup, why if stated is None else tangent_at(setup, minimum))
+    if doubted.missing:
+        missing["deciding"] = missing["misfit"] = doubted.missing
     return Measurements(
         problem=setup.problem,
         settings=settings,
@@ -126,6 +130,8 @@ def measure(
         escape=_escape(setup, plain, weights),
         rounding=rounding_at(setup, minimum, descent.first_loss),
         minimum_spectrum=_at_minimum(setup, settings, plain, minimum),
+        deciding=doubted.deciding,
+        misfit=doubted.misfit,
     )
 
 

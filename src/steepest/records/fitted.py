@@ -1,0 +1,91 @@
+"""Whether a least-squares fit can be trusted, at its minimum: what was found, and its proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class OutlyingRow:
+    """A row that lies off what all others say. `residual` is prediction - target."""
+
+    row: int
+    target: float
+    without: float
+    """What the fit without the rows in question predicts for it."""
+    leverage: float
+    cooks_distance: float | None
+    studentized: float
+    """How far it is off, in standard deviations of the scatter that the other rows have."""
+    chance: float
+    """How often the farthest of so many rows is as far off by chance, at most."""
+
+
+@dataclass(frozen=True)
+class MovedWeight:
+    """A weight with all rows and without those in question."""
+
+    weight: str
+    value: float
+    without: float
+    error: float
+    """Its standard error without them."""
+    huber: float | None = None
+    """With all rows and the loss huber."""
+
+    @property
+    def moved(self) -> float:
+        """How far it moves, in standard errors."""
+        return abs(self.without - self.value) / self.error
+
+
+@dataclass(frozen=True)
+class DecidingRows:
+    """Rows that lie off what the others say and move the weights: the fit without them was run."""
+
+    rows: tuple[OutlyingRow, ...]
+    weights: tuple[MovedWeight, ...]
+    """The one that moves most first."""
+    scatter: float
+    scatter_without: float
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Another model, fitted to parts of the rows and tried on the rows held out each time."""
+
+    change: Literal["term", "log", "sigma"]
+    formula: str
+    sigma: str | None
+    parts: int
+    """Into so many parts the rows were cut; each was held out once."""
+    likelihood: float
+    """The log of how many times as likely it makes the targets held out, over all of them."""
+    loss: float | None
+    """Mean squared error on the rows held out; None where rows count otherwise than before."""
+    loss_before: float
+    off: float | None
+    """The middle one of |prediction - target| / |target| on the rows held out."""
+    off_before: float | None
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """What residuals still show of a column or the prediction, and what follows it better."""
+
+    kind: Literal["curved", "runs", "spread"]
+    along: str | None
+    """The column; None: the prediction."""
+    chance: float
+    """How often residuals without a pattern look so, at most."""
+    runs: int | None = None
+    """So many runs of residuals of one sign, in the order of `along`."""
+    expected_runs: float | None = None
+    spread: tuple[float, float] | None = None
+    """The residuals' root mean square in the third with the smallest and with the largest
+    predictions."""
+    refit: Refit | None = None
+    """The best of those tried; None where none of them does better on rows held out."""
+    tried: tuple[str, ...] = ()
+    """The formulas of all that were tried."""
