@@ -250,7 +250,7 @@ FOLLOWED: dict[str, Callable[[int], Case]] = {
         {"x": np.arange(60.0), "y": np.arange(60.0) + noise(seed, 60) * np.tile([0.2, 3.0], 30)}
     ),
     "a column of two values": lambda seed: of_line(
-        {"x": np.arange(40) % 2 * 1.0, "y": np.arange(40) % 2 * 3.0 + noise(seed, 40)}
+        {"x": np.tile([0.0, 1.0], 20), "y": np.tile([0.0, 3.0], 20) + noise(seed, 40)}
     ),
 }  # fmt: skip
 

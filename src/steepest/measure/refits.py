@@ -84,15 +84,17 @@ def refitted(
     def residuals(point: Vector) -> Vector:
         if time.monotonic() > ends:
             raise OutOfTimeError
-        return (root * (_predicted(objective, variant, point, units) - _aim(variant, target)))[used]
+        off = _predicted(objective, variant, point, units) - _aim(variant, target)
+        return np.asarray((root * off)[used])
 
     def jacobian(point: Vector) -> Vector:
         slopes = objective.jacobian(point[:size])
         if variant.logarithm:
             slopes = slopes / np.maximum(objective.predictions(point[:size]), TINY)[:, None]
-        return (root[:, None] * np.concatenate([slopes, variant.extra / units], axis=1))[used]
+        whole = np.concatenate([slopes, variant.extra / units], axis=1)
+        return np.asarray((root[:, None] * whole)[used])
 
-    whole = np.append(begin, np.zeros(size + variant.terms - len(begin)))
+    started = np.append(begin, np.zeros(size + variant.terms - len(begin)))
     free = np.full(variant.terms, np.inf)
     method = "trf" if objective.bounded or robust or np.sum(used) < size else "lm"
     bounds = (np.append(objective.lower, -free), np.append(objective.upper, free))
@@ -100,7 +102,7 @@ def refitted(
         with np.errstate(all="ignore"):
             found = scipy.optimize.least_squares(
                 residuals,
-                np.append(begin[:size], whole[size:] * units),
+                np.append(begin[:size], started[size:] * units),
                 jac=jacobian,
                 method=method,
                 loss="huber" if robust else "linear",
