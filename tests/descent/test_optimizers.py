@@ -110,6 +110,29 @@ def test_path_of_the_centred_quadratic_is_that_of_torch(case: str) -> None:
     close(trace.loss, losses, tolerance, "losses")
 
 
+RATES = np.array([1.0, 0.3, 0.02])
+"""Of each weight, as a share of the largest."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_rate_for_each_weight_is_a_parameter_group_for_each(case: str) -> None:
+    optimizer, momentum, lr = CASES[case]
+    objective = formula_objective(formula_of("y ~ a*exp(-b*x) + c", COLUMNS), COLUMNS, loss="mse")
+    settings = Settings(optimizer=optimizer, lr=lr, momentum=momentum, steps=STEPS)
+    trace = descend(objective.paced(RATES), settings, START).trace
+    x, leaves = tensor(X), [torch.nn.Parameter(tensor(value)) for value in START]
+    groups: Any = [{"params": [one], "lr": lr * rate} for one, rate in zip(leaves, RATES)]
+    theirs = maker(optimizer, lr, momentum)(groups)
+    walked = []
+    for _ in range(STEPS + 1):
+        walked.append([one.item() for one in leaves])
+        theirs.zero_grad()
+        (((leaves[0] * torch.exp(-leaves[1] * x) + leaves[2]) - tensor(Y)) ** 2).mean().backward()
+        theirs.step()
+    tolerance = 1e-8 if optimizer == "adagrad" else 1e-10
+    close(trace.weights, np.array(walked), tolerance, "weights")
+
+
 @pytest.mark.parametrize("optimizer", [name for name in THEIRS if THEIRS[name].divisor])
 def test_preconditioner_is_what_torch_divides_by(optimizer: str) -> None:
     _, lr, divisor = THEIRS[optimizer]

@@ -157,12 +157,13 @@ def again(remedy: Remedy, problem: Any, goal: float) -> None:
     if step is None or changed or settings.lr is None:
         return
     beta = 0.9 if settings.momentum is None else settings.momentum
+    rates = np.array([settings.rates.get(name, settings.lr) for name in problem.start])
     at, memory = problem.point, np.zeros(len(problem.point))
     counted = 0
     while float(problem.loss(at)) > goal:
         gradient = problem.gradient(at)
         memory = beta * memory + gradient
-        at = at - settings.lr * step(gradient, memory, beta)
+        at = at - rates * step(gradient, memory, beta)
         counted += 1
         assert counted < 60_000
     assert counted == pytest.approx(remedy.measured_steps, rel=0.05, abs=2)

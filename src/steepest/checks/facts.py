@@ -353,6 +353,18 @@ def getting(to: str) -> str:
     return f"getting {to}" if to.startswith("within") else f"reaching {to or 'the goal'}"
 
 
+def own_rates(m: Measurements) -> bool:
+    """Tell whether each weight has a learning rate of its own."""
+    return bool(m.descent.rates)
+
+
+def rate_is(m: Measurements) -> str:
+    """Begin a sentence about the learning rate: The learning rate 0.1 is."""
+    if own_rates(m):
+        return "The learning rates are"
+    return f"The learning rate {number(m.descent.lr)} is"
+
+
 def sentence(text: str) -> str:
     """Begin with a capital letter; the rest stays as it is.
 

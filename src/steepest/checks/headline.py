@@ -18,7 +18,9 @@ from steepest.checks.facts import (
     loss_in_words,
     lowest,
     off_to_infinity,
+    own_rates,
     place_of,
+    rate_is,
     sentence,
     spectrum_of,
     taken,
@@ -57,8 +59,8 @@ def headline(m: Measurements, rate: Rate) -> str:
         return _local(m)
     if rate.word == "too small" and rate.better is not None and m.rates is not None:
         return (
-            f"The learning rate {number(m.descent.lr)} is too small: "
-            f"{needs(m.rates, rate.better)}, {own_needs(m.rates.own)}."
+            f"{rate_is(m)} too small: "
+            f"{needs(m, m.rates, rate.better)}, {own_needs(m, m.rates.own)}."
         )
     return _on_the_way(m, rate)
 
@@ -92,13 +94,13 @@ def _no_minimum(m: Measurements) -> str:
 
 
 def _too_large(m: Measurements, rate: Rate) -> str:
-    start = f"The learning rate {number(m.descent.lr)} is too large"
+    start = f"{rate_is(m)} too large"
     between = bounces(m)
-    proof = needs(m.rates, rate.better) if rate.better is not None and m.rates is not None else ""
+    proof = needs(m, m.rates, rate.better) if rate.better is not None and m.rates is not None else ""
     if between is not None:
         return f"{start}: {between}, while {proof}."
     if m.rates is not None and not (diverged(m) or grows_above_limit(m)):
-        return f"{start}: {proof}, {own_needs(m.rates.own)}."
+        return f"{start}: {proof}, {own_needs(m, m.rates.own)}."
     limit = limit_in_words(m)
     grown = growth_in_words(m)
     return f"{start}: {limit}, and {grown}." if limit else f"{start}: {grown}."
@@ -108,7 +110,8 @@ def _arrived(m: Measurements, rate: Rate) -> str:
     steps = count(m.descent.final_step, "step")
     text = f"At the minimum: loss {loss_in_words(m, m.descent.final_loss)} after {steps}"
     if rate.word == "too small" and rate.better is not None and m.rates is not None:
-        return f"{text}, but the learning rate is too small: {needs(m.rates, rate.better)}."
+        many = "s are" if own_rates(m) else " is"
+        return f"{text}, but the learning rate{many} too small: {needs(m, m.rates, rate.better)}."
     if m.minimum is not None and m.minimum.flat:
         weights = [
             name
@@ -133,10 +136,9 @@ def _local(m: Measurements) -> str:
 def _on_the_way(m: Measurements, rate: Rate) -> str:
     found, between = lowest(m), bounces(m)
     if between is not None:
-        lr = number(m.descent.lr)
-        return f"The learning rate {lr} is at the stability limit: {between}."
+        return f"{rate_is(m)} at the stability limit: {between}."
     if rate.word == "just right":
-        start, joint = "The learning rate is right", ", but"
+        start, joint = f"The learning rate{'s are' if own_rates(m) else ' is'} right", ", but"
     else:
         reason = rate.reason or "no other learning rate was run"
         start, joint = f"Whether the learning rate is right was not measured: {reason}", "."
@@ -165,8 +167,9 @@ def _why(m: Measurements) -> str:
     if curved is None or curved[0] / curved[1] < ILL:
         return f": {takes}" if takes else ""
     ratio = times(curved[0] / curved[1])
+    counted = ", each weight counted by its learning rate," if own_rates(m) else ""
     steeper = (
-        f"the curvature is {ratio} as large along one direction of the weights as along another"
+        f"the curvature{counted} is {ratio} as large along one direction of the weights as along another"
     )
     because, joint = causes(m), "so"
     if m.descent.optimizer in ADAPTIVE or (found is not None and found.preconditioned is not None):

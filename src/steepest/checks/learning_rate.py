@@ -14,7 +14,9 @@ from steepest.checks.facts import (
     endless,
     first_broken,
     is_finite,
+    own_rates,
     plain,
+    rate_is,
     sentence,
     start_broken,
 )
@@ -166,28 +168,34 @@ def _answers(study: RateStudy) -> bool:
     return bool(others) and not any(_is_better(trial, study.own) for trial in others)
 
 
-def needs(study: RateStudy, trial: RateTrial) -> str:
-    """Write how soon a trial gets there: 3.54e-05 gets within 1 % of the minimum in 12 steps."""
-    lr = number(trial.lr, 3)
-    if lr == number(study.own.lr, 3):
-        lr = number(trial.lr)
-    return f"{lr} {_gets(study.goal)} in {roughly(trial.steps or 0, 'step')}"
+def needs(m: Measurements, study: RateStudy, trial: RateTrial) -> str:
+    """Write how soon a trial gets there: 3.53982e-05 gets within 1 % of the minimum in 12 steps.
+
+    With all digits: near the limit one more or less is another number of steps. Where each weight has a learning rate of its own, all of them were multiplied by the same.
+    """
+    steps = roughly(trial.steps or 0, "step")
+    if own_rates(m):
+        factor = number(trial.lr / study.own.lr)
+        return f"{factor} times as large they {_gets(study.goal, many=True)} in {steps}"
+    return f"{number(trial.lr)} {_gets(study.goal)} in {steps}"
 
 
-def _gets(goal: Goal) -> str:
+def _gets(goal: Goal, *, many: bool = False) -> str:
     within = goal.to.startswith("within")
-    return f"gets {goal.to}" if within else f"reaches {goal.to or number(goal.loss)}"
+    get, reach = ("get", "reach") if many else ("gets", "reaches")
+    return f"{get} {goal.to}" if within else f"{reach} {goal.to or number(goal.loss)}"
 
 
-def own_needs(own: RateTrial) -> str:
+def own_needs(m: Measurements, own: RateTrial) -> str:
     """Write how soon the learning rate in use gets there."""
+    this, many = ("as they are they", True) if own_rates(m) else ("this one", False)
     if own.steps is not None:
-        return f"this one needs {roughly(own.steps)}"
+        return f"{this} {'need' if many else 'needs'} {roughly(own.steps)}"
     if own.diverged:
-        return "this one diverges"
+        return f"{this} {'diverge' if many else 'diverges'}"
     if own.limit is None:
-        return "this one never does"
-    return f"this one did not in {roughly(own.limit, 'step')}"
+        return f"{this} never {'do' if many else 'does'}"
+    return f"{this} did not in {roughly(own.limit, 'step')}"
 
 
 def _evidence(m: Measurements, rate: Rate) -> dict[str, object]:
@@ -213,6 +221,9 @@ def limit_in_words(m: Measurements) -> str:
     if not above_limit(m) or m.stability_limit is None:
         return ""
     moving = "every step overshoots" if m.descent.optimizer == GD.name else "the steps grow"
+    if own_rates(m):
+        share = number(m.stability_limit / m.descent.lr, 3)
+        return f"from {share} times as large on {moving}{_where(m)}"
     return f"above {number(m.stability_limit)} {moving}{_where(m)}"
 
 
@@ -243,13 +254,12 @@ def too_large(m: Measurements) -> Iterator[Finding]:
     rate = judge_rate(m)
     if rate.word != "too large":
         return
-    lr = number(m.descent.lr)
     evidence = _evidence(m, rate)
     if not (diverged(m) or grows_above_limit(m)):
         # Where the weights visibly bounce at the limit, SD103 says it better.
         if m.rates is not None and rate.better is not None and not _at_edge(m):
-            text = f"The learning rate {lr} is too large: {needs(m.rates, rate.better)}"
-            yield Finding("SD101", "warning", f"{text}, {own_needs(m.rates.own)}.", evidence)
+            text = f"{rate_is(m)} too large: {needs(m, m.rates, rate.better)}"
+            yield Finding("SD101", "warning", f"{text}, {own_needs(m, m.rates.own)}.", evidence)
         return
     evidence |= {
         "tenfold_step": m.descent.tenfold_step,
@@ -257,13 +267,15 @@ def too_large(m: Measurements) -> Iterator[Finding]:
         "first_loss": plain(m.descent.first_loss),
         "final_loss": plain(m.descent.final_loss),
     }
-    text = f"The learning rate {lr} is too large: "
+    text = f"{rate_is(m)} too large: "
     summed = ""
     if above_limit(m) and m.stability_limit is not None:
         ratio = m.descent.lr / m.stability_limit if m.stability_limit > 0 else math.inf
         evidence["ratio"] = ratio
         known = f"{number(m.stability_limit)}{_where(m)}"
-        text += f"it is {times(ratio)} the stability limit, {known}. "
+        their = own_rates(m)
+        text += f"{'they are' if their else 'it is'} {times(ratio)} the stability limit"
+        text += f"{_where(m)}. " if their else f", {known}. "
         text += sentence(growth_in_words(m))
         summed = summed_in_words(m, ratio)
     else:
@@ -280,8 +292,8 @@ def too_small(m: Measurements) -> Iterator[Finding]:
     if rate.word != "too small" or rate.better is None or m.rates is None:
         return
     text = (
-        f"The learning rate {number(m.descent.lr)} is too small: "
-        f"{needs(m.rates, rate.better)}, {own_needs(m.rates.own)}."
+        f"{rate_is(m)} too small: "
+        f"{needs(m, m.rates, rate.better)}, {own_needs(m, m.rates.own)}."
     )
     ratio = rate.better.lr / m.descent.lr if m.descent.lr > 0 else math.inf
     text += summed_in_words(m, ratio)
@@ -320,7 +332,10 @@ def bounces(m: Measurements) -> str | None:
     fall = m.descent.recent_fall
     if not _at_edge(m) or arrived(m) or fall is None or not abs(fall) < FLAT_FALL:
         return None
-    moves = {name: m.descent.lr * m.final_gradient.get(name, math.nan) for name in m.final_weights}
+    moves = {
+        name: m.descent.rates.get(name, m.descent.lr) * m.final_gradient.get(name, math.nan)
+        for name in m.final_weights
+    }
     known = m.descent.optimizer == GD.name and m.settings.batch_size is None and moves
     if not known or not all(math.isfinite(move) for move in moves.values()):
         return "the weights bounce to and fro"
@@ -335,9 +350,9 @@ def at_the_edge(m: Measurements) -> Iterator[Finding]:
         return
     rate = judge_rate(m)
     ratio = m.descent.lr / m.stability_limit
-    lr, limit = number(m.descent.lr), number(m.stability_limit)
+    limit = "" if own_rates(m) else f" {number(m.stability_limit)}"
     at = "" if abs(ratio - 1) <= SAME else f"{percent(ratio, 3)} of "
-    at = f"The learning rate {lr} is {at or 'at '}the stability limit {limit}"
+    at = f"{rate_is(m)} {at or 'at '}the stability limit{limit}"
     evidence = _evidence(m, rate) | {
         "ratio": ratio,
         "turn": plain(m.descent.turn),
@@ -349,7 +364,7 @@ def at_the_edge(m: Measurements) -> Iterator[Finding]:
         text = f"{at}: {between}, and the loss neither falls nor grows."
         yield Finding("SD103", "warning", text, evidence)
     elif rate.word == "too large" and rate.better is not None and m.rates is not None:
-        quicker = f"{needs(m.rates, rate.better)}, {own_needs(m.rates.own)}"
+        quicker = f"{needs(m, m.rates, rate.better)}, {own_needs(m, m.rates.own)}"
         yield Finding("SD103", "warning", f"{undoes}: {quicker}.", evidence)
     elif m.descent.final_loss < m.descent.first_loss:
         text = f"{undoes}. The loss has fallen all the same, so this is normal."

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from steepest.checks.facts import causes
 from steepest.methods.losses import SQUARED
-from steepest.methods.optimizers import LBFGS, LM, REMEDIES, SOLVERS
+from steepest.methods.optimizers import LBFGS, LM, REMEDIES, SOLVERS, optimizer_of
 from steepest.records.verdict import Measurements
 
 FEW = 10
@@ -19,6 +20,12 @@ QUICK = 100
 
 FINE = 1e-4
 """Ending so far above the minimum, in units of what counts as arrived, leaves nothing to gain."""
+
+
+LEAST_SCALE = 3
+"""A scale that makes the condition number no more than so many times larger is not worth a cure."""
+
+OWN_RATES = "a rate per weight"
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,12 @@ def ladder(measurements: Measurements) -> tuple[Proposal, ...]:
     if own not in SOLVERS:
         found.append(Proposal("better learning rate"))
     plain = not problem.standardized and not problem.rescaled
+    shares = rates_by_curvature(measurements) if plain else {}
+    if shares:
+        found.append(Proposal(OWN_RATES, {"lr": shares}, scales=True))
     if problem.rows and plain:
         found.append(Proposal("standardize", {"standardize": True}, scales=True))
-    if plain and len(problem.weights) > 1:
+    if plain and len(problem.weights) > 1 and not shares:
         found.append(Proposal("rescale", {"rescale": True}, scales=True))
     for optimizer in REMEDIES:
         if optimizer not in (own, LM.name):
@@ -62,6 +72,22 @@ def ladder(measurements: Measurements) -> tuple[Proposal, ...]:
         solver = LM.name if problem.loss in SQUARED else LBFGS.name
         found.append(Proposal("another start", {"optimizer": solver, "start": minimum.start}))
     return tuple(found)
+
+
+def rates_by_curvature(measurements: Measurements) -> dict[str, float]:
+    """Learning rates in inverse proportion to the weights' own curvatures, the largest 1.
+
+    Empty where scale is no cause of an uneven curvature, and where it is not for the user to say
+    how long a weight's steps are: adaptive optimizers and solvers see to that by themselves.
+    """
+    because = causes(measurements)
+    descent, weights = measurements.descent, measurements.problem.weights
+    if because is None or because.by_scale < LEAST_SCALE or descent.rates:
+        return {}
+    if not optimizer_of(descent.optimizer).is_linear or set(because.own) != set(weights):
+        return {}
+    least = min(because.own.values())
+    return {name: least / because.own[name] for name in weights}
 
 
 def to_last_digit(proposal: Proposal, measurements: Measurements) -> bool:

@@ -25,6 +25,7 @@ from steepest.checks.facts import (
     length,
     loss_in_words,
     lowest,
+    own_rates,
     place_of,
     plain,
     shape_of,
@@ -75,6 +76,8 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
         "least_curved_weight": last_weight,
     }
     start = "At the minimum the curvature" if found.at == "minimum" else "The curvature"
+    if own_rates(m):
+        start += ", each weight counted by its learning rate,"
     sentence = (
         f"{start} is {number(largest, 5)} along one direction of the weights and "
         f"{number(smallest, 3)} along another, {times(condition)} apart"
@@ -85,7 +88,7 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
     elif m.descent.optimizer in ADAPTIVE or because is None:
         sentence += "."
     else:
-        sentence += f". {_because(because)}"
+        sentence += f". {_because(because, again=own_rates(m))}"
         evidence["own_curvatures"] = dict(because.own)
         evidence["by_scale"] = because.by_scale
         evidence["by_correlation"] = because.by_correlation
@@ -100,13 +103,17 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
     yield Finding("SD201", severity, sentence, evidence)
 
 
-def _because(because: Causes) -> str:
-    """Write what makes the curvature uneven: scale, or weights that must move together."""
+def _because(because: Causes, *, again: bool) -> str:
+    """Write what makes the curvature uneven: scale, or weights that must move together.
+
+    It is scale `again` where each weight has a learning rate of its own.
+    """
     most = max(because.own, key=lambda name: because.own[name])
     least = min(because.own, key=lambda name: because.own[name])
     ratio = because.own[most] / because.own[least]
     scale = (
         f"the curvature along {escaped(most)} alone is {times(ratio)} that along {escaped(least)}"
+        f"{', each times its learning rate' * again}"
     )
     left = times(because.by_correlation)
     together = "a change of one weight is nearly made up for by changes of others"

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from steepest.cli.help import Command
+from steepest.formula import parse_assignments
 from steepest.methods.names import Named, canonical, nearest
 from steepest.methods.option import Kind, Option, flag, options_of
 from steepest.methods.options import SWEEP_OPTIONS, FitOptions, TrainOptions
@@ -61,6 +62,16 @@ class LearningRate(click.ParamType[Any]):
             return float(value)
         except ValueError:
             self.fail(f"{value!a} is neither a number nor auto.", param, ctx)
+
+
+class OwnRates(LearningRate):
+    """The same, or a=1e-5,b=0.3: one for each weight."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number, "auto", or the numbers by weight."""
+        if isinstance(value, str) and "=" in value:
+            return parse_assignments(value, option="--lr")
+        return super().convert(value, param, ctx)
 
 
 class LearningRates(click.ParamType[Any]):
@@ -164,6 +175,7 @@ def _type_of(option: Option) -> Any:
         "whole": _Whole(),
         "real": float,
         "rate": LearningRate(),
+        "rate each": OwnRates(),
         "rates": LearningRates(),
     }
     return made.get(option.kind, str)

@@ -54,7 +54,7 @@ class Machine:
     @cached_property
     def hyper(self) -> Hyper:
         """The optimizer's numbers as the loop takes them."""
-        return hyper_of(self.lr, self.momentum)
+        return hyper_of(self.lr * self.objective.pace, self.momentum)
 
     @cached_property
     def setting(self) -> Setting:
@@ -422,6 +422,7 @@ def _summary(
         turn=turn,
         validation_lowest_step=recorder.validation_lowest_step,
         recent_fall=recent_fall,
+        rates=dict(settings.rates),
     )
 
 

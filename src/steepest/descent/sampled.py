@@ -25,7 +25,7 @@ from steepest.descent.loop import (
     limits_of,
 )
 from steepest.descent.run import CEILING
-from steepest.descent.sweep import AXES, setting_of, spread
+from steepest.descent.sweep import AXES, paced, setting_of, spread
 from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import momentum_of
 from steepest.objective.objective import Kernel, Objective
@@ -146,7 +146,7 @@ def sampled(
         np.diff(np.append(filled, steps + 1)),
         np.float64(goal),
         setting_of(objective),
-        hyper_of(rates, momentum),
+        hyper_of(paced(objective, rates), momentum),
         limits_of(last=steps, ceiling=CEILING, scale=scale),
         batches,
     )

@@ -66,6 +66,12 @@ def setting_of(objective: Objective) -> Setting:
     )
 
 
+def paced(objective: Objective, rates: Vector) -> Vector:
+    """The learning rates (m,) of descents side by side, of each weight (m, p) where they differ."""
+    one = isinstance(objective.pace, float)
+    return rates if one else np.multiply.outer(rates, objective.pace)
+
+
 AXES = (State(*[0] * len(State._fields)), Hyper(0, None))
 """Of a state and the optimizer's numbers: descents side by side differ in learning rate."""
 
@@ -151,7 +157,7 @@ def _race(
     )
     limits = limits_of(last=steps, ceiling=CEILING, scale=scale, goal=goal)
     setting = setting_of(objective)
-    hyper = hyper_of(rates, momentum)
+    hyper = hyper_of(paced(objective, rates), momentum)
     done = 0
     began: float | None = None
     spent = 0.0
@@ -246,7 +252,7 @@ def paths(
         length,
         state,
         setting_of(objective),
-        hyper_of(rates, momentum),
+        hyper_of(paced(objective, rates), momentum),
         limits_of(last=steps),
     )
     return Paths(

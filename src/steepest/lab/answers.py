@@ -315,5 +315,6 @@ def _remedy(asked: Asked, remedy: Remedy) -> dict[str, Any]:
         "measured_steps": remedy.measured_steps,
         "measured_loss": remedy.measured_loss,
         "reached": remedy.reached,
-        "problem": problem.to_dict(),
+        # The slider is one learning rate for all weights.
+        "problem": None if problem.options.rates else problem.to_dict(),
     }

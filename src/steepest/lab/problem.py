@@ -121,6 +121,12 @@ def read_problem(given: Mapping[str, Any]) -> Asked:
         given_options.pop("loss", None)
     options = read_options(given_options)
     check(options)
+    if options.rates:
+        raise UsageError(
+            "The lab takes one learning rate for all weights.",
+            given=", ".join(f"{shown(name)}: {rate:g}" for name, rate in options.rates.items())[:60],
+            instead="The command line takes one for each.",
+        )
     if options.steps > _MOST_STEPS:
         raise UsageError(
             f"The lab takes at most {_MOST_STEPS:,} steps.",

@@ -9,10 +9,11 @@ from typing import Any, Final, Literal
 from steepest.methods.names import Named
 
 # fmt: off
-Kind = Literal["text", "whole", "real", "truth", "choice", "rate", "rates", "numbers", "pairs",
-               "names", "network"]
+Kind = Literal["text", "whole", "real", "truth", "choice", "rate", "rates", "rate each", "numbers",
+               "pairs", "names", "network"]
 # fmt: on
-"""`numbers` and `pairs` are by weight; `names` are of columns; `rates` are LOW:HIGH:COUNT."""
+"""`numbers` and `pairs` are by weight, and so may a `rate each` be; `names` are of columns; `rates`
+are LOW:HIGH:COUNT."""
 
 Job = Literal["fit", "minimize", "sweep", "train", "lab"]
 
@@ -49,8 +50,18 @@ class Asked:
 
     @property
     def rate(self) -> float | None:
-        """The learning rate as a number, None where it is to be chosen."""
+        """The learning rate as a number, None where it is to be chosen.
+
+        Where each weight has its own, the largest of them.
+        """
+        if self.rates:
+            return max(self.rates.values())
         return None if self.lr is None or self.lr == "auto" else float(self.lr)
+
+    @property
+    def rates(self) -> Mapping[str, float]:
+        """The learning rate of each weight; empty where all have the same."""
+        return self.lr if isinstance(self.lr, Mapping) else {}
 
     def given(self) -> dict[str, Any]:
         """The options that differ from their defaults, for a command that does the same."""

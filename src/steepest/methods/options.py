@@ -125,11 +125,12 @@ class FitOptions(Asked):
         unset="0.9 where the optimizer has one",
         serves=(*_ALL, *_LAB),
     )
-    lr: float | str | None = option(
+    lr: float | str | Mapping[str, float] | None = option(
         "auto",
         "Learning rate: how far a step goes for a gradient of 1. auto looks for the one that "
-        "arrives first.",
-        "rate",
+        "arrives first. a=1e-5,b=0.3 gives each weight its own.",
+        "rate each",
+        metavar="NUMBER|auto|a=1e-5,b=0.3",
         example="0.01",
         serves=(*_ALL, *_LAB),
         synonyms=("learning_rate", "eta"),
@@ -271,6 +272,8 @@ class TrainOptions(Asked):
     momentum: float | None = _as_in_fit("momentum")
     lr: float | str = _as_in_fit(
         "lr",
+        kind="rate",
+        metavar="",
         help="Learning rate. auto tries 16 side by side and takes the one that gets lowest.",
     )
     schedule: str = option(
@@ -385,7 +388,7 @@ class _WayGiven(TypedDict, total=False):
 class MinimizeGiven(_WayGiven, total=False):
     """What `minimize` may be given."""
 
-    lr: float | str | None
+    lr: float | str | Mapping[str, float] | None
     tolerance: float
     remedies: bool
     at: int | None

@@ -150,6 +150,8 @@ class Objective:
     """Elementary operations of one evaluation, roughly: rows times nodes."""
     unit: Vector | float = 1.0
     """One where every weight is counted as it is."""
+    pace: Vector | float = 1.0
+    """The learning rate of each weight (p,), as a share of the largest: of the descent's."""
 
     is_at_hand: ClassVar[bool] = True
     """Whether `data` holds wherever the kernel stands; else it is that of one position."""
@@ -220,6 +222,18 @@ class Objective:
         """The same with each weight counted in a unit (p,) of its own."""
         data = {**self.data, "unit": np.asarray(unit)}
         return replace(self, kernel=RescaledKernel(self.kernel), data=data, unit=np.asarray(unit))
+
+    def paced(self, pace: Vector | float) -> Self:
+        """The same with the learning rate of each weight this share (p,) of the descent's."""
+        return replace(self, pace=pace)
+
+    @property
+    def stride(self) -> Vector | float:
+        """The unit (p,) in which plain descent, with one learning rate for all, walks this path.
+
+        A weight with a learning rate r times as large moves as one that is counted in units of √r.
+        """
+        return self.unit * np.sqrt(self.pace)
 
     @in_float64
     def value(self, weights: Vector) -> float:

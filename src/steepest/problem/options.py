@@ -23,6 +23,7 @@ class Options(FitOptions):
         return Settings(
             optimizer=self.optimizer,
             lr=self.rate,
+            rates=dict(self.rates),
             momentum=self.momentum,
             steps=self.steps,
             start=dict(self.start),
@@ -52,7 +53,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
 
 def check(options: Options) -> None:
     """Raise for values that no problem could use, with one sentence each."""
-    check_rate(options.rate)
+    check_rates(options)
     check_least(options)
     check_share(options.validation)
     if options.patience is not None and options.validation is None:
@@ -68,6 +69,19 @@ def check(options: Options) -> None:
                 given=f"{low:g}:{high:g}",
                 instead="Write b=0:1, or leave one side empty.",
             )
+
+
+def check_rates(options: Options) -> None:
+    """Raise for learning rates that cannot be used."""
+    for rate in options.rates.values() or [options.rate]:
+        check_rate(rate)
+    if options.rates and options.rescale:
+        raise UsageError(
+            "A learning rate for each weight cannot be used together with --rescale, which counts "
+            "each weight in a unit of its own to the same end.",
+            given="--rescale --lr " + ",".join(f"{n}={r:g}" for n, r in options.rates.items()),
+            instead="Leave one of them out.",
+        )
 
 
 def read_train_options(given: Mapping[str, Any]) -> TrainOptions:

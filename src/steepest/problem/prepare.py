@@ -24,7 +24,7 @@ from steepest.formula import (
 from steepest.methods.losses import LOGIT, PROBABILITY, VALUE, loss_named
 from steepest.objective.objective import row_weights
 from steepest.problem.options import Options, check
-from steepest.problem.setup import Setup, assemble, standardized, with_near, with_own_units
+from steepest.problem.setup import Setup, assemble, standardized, with_near, with_own_units, with_rates
 from steepest.records.arrays import Steps, Vector
 from steepest.records.problem import Problem
 from steepest.words.errors import InputError, UsageError
@@ -70,7 +70,7 @@ def prepared(table: Table, formula: Formula, options: Options) -> Setup:
             raise not_scalable(formula)
         setup = scaled
     setup = replace(setup, spreads=_spreads(table, formula, options, row_numbers))
-    return with_near(setup, options)
+    return with_rates(with_near(setup, options), options.rates)
 
 
 SPREADS = re.compile(
@@ -311,4 +311,5 @@ def prepare_minimize(text: str, options: Options) -> Setup:
         row_weight=None,
         held_out_columns=None,
     )
-    return with_own_units(setup) if options.rescale else setup
+    setup = with_own_units(setup) if options.rescale else setup
+    return with_rates(setup, options.rates)

@@ -27,6 +27,9 @@ from steepest.objective.scaling import Scaling, find_scaling, scaled_columns
 from steepest.problem.options import Options
 from steepest.records.arrays import Vector
 from steepest.records.problem import Problem
+from steepest.words.errors import InputError
+from steepest.words.suggest import suggest
+from steepest.words.wording import listed
 
 MANY_ROWS = 2 * DRAWN
 """From so many on, what needs many descents is tried on some rows, drawn evenly."""
@@ -101,12 +104,12 @@ class Setup:
         """The closed form of gradient descent here, where there is one."""
         if self.solved is None:
             return None
-        return modes_of(self.solved.root * self.moving.unit, self.solved.floor)
+        return modes_of(self.solved.root * self.moving.stride, self.solved.floor)
 
     def from_minimum(self, weights: Vector) -> Vector:
         """How far weights (p,) are from the minimum, as the modes count it."""
         assert self.solved is not None
-        return np.asarray((weights - self.solved.solution) / self.moving.unit)
+        return np.asarray((weights - self.solved.solution) / self.moving.stride)
 
     @property
     def is_passing(self) -> bool:
@@ -272,6 +275,47 @@ def with_own_units(setup: Setup) -> Setup:
         held_out=None if setup.held_out is None else setup.held_out.rescaled(unit),
         unit=unit,
     )
+
+
+def with_rates(setup: Setup, rates: Mapping[str, float]) -> Setup:
+    """The same problem with a learning rate for each weight; with one for all where none are given.
+
+    Raises InputError where they are not exactly the weights that move.
+    """
+    names = setup.objective.names
+    if rates:
+        check_names(rates, names, setup.fixed)
+    largest = max(rates.values(), default=1.0)
+    pace = np.array([rates[name] / largest for name in names]) if rates else 1.0
+    near = None if setup.near is None else with_rates(setup.near, rates)
+    return replace(setup, moving=setup.moving.paced(pace), near=near)
+
+
+def check_names(
+    rates: Mapping[str, float], names: tuple[str, ...], fixed: Mapping[str, float]
+) -> None:
+    """Raise InputError unless each weight that moves has a learning rate, and nothing else has."""
+    known = f"The weights are {', '.join(names)}."
+    for name in rates:
+        if name in fixed:
+            raise InputError(
+                f"{name} is held by --fix, so it has no learning rate.",
+                given=f"--lr {name}={rates[name]:g}",
+                instead="Leave one of the two out.",
+            )
+        if name not in names:
+            near = suggest(name, names)
+            raise InputError(
+                "--lr names a weight that is not in the formula.",
+                given=name,
+                instead=f"Did you mean {near[0]}?" if near else known,
+            )
+    if missing := [name for name in names if name not in rates]:
+        raise InputError(
+            f"--lr gives a learning rate to some weights, and none to {listed(missing)}.",
+            given=",".join(f"{name}={rate:g}" for name, rate in rates.items()),
+            instead="Give one to each weight, or one number for all.",
+        )
 
 
 def with_near(setup: Setup, options: Options) -> Setup:

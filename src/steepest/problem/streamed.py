@@ -45,6 +45,7 @@ from steepest.problem.setup import (
     constant_loss,
     scaled_by,
     with_own_units,
+    with_rates,
 )
 from steepest.records.arrays import Vector
 from steepest.records.point import Minimum
@@ -171,7 +172,8 @@ def _streamed(
     if options.rescale:
         near = with_own_units(near)
         setup = with_own_units(setup)
-    return replace(setup, streamed=Streamed(survey, totals, full), near=near)
+    setup = replace(setup, streamed=Streamed(survey, totals, full), near=near)
+    return with_rates(setup, options.rates)
 
 
 def _totals(

@@ -81,6 +81,10 @@ def _rate(name: str, value: Any) -> float | str:
     return number(name, value, example="0.01", what='a number or "auto"')
 
 
+def _rate_each(name: str, value: Any) -> float | str | dict[str, float]:
+    return _numbers(name, value) if isinstance(value, Mapping) else _rate(name, value)
+
+
 def _choice(name: str, value: Any, option: Option) -> str:
     choices = option.choices or {}
     if option.refused:
@@ -162,6 +166,7 @@ def _read(name: str, value: Any, option: Option) -> Any:
 _OTHERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "truth": _truth,
     "rate": _rate,
+    "rate each": _rate_each,
     "numbers": _numbers,
     "pairs": _pairs,
     "names": _names,

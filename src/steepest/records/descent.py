@@ -38,7 +38,8 @@ class Descent:
 
     optimizer: str
     lr: float
-    """NaN for a solver that chooses the length of its steps by itself."""
+    """NaN for a solver that chooses the length of its steps by itself; where each weight has its own
+    learning rate, the largest of them."""
     lr_chosen: Literal["given", "auto"]
     momentum: float | None
     steps: int
@@ -64,6 +65,8 @@ class Descent:
     validation_lowest_step: int | None = None
     recent_fall: float | None = None
     """How much of the loss the last step took off, (before - after) / |after|."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """The learning rate of each weight; empty where all have the same."""
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ def _descent(descent: Descent) -> dict[str, Any]:
     return {
         "optimizer": descent.optimizer,
         "lr": None if math.isnan(descent.lr) else descent.lr,
-        **told(descent, "lr_chosen momentum steps stopped stopped_why first_loss final_loss"),
+        **told(descent, "rates lr_chosen momentum steps stopped stopped_why first_loss final_loss"),
         **told(descent, "final_step lowest_loss lowest_step tenfold_step goal_step"),
         **told(descent, "non_finite_step seconds"),
     }

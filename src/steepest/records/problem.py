@@ -50,6 +50,9 @@ class Settings:
 
     optimizer: str = GD.name
     lr: float | None = None
+    """Where each weight has its own, the largest of them."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """The learning rate of each weight; empty where all have the same."""
     momentum: float | None = None
     steps: int = 1000
     start: Mapping[str, float] = field(default_factory=dict)

@@ -49,13 +49,13 @@ def forecast_of(
     if has_closed_form(setup, settings):
         steps = closed_form_steps(setup, descent.lr, arrival.loss)
         if steps is None:
-            return Forecast(arrival.to, None, "With this learning rate the loss never gets there.")
+            return Forecast(arrival.to, None, f"With {_these(settings)} the loss never gets there.")
         return Forecast(arrival.to, steps, "computed from the eigenvalues of the Hessian")
     if descent.non_finite_step == 0:
         what = "number" if not math.isfinite(descent.first_loss) else "gradient"
         return Forecast(arrival.to, None, f"The start itself gives no finite {what}.")
     if descent.stopped == "diverged":
-        return Forecast(arrival.to, None, "With this learning rate the descent diverges.")
+        return Forecast(arrival.to, None, f"With {_these(settings)} the descent diverges.")
     if rates is None or rates.goal.loss != arrival.loss:
         return Forecast(arrival.to, None, "It was not run on.")
     own = rates.own
@@ -72,6 +72,10 @@ def forecast_of(
         return found
     not_there = f"Run on to step {own.limit:,}, the descent is not there."
     return Forecast(arrival.to, None, not_there, low=own.limit + 1)
+
+
+def _these(settings: Settings) -> str:
+    return "these learning rates" if settings.rates else "this learning rate"
 
 
 def run_on(setup: Setup, settings: Settings, arrival: Goal) -> Forecast | None:
@@ -168,7 +172,7 @@ def _on_the_quadratic(
     if spectrum is None or settings.optimizer != GD.name:
         return None
     modes = Modes(spectrum.values, spectrum.vectors, floor)
-    offset = (walked.final_weights - at) / setup.moving.unit
+    offset = (walked.final_weights - at) / setup.moving.stride
     supposed = float(np.sum(0.5 * modes.eigenvalues * modes.distances(offset) ** 2))
     actual = walked.descent.final_loss - floor
     if not actual / AGREES <= supposed <= actual * AGREES:

@@ -8,14 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from steepest.checks.remedies import QUICK, Proposal, finishes, helps, ladder, to_last_digit
+from steepest.checks.facts import causes
+from steepest.checks.remedies import (
+    OWN_RATES,
+    QUICK,
+    Proposal,
+    finishes,
+    helps,
+    ladder,
+    to_last_digit,
+)
+from steepest.checks.shape import FEW
 from steepest.descent import Walked, solve_by
 from steepest.descent.run import descend
 from steepest.measure.curvature import stability_limit
 from steepest.methods.optimizers import ADAPTIVE, OPTIMIZERS, SOLVERS, optimizer_of
 from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
-from steepest.problem.setup import Setup, standardized, with_own_units
+from steepest.problem.setup import Setup, standardized, with_own_units, with_rates
 from steepest.records.arrays import Vector
 from steepest.records.verdict import Measurements, Remedy
 from steepest.study.aim import at_most
@@ -27,6 +37,7 @@ from steepest.study.rates import (
     MOST_STEPS,
     affordable,
     best_in_closed_form,
+    closed_form_steps,
     has_closed_form,
     rounded_rate,
     run_one,
@@ -65,7 +76,9 @@ def prove(
         return ()
     found: list[Remedy] = []
     tried: list[str] = []
-    base: dict[str, Any] = {}
+    # What the dearer ones are tried on top of, and in how many steps it arrives.
+    base: dict[str, Any] = {"lr": dict(options.rates)} if options.rates else {}
+    fewest = math.inf
     ends = time.monotonic() + at_most(GUARD, options.time_limit)
     try:
         for proposal in ladder(measurements):
@@ -74,7 +87,9 @@ def prove(
                 continue
             if is_solver and _spare(proposal, found, measurements):
                 continue
-            changes = {**({} if is_solver else base), **proposal.options}
+            changes = {**({} if is_solver or proposal.scales else base), **proposal.options}
+            if proposal.change == "better learning rate":
+                changes = {}
             attempt = _attempt(proposal, changes, setup, options, measurements)
             if attempt is None:
                 continue
@@ -84,8 +99,8 @@ def prove(
             if remedy is None:
                 continue
             found.append(remedy)
-            if proposal.scales and remedy.reached:
-                base = dict(proposal.options)
+            if proposal.scales and remedy.reached and (remedy.measured_steps or 0) < fewest:
+                base, fewest = dict(proposal.options), remedy.measured_steps or 0
             if not is_solver and remedy.reached and (remedy.measured_steps or 0) <= QUICK:
                 ends = 0.0  # quick enough: nothing dearer is tried
     except KeyboardInterrupt:
@@ -112,10 +127,11 @@ def _best_first(found: list[Remedy]) -> list[Remedy]:
     )
 
 
-SCALING = frozenset({"standardize", "rescale", *ADAPTIVE})
+SCALING = frozenset({OWN_RATES, "standardize", "rescale", *ADAPTIVE})
 """What may help where the curvature is uneven. Before that, nothing is said."""
 
 _TRIED = {
+    OWN_RATES: "a learning rate for each weight",
     "standardize": "standardized inputs",
     "rescale": "rescaled weights",
     **{name: optimizer_of(name).title for name in OPTIMIZERS},
@@ -200,7 +216,7 @@ def changed_setup(setup: Setup, options: Options) -> Setup | None:
     if changed is not None and options.start and changed.scaling is None:
         given = {**changed.objective.named(changed.start), **options.start}
         changed = replace(changed, start=changed.objective.vector(given))
-    return changed
+    return None if changed is None else with_rates(changed, options.rates)
 
 
 def _attempt(
@@ -223,6 +239,9 @@ def _attempt(
     )
     if typed.optimizer == options.optimizer:
         typed = typed.changed(momentum=options.momentum)
+    if changes and not ("lr" in changes and optimizer_of(typed.optimizer).is_linear):
+        # Rates of each weight are for these weights, and for steps that nothing else scales.
+        typed = typed.changed(lr="auto")
     changed = changed_setup(setup, typed)
     if changed is None:
         return None
@@ -234,6 +253,10 @@ def _attempt(
     if found is None:
         return None
     typed, predicted = found
+    changed = with_rates(changed, typed.rates)
+    if predicted is not None and typed.rates and has_closed_form(changed, typed.settings()):
+        # Each rate is rounded by itself.
+        predicted = closed_form_steps(changed, typed.rate or 0.0, measurements.goal.loss)
     if not changes and typed.rate == measurements.descent.lr:
         return None
     if predicted is not None:
@@ -262,13 +285,13 @@ def _rate(
         best = best_in_closed_form(setup, setup.start, goal.loss)
         if best is None or best[1] > MOST_STEPS:
             return None
-        return typed.changed(lr=best[0]), best[1]
+        return at_rate(typed, best[0]), best[1]
     rates = measurements.rates
     method = optimizer_of(typed.optimizer)
     if not fresh:
         if rates is None or rates.best is None:
             return None
-        return typed.changed(lr=rates.best.lr), rates.best.steps
+        return at_rate(typed, rates.best.lr), rates.best.steps
     if method.is_linear and method.has_momentum and goal is not None:
         tuned = _tuned_momentum(setup, typed, measurements, goal.loss)
         if tuned is not None:
@@ -280,7 +303,15 @@ def _rate(
     )
     seconds = at_most(GUARD, measurements.settings.time_limit)
     found = good_rate(setup, settings, goal, limit, effort=CHOOSE_EFFORT, seconds=seconds)
-    return None if found is None else (typed.changed(lr=found.lr), found.steps)
+    return None if found is None else (at_rate(typed, found.lr), found.steps)
+
+
+def at_rate(typed: Options, lr: float) -> Options:
+    """The options with this learning rate; where each weight has its own, the largest is this."""
+    if not typed.rates:
+        return typed.changed(lr=lr)
+    share = lr / max(typed.rates.values())
+    return typed.changed(lr={name: rounded_rate(rate * share) for name, rate in typed.rates.items()})
 
 
 def _tuned_momentum(
@@ -313,7 +344,7 @@ def _tuned_momentum(
     best: tuple[Options, int | None] | None = None
     fewest = min(TRIED_STEPS, affordable(setup, CHOOSE_EFFORT, typed.batch_size))
     for share in (1.0, 0.25, 0.06, 0.015):
-        tried = typed.changed(momentum=beta, lr=rounded_rate(lr * share))
+        tried = at_rate(typed.changed(momentum=beta), rounded_rate(lr * share))
         trial = run_one(setup, tried.settings(), float(tried.rate or 0), goal, fewest, GUARD)
         if trial.steps is not None and (best is None or trial.steps < fewest):
             best, fewest = (tried, trial.steps), trial.steps
@@ -334,24 +365,52 @@ def _sentence(attempt: Attempt, done: Walked, measurements: Measurements) -> str
     columns = attempt.setup.problem.standardized.values()
     mean = "mean 0 and " if any(subtracted for subtracted, _ in columns) else ""
     goal, reached = measurements.goal, done.descent.goal_step
-    rate = "" if options.rate is None else number(options.rate)
+    rate = _rate_in_words(options)
     beta = "" if options.momentum is None else f" and momentum {number(options.momentum)}"
     scaled = " on standardized inputs" if options.standardize else ""
     scaled = " on rescaled weights" if options.rescale else scaled
     method = optimizer_of(options.optimizer)
     title = f"{method.title[:1].upper()}{method.title[1:]}"
-    how = f"{title}{scaled} with the learning rate {rate}{beta}:"
+    how = f"{title}{scaled} with {rate}{beta}:"
     if options.optimizer in SOLVERS:
         how = f"{title}, {method.source}:"
     what = {
-        "better learning rate": f"With the learning rate {rate}",
+        "better learning rate": f"With {rate}",
+        OWN_RATES: f"With {rate}, in inverse proportion to its own curvature,",
         "standardize": f"With every input column scaled to {mean}deviation 1, and the "
-        f"learning rate {rate},",
-        "rescale": f"With every weight counted in a unit of its own, and the learning rate {rate},",
+        f"{rate.removeprefix('the ')},",
+        "rescale": f"With every weight counted in a unit of its own, and {rate},",
         "another start": f"From another start, by {title}:",
     }.get(proposal.change, how)
     if reached is not None and goal is not None:
         steps = "1 step" if reached == 1 else f"{reached:,} steps"
-        return f"{what} the descent is {goal.to} after {steps}."
+        return f"{what} the descent is {goal.to} after {steps}.{_left(attempt, measurements)}"
     loss = number(done.descent.final_loss)
     return f"{what} the loss is {loss} after {done.descent.steps:,} steps."
+
+
+def _rate_in_words(options: Options) -> str:
+    """The learning rate, or the learning rate of each weight."""
+    if options.rates:
+        each = [f"{number(rate, 3)} for {name}" for name, rate in options.rates.items()]
+        return f"a learning rate for each weight ({listed(each, 6)})"
+    return "" if options.rate is None else f"the learning rate {number(options.rate)}"
+
+
+def _left(attempt: Attempt, measurements: Measurements) -> str:
+    """What a cure of an uneven curvature leaves of it, measured at the minimum."""
+    before, minimum = causes(measurements), measurements.minimum
+    if not attempt.proposal.scales or before is None or minimum is None:
+        return ""
+    setup = attempt.setup
+    at = setup.objective.vector(minimum.weights)
+    if setup.scaling is not None:
+        at = setup.scaling.to_scaled(at)
+    found = spectrum_at(setup, attempt.options.settings(), None, at, "minimum")
+    if found is None or not found.complete or found.condition is None:
+        return ""
+    was, left = before.by_scale * before.by_correlation, found.condition
+    rest = ""
+    if not attempt.options.standardize and before.by_correlation >= FEW:
+        rest = ", which is correlation's"
+    return f" The condition number falls from {number(was, 3)} to {number(left, 3)}{rest}."

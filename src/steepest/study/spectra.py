@@ -27,8 +27,8 @@ def spectrum_at(
     if known is not None and scaling is None and held is None:
         return spectrum_of_modes(known, at)
     preconditioned = None if scaling is None else settings.optimizer
-    if setup.unit is not None:
-        own = 1.0 / setup.unit**2
+    if not isinstance(setup.moving.stride, float):
+        own = 1.0 / setup.moving.stride**2
         scaling = own if scaling is None else scaling * own
     return spectrum(
         setup.full,

@@ -81,6 +81,16 @@ def test_optimizers(optimizer: str) -> None:
     check(CURVE, DATA, start=START, optimizer=optimizer, steps=40)
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "options", [{}, {"bounds": {"a": (0.6, 0.72)}, "batch_size": 5}], ids=["", "bounded batches"]
+)
+def test_a_rate_for_each_weight(optimizer: str, options: dict[str, Any]) -> None:
+    rates = {"a": 0.05, "b": 0.002, "c": 0.01}
+    script = check(CURVE, DATA, start=START, optimizer=optimizer, lr=rates, **options)
+    assert '"params": [one], "lr": lr' in script
+
+
 def test_momentum_is_the_run_s() -> None:
     script = check(LINE, DATA, start=START, optimizer="momentum", momentum=0.5)
     assert "momentum=0.5" in script
@@ -131,6 +141,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "batches, rescaled, bounded": {"batch_size": 7, "rescale": True, "bounds": {"a": (0.6, 0.72)}},
     "no step": {"steps": 0},
+    "a rate each, standardized": {"standardize": True, "lr": {"a": 0.1, "b": 0.02, "c": 0.3}},
+    "a rate each, no slope": {"lr": {"a": 0.1, "b": 0.02, "c": 0.3}, "steps": 2, "fix": {}},
 }
 
 

@@ -63,6 +63,12 @@ def spectrum(record: RunRecord, frames: Frames) -> Figure | str:
         )
         return spectrum_figure(frames, shown, bound=None, bound_text=text)
     bound = factor / descent.lr
+    if descent.rates:
+        text = (
+            f"{descent.optimizer} with these learning rates stays stable while every curvature is "
+            f"below {number(bound)}. Each weight counts by its rate, as a share of the largest."
+        )
+        return spectrum_figure(frames, shown, bound=bound, bound_text=text)
     text = (
         f"{descent.optimizer} with the learning rate {number(descent.lr)} stays stable while every "
         f"curvature is below {number(factor, 4)}/{number(descent.lr)} = {number(bound)}."

@@ -47,7 +47,7 @@ def to_pytorch(record: RunRecord, formula: Formula, source: Source) -> str:
         lines += [*indented([*script.unpacked(), *_model(script, "return")]), "", ""]
     else:
         lines.append("")
-    lines += [f"lr = {script.lr!r}", *_start(script)]
+    lines += [*([] if script.in_groups else [f"lr = {script.lr!r}"]), *_start(script)]
     optimizer = _optimizer(script)
     if optimizer is not None:
         lines.append(f"optimizer = torch.optim.{optimizer}")
@@ -61,6 +61,13 @@ def to_pytorch(record: RunRecord, formula: Formula, source: Source) -> str:
 
 
 def _start(script: Script) -> list[str]:
+    if script.in_groups:
+        return [
+            *listing("start = [", script.start, "]"),
+            *listing("rates = [", script.rates, "]"),
+            "parameters = [torch.tensor(value, requires_grad=True) for value in start]",
+            'groups = [{"params": [one], "lr": lr} for one, lr in zip(parameters, rates)]',
+        ]
     if script.rescaled:
         first = listing("weights = torch.tensor([", script.start, "])")
         return [*first, "counts = (weights / unit).requires_grad_()"]
@@ -71,7 +78,8 @@ def _model(script: Script, result: str) -> list[str]:
     lines, loss = script.model_lines()
     if not script.has_slope:
         # PyTorch wants something to differentiate.
-        loss += f" + 0 * {script.moving}.sum()"
+        total = "sum(parameters)" if script.in_groups else f"{script.moving}.sum()"
+        loss += f" + 0 * {total}"
     if script.loss_is_root:
         # The slope of the root at 0 would not be a number; a perfect fit has none.
         return [*lines, f"mse = {loss}", f"{result} mse.sqrt() if mse != 0 else 0 * mse"]
@@ -81,6 +89,8 @@ def _model(script: Script, result: str) -> list[str]:
 def _optimizer(script: Script) -> str | None:
     descent = script.record.descent
     call = optimizer_of(descent.optimizer).torch
+    if call is not None and script.in_groups:
+        return call.written("groups", descent.momentum)
     if call is None or not call.arguments:
         return None  # Plain descent is written out.
     return call.written(f"[{script.moving}], lr=lr", descent.momentum)
@@ -89,12 +99,15 @@ def _optimizer(script: Script) -> str | None:
 def _step(script: Script) -> list[str]:
     moving = script.moving
     backward = "loss" if script.batch_size is None else "loss_on(rows)"
-    plain = script.record.descent.optimizer == GD.name
+    plain = script.record.descent.optimizer == GD.name and not script.in_groups
     lines = [f"{backward}.backward()"]
     if not plain:
         lines.append("optimizer.step()")
     within = [f"{moving} -= lr * {moving}.grad"] if plain else []
-    if script.bounds:
+    if script.bounds and script.in_groups:
+        within.append("for one, low, high in zip(parameters, lower, upper):")
+        within += indented(["one.clamp_(low, high)"])
+    elif script.bounds:
         within.append(f"{moving}.clamp_({', '.join(script.edges)})")
     if within:
         lines += ["with torch.no_grad():", *indented(within)]

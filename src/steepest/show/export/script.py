@@ -48,6 +48,12 @@ class Script:
         return self.record.descent.lr
 
     @property
+    def rates(self) -> list[str]:
+        """The learning rate of each weight, as numbers; none where all have the same."""
+        rates = self.record.descent.rates
+        return [repr(float(rates[name])) for name in self.record.problem.weights if rates]
+
+    @property
     def last(self) -> int:
         """The step at which the run ended."""
         return self.record.descent.steps
@@ -70,8 +76,15 @@ class Script:
 
     @property
     def moving(self) -> str:
-        """The vector that the optimizer moves."""
+        """What the optimizer moves: a vector; a list of groups where each has its own rate."""
+        if self.in_groups:
+            return "parameters"
         return "counts" if self.rescaled else "weights"
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether each weight is a parameter group of its own, as PyTorch has it."""
+        return bool(self.rates) and self.library.module == "torch"
 
     @property
     def bounds(self) -> Mapping[str, Sequence[float]]:
@@ -160,7 +173,7 @@ class Script:
     def unpacked(self) -> list[str]:
         """The weights by name."""
         names = [self._identifiers[name] for name in self.record.problem.weights]
-        return unpacking(names, "unit * counts" if self.rescaled else "weights")
+        return unpacking(names, "unit * counts" if self.rescaled else self.moving)
 
     def model_lines(self) -> tuple[list[str], str]:
         """Lines that compute the prediction, and the loss itself."""
@@ -229,6 +242,8 @@ class Script:
     def report_lines(self) -> list[str]:
         """Lines within the loop that print where it stands, and end it."""
         values = "*(unit * counts).tolist()" if self.rescaled else "*weights.tolist()"
+        if self.in_groups:
+            values = "*(one.item() for one in parameters)"
         lines = [f"print(step, loss.item(), {values})"]
         every = -(-self.last // MOST_LINES)
         if every > 1:

@@ -131,18 +131,18 @@ def _title(rates: Sequence[SweptRate], goal: Goal | None, own: RateTrial | None)
         if rates and all(rate.diverged for rate in rates):
             return f"All of {tried} diverge."
         return f"None of {tried} reaches {where} in {roughly(run, 'step')}."
-    quick = f"The quickest learning rate is {number(best.lr, 3)} with {_said(best.steps)}"
+    quick = f"The quickest learning rate is {number(best.lr)} with {_said(best.steps)}"
     if own is None:
         return f"{quick}."
     if own.lr == best.lr:
-        return f"This run's learning rate {number(own.lr, 3)} is the quickest: {_said(best.steps)}."
+        return f"This run's learning rate {number(own.lr)} is the quickest: {_said(best.steps)}."
     if own.steps is not None:
-        return f"{quick}; this run's {number(own.lr, 3)} needs {_said(own.steps)}."
+        return f"{quick}; this run's {number(own.lr)} needs {_said(own.steps)}."
     if own.diverged:
-        return f"{quick}; this run's {number(own.lr, 3)} diverges."
+        return f"{quick}; this run's {number(own.lr)} diverges."
     if own.limit is None:
-        return f"{quick}; this run's {number(own.lr, 3)} never gets there."
-    return f"{quick}; this run's {number(own.lr, 3)} is not there after {_said(own.limit)}."
+        return f"{quick}; this run's {number(own.lr)} never gets there."
+    return f"{quick}; this run's {number(own.lr)} is not there after {_said(own.limit)}."
 
 
 def _said(steps: int | None) -> str:

@@ -14,6 +14,8 @@ from steepest.show.terminal.lists import sentence, values_of
 from steepest.show.terminal.page import INDENT, Page, Span
 from steepest.words.wording import count, names, number, percent, roughly, times
 
+BY_RATES: Final = "Each weight counts by its learning rate, as a share of the largest."
+
 SEVERITY_STYLE: Final = {"error": "bold red", "warning": "bold magenta", "info": "bold cyan"}
 
 WHAT: Final = {"rates": "other learning rates"}
@@ -28,7 +30,10 @@ def show_facts(page: Page, record: RunRecord) -> None:
     if limit is not None:
         facts.append(("Limit", _limit(record, limit)))
     if measured.spectrum is not None and measured.spectrum.measured:
-        facts.append(("Curvature", _curvature(measured.spectrum)))
+        text = _curvature(measured.spectrum)
+        if record.descent.rates:
+            text += f" {BY_RATES}"
+        facts.append(("Curvature", text))
     if measured.minimum is not None:
         facts.append(("Minimum", _minimum(measured, measured.minimum)))
     if measured.forecast is not None:
@@ -60,11 +65,16 @@ def show_facts(page: Page, record: RunRecord) -> None:
 def _limit(record: RunRecord, limit: float) -> str:
     lr, optimizer = record.descent.lr, record.descent.optimizer
     text = f"{number(limit)}: the largest learning rate at which {optimizer} does not grow"
+    if record.descent.rates:
+        text = (
+            f"{number(limit / lr, 4)} times these learning rates: up to there {optimizer} does not "
+            "grow"
+        )
     if optimizer in ADAPTIVE:
         # P is part of the optimizer's memory and goes on changing.
         text += ", as long as the scaling of its steps stays as it was at the end"
     text += "."
-    if not limit > 0:
+    if not limit > 0 or record.descent.rates:
         return text
     ratio = lr / limit
     return f"{text} lr is {percent(ratio) + ' of' if ratio <= 1 else times(ratio)} it."

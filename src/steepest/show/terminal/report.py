@@ -117,6 +117,8 @@ def _head(page: Page, record: RunRecord) -> None:
     momentum = "" if descent.momentum is None else f", momentum {number(descent.momentum)}"
     chosen = " (chosen by trying)" if descent.lr_chosen == "auto" else ""
     rate = f"lr {number(descent.lr)}{chosen}" if isfinite(descent.lr) else "its own step lengths"
+    if descent.rates:
+        rate = f"lr {values_of(descent.rates)}"
     page.say(
         f"{descent.optimizer}, {rate}{momentum}, {count(descent.steps, 'step')}",
         label=("Descent", "bold"),

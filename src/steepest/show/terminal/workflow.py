@@ -108,7 +108,8 @@ def _step(record: RunRecord) -> str:
     if shown is None:
         return "All partial derivatives are zero at the start, so no weight moves."
     moved = _after_one_step(record.trace, shown.weight)
-    plain = shown.value - descent.lr * shown.amount
+    lr = descent.rates.get(shown.weight, descent.lr)
+    plain = shown.value - lr * shown.amount
     if descent.optimizer != GD.name:
         text = f"{descent.optimizer} makes of the gradient a step against it"
         if moved is not None:
@@ -120,8 +121,9 @@ def _step(record: RunRecord) -> str:
         partial = number(shown.amount)
         partial = f"({partial})" if shown.amount < 0 else partial
         text = (
-            f"Every weight moves against its partial derivative, lr times as far: {shown.weight} "
-            f"becomes {number(shown.value)} - {number(descent.lr)}*{partial} = {number(plain)}"
+            f"Every weight moves against its partial derivative, {'its ' * bool(descent.rates)}lr "
+            f"times as far: {shown.weight} becomes {number(shown.value)} - {number(lr)}*{partial} "
+            f"= {number(plain)}"
         )
     taylor = beginning.taylor
     if taylor is None:
