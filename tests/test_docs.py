@@ -320,6 +320,7 @@ def test_python_examples(page: str) -> None:
 # The document, key by key
 
 NAMED = {
+    "descent.rates",
     *(
         "trace.weights",
         "trace.gradient",
@@ -390,7 +391,13 @@ def documents() -> list[dict[str, Any]]:
             standardize=True,
             remedies=False,
         ),
-        steepest.fit(speed, "speed ~ a*time + b*time + c", lr=1e-3, validation=0.2, remedies=False),
+        steepest.fit(
+            speed,
+            "speed ~ a*time + b*time + c",
+            lr={"a": 1e-3, "b": 2e-3, "c": 1e-3},
+            validation=0.2,
+            remedies=False,
+        ),
         steepest.fit(
             {"x": [0.0, 1.0], "y": [1.0, 3.0]}, "y ~ a*x + b", optimizer="lm", remedies=False
         ),

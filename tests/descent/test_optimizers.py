@@ -121,7 +121,8 @@ def test_a_rate_for_each_weight_is_a_parameter_group_for_each(case: str) -> None
     settings = Settings(optimizer=optimizer, lr=lr, momentum=momentum, steps=STEPS)
     trace = descend(objective.paced(RATES), settings, START).trace
     x, leaves = tensor(X), [torch.nn.Parameter(tensor(value)) for value in START]
-    groups: Any = [{"params": [one], "lr": lr * rate} for one, rate in zip(leaves, RATES)]
+    pairs = zip(leaves, RATES, strict=True)
+    groups: Any = [{"params": [one], "lr": lr * rate} for one, rate in pairs]
     theirs = maker(optimizer, lr, momentum)(groups)
     walked = []
     for _ in range(STEPS + 1):

@@ -39,7 +39,7 @@ def losses(rates: Vector, steps: int) -> Vector:
     return np.array(found)
 
 
-def inverse() -> Vector:
+def inverse() -> Any:
     """Rates in inverse proportion to the weights' own curvatures."""
     return 1 / np.mean(COLUMNS**2, axis=0)
 
@@ -78,7 +78,7 @@ def test_the_limit_is_that_of_all_rates_together(own: Any) -> None:
 )
 def test_the_words_are_true_when_it_is_done(share: float, steps: int, says: str) -> None:
     rates = {name: share * rate for name, rate in RATES.items()}
-    found = steepest.fit(SPEED, FORMULA, start=START, lr=rates, steps=steps, remedies=False)
+    found: Any = steepest.fit(SPEED, FORMULA, start=START, lr=rates, steps=steps, remedies=False)
     read = re.match(says, found.verdict.headline)
     assert read is not None, found.verdict.headline
     factor = float(read[1])
@@ -97,7 +97,7 @@ def test_the_words_are_true_when_it_is_done(share: float, steps: int, says: str)
 
 @pytest.mark.parametrize("lr", [1e-5, "auto"])
 def test_a_rate_for_each_weight_is_the_remedy_for_scale(lr: Any) -> None:
-    found = steepest.fit(SPEED, FORMULA, start=START, lr=lr, steps=10)
+    found: Any = steepest.fit(SPEED, FORMULA, start=START, lr=lr, steps=10)
     remedies = {remedy.change: remedy for remedy in found.remedies}
     scale, both = remedies["a rate per weight"], remedies["standardize"]
     assert scale.reached

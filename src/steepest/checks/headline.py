@@ -96,7 +96,9 @@ def _no_minimum(m: Measurements) -> str:
 def _too_large(m: Measurements, rate: Rate) -> str:
     start = f"{rate_is(m)} too large"
     between = bounces(m)
-    proof = needs(m, m.rates, rate.better) if rate.better is not None and m.rates is not None else ""
+    proof = (
+        needs(m, m.rates, rate.better) if rate.better is not None and m.rates is not None else ""
+    )
     if between is not None:
         return f"{start}: {between}, while {proof}."
     if m.rates is not None and not (diverged(m) or grows_above_limit(m)):
@@ -169,7 +171,8 @@ def _why(m: Measurements) -> str:
     ratio = times(curved[0] / curved[1])
     counted = ", each weight counted by its learning rate," if own_rates(m) else ""
     steeper = (
-        f"the curvature{counted} is {ratio} as large along one direction of the weights as along another"
+        f"the curvature{counted} is {ratio} as large along one direction of the weights as along "
+        "another"
     )
     because, joint = causes(m), "so"
     if m.descent.optimizer in ADAPTIVE or (found is not None and found.preconditioned is not None):

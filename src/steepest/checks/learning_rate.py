@@ -171,7 +171,8 @@ def _answers(study: RateStudy) -> bool:
 def needs(m: Measurements, study: RateStudy, trial: RateTrial) -> str:
     """Write how soon a trial gets there: 3.53982e-05 gets within 1 % of the minimum in 12 steps.
 
-    With all digits: near the limit one more or less is another number of steps. Where each weight has a learning rate of its own, all of them were multiplied by the same.
+    With all digits: near the limit one more or less is another number of steps. Where each weight
+    has a learning rate of its own, all of them were multiplied by the same.
     """
     steps = roughly(trial.steps or 0, "step")
     if own_rates(m):
@@ -291,10 +292,7 @@ def too_small(m: Measurements) -> Iterator[Finding]:
     rate = judge_rate(m)
     if rate.word != "too small" or rate.better is None or m.rates is None:
         return
-    text = (
-        f"{rate_is(m)} too small: "
-        f"{needs(m, m.rates, rate.better)}, {own_needs(m, m.rates.own)}."
-    )
+    text = f"{rate_is(m)} too small: {needs(m, m.rates, rate.better)}, {own_needs(m, m.rates.own)}."
     ratio = rate.better.lr / m.descent.lr if m.descent.lr > 0 else math.inf
     text += summed_in_words(m, ratio)
     yield Finding("SD102", "warning", text, _evidence(m, rate))

@@ -124,7 +124,9 @@ def read_problem(given: Mapping[str, Any]) -> Asked:
     if options.rates:
         raise UsageError(
             "The lab takes one learning rate for all weights.",
-            given=", ".join(f"{shown(name)}: {rate:g}" for name, rate in options.rates.items())[:60],
+            given=", ".join(f"{shown(name)}: {rate:g}" for name, rate in options.rates.items())[
+                :60
+            ],
             instead="The command line takes one for each.",
         )
     if options.steps > _MOST_STEPS:

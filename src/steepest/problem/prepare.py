@@ -24,7 +24,14 @@ from steepest.formula import (
 from steepest.methods.losses import LOGIT, PROBABILITY, VALUE, loss_named
 from steepest.objective.objective import row_weights
 from steepest.problem.options import Options, check
-from steepest.problem.setup import Setup, assemble, standardized, with_near, with_own_units, with_rates
+from steepest.problem.setup import (
+    Setup,
+    assemble,
+    standardized,
+    with_near,
+    with_own_units,
+    with_rates,
+)
 from steepest.records.arrays import Steps, Vector
 from steepest.records.problem import Problem
 from steepest.words.errors import InputError, UsageError

@@ -38,8 +38,8 @@ class Descent:
 
     optimizer: str
     lr: float
-    """NaN for a solver that chooses the length of its steps by itself; where each weight has its own
-    learning rate, the largest of them."""
+    """NaN for a solver that chooses the length of its steps by itself; the largest where each
+    weight has its own learning rate."""
     lr_chosen: Literal["given", "auto"]
     momentum: float | None
     steps: int

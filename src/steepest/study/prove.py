@@ -254,9 +254,10 @@ def _attempt(
         return None
     typed, predicted = found
     changed = with_rates(changed, typed.rates)
-    if predicted is not None and typed.rates and has_closed_form(changed, typed.settings()):
+    goal = measurements.goal
+    if typed.rates and goal is not None and has_closed_form(changed, typed.settings()):
         # Each rate is rounded by itself.
-        predicted = closed_form_steps(changed, typed.rate or 0.0, measurements.goal.loss)
+        predicted = closed_form_steps(changed, typed.rate or 0.0, goal.loss)
     if not changes and typed.rate == measurements.descent.lr:
         return None
     if predicted is not None:
@@ -311,7 +312,9 @@ def at_rate(typed: Options, lr: float) -> Options:
     if not typed.rates:
         return typed.changed(lr=lr)
     share = lr / max(typed.rates.values())
-    return typed.changed(lr={name: rounded_rate(rate * share) for name, rate in typed.rates.items()})
+    return typed.changed(
+        lr={name: rounded_rate(rate * share) for name, rate in typed.rates.items()}
+    )
 
 
 def _tuned_momentum(

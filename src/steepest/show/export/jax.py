@@ -72,7 +72,11 @@ def to_jax(record: RunRecord, formula: Formula, source: Source) -> str:
         *indented([*script.unpacked(), *_model(script)]),
         "",
         "",
-        *(listing("lr = jnp.array([", script.rates, "])") if script.rates else [f"lr = {script.lr!r}"]),
+        *(
+            listing("lr = jnp.array([", script.rates, "])")
+            if script.rates
+            else [f"lr = {script.lr!r}"]
+        ),
         *listing("weights = jnp.array([", script.start, "])"),
     ]
     if script.rescaled:
