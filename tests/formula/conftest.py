@@ -11,7 +11,6 @@ def own_heap() -> Iterator[None]:
     With SymPy and PyTorch loaded one collection of everything takes a quarter of a second, and it
     falls on whoever allocates next. What the measured code itself builds is still collected.
     """
-    gc.collect()
     gc.freeze()
     yield
     gc.unfreeze()

@@ -22,7 +22,7 @@ from tests.lab.conftest import in_a_loop
 
 STEEPEST = (sys.executable, "-m", "steepest", "lab", "--no-open")
 
-SECONDS = float(os.environ.get("STEEPEST_LAB_SECONDS", "4"))
+SECONDS = float(os.environ.get("STEEPEST_LAB_SECONDS", "2.5"))
 """How long the crowd stays; for what is promised of it, a minute."""
 CLIENTS = 40
 BAD_CLIENTS = 10

@@ -65,8 +65,13 @@ def rows(network: Network, loss: str, count: int, dtype: Any) -> tuple[Any, Any]
     return inputs, 2 * draws.normal(size=(count, network.outputs)).astype(dtype)
 
 
-@pytest.mark.parametrize("loss", ROW_LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+# The loss knows the last layer alone, which has no activation: not each with each.
+EACH_ONCE = [(activation, "cross-entropy") for activation in ACTIVATIONS] + [
+    ("tanh", loss) for loss in ROW_LOSSES if loss != "cross-entropy"
+]
+
+
+@pytest.mark.parametrize(("activation", "loss"), EACH_ONCE)
 def test_gradients_are_those_of_pytorch(activation: str, loss: str) -> None:
     network = parse_network(f"5-7-{activation}-6-{activation}-3")
     for dtype, tolerance in ((np.float32, 1e-5), (np.float64, 1e-10)):

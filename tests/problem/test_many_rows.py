@@ -11,13 +11,13 @@ import steepest
 from steepest.problem import setup
 from steepest.show.terminal import Report, plain
 
-ROWS = 3000
+ROWS = 1200
 START = {"a": 1.0, "b": 1.0, "c": 0.0}
 
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-    """Three thousand are many, and four hundred are drawn."""
+    """More than a thousand are many, and four hundred are drawn."""
     monkeypatch.setattr(setup, "MANY_ROWS", 1000)
     monkeypatch.setattr("steepest.objective.passes.survey.DRAWN", 400)
     random = np.random.default_rng(0)

@@ -117,6 +117,8 @@ def test_a_folder_is_made_for_the_store(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a?b#c%20.db", "läufe & so.db", "file:x.db", "'.db", " .db"])
 def test_any_file_name_will_do(name: str, tmp_path: Path) -> None:
+    if not name.isascii() and sys.getfilesystemencoding() == "ascii":
+        pytest.skip("where the system's language is C, Python makes no file of this name")
     store = Store(tmp_path / name)
     finish(store.begin(opening(specimens.tutorial())), specimens.tutorial())
     assert len(store.summaries()) == 1

@@ -13,7 +13,7 @@ from tests.store.conftest import opening
 
 from steepest.store import Store
 
-SECONDS = float(os.environ.get("STEEPEST_STORE_SECONDS", "5"))
+SECONDS = float(os.environ.get("STEEPEST_STORE_SECONDS", "2"))
 """A minute finds more."""
 
 PRELUDE = """

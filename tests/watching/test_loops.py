@@ -517,7 +517,10 @@ def test_a_copy_of_the_model_is_not_watched() -> None:
     shutil.which("g++") is None and shutil.which("clang++") is None, reason="no compiler of C++"
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-def test_a_compiled_model() -> None:
+def test_a_compiled_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The header of C++ takes longer to make ready than this small model takes with it as it is.
+    monkeypatch.setattr("torch._inductor.config.cpp_cache_precompile_headers", False)
+
     def loop(attach: Attach) -> State:
         torch._dynamo.reset()
         network = nn.Sequential(nn.Linear(8, 12), nn.Tanh(), nn.Linear(12, 3))
