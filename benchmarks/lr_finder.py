@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -64,6 +63,8 @@ class Suggestion(NamedTuple):
 
 def _range_test(model: nn.Module, criterion: nn.Module, rows: DataLoader[Any]) -> Suggestion:
     """As its documentation shows it; the picture that makes the suggestion goes to no window."""
+    from matplotlib.figure import Figure  # Whoever only asks what there is shall not wait for it.
+
     optimizer = torch.optim.SGD(model.parameters(), lr=RANGE[0])
     with (
         warnings.catch_warnings(),

@@ -9,6 +9,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     # In the processes that tests start too: see pyproject.toml.
     os.environ["PYTHONWARNINGS"] = "ignore:Error reading persistent compilation cache entry"
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """An empty folder into which everybody may look.
+
+    Not one of pytest's: those are closed to others whenever another pytest begins.
+    """
+    with tempfile.TemporaryDirectory(prefix="steepest-") as made:
+        for folder in (Path(made), *Path(made).parents):
+            if folder.owner() == Path(made).owner() and str(folder).startswith("/tmp/"):
+                folder.chmod(folder.stat().st_mode | 0o055)
+        yield Path(made)
 
 
 @pytest.fixture(autouse=True, scope="session")

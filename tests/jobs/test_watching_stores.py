@@ -108,12 +108,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert 0 < found.record.steps <= STEPS
 
 
-def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
-    for folder in tmp_path.parents:
-        if folder.owner() == tmp_path.owner() and str(folder).startswith("/tmp/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    tmp_path.chmod(0o555)
-    answer = done(tmp_path / "runs.db", "read-only")
+def test_a_folder_that_is_read_only(open_folder: Path) -> None:
+    open_folder.chmod(0o555)
+    answer = done(open_folder / "runs.db", "read-only")
     assert answer.returncode == 0, answer.stderr
     steps, dropped, name, said, same = json.loads(answer.stdout)
     assert (steps, same, name) == (STEPS, True, None)

@@ -246,16 +246,14 @@ NOBODY = "if os.geteuid() == 0: os.setuid(65534)\n"
 
 
 @pytest.fixture
-def unwritable(store: Store, keep: Keep) -> Store:
+def unwritable(open_folder: Path) -> Store:
     """A store in which everybody may read, and nobody may write, with a run in it."""
     if sys.platform == "win32":
         pytest.skip("permissions are others there")
-    keep()
+    store = Store(open_folder / "runs.db")
+    finish(store.begin(opening(specimens.tutorial())), specimens.tutorial())
     store.path.chmod(0o444)
-    store.path.parent.chmod(0o555)
-    for folder in store.path.parents[1:]:
-        if folder.owner() == store.path.owner() and str(folder).startswith("/tmp/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
+    open_folder.chmod(0o555)
     return store
 
 

@@ -126,7 +126,9 @@ CASES: dict[str, dict[str, Any]] = {
     "a path that is another one beside others": {
         "optimizer": "momentum", "lr": 1e38, "steps": 1000, "seed": 1, "scale": 3.0,
     },
-    "lost by itself": {"optimizer": "gd", "lr": 1e38, "steps": 1000, "seed": 1, "scale": 3.0},
+    "lost by itself": {
+        "optimizer": "gd", "lr": 1e38, "steps": 1000, "batch_size": 16, "seed": 1, "scale": 3.0,
+    },
     "rows held out": {
         "optimizer": "nesterov", "lr": 1e-4, "schedule": "cosine", "validation": 0.2, "seed": 2,
         "epochs": 90, "patience": 80,

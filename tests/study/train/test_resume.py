@@ -96,7 +96,8 @@ def test_a_killed_training_goes_on(tmp_path: Path) -> None:
 def test_what_cannot_go_on_says_so(tmp_path: Path) -> None:
     store, data = tmp_path / "runs.db", tmp_path / "points.csv"
     data.write_text("x,y\n" + "\n".join(f"{i},{i % 2}" for i in range(40)))
-    run = steepest.train(str(data), "1-4-tanh-2", target="y", steps=20, lr=0.1, store=store)
+    given: dict[str, Any] = {"lr": 0.1, "store": store, "remedies": False}
+    run = steepest.train(str(data), "1-4-tanh-2", target="y", steps=20, **given)
     resume: dict[str, Any] = {"resume": run.id, "store": store}
     with pytest.raises(UsageError, match="20 steps already"):
         steepest.train(steps=10, **resume)
@@ -107,7 +108,7 @@ def test_what_cannot_go_on_says_so(tmp_path: Path) -> None:
     data.write_text("x,y\n" + "\n".join(f"{i},{i % 2}" for i in range(1, 41)))
     with pytest.raises(InputError, match="has changed"):
         steepest.train(steps=30, **resume)
-    fit = steepest.fit({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 3.1]}, "y ~ a*x", store=store)
+    fit = steepest.fit({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 3.1]}, "y ~ a*x", **given)
     with pytest.raises(UsageError, match="is one of steepest fit"):
         steepest.train(resume=fit.id, store=store)
 

@@ -44,7 +44,7 @@ def test_the_best_one_is_the_same_alone() -> None:
 
 
 def test_auto_looks_around_the_stability_limit() -> None:
-    found = steepest.sweep_network(DIGITS, "64-8-tanh-10", **{**GIVEN, "steps": 64})
+    found = steepest.sweep_network(DIGITS, "64-16-relu-10", **{**GIVEN, "steps": 64})
     rates = [trial.lr for trial in found.trials]
     assert found.record.limit is not None
     assert rates[0] < found.record.limit < rates[-1]
@@ -52,17 +52,17 @@ def test_auto_looks_around_the_stability_limit() -> None:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    words = [DIGITS, "--network", "64-8-relu-10", "--target", "digit", "--steps", "64"]
+    words = [DIGITS, "--network", "64-16-relu-10", "--target", "digit", "--steps", "64"]
     with pytest.raises(SystemExit) as ended:
-        command(["train", *words, "--sweep", "0.001:0.1:4", "--json"])
+        command(["train", *words, "--sweep", "0.001:0.1:5", "--json"])
     assert ended.value.code == 0
     document = json.loads(capsys.readouterr().out)
     assert document["command"] == "sweep"
     assert [trial["lr"] for trial in document["trials"]] == pytest.approx(
-        [0.001, 0.00464, 0.0215, 0.1]
+        [0.001, 0.00316, 0.01, 0.0316, 0.1]
     )
     with pytest.raises(SystemExit) as ended:
-        command(["train", *words, "--sweep", "0.001:0.1:4"])
+        command(["train", *words, "--sweep", "0.001:0.1:5"])
     shown = capsys.readouterr().out
     assert "gets lowest" in shown
     assert max(map(len, shown.splitlines())) <= 80
