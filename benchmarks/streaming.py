@@ -133,7 +133,8 @@ def _measured(
     return Samples(
         (peak / 1e6,),
         f"{found:,} rows, {size / 1e9:.2f} GB of Parquet, in {seconds:.0f} s; reading the columns "
-        f"once takes Polars {reading:.1f} s; in memory a tenth of a part gives the same to {CLOSE:g}",
+        f"once takes Polars {reading:.1f} s; in memory a tenth of a part gives the same to "
+        f"{CLOSE:g}",
     )
 
 
