@@ -25,10 +25,12 @@ from steepest.methods.optimizers import OPTIMIZER, Factor
 from steepest.methods.option import flag, options_of
 from steepest.methods.options import FitOptions, TrainOptions
 from steepest.methods.schedules import SCHEDULE
+from steepest.words.field import words
 
 DOCS = Path(__file__).parent
 PACKAGE = DOCS.parent / "src" / "steepest"
 PAGES = "../src/steepest/checks/pages"
+WORDS = "../src/steepest/words/field/pages"
 
 WIDTH = 78
 """What click leaves of a terminal of 80 columns."""
@@ -66,6 +68,15 @@ def list_of_checks() -> str:
                 f"| [{check.code}]({PAGES}/{check.code}.md) · {check.name} | {check.summary} |\n"
             )
     return text
+
+
+def list_of_words() -> str:
+    """The words of the field, each with a link to its page."""
+    rows = (
+        f"| [{word.name}]({WORDS}/{word.file}) | {', '.join(word.also)} | {word.meaning} |"
+        for word in words().values()
+    )
+    return "\n".join(["| word | also | means |", "|---|---|---|", *rows, ""])
 
 
 def optimizers() -> str:
@@ -169,6 +180,7 @@ PARTS = {
     "stability": stability,
     "told": told,
     "tree": tree,
+    "words": list_of_words,
 }
 """Name -> what stands there."""
 

@@ -24,6 +24,7 @@ Examples:
   steepest train digits.csv --network 64-32-relu-10 --target digit
   steepest sweep data.csv "speed ~ a*time**2 + b*time + c" --lr 1e-6:1e-4:41
   steepest explain SD201
+  steepest explain gradient
   steepest lab"""
 
 
@@ -130,16 +131,20 @@ def _require(given: dict[str, Any], **arguments: str | None) -> None:
             raise click.UsageError(f"Missing argument '{name}'.", click.get_current_context())
 
 
-@steepest.command(short_help="Show the page about a check, or list the checks.")
-@click.argument("code", metavar="[CODE]", required=False)
-def explain(code: str | None) -> None:
-    """Show the page about the check CODE; without CODE, the list of checks."""
-    from steepest.cli.explaining import show_checks, show_page
+@steepest.command(short_help="Show the page about a check or a word, or list them.")
+@click.argument("what", metavar="[CODE|WORD]", nargs=-1)
+def explain(what: tuple[str, ...]) -> None:
+    """Show the page about a check or about a word of the field; without either, the list.
 
-    if code is None:
-        show_checks()
+    CODE is as findings show it, such as SD201. WORD is for example gradient, learning rate, l1,
+    zero_grad or overfitting.
+    """
+    from steepest.cli.explaining import show_list, show_page
+
+    if what:
+        show_page(" ".join(what))
     else:
-        show_page(code)
+        show_list()
 
 
 steepest.add_command(data)

@@ -1,24 +1,23 @@
-"""`explain`: the pages about the checks."""
+"""`explain`: the pages about the checks, and about the words of the field."""
 
 from __future__ import annotations
 
-import difflib
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from steepest.checks import CHECKS, page
+from steepest.checks import CHECKS
+from steepest.checks.about import page_about
 from steepest.cli.output import is_terminal, write, write_text
 from steepest.show.terminal import Page
 from steepest.show.terminal.page import Span, Whole
-from steepest.words.errors import UsageError
-from steepest.words.wording import escaped
+from steepest.words.field import words
 
 CODE: Final = "bold cyan"
 
 
 class _List:
-    """The checks by family. A rich renderable."""
+    """The checks by family, then the words. A rich renderable."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
@@ -29,13 +28,15 @@ class _List:
                 family = check.family
                 text.heading(family[:1].upper() + family[1:])
             text.say(check.summary, label=(f"  {check.code}", "bold cyan"), indent=9)
+        text.heading("Words")
+        text.say(", ".join(words()), label="  ", indent=2)
         text.blank()
-        text.say("steepest explain CODE shows the page about one of them.")
+        text.say("steepest explain CODE or WORD shows the page about one of them.")
         yield from text.lines
 
 
 class Explained:
-    """A page about a check, laid out from its Markdown. A rich renderable."""
+    """A page about a check or a word, laid out from its Markdown. A rich renderable."""
 
     def __init__(self, text: str):
         self.text = text
@@ -67,30 +68,18 @@ def _spans(text: str) -> list[Span]:
     return [(Whole(part), CODE) if place % 2 else part for place, part in enumerate(parts)]
 
 
-def show_checks() -> None:
-    """List the checks."""
+def show_list() -> None:
+    """List the checks and the words."""
     write(_List())
 
 
-def show_page(code: str) -> None:
-    """Show the page about a check: laid out on a terminal, else its Markdown as it is.
+def show_page(typed: str) -> None:
+    """Show the page about a check or a word: laid out on a terminal, else its Markdown as it is.
 
-    Raises UsageError for a code that no check has.
+    Raises UsageError for what is neither.
     """
-    known = code.strip().upper()
-    if known not in CHECKS:
-        raise UsageError(
-            "There is no such check.",
-            given=f'"{escaped(code)}"',
-            instead=f"{_hint(known)}steepest explain lists them.",
-        )
-    text = page(known)
+    text = page_about(typed)
     if is_terminal():
         write(Explained(text))
     else:
         write_text(text)
-
-
-def _hint(code: str) -> str:
-    near = difflib.get_close_matches(code, CHECKS, n=1)
-    return f"Did you mean {near[0]}? " if near else ""

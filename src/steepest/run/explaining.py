@@ -1,9 +1,10 @@
-"""Explaining a PyTorch loss: its graph, the gradient of each parameter, what each row pulls."""
+"""Explaining a word, or a PyTorch loss: its graph, each parameter's gradient, each row's pull."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
+from steepest.checks.about import page_about
 from steepest.records.autograd import AutogradGraph
 from steepest.show.figures import Figure, autograd_figure
 from steepest.show.terminal.autograd import LossReport
@@ -35,7 +36,15 @@ class LossExplanation:
     __repr__ = __str__
 
 
-def explain(loss: Any, model: Any = None) -> LossExplanation:
+@overload
+def explain(loss: str) -> str: ...
+
+
+@overload
+def explain(loss: Any, model: Any = None) -> LossExplanation: ...
+
+
+def explain(loss: Any, model: Any = None) -> LossExplanation | str:
     """Explain a PyTorch loss, before or after `loss.backward()`. No parameter's `.grad` changes.
 
     Each operation by a plain name with its shape, the value that came out of it (where PyTorch
@@ -45,12 +54,15 @@ def explain(loss: Any, model: Any = None) -> LossExplanation:
     It walks the graph backward, so hooks that you put on tensors (`retain_grad` is one) are called.
 
     Args:
-        loss: A tensor with one number.
+        loss: A tensor with one number. Or a text, the code of a check or a word of the field such
+            as "learning rate": then the page about it is returned, as text.
         model: A model, or a list or mapping of tensors: for their names, and to tell which of
             them the loss does not reach.
 
-    Raises UsageError for what is no such loss.
+    Raises UsageError for what is no such loss, and for a text without a page.
     """
+    if isinstance(loss, str):
+        return page_about(loss)
     from steepest.watching.graph import read_graph
 
     return LossExplanation(read_graph(loss, model))
