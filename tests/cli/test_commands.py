@@ -54,7 +54,10 @@ class Bench:
         self.asked = {"data": data, **asked}
         if isinstance(self.answer, BaseException):
             raise self.answer
-        return SimpleNamespace(record=self.answer, unsaved=None)
+        record = self.answer
+        return SimpleNamespace(
+            record=record, unsaved=None, id=None, report_of=lambda **how: Report(record, **how)
+        )
 
 
 @pytest.fixture
@@ -164,12 +167,43 @@ def test_json_is_all_there_is_on_standard_output(bench: Bench) -> None:
     assert answer.stderr == ""
 
 
-@pytest.mark.parametrize("backward", [False, True])
-def test_the_report_is_on_standard_output(backward: bool, bench: Bench) -> None:
-    answer = run(*FIT, *(["--backward"] if backward else []))
-    assert answer.stdout == plain(Report(specimens.tutorial(), backward=backward))
-    assert ("The backward pass at step 10" in answer.stdout) is backward
+SHOWN: dict[str, dict[str, Any]] = {
+    "": {"why": "the same command with --why"},
+    "--why": {},
+    "--why a": {"weight": "a"},
+    "--backward": {"backward": True},
+}
+
+
+@pytest.mark.parametrize(("asked", "wanted"), SHOWN.items(), ids=SHOWN)
+def test_the_report_is_on_standard_output(asked: str, wanted: Any, bench: Bench) -> None:
+    answer = run(*FIT, *asked.split())
+    assert answer.stdout == plain(Report(specimens.tutorial(), **wanted))
+    assert ("The backward pass at step 10" in answer.stdout) is (asked == "--backward")
     assert answer.stderr == ""
+
+
+def test_why_may_stand_anywhere(bench: Bench) -> None:
+    shown = run(*FIT, "--why").stdout
+    assert run(FIT[0], "--why", *FIT[1:]).stdout == shown
+    assert run("minimize", "--why", "x**2").stdout == shown
+    assert run("minimize", "--why", "a", "x**2").stdout == run(*FIT, "--why", "a").stdout
+    answer = run(*FIT, "--why", "A")
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr.endswith("Given: A. Did you mean a?\n")
+
+
+@pytest.mark.parametrize("columns", [60, 120])
+def test_a_pipe_is_as_wide_as_it_is_told(
+    columns: int, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    report = Report(specimens.tutorial(), why="the same command with --why")
+    assert run(*FIT).stdout == plain(report, width=columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    styled = run(*FIT).stdout
+    assert "\x1b[1m" in styled
+    assert re.sub(r"\x1b\[[\d;]*m", "", styled) == plain(report, width=columns)
 
 
 ENDS: list[tuple[Stopped, int]] = [
@@ -299,7 +333,7 @@ def test_a_terminal_without_utf8_gets_ascii() -> None:
 def test_the_tutorial_from_a_shell(tmp_path: Path) -> None:
     arguments = ["--start", "a=0.0121,b=-0.6397,c=0.6416", "--lr", "1e-5", "--steps", "10"]
     shown, error = start(
-        "fit", str(specimens.SPEED), specimens.FORMULA, *arguments, "--no-remedies", FORCE_COLOR="1"
+        "fit", str(specimens.SPEED), specimens.FORMULA, *arguments, "--no-remedies", "--why"
     ).communicate(timeout=120)
     assert error == b""
     text = shown.decode("utf-8")

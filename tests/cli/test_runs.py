@@ -68,7 +68,7 @@ def test_with_no_save_nothing_is_kept(store: Store) -> None:
 
 def test_the_report_names_its_run(store: Store) -> None:
     shown = run(*FIT, "--steps", "5").stdout
-    assert f"Run             {store.summaries()[0].id}\n" in shown
+    assert f"Why: steepest runs show {store.summaries()[0].id} --why" in shown
 
 
 def test_another_store(tmp_path: Path, store: Store) -> None:
@@ -101,7 +101,11 @@ def test_a_run_is_shown_as_it_was(store: Store) -> None:
     record = keep(store, specimens.tutorial())
     assert record.run is not None
     shown = run("runs", "show", record.run)
-    assert shown.stdout == plain(Report(record))
+    again = f"steepest runs show {record.run} --why"
+    assert shown.stdout == plain(Report(record, why=again))
+    assert run(*again.split()[1:]).stdout == plain(Report(record))
+    assert run(*again.split()[1:], "a").stdout == plain(Report(record, weight="a"))
+    assert run("runs", "show", "--why", record.run).stdout == plain(Report(record))
     assert run("runs", "show", record.run, "--backward").stdout == plain(
         Report(record, backward=True)
     )

@@ -26,9 +26,10 @@ def run(*arguments: str, charset: str = "utf-8") -> Result:
     return answer
 
 
-@pytest.mark.parametrize("name", ["sweep", "sweep-ascii"])
+@pytest.mark.parametrize("name", ["sweep", "sweep-whole", "sweep-ascii"])
 def test_the_page_reads_as_it_was_approved(name: str) -> None:
-    answer = run(*SWEEP, charset="ascii" if name == "sweep-ascii" else "utf-8")
+    ascii_only, whole = name == "sweep-ascii", ["--why"] if name != "sweep" else []
+    answer = run(*SWEEP, *whole, charset="ascii" if ascii_only else "utf-8")
     assert (answer.exit_code, answer.stderr) == (0, "")
     shown = re.sub(r"in [\d.e-]+ s$", "in 1 s", answer.stdout, flags=re.MULTILINE)
     path = SNAPSHOTS / f"{name}.txt"
@@ -37,6 +38,7 @@ def test_the_page_reads_as_it_was_approved(name: str) -> None:
         path.write_text(shown, "utf-8")
     assert shown == path.read_text("utf-8")
     assert max(map(len, shown.splitlines())) <= 80
+    assert name != "sweep" or len(shown.splitlines()) <= 23
 
 
 def test_the_document() -> None:

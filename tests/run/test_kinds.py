@@ -258,8 +258,13 @@ def test_printing_is_the_short_report(kind: str, store: Store) -> None:
     assert run.verdict.headline in " ".join(str(run).split())
     assert all(finding.code in str(run) for finding in run.verdict.findings)
     assert len(repr(run).splitlines()) == 1
-    whole = call(store, "runs", "show", str(run.id)).stdout.splitlines()
-    assert len(lines) < len(whole)
+    shown = call(store, "runs", "show", str(run.id)).stdout.splitlines()
+    ending = [line.startswith("Why: ") for line in lines].index(True)
+    assert shown[:ending] == lines[:ending]
+    assert " ".join(shown[ending:]).startswith(f"Why: steepest runs show {run.id} --store ")
+    whole = call(store, "runs", "show", str(run.id), "--why").stdout
+    assert whole.rstrip("\n") == run.why()
+    assert len(lines) < len(whole.splitlines())
 
 
 def test_predict(kind: str, store: Store) -> None:

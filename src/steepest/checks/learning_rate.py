@@ -101,7 +101,7 @@ def _nobody(study: RateStudy) -> str:
     alive = [trial for trial in (study.own, *_others(study)) if not trial.diverged]
     limits = [trial.limit for trial in alive if trial.limit is not None]
     within = f" in {roughly(min(limits), 'step')}" if limits else ""
-    return f"no learning rate that was tried {_gets(study.goal)}{within}"
+    return f"no learning rate that was tried {getting_to(study.goal)}{within}"
 
 
 def grows_above_limit(m: Measurements) -> bool:
@@ -177,11 +177,12 @@ def needs(m: Measurements, study: RateStudy, trial: RateTrial) -> str:
     steps = roughly(trial.steps or 0, "step")
     if own_rates(m):
         factor = number(trial.lr / study.own.lr)
-        return f"{factor} times as large they {_gets(study.goal, many=True)} in {steps}"
-    return f"{number(trial.lr)} {_gets(study.goal)} in {steps}"
+        return f"{factor} times as large they {getting_to(study.goal, many=True)} in {steps}"
+    return f"{number(trial.lr)} {getting_to(study.goal)} in {steps}"
 
 
-def _gets(goal: Goal, *, many: bool = False) -> str:
+def getting_to(goal: Goal, *, many: bool = False) -> str:
+    """Write that a descent gets there: gets within 1 % of the minimum."""
     within = goal.to.startswith("within")
     get, reach = ("get", "reach") if many else ("gets", "reaches")
     return f"{get} {goal.to}" if within else f"{reach} {goal.to or number(goal.loss)}"

@@ -83,10 +83,13 @@ def minimize(expression: str | None, **given: Any) -> None:
     show_minimize(expression, given)
 
 
-@steepest.command(short_help="Train a network on rows or pictures, and explain it.")
+@steepest.command(
+    cls=options.Explaining, short_help="Train a network on rows or pictures, and explain it."
+)
 @click.argument("data", metavar="DATA", required=False)
 @options.train
 @options.keeping
+@options.why
 @options.as_json
 def train(data: str | None, **given: Any) -> None:
     """Train a network on the rows of DATA in mini-batches, and explain it.
@@ -111,6 +114,7 @@ def train(data: str | None, **given: Any) -> None:
 @click.argument("data", metavar="DATA")
 @click.argument("formula", metavar="FORMULA")
 @options.sweep
+@options.why
 @options.as_json
 def sweep(data: str, formula: str, **given: Any) -> None:
     """Fit FORMULA to the rows of DATA with many learning rates at once.

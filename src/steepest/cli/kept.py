@@ -11,9 +11,8 @@ from typing import Any
 import click
 
 from steepest.cli.failures import note
-from steepest.cli.output import write, write_bytes, write_report, write_text
+from steepest.cli.output import write, write_bytes, write_run, write_text
 from steepest.records.document import summary_document, to_json
-from steepest.records.run import RunRecord
 from steepest.records.verdict import Verdict
 from steepest.show.export import FILE_NAME
 from steepest.show.terminal import Comparison, RunList
@@ -40,10 +39,8 @@ def show_run(run: str, given: Mapping[str, Any]) -> None:
     found = load(run, store)
     if given["as_json"]:
         _write_json(found.to_dict())
-    elif isinstance(found.record, RunRecord):
-        write_report(found.record, backward=given["backward"])
     else:
-        write(found)
+        write_run(found, given)
     changed = changed_data(store, run)
     if changed is not None:
         note(changed, sys.stderr)

@@ -21,7 +21,21 @@ _EXPRESSION: Final = re.compile(r"-(?!-).*[*+/( ].*", flags=re.DOTALL)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class Expressive(Command):
+class Explaining(Command):
+    """A command with --why, whose weight may be left out wherever it stands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Where an argument is missing, what stands behind --why is that one, and no weight."""
+        if "--why" in args:
+            given, _, _ = self.make_parser(ctx).parse_args(list(args))
+            needed = [one.name for one in self.params if isinstance(one, click.Argument)]
+            missing = not all(isinstance(given.get(name), str) for name in needed)
+            if given.get("why") and missing and "resume" not in given:
+                args = ["--why=" if arg == "--why" else arg for arg in args]
+        return super().parse_args(ctx, args)
+
+
+class Expressive(Explaining):
     """A command whose arguments may begin with a minus sign, as in `-x**2 + x**4`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -224,7 +238,16 @@ as_json = click.option(
     help="One JSON document on standard output and nothing else there.",
 )
 
+why = click.option(
+    "--why",
+    is_flag=False,
+    flag_value="",
+    metavar="[WEIGHT]",
+    help="Show all that stands behind the result; with a weight, what concerns that one.",
+)
+
 showing = _stacked(
+    why,
     *(declared(name, options_of(FitOptions)[name]) for name in _LAST),
     click.option(
         "--backward",

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
+from steepest.problem.command import typed
 from steepest.records.document import document, to_json
 from steepest.records.run import RunRecord
-from steepest.show.terminal import Report, console_for, plain
+from steepest.show.terminal import columns_of, console_for, forced, plain
 from steepest.words.errors import InputError
+
+if TYPE_CHECKING:
+    from steepest.run.base import BaseRun
 
 
 def write_json(record: RunRecord) -> None:
@@ -20,9 +25,21 @@ def write_json(record: RunRecord) -> None:
     write_text(to_json(document(record)) + "\n", encoding="utf-8")
 
 
-def write_report(record: RunRecord, *, backward: bool) -> None:
-    """The run in words."""
-    write(Report(record, backward=backward))
+def write_run(run: BaseRun, given: Mapping[str, Any]) -> None:
+    """The run in words: one screen, or what `--why` and `--backward` ask for."""
+    if given["why"]:
+        write(run.report_of(weight=given["why"]))
+    elif given["why"] is not None or given.get("backward"):
+        write(run.report_of(backward=bool(given.get("backward"))))
+    else:
+        write(run.report_of(why=_unfolding(run.id, given["store"])))
+
+
+def _unfolding(run: str | None, store: str | None) -> str:
+    """What to type to see the whole report."""
+    if run is None:
+        return "the same command with --why"
+    return typed(["steepest", "runs", "show", run], {"store": store, "why": True})
 
 
 def is_terminal() -> bool:
@@ -31,13 +48,14 @@ def is_terminal() -> bool:
 
 
 def write(renderable: RenderableType) -> None:
-    """With styles on a terminal, else as plain text of 80 columns.
+    """With styles on a terminal, or where FORCE_COLOR says so; else as plain text.
 
-    The renderable breaks its lines itself.
+    Of 80 columns, unless COLUMNS says otherwise. The renderable breaks its lines itself.
     """
-    if not is_terminal():
+    if not (is_terminal() or forced()):
         encoding = (sys.stdout.encoding or "utf-8").lower()
-        write_text(plain(renderable, ascii_only=not encoding.startswith("utf")))
+        ascii_only = not encoding.startswith("utf")
+        write_text(plain(renderable, width=columns_of(sys.stdout), ascii_only=ascii_only))
         return
     with _output():
         console_for(sys.stdout).print(renderable, crop=False, no_wrap=True, overflow="ignore")

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from steepest.cli.failures import INTERRUPTED, note, report
-from steepest.cli.output import write, write_json, write_report, write_text
+from steepest.cli.output import write, write_json, write_run, write_text
 from steepest.cli.progress import Progress
 from steepest.formula import parse_assignments, parse_bounds
 from steepest.records.document import sweep_document, to_json
@@ -146,12 +146,12 @@ def show_sweep(data: str, formula: str, given: Mapping[str, Any]) -> None:
     if given["as_json"]:
         write_text(to_json(sweep_document(record)) + "\n", encoding="utf-8")
     else:
-        write(SweepReport(record))
+        write(SweepReport(record, short=given["why"] is None))
 
 
 def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options as the bench takes them."""
-    shown_here = ("as_json", "backward", "store", "no_save", "name", "resume")
+    shown_here = ("as_json", "backward", "why", "store", "no_save", "name", "resume")
     options = {name: value for name, value in given.items() if name not in shown_here}
     for name, parse in (
         ("start", parse_assignments),
@@ -170,7 +170,7 @@ def _show(run: Run, given: Mapping[str, Any], notes: Sequence[str]) -> None:
     if given["as_json"]:
         write_json(record)
     else:
-        write_report(record, backward=given["backward"])
+        write_run(run, given)
     for text in notes:
         note(text, sys.stderr)
     otherwise = 0 if run.unsaved is None else run.unsaved.exit_code

@@ -31,8 +31,9 @@ def list_runs(**given: Any) -> None:
     show_list(given)
 
 
-@runs.command(short_help="Show a run as it was shown when it ended.")
+@runs.command(cls=options.Explaining, short_help="Show a run as it was shown when it ended.")
 @click.argument("run", metavar="ID")
+@options.why
 @click.option("--backward", is_flag=True, help="Show the backward pass too.")
 @click.option(
     "--fail-on",

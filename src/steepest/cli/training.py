@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from steepest.cli.failures import INTERRUPTED, note
-from steepest.cli.output import write, write_text
+from steepest.cli.output import write, write_run, write_text
 from steepest.cli.progress import Progress
 from steepest.cli.running import DIVERGED, noted, typed
 from steepest.records.document import to_json
 from steepest.records.training_document import training_document
 from steepest.words.errors import UsageError
 
-_HERE = ("as_json", "store", "no_save", "name", "resume", "network", "sweep")
+_HERE = ("as_json", "why", "store", "no_save", "name", "resume", "network", "sweep")
 
 
 def show_training(data: str | None, given: Mapping[str, Any]) -> None:
@@ -32,7 +32,7 @@ def show_training(data: str | None, given: Mapping[str, Any]) -> None:
     if given["as_json"]:
         write_text(to_json(training_document(run.record)) + "\n", encoding="utf-8")
     else:
-        write(run.__rich__())
+        write_run(run, given)
     for text in notes:
         note(text, sys.stderr)
     otherwise = 0 if run.unsaved is None else run.unsaved.exit_code

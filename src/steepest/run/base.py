@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from rich.console import RenderableType
 
@@ -15,6 +15,8 @@ from steepest.show.export import Columns
 from steepest.show.figures import Board
 from steepest.show.terminal import plain
 from steepest.words.errors import SteepestError, StoreError, UsageError
+
+_WHY: Final = "print(run.why())"
 
 
 class BaseRun(ABC):
@@ -49,8 +51,13 @@ class BaseRun(ABC):
         """The JSON document, in terms of Python."""
 
     @abstractmethod
-    def _report(self, *, short: bool) -> RenderableType:
-        """The run in words, for a terminal."""
+    def report_of(
+        self, *, why: str | None = None, weight: str | None = None, backward: bool = False
+    ) -> RenderableType:
+        """The run in words: all of it, what concerns a weight, or with `why` one screen.
+
+        `why` is what shows the rest.
+        """
 
     @property
     @abstractmethod
@@ -58,8 +65,15 @@ class BaseRun(ABC):
         """What the run is called on a page."""
 
     def summary(self) -> str:
-        """The short report: the verdict, where it ended, the findings, what to change."""
-        return plain(self._report(short=True)).rstrip("\n")
+        """One screen: how it ended and why, what helps most, the weights, the findings."""
+        return plain(self.report_of(why=_WHY)).rstrip("\n")
+
+    def why(self, weight: str | None = None) -> str:
+        """The whole report, or what concerns one weight (of a training: one tensor).
+
+        Raises UsageError for a weight that is not there.
+        """
+        return plain(self.report_of(weight=weight)).rstrip("\n")
 
     def report(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write a page with all figures and the report in words: one file, no network.
@@ -74,7 +88,7 @@ class BaseRun(ABC):
         """The same page as HTML."""
         from steepest.run.showing import page_of
 
-        return page_of(self.figures(), self._title, plain(self._report(short=False)))
+        return page_of(self.figures(), self._title, plain(self.report_of()))
 
     def widget(self) -> Any:
         """The figures as an anywidget; its trait `step` is read and set from either side.
@@ -101,7 +115,7 @@ class BaseRun(ABC):
         raise UsageError(f"A training cannot {what}.")
 
     def __rich__(self) -> RenderableType:
-        return self._report(short=False)
+        return self.report_of(why=_WHY)
 
     def __str__(self) -> str:
         return self.summary()
@@ -110,7 +124,7 @@ class BaseRun(ABC):
         """What a notebook may show, by MIME type. What fails is left out: the text stays."""
         from steepest.run.showing import bundle_of
 
-        words = plain(self._report(short=False))
+        words = plain(self.report_of(why=_WHY))
         try:
             board = self.figures()
         except SteepestError:

@@ -21,9 +21,9 @@ from steepest.run.walk import Moment, Past, Span, Walk, explanation_at
 from steepest.show.export import Columns, table_of
 from steepest.show.figures import Board, Figure
 from steepest.show.terminal import Report
+from steepest.show.terminal.weight import partial_in
 from steepest.store import Snapshot
-from steepest.words.errors import StoreError, UsageError
-from steepest.words.suggest import suggest
+from steepest.words.errors import StoreError
 
 
 class Run(BaseRun):
@@ -101,18 +101,11 @@ class Run(BaseRun):
         return self._descended.replay(first, last)
 
     def explain(self, weight: str, step: int | None = None) -> Partial:
-        """What the gradient of one weight means at a step (the last, unless given)."""
-        partials = {partial.weight: partial for partial in self.explanation(step).partials}
-        if weight not in partials:
-            near = suggest(weight, tuple(partials))
-            raise UsageError(
-                "There is no such weight in this run.",
-                given=weight,
-                instead=f"Did you mean {near[0]}?"
-                if near
-                else f"The weights are {', '.join(partials)}.",
-            )
-        return partials[weight]
+        """What the gradient of one weight means at a step (the last, unless given).
+
+        Raises UsageError for a weight or a step that is not there.
+        """
+        return partial_in(self.explanation(step), weight)
 
     def explanation(self, step: int | None = None) -> Explanation:
         """Every gradient's meaning at a step (the last, unless given)."""
@@ -248,8 +241,11 @@ class Run(BaseRun):
     def _descended(self) -> Walked:
         return self._walk().descended
 
-    def _report(self, *, short: bool) -> Report:
-        return Report(self.record, short=short)
+    def report_of(
+        self, *, why: str | None = None, weight: str | None = None, backward: bool = False
+    ) -> Report:
+        """The run in words, for a terminal: one screen with `why`, else all of it."""
+        return Report(self.record, why=why, weight=weight, backward=backward)
 
     @property
     def _title(self) -> str:

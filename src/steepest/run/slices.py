@@ -13,7 +13,7 @@ from steepest.records.point import Landscape, Slice
 from steepest.records.run import RunRecord
 from steepest.run.walk import Past, Span
 from steepest.words.errors import UsageError
-from steepest.words.suggest import suggest
+from steepest.words.suggest import no_such
 
 _MOST_POINTS = 1000
 """Along one axis."""
@@ -86,12 +86,7 @@ def place_of(record: RunRecord, weight: str) -> int:
     """The number of a weight. Raises UsageError where there is none of that name."""
     names = record.problem.weights
     if weight not in names:
-        near = suggest(weight, names)
-        raise UsageError(
-            "There is no such weight in this run.",
-            given=str(weight),
-            instead=f"Did you mean {near[0]}?" if near else f"The weights are {', '.join(names)}.",
-        )
+        raise no_such("weight", str(weight), names)
     return names.index(weight)
 
 

@@ -85,8 +85,11 @@ class TrainingRun(BaseRun):
     def _judged(self) -> TrainingRecord:
         return replace(self.record, verdict=self.verdict)
 
-    def _report(self, *, short: bool) -> TrainingReport:
-        return TrainingReport(self._judged, short=short)
+    def report_of(
+        self, *, why: str | None = None, weight: str | None = None, backward: bool = False
+    ) -> TrainingReport:
+        """The training in words, for a terminal: one screen with `why`, else all of it."""
+        return TrainingReport(self._judged, why=why, tensor=weight)
 
     @property
     def _title(self) -> str:

@@ -12,11 +12,10 @@ from steepest.records.run import RunRecord
 from steepest.records.verdict import Finding, Measurements, Remedy
 from steepest.show.terminal.lists import sentence, values_of
 from steepest.show.terminal.page import INDENT, Page, Span
+from steepest.show.terminal.styles import SEVERITY_STYLE
 from steepest.words.wording import count, names, number, percent, roughly, times
 
 BY_RATES: Final = "Each weight counts by its learning rate, as a share of the largest."
-
-SEVERITY_STYLE: Final = {"error": "bold red", "warning": "bold magenta", "info": "bold cyan"}
 
 WHAT: Final = {"rates": "other learning rates"}
 """What was not measured, where the document's key is no plain word for it."""

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from steepest.records.run import RunSummary
 from steepest.show.terminal.page import Page, Span, Whole
-from steepest.show.terminal.report import WORD_STYLE
+from steepest.show.terminal.styles import WORD_STYLE
 from steepest.words.wording import count, number, origin
 
 STATUS_STYLE: Final = {

@@ -49,9 +49,14 @@ def show_data(page: Page, learned: Learned) -> None:
 
 
 def show_result(page: Page, learned: Learned) -> None:
+    """How well the network does, and why it stopped."""
+    if learned.metrics:
+        show_metrics(page, learned)
+        page.say(learned.stopped_why, label=("Stopped", "bold"), indent=INDENT)
+
+
+def show_metrics(page: Page, learned: Learned) -> None:
     """How well the network does, and on which rows."""
-    if not learned.metrics:
-        return
     where = "rows held out" if learned.held_out else "rows learned from"
     rows = learned.held_out or learned.rows
     metrics = learned.metrics
@@ -72,7 +77,6 @@ def show_result(page: Page, learned: Learned) -> None:
             f"with the weights of epoch {learned.best}, where the loss on them was lowest",
             indent=INDENT,
         )
-    page.say(learned.stopped_why, label=("Stopped", "bold"), indent=INDENT)
 
 
 def show_epochs(page: Page, learned: Learned) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterable
 from typing import Any, Final, TextIO, TypeAlias
@@ -212,15 +213,35 @@ def _cells(text: str) -> int:
     return Text(text).cell_len
 
 
+def forced() -> bool:
+    """Whether colours are wanted where there is no terminal, as in the log of a build."""
+    return bool(os.environ.get("FORCE_COLOR")) and not os.environ.get("NO_COLOR")
+
+
+def columns_of(stream: TextIO) -> int:
+    """How many columns a stream has: what COLUMNS says, those of the terminal, else 80."""
+    if stream.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        return shutil.get_terminal_size((_PIPED, 24)).columns
+    return _PIPED
+
+
 def console_for(stream: TextIO) -> Console:
-    """A console for a stream: no escape codes where it is no terminal or NO_COLOR is set."""
-    if not stream.isatty():
+    """A console for a stream.
+
+    No escape codes where NO_COLOR is set, or it is no terminal and FORCE_COLOR is not set.
+    """
+    if not (stream.isatty() or forced()):
         return Console(
-            file=stream, width=_PIPED, color_system=None, force_terminal=False, legacy_windows=False
+            file=stream,
+            width=columns_of(stream),
+            color_system=None,
+            force_terminal=False,
+            legacy_windows=False,
         )
+    width = None if stream.isatty() else columns_of(stream)
     if os.environ.get("NO_COLOR"):
-        return Console(file=stream, color_system=None)
-    return Console(file=stream)
+        return Console(file=stream, width=width, color_system=None)
+    return Console(file=stream, width=width)
 
 
 def plain(renderable: RenderableType, *, width: int = _PIPED, ascii_only: bool = False) -> str:

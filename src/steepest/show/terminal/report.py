@@ -3,78 +3,66 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from steepest.records.run import RunRecord
 from steepest.show.terminal.backward import show_backward
 from steepest.show.terminal.facts import show_facts, show_findings, show_remedies
-from steepest.show.terminal.lists import values_of
 from steepest.show.terminal.page import INDENT, Page
+from steepest.show.terminal.screen import compose_screen, mind
 from steepest.show.terminal.statistics import show_statistics
+from steepest.show.terminal.styles import WORD_STYLE
+from steepest.show.terminal.weight import show_weight
 from steepest.show.terminal.weights import show_weights
 from steepest.show.terminal.workflow import show_workflow
 from steepest.words.wording import count, listed, number, origin
-
-WORD_STYLE: Final = {
-    "too small": "bold magenta",
-    "just right": "bold green",
-    "too large": "bold red",
-    "not measured": "bold",
-}
 
 
 class Report:
     """What a terminal shows of a run. A rich renderable.
 
-    With `backward` the backward pass on the row that pulls hardest is part of it. A `short` one
-    says how it ended, what was found and what to change.
+    The whole of it, with `backward` the backward pass on the row that pulls hardest too. With
+    `why` it is one screen, and `why` says there what shows the whole. With `weight` it is what
+    concerns that weight.
     """
 
-    def __init__(self, record: RunRecord, *, backward: bool = False, short: bool = False):
+    def __init__(
+        self,
+        record: RunRecord,
+        *,
+        backward: bool = False,
+        why: str | None = None,
+        weight: str | None = None,
+    ):
         self.record = record
         self.backward = backward
-        self.short = short
+        self.why = why
+        self.weight = weight
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
         page = Page(options.max_width, ascii_only=options.ascii_only)
-        compose(page, self.record, backward=self.backward, short=self.short)
+        if self.weight is not None:
+            show_weight(page, self.record, self.weight)
+        elif self.why is not None:
+            compose_screen(page, self.record, self.why)
+        else:
+            compose(page, self.record, backward=self.backward)
         yield from page.lines
 
 
-def compose(page: Page, record: RunRecord, *, backward: bool = False, short: bool = False) -> None:
-    """Write the report."""
+def compose(page: Page, record: RunRecord, *, backward: bool = False) -> None:
+    """Write the whole report."""
     _head(page, record)
-    if short:
-        _end(page, record)
-    else:
-        show_workflow(page, record)
-        show_weights(page, record)
-        if backward:
-            show_backward(page, record.explanation, record.problem)
-        show_facts(page, record)
-        show_statistics(page, record.measurements.statistics)
+    show_workflow(page, record)
+    show_weights(page, record)
+    if backward:
+        show_backward(page, record.explanation, record.problem)
+    show_facts(page, record)
+    show_statistics(page, record.measurements.statistics)
     show_findings(page, record.verdict.findings)
     show_remedies(page, record.remedies)
-
-
-def _end(page: Page, record: RunRecord) -> None:
-    """Where the descent ended."""
-    descent = record.descent
-    page.say(
-        f"{number(descent.first_loss)} at the start, {number(descent.final_loss)} at step "
-        f"{count(descent.final_step)}",
-        label=("Loss", "bold"),
-        indent=INDENT,
-    )
-    units = record.user_units or {}
-    weights = {
-        name: units[name][1] if name in units else value
-        for name, value in record.measurements.final_weights.items()
-    }
-    page.say(values_of(weights), label=("Weights", "bold"), indent=INDENT)
 
 
 def _head(page: Page, record: RunRecord) -> None:
@@ -107,13 +95,6 @@ def _head(page: Page, record: RunRecord) -> None:
             label=("Drawn", "bold"),
             indent=INDENT,
         )
-    if problem.constant:
-        page.say(
-            "The model uses no column of the data, so it predicts the same value for every row. "
-            "Every name in it that is no column is a weight.",
-            label=("Mind", "bold magenta"),
-            indent=INDENT,
-        )
     momentum = "" if descent.momentum is None else f", momentum {number(descent.momentum)}"
     chosen = " (chosen by trying)" if descent.lr_chosen == "auto" else ""
     rate = f"lr {number(descent.lr)}{chosen}" if isfinite(descent.lr) else "its own step lengths"
@@ -126,10 +107,4 @@ def _head(page: Page, record: RunRecord) -> None:
     )
     if record.run is not None:
         page.say(record.run, label=("Run", "bold"), indent=INDENT)
-    for weight, column in problem.doubtful_names:
-        page.say(
-            f"{weight} is taken for a weight, and there is a column {column}. "
-            "If that one is meant, write its name as it is.",
-            label=("Mind", "bold magenta"),
-            indent=INDENT,
-        )
+    mind(page, record, INDENT)

@@ -37,7 +37,7 @@ def show_statistics(page: Page, found: Statistics | None) -> None:
 
 def _table(page: Page, entries: tuple[WeightStatistics, ...]) -> None:
     shown = entries[:MOST_WEIGHTS]
-    cells = [(page.safe(e.weight), number(e.value), _error(e)) for e in shown]
+    cells = [(page.safe(e.weight), number(e.value), error_of(e)) for e in shown]
     heads = ("weight", "value", "standard error")
     widths = [max(len(row[i]) for row in (heads, *cells)) for i in range(3)]
     room = min(widths[0], max(6, page.width - sum(widths[1:]) - 17))
@@ -48,13 +48,14 @@ def _table(page: Page, entries: tuple[WeightStatistics, ...]) -> None:
 
     line(*heads, style="bold")
     for entry, row in zip(shown, cells, strict=True):
-        line(entry.weight, *row[1:], more=_percent(entry))
+        line(entry.weight, *row[1:], more=percent_of(entry))
     rest = len(entries) - len(shown)
     if rest:
         page.say(f"and {count(rest, 'weight')} more; --json has them all", indent=4)
 
 
-def _error(entry: WeightStatistics) -> str:
+def error_of(entry: WeightStatistics) -> str:
+    """The standard error, or why there is none."""
     if entry.error is not None:
         return number(entry.error, 4)
     if entry.at_bound is not None:
@@ -62,7 +63,8 @@ def _error(entry: WeightStatistics) -> str:
     return "not measured" if entry.identifiable else "not identifiable"
 
 
-def _percent(entry: WeightStatistics) -> str:
+def percent_of(entry: WeightStatistics) -> str:
+    """The standard error as a share of the value, as it stands behind it; empty without one."""
     if entry.error is None or not entry.value:
         return ""
     return f"  ({percent(abs(entry.error / entry.value))})"

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from steepest.records.arrays import Word
 from steepest.records.descent import SweepRecord, SweptRate
 from steepest.show.terminal.page import INDENT, Page, Span
-from steepest.show.terminal.report import WORD_STYLE
+from steepest.show.terminal.styles import WORD_STYLE
 from steepest.words.wording import count, listed, number, origin, roughly
 
 MARK: Final[dict[Word, str]] = {
@@ -27,29 +27,39 @@ BEST: Final = "*"
 MARGIN: Final = 12
 """Columns left of the picture, for the numbers of its axis."""
 ROWS: Final = 13
+LOW: Final = 9
+"""Rows of the picture, and of one that shares the screen."""
 MOST_IN_TABLE: Final = 15
 
 
 class SweepReport:
     """What a terminal shows of a sweep. A rich renderable."""
 
-    def __init__(self, record: SweepRecord):
+    def __init__(self, record: SweepRecord, *, short: bool = False):
         self.record = record
+        self.short = short
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
         page = Page(options.max_width, ascii_only=options.ascii_only)
-        compose(page, self.record)
+        compose(page, self.record, short=self.short)
         yield from page.lines
 
 
-def compose(page: Page, record: SweepRecord) -> None:
-    """Write the whole report."""
-    _head(page, record)
-    _picture(page, record)
-    _table(page, record)
-    page.blank()
+def compose(page: Page, record: SweepRecord, *, short: bool) -> None:
+    """Write the whole report, or one screen of it."""
     page.say((record.headline, "bold"))
+    page.blank()
+    if short:
+        _picture(page, record, LOW)
+        page.say(_limit(record), label=("Limit", "bold"), indent=8)
+        page.say(("Why: ", "bold"), "the same command with --why, which lists the learning rates")
+        return
+    _head(page, record)
+    _picture(page, record, ROWS)
+    page.blank()
+    _legend(page, record)
+    _table(page, record)
 
 
 def _head(page: Page, record: SweepRecord) -> None:
@@ -115,7 +125,7 @@ class _Canvas:
         ]
 
 
-def _picture(page: Page, record: SweepRecord) -> None:
+def _picture(page: Page, record: SweepRecord, rows: int) -> None:
     arrived = any(rate.steps is not None for rate in record.rates)
     drawn = _heights(record.rates, arrived)
     if not drawn or page.width < MARGIN + 30:
@@ -131,12 +141,12 @@ def _picture(page: Page, record: SweepRecord) -> None:
     if any(not rate.diverged and rate.lr not in drawn for rate in record.rates):
         above.append("not there")
     bottom, top = _decades(list(drawn.values()))
-    canvas = _Canvas(len(above) + ROWS, page.width - MARGIN)
+    canvas = _Canvas(len(above) + rows, page.width - MARGIN)
     column = _columns([rate.lr for rate in record.rates], canvas.columns)
 
     def row(height: float) -> int:
         share = (top - math.log10(height)) / (top - bottom)
-        return len(above) + round(share * (ROWS - 1))
+        return len(above) + round(share * (rows - 1))
 
     bar, corner, line = ("|", "+", "-") if page.ascii_only else ("│", "└", "─")
     limit = record.stability_limit
@@ -153,15 +163,15 @@ def _picture(page: Page, record: SweepRecord) -> None:
             else above.index("diverges" if rate.diverged else "not there")
         )
         canvas.put(place, column(rate.lr), _mark(rate, record.best), WORD_STYLE[rate.zone])
-    labels = {len(above) + _tick_row(power, bottom, top): power for power in range(bottom, top + 1)}
+    labels = {
+        len(above) + _tick_row(power, bottom, top, rows): power for power in range(bottom, top + 1)
+    }
     for place in range(len(canvas.cells)):
         text = above[place] if place < len(above) else _tick(labels.get(place))
         page.row(f"{text:>{MARGIN - 2}} {bar}", *canvas.spans(place))
     page.row(f"{'':{MARGIN - 1}}{corner}{line * canvas.columns}")
     page.row(" " * MARGIN, *_strip(record.rates, column, canvas.columns))
     page.row(" " * MARGIN, _scale(record.rates, column, canvas.columns))
-    page.blank()
-    _legend(page, record, stroke if shown else None)
 
 
 def _heights(rates: Sequence[SweptRate], arrived: bool) -> dict[float, float]:
@@ -178,8 +188,8 @@ def _decades(heights: list[float]) -> tuple[int, int]:
     return bottom, max(math.ceil(math.log10(max(heights))), bottom + 1)
 
 
-def _tick_row(power: int, bottom: int, top: int) -> int:
-    return round((top - power) / (top - bottom) * (ROWS - 1))
+def _tick_row(power: int, bottom: int, top: int, rows: int) -> int:
+    return round((top - power) / (top - bottom) * (rows - 1))
 
 
 def _tick(power: int | None) -> str:
@@ -238,7 +248,9 @@ def _tick_of_rate(power: int) -> str:
     return number(10.0**power) if -4 <= power < 6 else f"1e{power:+03d}"
 
 
-def _legend(page: Page, record: SweepRecord, stroke: str | None) -> None:
+def _legend(page: Page, record: SweepRecord) -> None:
+    if page.width < MARGIN + 30:
+        return
     for word in MARK:
         runs = [list(run) for zone, run in groupby(record.rates, lambda r: r.zone) if zone == word]
         if not runs:
@@ -256,8 +268,10 @@ def _legend(page: Page, record: SweepRecord, stroke: str | None) -> None:
     if record.best is not None:
         what = "quickest" if record.best.steps is not None else "lowest"
         page.say(number(record.best.lr), label=f"{BEST:>4}  {what}", indent=20)
-    if stroke is not None and record.stability_limit is not None:
-        page.say(number(record.stability_limit), label=f"{stroke:>4}  predicted", indent=20)
+    limit = record.stability_limit
+    if limit is not None and record.rates[0].lr <= limit <= record.rates[-1].lr:
+        stroke = ":" if page.ascii_only else "┊"
+        page.say(number(limit), label=f"{stroke:>4}  predicted", indent=20)
 
 
 # The table

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from steepest.checks.layers import update_ratios
-from steepest.records.arrays import Vector
-from steepest.records.training import Probe, TrainingRecord
+from steepest.records.arrays import Vector, Word
+from steepest.records.training import Learned, Probe, TrainingRecord
 from steepest.show.terminal.facts import show_findings, show_remedies
 from steepest.show.terminal.network import (
     show_confusion,
     show_data,
     show_epochs,
     show_gradient,
+    show_metrics,
     show_picture,
     show_result,
 )
 from steepest.show.terminal.page import INDENT, Page
-from steepest.show.terminal.report import WORD_STYLE
+from steepest.show.terminal.screen import show_best, show_found
+from steepest.show.terminal.styles import WORD_STYLE
+from steepest.words.suggest import no_such
 from steepest.words.wording import count, listed, number, percent
 
 MOST_TENSORS: Final = 24
@@ -34,38 +38,95 @@ _COLUMNS: Final = 40
 class TrainingReport:
     """What a terminal shows of a training. A rich renderable.
 
-    A `short` one says how it ended, what was found and what to change.
+    The whole of it; with `why` one screen, and `why` says there what shows the whole; with
+    `tensor` what concerns that tensor.
     """
 
-    def __init__(self, record: TrainingRecord, *, short: bool = False):
+    def __init__(
+        self, record: TrainingRecord, *, why: str | None = None, tensor: str | None = None
+    ):
         self.record = record
-        self.short = short
+        self.why = why
+        self.tensor = tensor
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
         page = Page(options.max_width, ascii_only=options.ascii_only)
-        record, learned = self.record, self.record.learned
-        _head(page, record)
-        _loss(page, record)
-        if learned is not None:
-            show_result(page, learned)
-        if self.short:
-            pass
-        elif learned is not None:
-            show_epochs(page, learned)
-            show_confusion(page, learned)
-            show_gradient(page, record)
-            show_picture(page, learned)
+        if self.tensor is not None:
+            _tensor(page, self.record, self.tensor)
+        elif self.why is not None:
+            _screen(page, self.record, self.why)
         else:
-            _tensors(page, record)
-        if not self.short:
-            _probes(page, record)
-        if record.verdict is not None:
-            show_findings(page, record.verdict.findings)
-        show_remedies(page, record.remedies)
-        if not self.short:
-            _foot(page, record)
+            _compose(page, self.record)
         yield from page.lines
+
+
+def _compose(page: Page, record: TrainingRecord) -> None:
+    """Write the whole report."""
+    learned = record.learned
+    _head(page, record)
+    _loss(page, record)
+    if learned is not None:
+        show_result(page, learned)
+        show_epochs(page, learned)
+        show_confusion(page, learned)
+        show_gradient(page, record)
+        show_picture(page, learned)
+    else:
+        _tensors(page, record, range(len(record.tensors))[:MOST_TENSORS])
+    _probes(page, record)
+    if record.verdict is not None:
+        show_findings(page, record.verdict.findings)
+    show_remedies(page, record.remedies)
+    _foot(page, record)
+
+
+def _screen(page: Page, record: TrainingRecord, why: str) -> None:
+    """The result first, then what could be better."""
+    learned, verdict = record.learned, record.verdict
+    if learned is not None and learned.metrics:
+        show_metrics(page, learned)
+        page.blank()
+    if verdict is not None:
+        page.say((verdict.headline, "bold"))
+    show_best(page, record.remedies, record.remedies[0].sentence if record.remedies else "")
+    page.blank()
+    if learned is None:
+        _about(page, record)
+        _loss(page, record)
+    else:
+        _loss(page, record, drawn=False)
+        _rate(page, record, learned)
+        if learned.stopped != "step limit":
+            page.say(learned.stopped_why, label=("Stopped", "bold"), indent=INDENT)
+    show_found(page, verdict.findings if verdict is not None else (), why)
+
+
+def _rate(page: Page, record: TrainingRecord, learned: Learned) -> None:
+    momentum = "" if learned.momentum is None else f", momentum {number(learned.momentum)}"
+    word: Word = "not measured" if record.verdict is None else record.verdict.learning_rate
+    page.say(
+        f"{number(learned.lr)} ({learned.optimizer}{momentum}), ",
+        (word, WORD_STYLE[word]),
+        f"; {count(record.steps, 'step')} with batches of {count(learned.batch_rows, 'row')}",
+        label=("Rate", "bold"),
+        indent=INDENT,
+    )
+
+
+def _tensor(page: Page, record: TrainingRecord, name: str) -> None:
+    """What concerns one tensor. Raises UsageError where there is no such tensor."""
+    names = [tensor.name for tensor in record.tensors]
+    if name not in names:
+        raise no_such("tensor", name, names)
+    tensor = record.tensors[names.index(name)]
+    shape = " x ".join(str(size) for size in tensor.shape) or "a number"
+    page.say((f"{name}: {count(tensor.size, 'weight')} ({shape})", "bold"))
+    _tensors(page, record, [names.index(name)])
+    findings = record.verdict.findings if record.verdict is not None else ()
+    named = [finding for finding in findings if name in finding.sentence]
+    if named:
+        show_findings(page, named)
 
 
 def _head(page: Page, record: TrainingRecord) -> None:
@@ -75,6 +136,13 @@ def _head(page: Page, record: TrainingRecord) -> None:
         page.blank()
         word = verdict.learning_rate
         page.say((word, WORD_STYLE[word]), label=("Learning rate", "bold"), indent=INDENT)
+    _about(page, record)
+    if record.run is not None:
+        page.say(record.run, label=("Run", "bold"), indent=INDENT)
+
+
+def _about(page: Page, record: TrainingRecord) -> None:
+    """The model, the rows and how it descended."""
     weights = sum(tensor.size for tensor in record.tensors)
     page.say(
         f"{record.model or 'tensors'}, {count(weights, 'weight')} in "
@@ -86,8 +154,6 @@ def _head(page: Page, record: TrainingRecord) -> None:
         _descent(page, record)
     else:
         show_data(page, record.learned)
-    if record.run is not None:
-        page.say(record.run, label=("Run", "bold"), indent=INDENT)
 
 
 def _processes(record: TrainingRecord) -> str:
@@ -112,7 +178,7 @@ def _descent(page: Page, record: TrainingRecord) -> None:
     )
 
 
-def _loss(page: Page, record: TrainingRecord) -> None:
+def _loss(page: Page, record: TrainingRecord, *, drawn: bool = True) -> None:
     seen = record.losses
     if not seen.count:
         return
@@ -123,7 +189,7 @@ def _loss(page: Page, record: TrainingRecord) -> None:
         indent=INDENT,
     )
     line = _sparkline(record.trace.loss)
-    if line and not page.ascii_only:
+    if line and drawn and not page.ascii_only:
         page.say(line, label="", indent=INDENT)
     finite = [found for found in record.validations if math.isfinite(found.loss)]
     if finite:
@@ -136,7 +202,7 @@ def _loss(page: Page, record: TrainingRecord) -> None:
         )
 
 
-def _tensors(page: Page, record: TrainingRecord) -> None:
+def _tensors(page: Page, record: TrainingRecord, places: Sequence[int]) -> None:
     """A row a tensor: norms at the last recorded step, and the middle of its update ratios."""
     trace = record.trace
     if not len(trace):
@@ -144,17 +210,17 @@ def _tensors(page: Page, record: TrainingRecord) -> None:
     page.heading("Weights and gradients")
     page.say("Lengths at the last recorded step; step/weights is the middle one of all steps.")
     page.blank()
-    names = [tensor.name for tensor in record.tensors[:MOST_TENSORS]]
+    names = [record.tensors[place].name for place in places]
     room = min(max(6, *(len(page.safe(name)) for name in names)), LONGEST_NAME)
     heads = f"  {'weights':>11}{'gradient':>11}{'step':>11}{'step/weights':>14}"
     page.entry("", room, (heads, "bold"), indent=0)
     middles = update_ratios(record)
-    for place, name in enumerate(names):
+    for place, name in zip(places, names, strict=True):
         cells = [trace.weight[-1, place], trace.gradient[-1, place], trace.update[-1, place]]
         texts = "".join(f"{_cell(value):>11}" for value in cells)
         page.entry(name, room, f"  {texts}{_cell(middles[place]):>14}", style="bold", indent=0)
-    more = len(record.tensors) - MOST_TENSORS
-    if more > 0:
+    more = len(record.tensors) - len(names)
+    if more and len(names) > 1:
         page.say(f"and {count(more, 'more tensor')}")
 
 

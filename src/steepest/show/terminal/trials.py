@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from steepest.records.training import Trial, TrialSweep
 from steepest.show.terminal.page import INDENT, Page
-from steepest.show.terminal.report import WORD_STYLE
+from steepest.show.terminal.styles import WORD_STYLE
 from steepest.words.wording import count, number, origin
 
 _BAR = 24

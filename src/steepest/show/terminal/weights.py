@@ -42,7 +42,7 @@ def show_weights(page: Page, record: RunRecord) -> None:
     line(*heads, style="bold")
     for partial, row in zip(shown, cells, strict=True):
         line(partial.weight, *row[1:], style="bold cyan")
-        _partial(page, partial)
+        show_partial(page, partial)
     rest = len(explanation.partials) - len(shown)
     if rest:
         page.say(f"and {count(rest, 'weight')} more; --json has them all", indent=4)
@@ -51,7 +51,8 @@ def show_weights(page: Page, record: RunRecord) -> None:
         page.say(_scaled(record))
 
 
-def _partial(page: Page, partial: Partial) -> None:
+def show_partial(page: Page, partial: Partial) -> None:
+    """Where the gradient of one weight comes from, and what it does."""
     text = "too long to write out" if partial.text is None else partial.text
     page.say(text, label=("    partial", "dim"), indent=INDENT)
     nudge = partial.nudge

@@ -1,0 +1,257 @@
+"""A run on one screen: how it ended and why, what helps most, the weights, the fit, the rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from steepest.checks import CHECKS
+from steepest.checks.facts import arrived
+from steepest.checks.learning_rate import getting_to
+from steepest.methods.optimizers import ADAPTIVE
+from steepest.records.run import RunRecord
+from steepest.records.verdict import Finding, Remedy, WeightStatistics
+from steepest.show.terminal.lists import values_of
+from steepest.show.terminal.page import Page, Span
+from steepest.show.terminal.statistics import error_of
+from steepest.show.terminal.styles import SEVERITY_STYLE, WORD_STYLE
+from steepest.words.wording import count, listed, number, percent, roughly, times
+
+HEIGHT: Final = 23
+"""Lines: a terminal of 24 with the prompt below them."""
+_MOST_WEIGHTS: Final = 5
+"""Weights with a row of their own where there are more than one more."""
+LEAST_FINDINGS: Final = 3
+"""Findings with a line of their own, whatever stands above them."""
+_INDENT: Final = 8
+
+
+def compose_screen(page: Page, record: RunRecord, why: str) -> None:
+    """Write the report. `why` is what shows the whole of it."""
+    page.say((record.verdict.headline, "bold"))
+    lead = "Quicker" if arrived(record.measurements) else "Helps most"
+    show_best(page, record.remedies, _proven(record), lead)
+    page.blank()
+    _weights(page, record)
+    _fit(page, record)
+    _rate(page, record)
+    if record.descent.stopped in ("time limit", "interrupted", "patience"):
+        _fact(page, "Stopped", record.descent.stopped_why)
+    mind(page, record, _INDENT)
+    show_found(page, record.verdict.findings, why)
+
+
+def show_best(page: Page, remedies: Sequence[Remedy], said: str, lead: str = "Helps most") -> None:
+    """The one command that helps most, and what it came to when it was run."""
+    if remedies:
+        page.blank()
+        page.say((f"{lead}: ", "bold"), said)
+        page.command(remedies[0].command, indent=2)
+
+
+def _proven(record: RunRecord) -> str:
+    if not record.remedies:
+        return ""
+    best, goal = record.remedies[0], record.measurements.goal
+    if not best.reached or best.measured_steps is None or goal is None:
+        return f"{best.change}. Run, it ends with loss {number(best.measured_loss)}."
+    steps = count(best.measured_steps, "step")
+    return f"{best.change}. Run, it {getting_to(goal)} in {steps}."
+
+
+def _fact(page: Page, name: str, *spans: Span) -> None:
+    page.say(*spans, label=(name, "bold"), indent=_INDENT)
+
+
+# The weights
+
+
+def _weights(page: Page, record: RunRecord) -> None:
+    """A row a weight: where it is, where the minimum is, how sure that is, its gradient."""
+    rows = [_row(record, name) for name in record.problem.weights]
+    shown = rows if len(rows) <= _MOST_WEIGHTS + 1 else rows[:_MOST_WEIGHTS]
+    heads = _heads(record)
+    if sum(map(len, heads)) + 2 * len(heads) > page.width:
+        heads = (*heads[:2], "minimum", "± error", heads[-1])
+    # A column in which nothing is known says nothing.
+    kept = [at for at in range(len(heads)) if any(row[at] for row in shown)]
+    widths = {at: max(len(heads[at]), *(len(row[at]) for row in shown)) for at in kept}
+    last = sum(widths[at] + 2 for at in kept[1:])
+    room = min(
+        max(len(page.safe(name)) for name in ("weight", *(row[0] for row in shown))),
+        max(6, page.width - last - 2),
+    )
+
+    def line(row: Sequence[str], style: str, first: str) -> None:
+        text = "".join(f"  {row[at]:>{widths[at]}}" for at in kept[1:])
+        page.entry(row[0], room, (text, style), style=first)
+
+    line(heads, "bold", "bold")
+    for row in shown:
+        line(row, "", "bold cyan")
+    rest = len(rows) - len(shown)
+    if rest:
+        page.say(f"and {count(rest, 'weight')} more; --json has them all", indent=4)
+
+
+def _heads(record: RunRecord) -> tuple[str, ...]:
+    step = record.explanation.step
+    at = "now" if step == record.descent.final_step else f"at step {count(step)}"
+    # The descent moves the weights of the scaled columns.
+    slope = "scaled gradient" if record.user_units else "gradient"
+    return ("weight", at, "at the minimum", "± standard error", slope)
+
+
+def _row(record: RunRecord, name: str) -> tuple[str, ...]:
+    partial = next((one for one in record.explanation.partials if one.weight == name), None)
+    value = "" if partial is None else number(partial.value)
+    if record.user_units and record.explanation.step == record.descent.final_step:
+        value = number(record.user_units[name][1]) if name in record.user_units else value
+    entry = entry_of(record, name)
+    at_minimum = minimum_of(record).get(name)
+    return (
+        name,
+        value,
+        "" if at_minimum is None else number(at_minimum),
+        "" if entry is None else error_of(entry),
+        "" if partial is None else number(partial.amount),
+    )
+
+
+def entry_of(record: RunRecord, name: str) -> WeightStatistics | None:
+    """What is known of a weight at the minimum, in the columns' own units."""
+    found = record.measurements.statistics
+    if found is None:
+        return None
+    entries = found.user_weights or found.weights
+    return next((entry for entry in entries if entry.weight == name), None)
+
+
+def minimum_of(record: RunRecord) -> Mapping[str, float]:
+    """The weights at the known minimum, in the columns' own units; empty where there are none."""
+    minimum, found = record.measurements.minimum, record.measurements.statistics
+    if minimum is None or not minimum.exists:
+        return {}
+    if record.user_units:
+        return {} if found is None else {one.weight: one.value for one in found.user_weights}
+    return minimum.weights
+
+
+# The fit and the rate
+
+
+def _fit(page: Page, record: RunRecord) -> None:
+    problem, found = record.problem, record.measurements.statistics
+    if problem.rows is None:
+        return
+    parts = []
+    if found is not None and found.r_squared is not None:
+        parts.append(f"R² {number(found.r_squared)}")
+    if found is not None and found.residual_deviation is not None:
+        parts.append(f"residual deviation {number(found.residual_deviation)}")
+    held = f" and {count(problem.validation_rows)} held out" if problem.validation_rows else ""
+    at = f"{' and '.join(parts)} at the minimum, " if parts else ""
+    _fact(page, "Fit", f"{at}{count(problem.rows, 'row')}{held}")
+    fixed = record.call.get("fix")
+    if isinstance(fixed, Mapping) and fixed:
+        _fact(page, "Held", values_of(fixed))
+
+
+def _rate(page: Page, record: RunRecord) -> None:
+    """Whether it is right, how far from the limit, how many steps it needs and the best one."""
+    descent, word = record.descent, record.verdict.learning_rate
+    momentum = "" if descent.momentum is None else f", momentum {number(descent.momentum)}"
+    if not math.isfinite(descent.lr):
+        done = count(descent.steps, "step")
+        _fact(page, "Rate", f"{descent.optimizer} chooses the length of its {done} by itself")
+        return
+    chosen = ", chosen" if descent.lr_chosen == "auto" else ""
+    said = f"{number(descent.lr)} ({descent.optimizer}{momentum}{chosen}), "
+    parts = [part for part in (_limit(record), _needed(record)) if part]
+    told = f": {'; '.join(parts)}" if parts else ""
+    unknown = " whether it is right" if word == "not measured" else ""
+    _fact(page, "Rate", said, (f"{word}{unknown}", WORD_STYLE[word]), told)
+
+
+def _limit(record: RunRecord) -> str:
+    limit, lr = record.measurements.stability_limit, record.descent.lr
+    if limit is None or not limit > 0:
+        return ""
+    ratio = lr / limit
+    share = f"{percent(ratio)} of" if ratio <= 1 else times(ratio)
+    stable = "stable" if ratio < 1 else "not stable"
+    if record.descent.optimizer in ADAPTIVE:
+        stable = f"{stable} as its steps are scaled now"
+    return f"{stable}, {share} the limit {number(limit, 3)}"
+
+
+def _needed(record: RunRecord) -> str:
+    """Steps to the goal with this learning rate, and with a better one that was run."""
+    study, forecast = record.measurements.rates, record.measurements.forecast
+    needed = None if forecast is None else forecast.steps
+    if study is None:
+        return "" if needed is None else f"needs {roughly(needed, 'step')}"
+    own, best = study.own, study.best
+    needed = own.steps if needed is None else needed
+    if needed is not None:
+        told = f"needs {roughly(needed, 'step')}"
+    elif own.limit is None or own.diverged:
+        told = "never gets there"
+    else:
+        told = f"not there after {roughly(own.limit, 'step')}"
+    if best is None or best.steps is None or (needed is not None and best.steps >= needed):
+        return told
+    return f"{told}, at best {roughly(best.steps)} with {number(best.lr, 3)}"
+
+
+def mind(page: Page, record: RunRecord, indent: int) -> None:
+    """What may not be meant: a model without a column, a weight called nearly as a column is."""
+    if record.problem.constant:
+        page.say(
+            "The model uses no column of the data, so it predicts the same value for every row. "
+            "Every name in it that is no column is a weight.",
+            label=("Mind", "bold magenta"),
+            indent=indent,
+        )
+    for weight, column in record.problem.doubtful_names:
+        page.say(
+            f"{weight} is taken for a weight, and there is a column {column}. "
+            "If that one is meant, write its name as it is.",
+            label=("Mind", "bold magenta"),
+            indent=indent,
+        )
+
+
+# The findings
+
+
+def show_found(page: Page, findings: Sequence[Finding], why: str) -> None:
+    """A line a finding, as many as fit on the screen, and the last line: how to see why."""
+    page.blank()
+    room = HEIGHT - len(page.lines) - 1
+    most = len(findings)
+    if most > max(room, LEAST_FINDINGS):
+        most = max(room - 1, LEAST_FINDINGS)
+    for finding in findings[:most]:
+        severity = (f"{finding.severity:<9}", SEVERITY_STYLE[finding.severity])
+        page.say(severity, in_a_line(page, finding), label=(finding.code, "bold"), indent=7)
+    if findings[most:]:
+        codes = list(dict.fromkeys(finding.code for finding in findings[most:]))
+        page.say(f"and {listed(codes)}", indent=7)
+    if not findings:
+        page.say("None of the checks found anything.")
+    about = f", or steepest explain {findings[0].code}" if findings else ""
+    page.say(("Why: ", "bold"), f"{why}{about}")
+
+
+def in_a_line(page: Page, finding: Finding) -> str:
+    """What was found, where its first sentence fits; else what the check is about."""
+    first = finding.sentence.split(". ", 1)[0].rstrip(".") + "."
+    room = page.width - 16
+    if len(page.safe(first)) <= room:
+        return first
+    clause = first.split(": ", 1)[0]
+    if clause != first and len(page.safe(clause)) < room:
+        return f"{clause}."
+    return CHECKS[finding.code].summary
