@@ -222,7 +222,7 @@ def test_standard_input_is_read_once(tmp_path: Path) -> None:
 def test_hostile_names_neither_style_nor_steer(tmp_path: Path) -> None:
     rows = "".join(f'{i},{i % 7},"\x1b[2J[red]{i % 2}"\n' for i in range(40))
     content = '"[bold]\x1b[31mx",z,kind\n' + rows
-    result = trained(points(tmp_path, content), *NET, *QUICK)
+    result = trained(points(tmp_path, content), *NET, *QUICK, "--why")
     assert result.exit_code == 0
     assert "[red]0" in result.stdout
     assert not any(c != "\n" and not c.isprintable() for c in result.stdout)

@@ -69,7 +69,7 @@ def test_a_training_is_kept_and_opened_again(place: Path) -> None:
 def test_the_command_line_shows_it(place: Path) -> None:
     name = train(place).run.id
     store = ["--store", str(place)]
-    shown = cli("runs", "show", str(name), *store)
+    shown = cli("runs", "show", str(name), "--why", *store)
     assert shown.exit_code == 0
     assert "The learning rate is just right" in shown.stdout
     assert "0.weight" in shown.stdout

@@ -193,7 +193,9 @@ def _needed(record: RunRecord) -> str:
     if study is None:
         return "" if needed is None else f"needs {roughly(needed, 'step')}"
     own, best = study.own, study.best
-    needed = own.steps if needed is None else needed
+    # A forecast may be to another goal than this comparison.
+    same = forecast is not None and forecast.to == study.goal.to
+    needed = needed if same and needed is not None else own.steps
     if needed is not None:
         told = f"needs {roughly(needed, 'step')}"
     elif own.limit is None or own.diverged:

@@ -105,6 +105,11 @@ def _screen(page: Page, record: TrainingRecord, why: str) -> None:
 def _rate(page: Page, record: TrainingRecord, learned: Learned) -> None:
     momentum = "" if learned.momentum is None else f", momentum {number(learned.momentum)}"
     word: Word = "not measured" if record.verdict is None else record.verdict.learning_rate
+    held = f", {count(learned.held_out)} held out" if learned.held_out else ""
+    left = f", {count(learned.left_out)} left out" if learned.left_out else ""
+    page.say(
+        f"{count(learned.rows)} to learn from{held}{left}", label=("Rows", "bold"), indent=INDENT
+    )
     page.say(
         f"{number(learned.lr)} ({learned.optimizer}{momentum}), ",
         (word, WORD_STYLE[word]),
