@@ -8,8 +8,8 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What is printed is compared: it has 80 columns and no colours, wherever the tests run.
-for name in ("COLUMNS", "FORCE_COLOR"):
-    os.environ.pop(name, None)
+os.environ.pop("COLUMNS", None)
+os.environ.pop("FORCE_COLOR", None)
 
 import shutil
 import tempfile

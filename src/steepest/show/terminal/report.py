@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from steepest.records.run import RunRecord
 from steepest.show.terminal.backward import show_backward
 from steepest.show.terminal.facts import show_facts, show_findings, show_remedies
+from steepest.show.terminal.lists import values_of
 from steepest.show.terminal.page import INDENT, Page
 from steepest.show.terminal.screen import compose_screen, mind
 from steepest.show.terminal.statistics import show_statistics

@@ -167,7 +167,8 @@ def _rate(page: Page, record: RunRecord) -> None:
         _fact(page, "Rate", f"{descent.optimizer} chooses the length of its {done} by itself")
         return
     chosen = ", chosen" if descent.lr_chosen == "auto" else ""
-    said = f"{number(descent.lr)} ({descent.optimizer}{momentum}{chosen}), "
+    rate = values_of(descent.rates) if descent.rates else number(descent.lr)
+    said = f"{rate} ({descent.optimizer}{momentum}{chosen}), "
     parts = [part for part in (_limit(record), _needed(record)) if part]
     told = f": {'; '.join(parts)}" if parts else ""
     unknown = " whether it is right" if word == "not measured" else ""
@@ -183,7 +184,8 @@ def _limit(record: RunRecord) -> str:
     stable = "stable" if ratio < 1 else "not stable"
     if record.descent.optimizer in ADAPTIVE:
         stable = f"{stable} as its steps are scaled now"
-    return f"{stable}, {share} the limit {number(limit, 3)}"
+    which = "" if record.descent.rates else f" {number(limit, 3)}"
+    return f"{stable}, {share} the limit{which}"
 
 
 def _needed(record: RunRecord) -> str:
@@ -204,7 +206,10 @@ def _needed(record: RunRecord) -> str:
         told = f"not there after {roughly(own.limit, 'step')}"
     if best is None or best.steps is None or (needed is not None and best.steps >= needed):
         return told
-    return f"{told}, at best {roughly(best.steps)} with {number(best.lr, 3)}"
+    quicker = f"{told}, at best {roughly(best.steps)} with"
+    if record.descent.rates:
+        return f"{quicker} all of them times {number(best.lr / own.lr, 3)}"
+    return f"{quicker} {number(best.lr, 3)}"
 
 
 def mind(page: Page, record: RunRecord, indent: int) -> None:
