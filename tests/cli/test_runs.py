@@ -314,7 +314,8 @@ def test_a_killed_run_is_listed_as_such_and_goes_on(store: Store) -> None:
     process.communicate()
     assert found("runs", "list")["runs"][0]["status"] == "killed"
     told = run("runs", "show", summary.id)
-    assert told.exit_code == 1
+    assert told.exit_code == 0
+    assert told.stdout.startswith("So far, to step ")
     assert f"steepest fit --resume {summary.id}" in " ".join(told.stderr.split())
     assert run("runs", "export", summary.id, "--to", "csv").stdout.count("\n") > 1000
     done = store.summaries()[0].steps

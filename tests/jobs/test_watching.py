@@ -170,7 +170,7 @@ attach: Any = steepest.watch
     ("call", "says"),
     [
         (lambda m, o: attach(m, "adam"), "no optimizer of PyTorch"),
-        (lambda m, o: attach(3, o), "Only models and tensors"),
+        (lambda m, o: attach(3, o), "model_or_parameters must be a Module"),
         (lambda m, o: attach([1.0]), "Only tensors"),
         (lambda m, o: attach(nn.ReLU()), "nothing to watch"),
         (lambda m, o: attach(m, o, every=0), "every must be a whole number"),

@@ -4,10 +4,15 @@ Nothing heavy is imported before a command needs it, so that `--help` answers at
 """
 
 from steepest.cli.commands import steepest
+from steepest.cli.streams import open_closed_streams
 
 
 def main() -> None:
     """Run the command line of this process; ends with one of the contract's exit codes."""
+    from steepest.jobs.ending import end_when_told
+
+    open_closed_streams()
+    end_when_told()
     steepest(prog_name="steepest")
 
 

@@ -52,7 +52,7 @@ def _fetch(dataset: Dataset, to: Path | None) -> None:
     from steepest.data.datasets import default_folder, fetch
     from steepest.words.wording import count, escaped, pathname
 
-    folder = default_folder(dataset) if to is None else to.expanduser()
+    folder = default_folder(dataset) if to is None else _home(to)
     try:
         with Progress(sys.stderr) as progress:
             fetched = fetch(
@@ -70,6 +70,19 @@ def _fetch(dataset: Dataset, to: Path | None) -> None:
     click.echo(f"{said}; each has its SHA-256. To learn from them:", err=True)
     quoted = pathname(folder, bare=True)
     click.echo(f"  steepest train {quoted} --network 784-128-10", err=True)
+
+
+def _home(folder: Path) -> Path:
+    """The folder, its ~ in full. Raises InputError where there is no such user."""
+    from steepest.words.errors import InputError
+    from steepest.words.wording import pathname
+
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        raise InputError(
+            "The folder cannot be written: there is no such user.", given=pathname(folder)
+        ) from None
 
 
 def _listed(dataset: Dataset) -> str:

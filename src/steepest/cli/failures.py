@@ -11,10 +11,12 @@ from typing import Any, TextIO
 import click
 
 from steepest.cli.help import Command, Context
+from steepest.jobs.ending import is_told
 from steepest.words.errors import FormulaError, SteepestError
 from steepest.words.wrapping import wrapped
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 # Words of what was typed that are longer than 200 characters; their two ends are shown.
 _ENDLESS = re.compile(r"(\S{100})\S{51,}(\S{50})")
@@ -37,7 +39,7 @@ class Commands(click.Group):
             raise _fitted(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. Ctrl-C before anything was done ends with 130."""
+        """Run a command. What is broken off before there is a result ends with 130 or 143."""
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
@@ -45,9 +47,9 @@ class Commands(click.Group):
         except SteepestError as error:
             report(error, sys.stderr)
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("Interrupted before anything was done.", err=True)
-            ctx.exit(INTERRUPTED)
+        except KeyboardInterrupt as error:
+            click.echo(str(error) or "Interrupted before anything was done.", err=True)
+            ctx.exit(code_of_interruption())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -59,6 +61,11 @@ class Commands(click.Group):
         near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
         hint = f"Did you mean {near[0]}?" if near else f"{ctx.command_path} --help lists them."
         raise click.UsageError(f"There is no command {_visible(name)!r}. {hint}", ctx)
+
+
+def code_of_interruption() -> int:
+    """Of what was broken off: by Ctrl-C, or by the system."""
+    return TERMINATED if is_told() else INTERRUPTED
 
 
 def _fitted(error: click.UsageError) -> click.UsageError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,8 +15,9 @@ from steepest.records.document import summary_document, to_json
 from steepest.records.verdict import Verdict
 from steepest.show.export import FILE_NAME
 from steepest.show.terminal import Comparison, RunList
+from steepest.show.written import check_new, write_file
 from steepest.store import Store
-from steepest.words.errors import InputError, UsageError
+from steepest.words.errors import UsageError
 from steepest.words.wording import count, number, origin, pathname
 
 
@@ -41,6 +41,9 @@ def show_run(run: str, given: Mapping[str, Any]) -> None:
         _write_json(found.to_dict())
     else:
         write_run(found, given)
+    summary = store.summary(run)
+    if summary.status in ("killed", "interrupted") and summary.command != "watch":
+        note(f"steepest {summary.command} --resume {summary.id} goes on with it.", sys.stderr)
     changed = changed_data(store, run)
     if changed is not None:
         note(changed, sys.stderr)
@@ -114,25 +117,13 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
                 "TensorBoard reads files from a folder.", instead="Name the folder with -o."
             )
         output = os.path.join(output, f"{FILE_NAME}.{store.summary(run).id}")
-    if output is not None and os.path.lexists(output) and not given["force"]:
-        raise InputError(
-            "The file exists already.",
-            given=pathname(output, bare=True),
-            instead="Name another one, or write over it with --force.",
-        )
+    if output is not None:
+        check_new(output, force=given["force"])
     content = exported(run, kind, store)
     if output is None:
         write_bytes(content)
         return
-    try:
-        if kind == "tensorboard":
-            Path(output).parent.mkdir(parents=True, exist_ok=True)
-        Path(output).write_bytes(content)
-    except OSError as error:
-        raise InputError(
-            f"The file cannot be written: {error.strerror or error}.",
-            given=pathname(output, bare=True),
-        ) from error
+    write_file(output, content, folder=kind == "tensorboard")
     if given["as_json"]:
         _write_json({"run": store.summary(run).id, "to": kind, "output": output})
     else:

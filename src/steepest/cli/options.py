@@ -15,8 +15,9 @@ from steepest.methods.names import Named, canonical, nearest
 from steepest.methods.option import Kind, Option, flag, options_of
 from steepest.methods.options import SWEEP_OPTIONS, FitOptions, TrainOptions
 
-# A minus sign that begins an expression and not an option: there are operators behind it.
-_EXPRESSION: Final = re.compile(r"-(?!-).*[*+/( ].*", flags=re.DOTALL)
+# A minus sign that begins an expression and not an option: there are operators behind it, or
+# nothing but a name or a number.
+_EXPRESSION: Final = re.compile(r"-(?!-).*[*+/( ].*|-[\w.]+", flags=re.DOTALL)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -36,12 +37,16 @@ class Explaining(Command):
 
 
 class Expressive(Explaining):
-    """A command whose arguments may begin with a minus sign, as in `-x**2 + x**4`."""
+    """A command whose arguments may begin with a minus sign, as in `-x**2 + x**4` or `-x`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Set a blank before such an argument, so that it is not taken for an option."""
+        # An option with one minus sign too few stays an option that does not exist.
+        known = {flag for one in self.get_params(ctx) for flag in one.opts}
+        own = known | {flag[1:] for flag in known}
         return super().parse_args(
-            ctx, [f" {arg}" if _EXPRESSION.fullmatch(arg) else arg for arg in args]
+            ctx,
+            [f" {a}" if _EXPRESSION.fullmatch(a) and a not in own else a for a in args],
         )
 
 

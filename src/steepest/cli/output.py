@@ -83,4 +83,6 @@ def _output() -> Iterator[None]:
         # Python flushes standard output once more when it ends, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
+        # Python would complain once more of what is still to be written when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise InputError(f"Standard output cannot be written: {error.strerror}.") from error

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
-from steepest.cli.failures import INTERRUPTED, note, report
+from steepest.cli.failures import code_of_interruption, note, report
 from steepest.cli.output import write, write_json, write_run, write_text
 from steepest.cli.progress import Progress
 from steepest.formula import parse_assignments, parse_bounds
+from steepest.jobs.ending import is_told
 from steepest.records.document import sweep_document, to_json
 from steepest.show.terminal import SweepReport
 from steepest.words.errors import DataWarning, SteepestError, StoreWarning, UsageError
@@ -59,6 +60,10 @@ def _fit_together(
     team = join(coordinator, joined["processes"], joined["process"])
     try:
         return fit_together(team, data, formula, **options, progress=progress)
+    except KeyboardInterrupt as error:
+        click.echo(str(error), err=True)
+        sys.stderr.flush()
+        os._exit(code_of_interruption())
     except SteepestError as error:
         # In each, as each may have trouble of its own. And at once: JAX would wait for the others,
         # who are gone or have the same error.
@@ -174,5 +179,14 @@ def _show(run: Run, given: Mapping[str, Any], notes: Sequence[str]) -> None:
     for text in notes:
         note(text, sys.stderr)
     otherwise = 0 if run.unsaved is None else run.unsaved.exit_code
-    code = {"diverged": DIVERGED, "interrupted": INTERRUPTED}.get(record.descent.stopped, otherwise)
-    click.get_current_context().exit(code)
+    exit_as(record.command, record.run, record.descent.stopped, otherwise)
+
+
+def exit_as(command: str, run: str | None, stopped: str, otherwise: int) -> None:
+    """End with the contract's code for how a run ended."""
+    codes = {"diverged": DIVERGED, "interrupted": code_of_interruption()}
+    if is_told():
+        codes[stopped] = code_of_interruption()
+        kept = f"The run {run} is kept; steepest {command} --resume {run} goes on with it."
+        note(f"SIGTERM ended it. {kept if run else 'It is not kept.'}", sys.stderr)
+    click.get_current_context().exit(codes.get(stopped, otherwise))

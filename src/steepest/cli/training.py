@@ -6,12 +6,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
-from steepest.cli.failures import INTERRUPTED, note
+from steepest.cli.failures import note
 from steepest.cli.output import write, write_run, write_text
 from steepest.cli.progress import Progress
-from steepest.cli.running import DIVERGED, noted, typed
+from steepest.cli.running import exit_as, noted, typed
 from steepest.records.document import to_json
 from steepest.records.training_document import training_document
 from steepest.words.errors import UsageError
@@ -36,8 +34,7 @@ def show_training(data: str | None, given: Mapping[str, Any]) -> None:
     for text in notes:
         note(text, sys.stderr)
     otherwise = 0 if run.unsaved is None else run.unsaved.exit_code
-    codes = {"diverged": DIVERGED, "interrupted": INTERRUPTED}
-    click.get_current_context().exit(codes.get(run.learned.stopped, otherwise))
+    exit_as("train", run.record.run, run.learned.stopped, otherwise)
 
 
 def _show_sweep(data: str | None, options: Mapping[str, Any], given: Mapping[str, Any]) -> None:

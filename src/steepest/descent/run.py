@@ -361,6 +361,29 @@ def descend(
     )
 
 
+def as_it_stands(
+    objective: Objective,
+    settings: Settings,
+    standing: Standing,
+    checkpoints: Checkpoints,
+    *,
+    lr_chosen: str = "given",
+    scale: float = 1.0,
+    held_out: Objective | None = None,
+) -> Descended:
+    """The descent to where it stands, as if it had been interrupted there."""
+    machine, recorder = machine_for(objective, settings, held_out), standing.recorder
+    return Descended(
+        _summary(
+            settings, machine.momentum, recorder, "interrupted", standing.seconds, scale, lr_chosen
+        ),
+        recorder.trace(),
+        machine,
+        checkpoints,
+        standing.state,
+    )
+
+
 def _why_stopped(state: State, recorder: Recorder, stops: Limits) -> Stopped:
     loss = float(recorder.last.loss[-1])
     gradient = recorder.last.gradient[-1]
@@ -369,7 +392,8 @@ def _why_stopped(state: State, recorder: Recorder, stops: Limits) -> Stopped:
     ceiling = float(stops.ceiling) * max(abs(float(state.first_loss)), float(stops.scale))
     if not (math.isfinite(loss) and math.isfinite(squared)) or abs(loss) > ceiling:
         return "diverged"
-    if squared < float(stops.tolerance) ** 2 * float(state.first_norm):
+    tolerance = float(stops.tolerance)
+    if squared < tolerance * tolerance * float(state.first_norm):
         return "converged"
     if loss <= float(stops.goal):
         return "goal"

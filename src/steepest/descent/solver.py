@@ -174,7 +174,7 @@ class _Way:
         settings, patience = self.settings, self.settings.patience
         with np.errstate(over="ignore", invalid="ignore"):
             lengths = [float(slope @ slope) for slope in (self.gradients[0], self.gradients[-1])]
-        if lengths[1] < settings.tolerance**2 * lengths[0]:
+        if lengths[1] < settings.tolerance * settings.tolerance * lengths[0]:
             return "converged"
         if patience is not None and self.last - (self.validation_lowest_step or 0) >= patience:
             return "patience"

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import jax
 import numpy as np
+
+from steepest.words.errors import UsageError
 
 _OPTION = "xla_cpu_small_while_loop_byte_threshold"
 _FLAG = f"--xla_backend_extra_options={_OPTION}=65536"
@@ -27,11 +29,60 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_SWITCHES: Final[tuple[tuple[str, Any, Any], ...]] = (
+    ("jax_debug_nans", jax.debug_nans, False),
+    ("jax_debug_infs", jax.debug_infs, False),
+    ("jax_numpy_dtype_promotion", jax.numpy_dtype_promotion, "standard"),
+    ("jax_numpy_rank_promotion", jax.numpy_rank_promotion, "allow"),
+    ("jax_transfer_guard", jax.transfer_guard, "allow"),
+)
+"""What a user's debugging of JAX may have switched on. Here numbers that are not finite are no
+accident: they are measured, and told."""
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Inside, JAX computes as it does unless asked otherwise. Raises UsageError without a device.
+
+    What it was asked holds again outside.
+    """
+    with ExitStack() as stack:
+        for name, switched, plain in _SWITCHES:
+            if getattr(jax.config, name) not in (plain, None):
+                stack.enter_context(switched(plain))
+        _check_devices()
+        yield
+
+
 @contextmanager
 def float64() -> Iterator[None]:
     """Everything inside is float64 and on the CPU, and only what is inside."""
-    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with plainly(), jax.enable_x64(True), jax.default_device(_cpu()):
         yield
+
+
+@cache
+def _check_devices() -> None:
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        raise _no_device("what it was told to compute on") from error
+
+
+@cache
+def _cpu() -> jax.Device:
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except (RuntimeError, AssertionError) as error:
+        raise _no_device("the CPU, which formulas are computed on") from error
+
+
+def _no_device(what: str) -> UsageError:
+    return UsageError(
+        f"JAX does not find {what}.",
+        given=f"JAX_PLATFORMS={getattr(jax.config, 'jax_platforms', None) or ''}",
+        instead="Unset JAX_PLATFORMS, or name the CPU in it: JAX_PLATFORMS=cpu.",
+    )
 
 
 def in_float64(function: Callable[P, R]) -> Callable[P, R]:

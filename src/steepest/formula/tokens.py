@@ -175,7 +175,8 @@ def _number(text: str, start: int) -> Token:
         )
     value: float | int = int(written) if written.isdecimal() else float(written)
     if abs(value) > 2**53:
-        value = math.inf if len(written) > 309 and isinstance(value, int) else float(value)
+        # From its text: a whole number beyond all floats is infinite then, and no error.
+        value = float(written)
     if math.isinf(value):
         fail("This number is too large.", text, start, end, instead="At most 1.797e308 is read.")
     if value == 0 and re.search("[1-9]", re.split("[eE]", written)[0]):

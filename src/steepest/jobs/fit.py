@@ -13,7 +13,8 @@ from typing import Any, Unpack
 from steepest.checks import judge
 from steepest.data.table import Table, read_table
 from steepest.descent import Walked, solve_by
-from steepest.descent.run import check_settings, descend
+from steepest.descent.run import Checkpoints, as_it_stands, check_settings, descend
+from steepest.jobs.ending import broken_off, is_told
 from steepest.measure.curvature import stability_limit
 from steepest.methods.optimizers import SOLVERS, momentum_of
 from steepest.methods.option import options_of
@@ -34,8 +35,9 @@ from steepest.run.keeping import recording_for
 from steepest.run.place import Place, store_at
 from steepest.run.run import Run
 from steepest.run.saving import Saver, kept_data, opening_of
-from steepest.run.stored import Going, go_on
+from steepest.run.stored import Going, as_it_stood, go_on
 from steepest.run.walk import Walk, explanation_at
+from steepest.store import Store
 from steepest.study.aim import Aim, aim_at, at_most, known_minimum
 from steepest.study.auto import Choice, choose_rate
 from steepest.study.measure import measure
@@ -43,12 +45,14 @@ from steepest.study.prove import changed_setup, prove
 from steepest.study.rates import GUARD
 from steepest.study.spectra import spectrum_at
 from steepest.words.errors import LostProcessError, UsageError
+from steepest.words.gate import gated
 
 Progress = Callable[[str, int, int | None, float | None], None]
 """(phase, done, total or None, loss or None)"""
 
 
 @spelled_out(options_of(FitOptions), FitGiven)
+@gated
 def fit(
     data: Any = None,
     formula: str | None = None,
@@ -111,6 +115,7 @@ def reading_of(progress: Progress | None) -> Reading | None:
 
 
 @spelled_out(options_of(FitOptions), MinimizeGiven)
+@gated
 def minimize(
     expression: str | None = None,
     *,
@@ -177,6 +182,22 @@ def go_on_with(
     )
 
 
+def so_far(store: Store, run: str) -> Run:
+    """A run that ended before its verdict, measured and judged as far as it was kept.
+
+    Raises StoreError for one that is still being written, or of which no step was kept.
+    """
+    going = as_it_stood(store, run)
+    options = going.options.changed(remedies=False, at=None)
+    record, descended = _job(
+        going.setup, options, going.data, None, Saver(None), going, is_over=True
+    )
+    call = {"data": going.data, **going.options.given()}
+    walk = Walk(going.setup, descended, going.table)
+    record = replace(record, run=store.summary(run).id, call=call)
+    return Run(record, going.options, lambda: walk, rerun)
+
+
 def rerun(parent: Run, remedy: Remedy) -> Run:
     """A remedy as a Run of its own: the same data, the changed options, no further remedies."""
     if remedy.options is None:
@@ -204,6 +225,9 @@ def _run(
         saver.stop(error)
         if isinstance(error, LostProcessError) and saver.run and saver.snapshot is not None:
             raise _lost(error, saver) from None
+        if isinstance(error, KeyboardInterrupt):
+            done = 0 if saver.snapshot is None else saver.snapshot.step
+            raise broken_off(error, setup.problem.command, saver.run, done) from None
         raise
     unsaved = saver.finish(record, descended)
     record = replace(record, run=saver.run if unsaved is None else None)
@@ -218,6 +242,8 @@ def _job(
     progress: Progress | None,
     saver: Saver,
     going: Going | None,
+    *,
+    is_over: bool = False,
 ) -> tuple[RunRecord, Walked]:
     began = time.monotonic()
     settings = options.settings()
@@ -239,7 +265,13 @@ def _job(
         settings = replace(settings, lr=choice.lr)
         chosen = "auto"
 
-    descended = _descend(setup, settings, chosen, aim.goal, progress, saver, going)
+    if is_over and going is not None:
+        descended = _as_kept(setup, settings, chosen, going)
+    else:
+        descended = _descend(setup, settings, chosen, aim.goal, progress, saver, going)
+    if descended.descent.stopped == "interrupted":
+        # Whoever broke it off may not wait for what is measured.
+        saver.hold()
     _say(progress, "measuring")
     step = descended.descent.final_step if options.at is None else options.at
     if not 0 <= step <= descended.descent.steps:
@@ -253,7 +285,7 @@ def _job(
     measurements = measure(setup, settings, descended, aim, near_aim, choice)
     verdict = judge(measurements)
     remedies: tuple[Remedy, ...] = ()
-    if options.remedies:
+    if options.remedies and not is_told():
         # The descent is done and judged: whoever does not wait for remedies keeps it.
         with suppress(KeyboardInterrupt):
             _say(progress, "trying remedies")
@@ -311,6 +343,20 @@ def _descend(
         sink=saver if saver.run else None,
         standing=None if going is None else going.standing,
         checkpoints=None if going is None else going.checkpoints,
+    )
+
+
+def _as_kept(setup: Setup, settings: Settings, chosen: str, going: Going) -> Walked:
+    """The descent as far as a store kept it."""
+    assert going.standing is not None
+    return as_it_stands(
+        setup.moving,
+        settings,
+        going.standing,
+        going.checkpoints or Checkpoints(),
+        lr_chosen=chosen,
+        scale=setup.scale,
+        held_out=setup.held_out,
     )
 
 

@@ -7,10 +7,11 @@ from functools import cache
 from typing import Final
 
 from steepest.checks.training import judge_training
-from steepest.jobs.fit import rerun
+from steepest.jobs.fit import rerun, so_far
 from steepest.records.document import to_json
 from steepest.records.run import RunRecord, RunSummary
 from steepest.records.training import TrainingRecord
+from steepest.records.verdict import Verdict
 from steepest.run.base import BaseRun
 from steepest.run.network import NetworkRun
 from steepest.run.place import Place, store_at
@@ -21,6 +22,7 @@ from steepest.run.walk import Walk
 from steepest.show.export import table_of, to_csv, to_parquet, to_tensorboard
 from steepest.store import Store
 from steepest.words.errors import UsageError
+from steepest.words.gate import gated
 
 TRAININGS: Final = ("watch", "train")
 """Commands whose runs can be asked while they go on."""
@@ -28,15 +30,18 @@ TRAININGS: Final = ("watch", "train")
 EXPORTS: Final = ("json", "csv", "parquet", "tensorboard", "pytorch", "jax")
 
 
+@gated
 def runs(store: Place = None) -> list[RunSummary]:
     """Every run in a store (None: the default one), the newest first. Raises StoreError."""
     return store_at(store).summaries()
 
 
+@gated
 def load(run: str, store: Place = None) -> Run | TrainingRun:
     """A run from a store (None: the default one), by its id or the beginning of it.
 
-    Of a training that was watched it is a TrainingRun, of a trained network a NetworkRun.
+    Of a training that was watched it is a TrainingRun, of a trained network a NetworkRun. Of a run
+    that was killed it is what was kept, judged so far.
 
     It can be asked for any step, as when it was new: its data is then taken from the store, or
     read again where it was too large to be kept, and the path is walked again. Raises UsageError
@@ -44,12 +49,29 @@ def load(run: str, store: Place = None) -> Run | TrainingRun:
     for, InputError where the data has changed since.
     """
     kept = store_at(store)
+    summary = kept.summary(run)
+    if summary.command not in TRAININGS and not kept.has_record(run):
+        found = so_far(kept, run)
+        verdict = _so_far(found.record.verdict, found.record.descent.steps, summary)
+        found.record = replace(found.record, verdict=verdict)
+        return found
     record = kept.any_record(run)
     if isinstance(record, TrainingRecord):
         # Not judged yet: one that was killed, and one of several processes, put together.
-        record = replace(record, verdict=record.verdict or judge_training(record))
+        verdict = record.verdict or judge_training(record)
+        if record.ended == "killed":
+            verdict = _so_far(verdict, record.steps, summary)
+        record = replace(record, verdict=verdict)
         return TrainingRun(record) if record.learned is None else NetworkRun(record)
     return _descent(kept, record)
+
+
+def _so_far(verdict: Verdict, steps: int, summary: RunSummary) -> Verdict:
+    """The verdict of a run that did not live to its end."""
+    where = "its process was killed" if summary.status == "killed" else "it was interrupted"
+    return replace(
+        verdict, headline=f"So far, to step {steps:,}, and then {where}: {verdict.headline}"
+    )
 
 
 def _descent(kept: Store, record: RunRecord) -> Run:
@@ -63,6 +85,7 @@ def _descent(kept: Store, record: RunRecord) -> Run:
     return Run(record, options, walk, rerun, trace=cache(lambda: kept.trace(name)))
 
 
+@gated
 def exported(run: str, kind: str, store: Place = None) -> bytes:
     """A run as one of EXPORTS. The steps of a descent that was killed can be written, too.
 

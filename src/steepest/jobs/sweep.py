@@ -35,10 +35,12 @@ from steepest.records.problem import Settings
 from steepest.show.figures import Figure, Frames, sweep_figure
 from steepest.show.terminal import SweepReport
 from steepest.study.aim import aim_at, known_minimum
-from steepest.study.rates import affordable, has_closed_form, rate_grid, rounded_rate
+from steepest.study.rates import affordable, evenly, has_closed_form, rate_grid, rounded_rate
 from steepest.study.spectra import spectrum_at
 from steepest.study.zones import edge, headline_of, judged, lowest, quickest, why_no_word
 from steepest.words.errors import InputError, UsageError
+from steepest.words.gate import gated
+from steepest.words.given import shown_value
 
 NOT_HERE = ("at", "patience", "remedies", "tolerance", "validation")
 """Options of `fit` that mean nothing to a sweep."""
@@ -56,6 +58,7 @@ _NEAR = (0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.999, 1.01)
 """Shares of the stability limit that are tried besides the grid."""
 
 
+@gated
 class Sweep:
     """A finished sweep. `record` holds all of it as plain data; the rest are ways to read it."""
 
@@ -112,6 +115,7 @@ class Sweep:
 
 
 @spelled_out(SWEEP_OPTIONS, SweepGiven)
+@gated
 def sweep(
     data: Any,
     formula: str,
@@ -228,7 +232,7 @@ def _given_rates(lr: Any) -> Vector:
         return rates_between(*lr)
     try:
         rates = np.atleast_1d(np.asarray(lr, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rates = np.zeros((0, 0))
     if rates.ndim != 1 or not len(rates):
         raise UsageError(
@@ -251,15 +255,15 @@ def rates_between(low: Any, high: Any, count: Any) -> Vector:
     if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
         raise UsageError(
             "The number of learning rates must be a whole number, 1 at least.",
-            given=f"{count!a}",
+            given=shown_value(count),
             instead="Write for example 41.",
         )
     try:
         low, high = float(low), float(high)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(
             "The lowest and the highest learning rate must be numbers.",
-            given=f"{low!a} and {high!a}",
+            given=f"{shown_value(low)} and {shown_value(high)}",
             instead="Write for example 1e-6 and 1e-3.",
         ) from None
     _check_rate(low)
@@ -310,7 +314,7 @@ def _default_rates(
     """From a thousandth of the stability limit to ten times it; close to it more of them."""
     if not limits:
         return rate_grid(setup, settings, None, None)
-    grid = np.geomspace(min(limits.values()) * 1e-3, max(limits.values()) * 10, AROUND)
+    grid = evenly(min(limits.values()) * 1e-3, max(limits.values()) * 10, AROUND)
     near = [limit * share for limit in limits.values() for share in _NEAR]
     return np.unique([rounded_rate(float(rate)) for rate in (*grid, *near)])
 

@@ -9,12 +9,13 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from steepest.engine.xla import plainly
 from steepest.methods.option import options_of
 from steepest.methods.options import TrainOptions, TrainSweepGiven
 from steepest.methods.schedules import CONSTANT
 from steepest.problem.options import read_train_options
 from steepest.problem.spelled import spelled_out
-from steepest.problem.values import number, own_names, whole, wrong
+from steepest.problem.values import own_names
 from steepest.records.training import Trial, TrialSweep
 from steepest.records.training_document import sweep_document
 from steepest.show.figures import Figure, trials_figure
@@ -24,12 +25,15 @@ from steepest.study.train.plan import Progress, no_progress, plan_of
 from steepest.study.train.rates import MANY, MOST_NUMBERS, first_limit, lowest, rate_span, try_rates
 from steepest.study.train.rows import read_rows
 from steepest.words.errors import UsageError
+from steepest.words.gate import gated
+from steepest.words.given import number, whole, wrong
 
 Rates = str | tuple[float, float, int]
 
 _MOST_RATES = 1000
 
 
+@gated
 class NetworkSweep:
     """Many learning rates that were tried on one network."""
 
@@ -64,6 +68,8 @@ class NetworkSweep:
 
 
 @spelled_out(options_of(TrainOptions), TrainSweepGiven)
+@gated
+@plainly()
 def sweep_network(
     data: Any,
     network: Any,

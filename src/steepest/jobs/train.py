@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final, Unpack
 
 from steepest.checks.training import judge_training
+from steepest.engine.xla import plainly
 from steepest.methods.option import options_of
 from steepest.methods.options import TrainGiven, TrainOptions
 from steepest.methods.schedules import CONSTANT
@@ -41,6 +42,7 @@ from steepest.study.train.remedies import (
 )
 from steepest.study.train.rows import read_rows
 from steepest.words.errors import InputError, StoreError, UsageError
+from steepest.words.gate import gated
 
 AGAIN: Final = 3
 """Times that a chosen learning rate is divided by three because the loss was lost with it."""
@@ -50,6 +52,8 @@ _MAY_CHANGE: Final = ("steps", "epochs", "time_limit", "remedies", "patience")
 
 
 @spelled_out(options_of(TrainOptions), TrainGiven)
+@gated
+@plainly()
 def train(
     data: Any = None,
     network: Any = None,
@@ -118,6 +122,8 @@ def _finished(teller: Teller, keeper: Keeper, began: float, say: Progress) -> Ne
     """Measure, judge, try remedies, and keep it all."""
     course, asked = teller.course, teller.asked
     trials, remedies = teller.trials, tuple[Remedy, ...]()
+    # What follows takes its time, and may be broken off.
+    keeper.keep_now(lambda recording: recording.training(teller.record()))
     if asked.remedies and course.stopped != "interrupted":
         with suppress(KeyboardInterrupt):  # the training itself is whole
             trials, remedies = _helped(teller, say)
@@ -146,12 +152,18 @@ def _opening(asked: TrainOptions, data: Any, plan: Plan, name: str | None) -> Op
         weights=plan.network.names,
         optimizer=plan.optimizer,
         step_limit=plan.steps,
-        options=asked.given(),
+        options=_kept_call(asked, data),
         versions=versions(),
         name=name,
         source=plan.split.learned.source,
         path=None if path is None else os.path.abspath(path),
     )
+
+
+def _kept_call(asked: TrainOptions, data: Any) -> dict[str, Any]:
+    """How the training was asked for; the path as any later process finds it."""
+    path = path_of(data)
+    return {**({} if path is None else {"data": os.path.abspath(path)}), **asked.given()}
 
 
 def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Remedy, ...]]:
@@ -212,28 +224,24 @@ def _resumed(
     """Go on with a kept training."""
     began = time.perf_counter()
     kept = store_at(store)
-    check_command(kept.summary(run), "train")
+    summary = kept.summary(run)
+    run = summary.id
+    check_command(summary, "train")
+    changes = changes if network is None else {**changes, "network": network}
+    if not kept.has_record(run):
+        asked, given = _asked_again(run, kept.options(run), data, changes)
+        split = read_rows(given, asked)
+        plan = plan_of(asked, split)
+        recording = kept.go_on(run, plan.steps, _kept_call(asked, given))
+        with Keeper(recording, keeping.KEEP_SECONDS, keeping.WRITING_SHARE) as keeper:
+            return _trained(plan, asked, given, keeper, say)
     record = kept.any_record(run)
     assert isinstance(record, TrainingRecord)
     assert record.learned is not None
     learned, standstill = record.learned, record.standstill
     if standstill is None:
         raise StoreError(f"The run {run} was kept without what is needed to go on.")
-    before = {name: value for name, value in learned.call.items() if name != "data"}
-    if network is not None:
-        changes = {**changes, "network": network}
-    for name, value in changes.items():
-        if value is not None and name not in _MAY_CHANGE and before.get(name) != value:
-            raise UsageError(
-                f"{name} is that of the run, and stays as it is while it goes on.",
-                instead="Leave it out, or start a new training.",
-            )
-    asked = read_train_options({**before, **{k: v for k, v in changes.items() if v is not None}})
-    given = learned.call.get("data") if data is None else data
-    if given is None:
-        raise UsageError(
-            f"The data of the run {run} came from no file.", instead="Give the same data again."
-        )
+    asked, given = _asked_again(run, learned.call, data, changes)
     split = read_rows(given, asked)
     plan = replace(plan_of(asked, split), lr=learned.lr)
     if split.fingerprint() != standstill.fingerprint:
@@ -243,12 +251,32 @@ def _resumed(
     course.go_on(standstill)
     course.epochs, course.validations = list(learned.epochs), list(record.validations)
     course.probes, course.activations = list(record.probes), list(record.activations)
-    recording = kept.go_on(record.run or run, plan.steps, asked.given())
+    recording = kept.go_on(run, plan.steps, _kept_call(asked, given))
     keeper = Keeper(recording, keeping.KEEP_SECONDS, keeping.WRITING_SHARE)
     teller = Teller(course, asked, given, learned.lr_chosen, learned.trials, standstill.fingerprint)
     with keeper:
         course.run(say, _keeping(teller, keeper), Budget(asked.time_limit, used=course.seconds))
         return _finished(teller, keeper, began, say)
+
+
+def _asked_again(
+    run: str, call: Mapping[str, Any], data: Any, changes: Mapping[str, Any]
+) -> tuple[TrainOptions, Any]:
+    """The options and the data of a kept run, with what may change. Raises UsageError."""
+    before = {name: value for name, value in call.items() if name != "data"}
+    for name, value in changes.items():
+        if value is not None and name not in _MAY_CHANGE and before.get(name) != value:
+            raise UsageError(
+                f"{name} is that of the run, and stays as it is while it goes on.",
+                instead="Leave it out, or start a new training.",
+            )
+    asked = read_train_options({**before, **{k: v for k, v in changes.items() if v is not None}})
+    given = call.get("data") if data is None else data
+    if given is None:
+        raise UsageError(
+            f"The data of the run {run} came from no file.", instead="Give the same data again."
+        )
+    return asked, given
 
 
 def _check_steps(plan: Plan, before: int, done: int, asked: TrainOptions) -> None:

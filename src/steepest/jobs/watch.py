@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -22,8 +26,15 @@ from steepest.run.training import TrainingRun
 from steepest.store import Opening, Store
 from steepest.watching import Attached, Optimizer, Watched
 from steepest.words.errors import UsageError
+from steepest.words.gate import gated
+from steepest.words.wording import count
 
 Alarm = Callable[[Finding], None]
+
+_log = logging.getLogger("steepest")
+
+_going_on: WeakSet[Watch] = WeakSet()
+"""Those that are not closed."""
 
 
 class Watch(Attached):
@@ -54,6 +65,8 @@ class Watch(Attached):
             None, keeping.KEEP_SECONDS, keeping.WATCHING_SHARE, written=self._kept
         )
         self._final: TrainingRecord | None = None
+        _going_on.add(self)
+        _keep_when_told()
 
     def close(self) -> None:
         """Take the hooks away, judge, and keep what was recorded. Only the first call does it."""
@@ -116,6 +129,7 @@ class Watch(Attached):
         # A process that was forked off has nothing to end.
         if self._final is not None or os.getpid() != self._process:
             return
+        _going_on.discard(self)
         self.detach(how)
         record = self._judged()
         if self._store is not None and record.steps:
@@ -123,6 +137,13 @@ class Watch(Attached):
                 self._keeper.enter(self._store.path, _opening(record))
             self._keeper.end(lambda recording: recording.training(record))
         self._final = replace(record, run=self._keeper.run, dropped=dict(self._dropped))
+
+    def keep_and_say(self) -> None:
+        """The system ends the process: keep what was recorded, and say so."""
+        self._end("SIGTERM")
+        if self._final is not None and self._final.run is not None:
+            steps, run = count(self._final.steps, "step"), self._final.run
+            _log.warning("SIGTERM: %s of the loop are kept as the run %s.", steps, run)
 
     def _kept(self, error: BaseException | None) -> None:
         """Count what could not be kept; where the run could not even be entered, give that up."""
@@ -132,6 +153,24 @@ class Watch(Attached):
             self._store = None
 
 
+def _keep_when_told() -> None:
+    """Where SIGTERM would end this process at once, what is watched is kept before it does.
+
+    A loop with a handler of its own keeps that.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    if here and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _told)
+
+
+def _told(number: int, _: Any) -> None:
+    for one in list(_going_on):
+        one.keep_and_say()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+@gated
 def watch(
     model_or_parameters: Watched,
     optimizer: Optimizer | Sequence[Optimizer] | None = None,

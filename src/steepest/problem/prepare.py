@@ -36,6 +36,7 @@ from steepest.records.arrays import Steps, Vector
 from steepest.records.problem import Problem
 from steepest.words.errors import InputError, UsageError
 from steepest.words.suggest import suggest
+from steepest.words.wording import escaped
 
 
 def prepare_fit(data: Any, text: str, options: Options) -> Setup:
@@ -152,7 +153,7 @@ def columns_in_use(table: Table, formula: Formula, options: Options) -> tuple[st
             near = suggest(options.sigma, table.names)
             raise InputError(
                 "--sigma names a column that is not there.",
-                given=options.sigma,
+                given=escaped(options.sigma),
                 instead=f"Did you mean {near[0]}?" if near else "Name a column of the data.",
             )
         names.append(options.sigma)

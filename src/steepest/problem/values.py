@@ -4,58 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
 from typing import Any, Final
 
 from steepest.methods.names import canonical, not_known
 from steepest.methods.option import Asked, Option, flag, options_of
 from steepest.words.errors import UsageError
+from steepest.words.given import as_number, is_truth, number, shown_value, whole, wrong
 from steepest.words.suggest import suggest
 from steepest.words.wording import escaped
 
 _MOST: Final = 10**18
 """Steps, rows and epochs are counted in 64 bits."""
-
-LONGEST_SHOWN = 60
-"""Characters of a wrong value that are shown."""
-
-
-def wrong(name: str, what: str, value: Any, instead: str) -> UsageError:
-    """The error for a value of a kind that the option cannot have."""
-    return UsageError(
-        f"{name} must be {what}.", given=shown_value(value), instead=f"Write {instead}."
-    )
-
-
-def shown_value(value: Any) -> str:
-    """The value as a message shows it."""
-    shown = ascii(value)
-    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
-
-
-def number(name: str, value: Any, *, example: str = "0.1", what: str = "a number") -> float:
-    """The value as a number. Raises UsageError."""
-    if not isinstance(value, Real) or is_truth(value):
-        raise wrong(name, what, value, f"for example {name}={example}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise wrong(name, what, value, f"for example {name}={example}") from None
-
-
-def is_truth(value: Any) -> bool:
-    """Whether the value is True or False, numpy's too."""
-    # numpy's is no bool, and a number to nobody.
-    return isinstance(value, bool) or type(value).__name__ == "bool"
-
-
-def whole(name: str, value: Any, example: str = "1") -> int:
-    """The value as a whole number. Raises UsageError."""
-    if isinstance(value, Integral) and not is_truth(value):
-        return int(value)
-    if isinstance(value, Real) and not is_truth(value) and float(value).is_integer():
-        return int(float(value))
-    raise wrong(name, "a whole number", value, f"for example {name}={example}")
 
 
 def _text(name: str, value: Any, example: str) -> str:
@@ -110,9 +69,10 @@ def _by_weight(
 
 def _numbers(name: str, value: Any) -> dict[str, float]:
     def read(place: str, part: Any) -> float:
-        if not isinstance(part, Real) or is_truth(part):
+        found = as_number(part)
+        if found is None:
             raise wrong(place, "a number", part, f'for example {name}={{"a": 2.0}}')
-        return float(part)
+        return found
 
     return _by_weight(name, value, "numbers", '{"a": 2.0}', read)
 
@@ -124,8 +84,9 @@ def _pairs(name: str, value: Any) -> dict[str, tuple[float, float]]:
                 far if side is None else side
                 for side, far in zip(part, (-math.inf, math.inf), strict=True)
             ]
-            if all(isinstance(side, Real) and not is_truth(side) for side in sides):
-                return float(sides[0]), float(sides[1])
+            low, high = map(as_number, sides)
+            if low is not None and high is not None:
+                return low, high
         what = "a lower and an upper bound, None where a side is open"
         raise wrong(place, what, part, f'for example {name}={{"a": (0, None)}}')
 
@@ -237,7 +198,7 @@ def check_least(options: Asked) -> None:
         if value > _MOST:
             raise UsageError(
                 f"{flag(name)} must not be above {_MOST:.0e}.",
-                given=f"a number of {len(str(value))} digits",
+                given=shown_value(value),
                 instead="--time-limit ends a descent after so many seconds."
                 if name == "steps"
                 else None,

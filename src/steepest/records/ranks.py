@@ -23,7 +23,7 @@ from steepest.records.training import (
 )
 from steepest.words.errors import UsageError
 
-_ENDS: Final = ("an error in the loop", "still running", "closed")
+_ENDS: Final = ("an error in the loop", "killed", "SIGTERM", "still running", "closed")
 """The first of these that any process ended with is how all did."""
 
 

@@ -18,7 +18,7 @@ from steepest.records.verdict import Remedy, Verdict
 
 Lost = Literal["gradient", "weights"]
 
-Ended = Literal["closed", "an error in the loop", "still running"]
+Ended = Literal["closed", "an error in the loop", "SIGTERM", "killed", "still running"]
 
 
 @dataclass(frozen=True)
@@ -475,6 +475,11 @@ class Standstill:
     seconds: float
     fingerprint: str
     """Of the rows."""
+    path: Matrix | None = None
+    """(k, p): the weights where they were noted, at the steps `path_steps`."""
+    path_steps: tuple[int, ...] = ()
+    path_every: int = 1
+    """Epochs from one of them to the next."""
 
 
 @dataclass(frozen=True)

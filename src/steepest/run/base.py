@@ -15,10 +15,12 @@ from steepest.show.export import Columns
 from steepest.show.figures import Board
 from steepest.show.terminal import plain
 from steepest.words.errors import SteepestError, StoreError, UsageError
+from steepest.words.gate import gated
 
 _WHY: Final = "print(run.why())"
 
 
+@gated
 class BaseRun(ABC):
     """A run that can be shown, reported and exported, whatever it did."""
 

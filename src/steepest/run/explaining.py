@@ -8,8 +8,10 @@ from steepest.checks.about import page_about
 from steepest.records.autograd import AutogradGraph
 from steepest.show.figures import Figure, autograd_figure
 from steepest.show.terminal.autograd import LossReport
+from steepest.words.gate import gated
 
 
+@gated
 class LossExplanation:
     """A loss explained: `.graph` is all of it as plain data. Prints as a tree."""
 
@@ -44,6 +46,7 @@ def explain(loss: str) -> str: ...
 def explain(loss: Any, model: Any = None) -> LossExplanation: ...
 
 
+@gated
 def explain(loss: Any, model: Any = None) -> LossExplanation | str:
     """Explain a PyTorch loss, before or after `loss.backward()`. No parameter's `.grad` changes.
 

@@ -16,11 +16,15 @@ from steepest.words.errors import StoreError, StoreWarning
 SAVE_SECONDS: Final = 0.5
 """Between two times that a descent is kept while it goes on, at least."""
 
-KEEP_SECONDS: Final = 5.0
+KEEP_SECONDS: Final = 3.0
 """Between two times that a training is kept while it goes on, at least."""
 
+MOST_OLD: Final = 4.0
+"""Seconds, at most, by which what is kept is behind: with the second between two looks, no more
+than five are lost where a process is killed."""
+
 WRITING_SHARE: Final = 0.05
-"""Of the time that making and writing it may take."""
+"""Of the time that making and writing it may take, unless more would be lost."""
 
 WATCHING_SHARE: Final = 0.01
 """The same for a loop that is watched."""
@@ -87,11 +91,18 @@ class Keeper:
         began = time.monotonic()
 
         def written(_: Future[None]) -> None:
-            now = time.monotonic()
-            self._next = now + max(self._seconds, (now - began) / self._share)
+            took = time.monotonic() - began
+            # What is lost at worst was done from the making of a piece to the end of the next.
+            rest = min(took / self._share, MOST_OLD - took)
+            self._next = began + max(self._seconds, took, rest)
 
         self._writing = write(self._recording)
         self._writing.add_done_callback(written)
+
+    def keep_now(self, write: Write) -> None:
+        """The same, once the one before is written."""
+        self._wait()
+        self.keep(write)
 
     def end(self, write: Write) -> BaseException | None:
         """Write the last piece, and wait for it; the reason where that failed."""

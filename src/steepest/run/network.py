@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.data.samples import Samples, as_given
 from steepest.descent.training import outputs_of
+from steepest.engine.xla import plainly
 from steepest.objective.networks import Network, Weights, parse_network
 from steepest.records.arrays import Matrix, Steps
 from steepest.records.training import Epoch, Learned, TrainingRecord
@@ -17,8 +18,10 @@ from steepest.records.verdict import Remedy
 from steepest.run.training import TrainingRun
 from steepest.study.train.rows import scaled
 from steepest.words.errors import StoreError
+from steepest.words.gate import gated
 
 
+@gated
 class NetworkRun(TrainingRun):
     """A network that was trained: what was recorded of it, the verdict, and what it predicts."""
 
@@ -106,11 +109,9 @@ class NetworkRun(TrainingRun):
         learned = self.learned
         found = as_given(_samples(learned), data)
         inputs = scaled(found.inputs, learned.shift, learned.scale)
-        return (
-            outputs_of(self.network, _weights(learned), inputs),
-            found.rows.tolist(),
-            len(found) + found.left_out,
-        )
+        with plainly():
+            outputs = outputs_of(self.network, _weights(learned), inputs)
+        return outputs, found.rows.tolist(), len(found) + found.left_out
 
 
 def _weights(learned: Learned) -> Weights:

@@ -24,8 +24,10 @@ from steepest.show.terminal import Report
 from steepest.show.terminal.weight import partial_in
 from steepest.store import Snapshot
 from steepest.words.errors import StoreError
+from steepest.words.gate import gated
 
 
+@gated
 class Run(BaseRun):
     """A descent that was run, explained and judged.
 

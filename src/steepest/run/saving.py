@@ -122,6 +122,11 @@ class Saver(Keeper):
         if self.is_due and standing.recorder.kept:
             self.keep(self._piece)
 
+    def hold(self) -> None:
+        """Keep at once where the descent stands."""
+        if self._recorder is not None and self._recorder.kept:
+            self.keep_now(self._piece)
+
     def _kept(self, error: BaseException | None) -> None:
         """What was written need not be written again."""
         if error is None:
@@ -154,14 +159,12 @@ class Saver(Keeper):
     def stop(self, error: BaseException) -> None:
         """Close after an error: of an input at fault nothing is kept, unless it took long.
 
-        Where another process was lost, all that was done is.
+        Where it was broken off, or another process was lost, all that was done is.
         """
         if self._recording is None:
             return
-        if isinstance(error, LostProcessError) and self._recorder is not None:
-            self._wait()
-            if self._recorder.kept:
-                self.keep(self._piece)
+        if isinstance(error, LostProcessError | KeyboardInterrupt) and self._recorder is not None:
+            self.hold()
         elif isinstance(error, SteepestError) and not self._kept_any:
             self._recording.discard()
             return

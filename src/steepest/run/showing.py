@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 from steepest.show.figures import Board, Figure
 from steepest.show.notebook import html_of, widget_of
 from steepest.show.report import report_page
-from steepest.words.errors import InputError, UsageError
-from steepest.words.wording import number, pathname
+from steepest.show.written import check_new, write_file
+from steepest.words.errors import UsageError
+from steepest.words.wording import number
 
 PICTURED: Final = (
     "fit",
@@ -39,21 +39,8 @@ def page_of(board: Board, name: str, words: str) -> str:
 
 def write_page(page: Callable[[], str], path: str | os.PathLike[str], *, force: bool) -> None:
     """Write the report. Raises InputError where the file is there or cannot be written."""
-    name = os.fsdecode(path)
-    if os.path.lexists(name) and not force:
-        raise InputError(
-            "The file exists already.",
-            given=pathname(name, bare=True),
-            instead="Name another one, or write over it with --force (force=True in Python).",
-        )
-    content = page()
-    try:
-        Path(name).write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"The file cannot be written: {error.strerror or error}.",
-            given=pathname(name, bare=True),
-        ) from error
+    check_new(path, force=force)
+    write_file(path, page().encode("utf-8"))
 
 
 def bundle_of(board: Board, name: str, words: str) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def place_of(record: RunRecord, weight: str) -> int:
     """The number of a weight. Raises UsageError where there is none of that name."""
     names = record.problem.weights
     if weight not in names:
-        raise no_such("weight", str(weight), names)
+        raise no_such("weight", weight, names)
     return names.index(weight)
 
 

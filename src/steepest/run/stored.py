@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -215,6 +215,7 @@ class Going:
     """None where it begins again, along the same path."""
     checkpoints: Checkpoints | None
     lr: float | None
+    """The learning rate that it had; None where it is still to be chosen."""
     lr_chosen: str
 
 
@@ -265,11 +266,37 @@ def go_on(
         _compare(known, read_table(data), run)
     elif note := changed_data(store, run):
         warnings.warn(note, StoreWarning, stacklevel=4)
-    setup, table = _prepared(store, run, command, summary.formula, options, team, reading)
+    stood = _as_it_stood(store, summary, options, team, reading)
+    recording = store.go_on(run, options.steps, {"data": stood.data, **options.given()})
+    steps = [] if stood.checkpoints is None else [p.step for p in stood.checkpoints.kept[1:]]
+    return replace(stood, saver=Saver(recording, steps))
+
+
+def as_it_stood(store: Store, run: str) -> Going:
+    """A run that is not being written, where it was last kept. Raises SteepestError.
+
+    StoreError for one that still is, and for one that nothing was kept of but that it was begun.
+    """
+    summary = store.summary(run)
+    snapshot = store.snapshot(run)
+    if summary.status == "running" or snapshot is None or not snapshot.step:
+        store.record(run)
+    return _as_it_stood(store, summary, options_of(store.options(run)))
+
+
+def _as_it_stood(
+    store: Store,
+    summary: RunSummary,
+    options: Options,
+    team: Team = ALONE,
+    reading: Reading | None = None,
+) -> Going:
+    run, call = summary.id, store.options(summary.id)
+    setup, table = _prepared(store, run, summary.command, summary.formula, options, team, reading)
     _mind_versions(store, run)
     snapshot = store.snapshot(run)
     standing, checkpoints = None, None
-    lr, chosen = summary.lr, "given" if before.rate is not None else "auto"
+    lr, chosen = summary.lr, "given" if options.rate is not None else "auto"
     if snapshot is not None:
         settings = options.settings()
         if settings.steps < snapshot.step:
@@ -285,14 +312,12 @@ def go_on(
         )
         lr, chosen = snapshot.facts["lr"], snapshot.facts["lr_chosen"]
     source = call.get("data")
-    recording = store.go_on(run, options.steps, {"data": source, **options.given()})
-    steps = [] if checkpoints is None else [point.step for point in checkpoints.kept[1:]]
     return Going(
         setup=setup,
         options=options,
         data=None if source is None else str(source),
         table=table,
-        saver=Saver(recording, steps),
+        saver=Saver(None),
         standing=standing,
         checkpoints=checkpoints,
         lr=lr if lr is None or np.isfinite(lr) else None,

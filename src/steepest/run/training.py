@@ -22,9 +22,11 @@ from steepest.show.figures import (
 )
 from steepest.show.terminal import TrainingReport
 from steepest.words.errors import UsageError
+from steepest.words.gate import gated
 from steepest.words.wording import listed
 
 
+@gated
 class TrainingRun(BaseRun):
     """A training that was watched: what was recorded of it, and the verdict."""
 

@@ -11,11 +11,13 @@ import threading
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import orjson
 
-from steepest.words.errors import InputError, UsageError, needing
+from steepest.show.written import write_file
+from steepest.words.errors import UsageError, needing
+from steepest.words.given import shown_value
 from steepest.words.wording import escaped
 
 Theme = Literal["light", "dark"]
@@ -23,6 +25,9 @@ Theme = Literal["light", "dark"]
 FORMATS: Final = (".png", ".svg", ".pdf")
 _PIXELS: Final = 96
 """Pixels of an SVG in an inch; the converter takes them for points, of which there are 72."""
+
+_LEAST_DPI: Final = 10
+_MOST_DPI: Final = 1200
 
 _DRAWING: Final = "Drawing a figure into a file needs"
 _EXTRA: Final = "steepest[figures]"
@@ -54,25 +59,24 @@ def save(
         content = to_pdf(board, frame=frame, theme=theme)
     else:
         content = to_png(board, frame=frame, theme=theme, dpi=dpi)
-    try:
-        Path(name).write_bytes(content)
-    except OSError as error:
-        raise InputError(
-            f"The file cannot be written: {error.strerror or error}.", given=escaped(name, 200)
-        ) from error
+    write_file(name, content)
 
 
 def to_svg(board: Mapping[str, Any], *, frame: int, theme: Theme) -> str:
     """The text of an SVG of what `Board.to_dict()` or `Figure.to_dict()` gave, at a frame."""
-    if theme not in get_args(Theme):
-        raise UsageError("A theme is light or dark.", given=str(theme))
     asked = orjson.dumps({"board": board, "at": frame, "theme": theme}).decode("utf-8")
     drawn: str = _engine()(asked)
     return drawn
 
 
 def to_png(board: Mapping[str, Any], *, frame: int, theme: Theme, dpi: int) -> bytes:
-    """The same as the bytes of a PNG."""
+    """The same as the bytes of a PNG. Raises UsageError for a resolution that makes no picture."""
+    if not _LEAST_DPI <= dpi <= _MOST_DPI:
+        raise UsageError(
+            f"dpi must be from {_LEAST_DPI} to {_MOST_DPI:,}.",
+            given=shown_value(dpi),
+            instead="150 is usual.",
+        )
     drawn = to_svg(board, frame=frame, theme=theme)
     png: bytes = _converter().svg_to_png(drawn, scale=72 / _PIXELS, ppi=dpi)
     return png

@@ -16,6 +16,9 @@ Array = np.ndarray[Any, Any]
 _Arrays = Mapping[str, Array]
 
 LEVEL: Final = 1
+
+MOST_UNPACKED: Final = 2 << 30
+"""Unpacked, as a store may come from strangers: more than SQLite takes of learned numbers."""
 _KINDS: Final = "bfiu"
 
 
@@ -37,11 +40,24 @@ def pack(arrays: _Arrays) -> bytes:
     return json.dumps(header).encode("ascii") + b"\n" + zlib.compress(b"".join(parts), LEVEL)
 
 
+def inflated(body: bytes, most: int) -> bytes:
+    """What was compressed. Raises StoreError where it is more than so many bytes, zlib.error."""
+    stream = zlib.decompressobj()
+    plain = stream.decompress(body, most)
+    if stream.unconsumed_tail:
+        raise StoreError(
+            f"A part of the store unpacks to more than {most >> 20:,} MiB, and is not read."
+        )
+    if not stream.eof:
+        raise zlib.error("cut short")
+    return plain
+
+
 def unpack(blob: bytes) -> dict[str, Array]:
     """The arrays that `pack` was given. Raises StoreError where the blob is damaged."""
     try:
         header, _, body = blob.partition(b"\n")
-        plain = zlib.decompress(body)
+        plain = inflated(body, MOST_UNPACKED)
         found: dict[str, Array] = {}
         place = 0
         for name, text, shape in json.loads(header):

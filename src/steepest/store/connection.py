@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -182,7 +183,7 @@ OTHER: Final = "Name another file with --store, or keep nothing with --no-save."
 def _explanation(path: Path, error: sqlite3.Error) -> StoreError:
     store = f"The store {named(path)}"
     code = _code(error)
-    if path.is_dir():
+    if os.path.isdir(path):
         return StoreError(f"{store} is a folder, not a file.", instead=OTHER, is_of_the_file=True)
     if code == sqlite3.SQLITE_NOTADB:
         return StoreError(

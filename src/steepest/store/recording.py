@@ -192,7 +192,7 @@ class Recording:
             self._set_record(db, replace(record, run=self.run))
             verdict, ended = record.verdict, record.ended != "still running"
             stopped = None if record.learned is None else record.learned.stopped
-            broken = record.ended == "an error in the loop" or stopped == "interrupted"
+            broken = record.ended in ("an error in the loop", "SIGTERM") or stopped == "interrupted"
             status = "interrupted" if broken else "finished"
             rates = record.trace.lr[-1:].ravel()
             db.execute(

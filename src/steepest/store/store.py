@@ -24,24 +24,51 @@ from steepest.records.kept import decode, decode_values
 from steepest.records.ranks import merged
 from steepest.records.run import RunRecord, RunSummary
 from steepest.records.training import TrainingRecord
-from steepest.store.arrays import Array, unpack
-from steepest.store.connection import explained, open_to_write, patiently, reading, transaction
+from steepest.store.arrays import Array, inflated, unpack
+from steepest.store.connection import (
+    OTHER,
+    explained,
+    open_to_write,
+    patiently,
+    reading,
+    transaction,
+)
 from steepest.store.identity import Process
 from steepest.store.kept import KeptData, Opening, Snapshot
 from steepest.store.recording import Recording, delete
 from steepest.words.errors import StoreError, UsageError
+from steepest.words.given import shown_value
 from steepest.words.wording import escaped
 
 VARIABLE: Final = "STEEPEST_STORE"
 """The environment variable that names the default store."""
+
+_MOST_TEXT: Final = 256 << 20
+"""Bytes of a run's record without its numbers."""
 
 
 def default_path() -> Path:
     """STEEPEST_STORE, else a file in the user's data directory, by platform convention."""
     chosen = os.environ.get(VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        return _path_of(chosen)
     return platformdirs.user_data_path("steepest", appauthor=False) / "runs.db"
+
+
+def _path_of(given: str | os.PathLike[str]) -> Path:
+    """The path as it is meant. Raises StoreError for what no system takes as one."""
+    try:
+        text = os.fsdecode(given)
+        if not text or "\0" in text:
+            raise ValueError("it is empty" if not text else "it holds a character 0")
+        os.fsencode(text)
+        return Path(text).expanduser()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise StoreError(
+            f"This cannot be the path of a store: {str(error).rstrip('.')}.",
+            given=shown_value(given),
+            instead=OTHER,
+        ) from error
 
 
 class Store:
@@ -54,7 +81,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str] | None = None):
         """`path` None is the default store: STEEPEST_STORE or the user's data directory."""
         self.is_default = path is None
-        self.path = default_path() if path is None else Path(path).expanduser()
+        self.path = default_path() if path is None else _path_of(path)
 
     def __repr__(self) -> str:
         return f"Store({os.fspath(self.path)!r})"
@@ -103,8 +130,9 @@ class Store:
 
     def summaries(self) -> list[RunSummary]:
         """Every run, the newest first. The default store is empty before the first run."""
-        if self.is_default and not self.path.exists():
-            return []
+        with explained(self.path):
+            if self.is_default and not self.path.exists():
+                return []
         with self._reading() as db:
             rows = db.execute("SELECT * FROM runs ORDER BY started DESC, id DESC").fetchall()
         return [_summary(row) for row in rows]
@@ -123,6 +151,12 @@ class Store:
         """Of what the run was computed with."""
         with self._reading() as db:
             return dict(_json(_row(db, run)["versions"]))
+
+    def has_record(self, run: str) -> bool:
+        """Whether anything was kept of the run but that it was begun, and where it stood."""
+        with self._reading() as db:
+            found = db.execute("SELECT 1 FROM records WHERE run = ?", (_row(db, run)["id"],))
+            return found.fetchone() is not None
 
     def record(self, run: str) -> RunRecord:
         """The run with its trace thinned to 1,001 points; `trace` has all that were recorded.
@@ -147,10 +181,10 @@ class Store:
         """
         with self._reading() as db:
             row = _row(db, run)
-            found = _record(db, row)
+            found = _as_it_ended(_record(db, row), row)
             if not isinstance(found, TrainingRecord) or found.rank is None:
                 return found
-            others = [_record(db, other) for other in _together(db, row)]
+            others = [_as_it_ended(_record(db, other), other) for other in _together(db, row)]
         ranks = {one.rank: one for one in others if isinstance(one, TrainingRecord)}
         whole = merged([*{**ranks, found.rank: found}.values()])
         return replace(whole, run=found.run, verdict=None)
@@ -253,10 +287,25 @@ def _record(db: sqlite3.Connection, row: sqlite3.Row) -> RunRecord | TrainingRec
         name or str(place): array for place, body in beside for name, array in unpack(body).items()
     }
     try:
-        text = zlib.decompress(found["body"])
+        text = inflated(found["body"], _MOST_TEXT)
     except zlib.error as error:
         raise StoreError("A part of the store is damaged: the run cannot be read.") from error
     return decode(text, arrays)
+
+
+def _as_it_ended(
+    record: RunRecord | TrainingRecord, row: sqlite3.Row
+) -> RunRecord | TrainingRecord:
+    """A training that did not live to say how it ended, with that said."""
+    if not isinstance(record, TrainingRecord) or record.ended != "still running":
+        return record
+    if _status(row) == "running":
+        return record
+    learned = record.learned
+    if learned is not None:
+        why = f"Its process ended at once: {record.steps:,} steps of it were kept."
+        learned = replace(learned, stopped="interrupted", stopped_why=why)
+    return replace(record, ended="killed", learned=learned)
 
 
 def _together(db: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
@@ -352,7 +401,11 @@ def _without_record(row: sqlite3.Row) -> StoreError:
     if status == "running":
         return StoreError(f"The run {run} is still running, so it has no verdict yet.")
     if row["command"] in ("watch", "train"):
-        return StoreError(f"The run {run} was killed before anything of it was kept.")
+        again = f"steepest train --resume {run} begins it again."
+        return StoreError(
+            f"The run {run} was killed before anything of it was kept.",
+            instead=again if row["command"] == "train" else None,
+        )
     how = "killed" if status == "killed" else "interrupted before it was measured"
     done = "" if row["steps"] is None else f" at step {row['steps']:,}"
     return StoreError(

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from steepest.store.connection import explained, open_to_write, patiently, transaction
+from steepest.store.connection import explained, named, open_to_write, patiently, transaction
 from steepest.store.identity import BEAT
+from steepest.words.errors import StoreError
 
 Work = Callable[[sqlite3.Connection], None]
 
@@ -23,6 +24,10 @@ class Writer:
 
     def __init__(self, path: Path, beat: Work | None = None):
         self.path = path
+        self._lost: StoreError | None = None
+        """Why nothing is written any more."""
+        self._file: tuple[int, int] | None = None
+        """Which file is written, wherever its name leads later."""
         self._beat = beat
         """A sign of life, written where nothing else was for BEAT seconds."""
         self._waiting: queue.SimpleQueue[tuple[Work, Future[None]] | None] = queue.SimpleQueue()
@@ -51,8 +56,11 @@ class Writer:
             batch, more = self._batch()
             try:
                 with explained(self.path):
+                    if batch:
+                        self._check_there()
                     if batch and db is None:
                         db = patiently(lambda: open_to_write(self.path))
+                        self._file = _file_at(self.path)
                     if batch and db is not None:
                         with transaction(db):
                             for work, _ in batch:
@@ -69,6 +77,17 @@ class Writer:
         if db is not None:
             db.close()
 
+    def _check_there(self) -> None:
+        """Raise where the file was removed, or another put in its place: it would be lost there."""
+        if self._lost is None and self._file is not None and _file_at(self.path) != self._file:
+            self._lost = StoreError(
+                f"The store {named(self.path)} was removed, or replaced, while a run was written "
+                "to it.",
+                instead="run.save(PATH) keeps a run that is still in memory.",
+            )
+        if self._lost is not None:
+            raise self._lost
+
     def _batch(self) -> tuple[list[tuple[Work, Future[None]]], bool]:
         """What waits, at least one; False beside it where nothing comes after it."""
         try:
@@ -83,3 +102,12 @@ class Writer:
             except queue.Empty:
                 return batch, True
         return batch, False
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file a name leads to; None for none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

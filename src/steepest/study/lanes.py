@@ -14,7 +14,7 @@ from steepest.objective.objective import QuadraticKernel
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings
-from steepest.study.rates import has_closed_form, rounded_rate
+from steepest.study.rates import evenly, has_closed_form, rounded_rate
 
 RATES: Final = 121
 FEWER: Final = (RATES, 41, 13)
@@ -43,9 +43,6 @@ ADAPTIVE_WORK: Final = 150
 
 CALL_WORK: Final = 12
 """What a function such as exp costs more than a product does."""
-
-LEAST_RATE: Final = 1e-290
-MOST_RATE: Final = 1e290
 
 NEAR_LIMIT: Final = (0.5, 0.75, 0.9, 0.97, 0.99, 0.999, 1.01, 1.05)
 """Shares of the stability limit that are tried besides the grid: there steps change quickly."""
@@ -96,9 +93,8 @@ def rates_of(
         low, high = middle * 1e-4, middle * 10.0
     if own is not None:
         low, high = min(low, own / 10), max(high, own * 10)
-    low, high = (float(np.clip(edge, LEAST_RATE, MOST_RATE)) for edge in (low, high))
     near = [] if limit is None or number < RATES else [limit * share for share in NEAR_LIMIT]
-    exact = [*np.geomspace(low, high, number - len(near) - (own is not None)), *near]
+    exact = [*evenly(low, high, number - len(near) - (own is not None)), *near]
     rates = sorted({*map(rounded_rate, map(float, exact)), *([] if own is None else [own])})
     # As many as there are lanes, so that no other number is compiled.
     while len(rates) < number:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from decimal import ROUND_DOWN, Context
+from typing import Final
 
 import numpy as np
 
@@ -74,14 +76,19 @@ def has_closed_form(setup: Setup, settings: Settings) -> bool:
     )
 
 
+_LEAST_RATE: Final = 1e-290
+_MOST_RATE: Final = 1e290
+
+_SIX_DIGITS: Final = Context(prec=6, rounding=ROUND_DOWN)
+
+
 def rounded_rate(lr: float) -> float:
     """A learning rate of six digits, never above the given one (it may be just below a limit).
 
-    >>> rounded_rate(3.5398629e-05)
-    3.53986e-05
+    >>> rounded_rate(3.5398629e-05), rounded_rate(1e-310)
+    (3.53986e-05, 1e-310)
     """
-    digits = 5 - math.floor(math.log10(lr))
-    return float(f"{math.floor(lr * 10.0**digits) / 10.0**digits:.6g}")
+    return float(_SIX_DIGITS.create_decimal(repr(float(lr))))
 
 
 def best_in_closed_form(setup: Setup, start: Vector, goal: float) -> tuple[float, int] | None:
@@ -204,6 +211,12 @@ def walked(setup: Setup, settings: Settings, lr: float, steps: int, seconds: flo
     return descend(setup.moving, walk, setup.start, scale=setup.scale).descent
 
 
+def evenly(low: float, high: float, count: int) -> Vector:
+    """Learning rates (count,) spaced evenly in the logarithm, within what floats can tell apart."""
+    first, last = (min(max(end, _LEAST_RATE), _MOST_RATE) for end in (low, high))
+    return np.geomspace(first, last, count)
+
+
 def rate_grid(setup: Setup, settings: Settings, limit: float | None, own: float | None) -> Vector:
     """Learning rates to try: a logarithmic grid, near the limit some more, and the `own` one."""
     middle = limit or own or 0.1
@@ -214,7 +227,7 @@ def rate_grid(setup: Setup, settings: Settings, limit: float | None, own: float 
         size = max(float(np.max(np.abs(setup.start), initial=0.0)), 1.0)
         low, high = min(low, 1e-5), max(high, size)
     near = [] if limit is None else [limit * share for share in (0.25, 0.5, 0.75, 0.9, 0.97, 0.99)]
-    grid = np.concatenate([np.geomspace(low, high, GRID), near])
+    grid = np.concatenate([evenly(low, high, GRID), near])
     rates = [rounded_rate(lr) for lr in grid]
     return np.unique(rates if own is None else [*rates, own])
 
@@ -342,7 +355,7 @@ def _study_in_closed_form(
     trials: list[RateTrial] = []
     if known is not None and known.eigenvalues[0] > 0:
         edge = 2.0 / float(known.eigenvalues[0])
-        below = np.geomspace(edge * 1e-5, edge * 0.9, 33)
+        below = evenly(edge * 1e-5, edge * 0.9, 33)
         rates = np.concatenate([below, edge * (1 - np.geomspace(0.08, 1e-6, 15))])
         reached = steps_of(known, setup.from_minimum(setup.start), rates, goal.loss)
         trials = [

@@ -35,6 +35,9 @@ SAMPLE_EVERY: Final = 100
 
 HISTOGRAM_EVERY: Final = 500
 
+_LOOK: Final = 1.0
+"""Seconds from one reading of what waits to the next, at most, where no step takes longer."""
+
 _log = logging.getLogger("steepest")
 
 
@@ -74,7 +77,7 @@ class Attached:
         self._losses: dict[int, torch.Tensor | float] = {}
         self._dropped: Counter[str] = Counter()
         self._ended: Ended = "still running"
-        self._began = self._last = time.perf_counter()
+        self._began = self._last = self._looked = time.perf_counter()
         self._cost = 0.0
         self._spent = 0.0
         """Seconds spent here since the last step ended."""
@@ -206,6 +209,7 @@ class Attached:
             if rests and not self._prober.waits:
                 side.steps += 1
                 self.steps = max(self.steps, side.steps)
+                self._guarded("steps", self._look)(side)
             else:
                 after(_has_closure(args, kwargs))
 
@@ -259,8 +263,15 @@ class Attached:
             self._own.moved(wanted=wanted)
         if self._prober.waits and side is self._sides[-1]:
             self._complete_probe()
+        self._look(side)
         self._spend(began)
         self._last, self._spent = time.perf_counter(), 0.0
+
+    def _look(self, side: Side) -> None:
+        """Read what waits, where it has waited long: a process may be killed at any time."""
+        # Of several optimizers all have moved when the last has.
+        if side is self._sides[-1] and time.perf_counter() - self._looked >= _LOOK:
+            self._read()
 
     def _mark(self, loss: Any) -> None:
         """A step of a loop without an optimizer has ended."""
@@ -370,6 +381,7 @@ class Attached:
 
     def _read(self) -> None:
         """Read the rows that wait, of all optimizers, and let the recorder have them."""
+        self._looked = time.perf_counter()
         if not any(side.waiting for side in self._sides):
             return
         losses, self._losses = self._losses, {}

@@ -19,6 +19,7 @@ from steepest.records.autograd import (
 )
 from steepest.watching.tensors import Watched, named_tensors
 from steepest.words.errors import UsageError
+from steepest.words.given import shown_value
 
 MOST_NUMBERS: Final = 64
 """Values, adjoints and gradients with more entries are told by their length alone."""
@@ -131,7 +132,7 @@ def _check(loss: Any) -> None:
     if not isinstance(loss, torch.Tensor):
         raise UsageError(
             "Only a loss can be explained: a tensor with one number.",
-            given=type(loss).__name__,
+            given=shown_value(loss),
             instead="steepest.explain(loss)",
         )
     if loss.numel() != 1:

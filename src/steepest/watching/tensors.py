@@ -12,6 +12,7 @@ from torch import nn
 from steepest.methods.optimizers import ADAPTIVE, GD, MOMENTUM, NESTEROV, optimizer_of
 from steepest.records.training import Group, Tensor
 from steepest.words.errors import UsageError
+from steepest.words.given import shown_value
 
 Watched = nn.Module | Mapping[str, torch.Tensor] | Iterable[Any] | torch.Tensor
 
@@ -110,7 +111,7 @@ def named_tensors(watched: Watched) -> Iterable[tuple[str, str, str, torch.Tenso
         if not isinstance(tensor, torch.Tensor):
             raise UsageError(
                 "Only tensors can be watched.",
-                given=type(tensor).__name__,
+                given=shown_value(tensor),
                 instead="Give a model, or the tensors that are learned: steepest.watch([params]).",
             )
         if id(tensor) not in seen:
@@ -127,7 +128,7 @@ def _entries(watched: Any) -> Iterable[Any]:
         return watched
     raise UsageError(
         "Only models and tensors can be watched.",
-        given=type(watched).__name__,
+        given=shown_value(watched),
         instead="steepest.watch(model, optimizer)",
     )
 

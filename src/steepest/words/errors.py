@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from steepest.words.wording import LONGEST_PATH, escaped
+
 
 class SteepestError(Exception):
     """Base of every error that Steepest raises on purpose.
@@ -17,7 +19,8 @@ class SteepestError(Exception):
 
     def __init__(self, problem: str, *, given: str | None = None, instead: str | None = None):
         self.problem = problem
-        self.given = given
+        # It may come from outside: nothing in it breaks the line, or steers a terminal.
+        self.given = None if given is None else escaped(given, LONGEST_PATH)
         self.instead = instead
         super().__init__(self.message)
 

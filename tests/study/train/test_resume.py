@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import steepest
-from steepest.words.errors import InputError, UsageError
+from steepest.run.saving import versions
+from steepest.store import Opening, Store
+from steepest.words.errors import InputError, StoreError, UsageError
 
 DIGITS = str(Path(__file__).parents[3] / "examples" / "digits.csv")
 GIVEN: dict[str, Any] = {
@@ -38,6 +40,11 @@ def same(one: Any, other: Any) -> None:
     assert one.record.facts == other.record.facts
     assert one.record.losses == other.record.losses
     assert one.record.noise == other.record.noise
+    for plane in (one.learned.plane, other.learned.plane):
+        assert plane is not None
+    np.testing.assert_array_equal(one.learned.plane.path, other.learned.plane.path)
+    np.testing.assert_array_equal(one.learned.plane.steps, other.learned.plane.steps)
+    np.testing.assert_array_equal(one.learned.plane.losses, other.learned.plane.losses)
 
 
 def test_the_same_seed_is_the_same_run() -> None:
@@ -119,3 +126,55 @@ def test_a_schedule_keeps_its_length(tmp_path: Path) -> None:
     part = steepest.train(DIGITS, "64-16-relu-10", steps=40, store=store, **given)
     with pytest.raises(UsageError, match="laid out for 40 steps"):
         steepest.train(resume=part.id, steps=80, store=store)
+
+
+def test_a_path_is_noted_evenly() -> None:
+    """However many epochs: as many on the way to the first half as on the way to the second."""
+    rows = {"x": [float(i) for i in range(8)], "y": [float(i % 3) for i in range(8)]}
+    run = steepest.train(
+        rows, "1-2-tanh-1", target="y", loss="mse", steps=333, lr=0.01, remedies=False
+    )
+    plane = run.learned.plane
+    assert plane is not None
+    *noted, last = plane.steps.tolist()
+    assert last == 333
+    assert set(np.diff(noted)) == {16}, "32 places have room for 333 epochs in steps of 16"
+
+
+def test_one_that_nothing_was_kept_of_begins_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs.db")
+    given: dict[str, Any] = {
+        "network": "64-8-relu-10",
+        "target": "digit",
+        "lr": 0.01,
+        "remedies": False,
+    }
+    opening = Opening(
+        command="train",
+        formula="64-8-relu-10",
+        weights=("W1", "b1", "W2", "b2"),
+        optimizer="gd",
+        step_limit=40,
+        options={"data": DIGITS, "steps": 40, **given},
+        versions=versions(),
+    )
+    recording = store.begin(opening)
+    run = recording.run
+    recording.close()
+    with pytest.raises(StoreError, match=f"steepest train --resume {run} begins it again"):
+        steepest.load(run, store)
+    again = steepest.train(resume=run, store=store)
+    whole = steepest.train(DIGITS, steps=40, **given)
+    assert again.id == run
+    same(again, whole)
+
+
+def test_a_finished_run_goes_on_with_more_steps(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    given: dict[str, Any] = {"lr": 1e-4, "remedies": False}
+    run = steepest.minimize("(1 - x)**2 + (y - x**2)**2", steps=40, store=store, **given)
+    assert run.id is not None
+    longer = steepest.minimize(resume=run.id, steps=90, store=store)
+    whole = steepest.minimize("(1 - x)**2 + (y - x**2)**2", steps=90, **given)
+    assert longer.weights == whole.weights
+    assert (longer.record.descent.steps, longer.id) == (90, run.id)

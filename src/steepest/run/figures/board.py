@@ -19,7 +19,7 @@ from steepest.run.walk import Past
 from steepest.show.figures import RUN, Board, Figure, Frames, loss_figure
 from steepest.words.errors import SteepestError, UsageError
 from steepest.words.suggest import suggest
-from steepest.words.wording import count
+from steepest.words.wording import count, escaped
 
 _KINDS = tuple(RUN)
 
@@ -185,19 +185,21 @@ def _check(
         near = suggest(kind, _KINDS)
         raise UsageError(
             "There is no such kind of figure.",
-            given=kind,
+            given=escaped(kind),
             instead=f"Did you mean {near[0]}?" if near else f"The kinds are {', '.join(_KINDS)}.",
         )
     if weight is not None:
         if kind != "slice":
-            raise UsageError("weight= is for a slice.", given=f"{weight} for a {kind} figure")
+            raise UsageError(
+                "weight= is for a slice.", given=f"{escaped(weight)} for a {kind} figure"
+            )
         place_of(record, weight)
     if weights is not None:
         if kind not in ("contour", "surface"):
             raise UsageError("weights= is for a contour or a surface.", given=f"a {kind} figure")
         if len(weights) != 2 or weights[0] == weights[1]:
             raise UsageError(
-                f"A {kind} needs two different weights.", given=", ".join(map(str, weights))
+                f"A {kind} needs two different weights.", given=", ".join(map(escaped, weights))
             )
         for name in weights:
             place_of(record, name)

@@ -15,6 +15,7 @@ from steepest.records.document import plain
 from steepest.records.verdict import Finding, Remedy
 from steepest.show.render import Theme, save, to_png, to_svg
 from steepest.words.errors import UsageError
+from steepest.words.gate import gated
 from steepest.words.wording import count
 
 Scale = Literal["linear", "log", "symlog"]
@@ -77,6 +78,7 @@ class Frames:
         return int(found[0])
 
 
+@gated
 @dataclass(frozen=True)
 class Figure:
     """One picture as plain data. `title` says in a sentence what one sees.
@@ -133,6 +135,7 @@ class Figure:
         return to_png(self.to_dict(), frame=self.frames.place(step), theme=theme, dpi=dpi)
 
 
+@gated
 @dataclass(frozen=True)
 class Board:
     """All figures of one run, linked by one step cursor."""

@@ -9,6 +9,9 @@ from typing import Final
 FIRST: Final = 8
 """Steps before the clock is looked at, where nobody knows yet how long one takes."""
 
+_LOOK: Final = 1.0
+"""Seconds after which somebody looks, and may keep what was done, where a step takes no longer."""
+
 
 class Budget:
     """A number of seconds that runs out from `begin` on."""
@@ -60,19 +63,18 @@ NO_LIMIT: Final = Budget()
 
 
 class Pace:
-    """How many steps to take before looking at the clock again: `most` without a limit.
+    """How many steps to take before looking up again.
 
-    With one they are few at first, and then as many as fit into what is left, but no more than
-    twice as many as before.
+    They are few at first, and then as many as fit into a second and into what is left, but no more
+    than twice as many as before, and `most`.
     """
 
     def __init__(self, budget: Budget, most: int):
         self._budget, self._most = budget, most
-        self.steps = most if budget.limit is None else min(FIRST, most)
+        self.steps = min(FIRST, most)
 
     def took(self, steps: int, seconds: float) -> None:
         """So many steps have just taken so many seconds."""
-        if self._budget.limit is None:
-            return
-        fitting = self._budget.left / seconds * steps if seconds > 0 else math.inf
+        left = min(_LOOK, self._budget.left)
+        fitting = left / seconds * steps if seconds > 0 else math.inf
         self.steps = int(max(1, min(self._most, 2 * self.steps, fitting)))

@@ -52,6 +52,9 @@ PLACES: Final = 32
 PATHS: Final = 1_000_000
 """Weights up to which they are."""
 
+PATH_NUMBERS: Final = 4_000_000
+"""In all these places, at most; but four of them there are."""
+
 SATURATED: Final = 0.01
 """So near to its ends a sigmoid or tanh is said to be saturated."""
 
@@ -81,7 +84,8 @@ class Course:
     probes: list[Probe] = field(default_factory=list)
     activations: list[Activation] = field(default_factory=list)
     path: dict[int, Vector] = field(default_factory=dict)
-    """Step -> the weights there (p,), at the ends of some epochs."""
+    """Step -> the weights there (p,), at the ends of every `path_every`-th epoch."""
+    path_every: int = 1
     best: Weights | None = None
     best_loss: float = math.inf
     since: int = 0
@@ -128,7 +132,8 @@ class Course:
         try:
             if self.step == 0 and not self.validations:
                 self._validate()
-            self._note_path()
+            if self.step == 0:
+                self._note_path()
             # It may have been interrupted when the last step of an epoch was taken.
             if self._is_epoch_end() and self._end_epoch():
                 return
@@ -153,7 +158,6 @@ class Course:
                     self._end("time limit", why)
                     return
                 save(self)
-            self._note_path()
             self._end("step limit", f"The limit of {count(plan.steps, 'step')} was reached.")
         except KeyboardInterrupt:
             self._end("interrupted", f"It was interrupted after {count(self.step, 'step')}.")
@@ -174,6 +178,9 @@ class Course:
             since=self.since,
             seconds=self.seconds,
             fingerprint=fingerprint,
+            path=np.stack(list(self.path.values())) if self.path else None,
+            path_steps=tuple(self.path),
+            path_every=self.path_every,
         )
 
     def go_on(self, kept: Standstill) -> None:
@@ -186,6 +193,9 @@ class Course:
         self.lengths = kept.lengths
         self.step, self.sums, self.seconds = kept.step, kept.sums, kept.seconds
         self.best_loss, self.since = kept.best_loss, kept.since
+        if kept.path is not None:
+            self.path = dict(zip(kept.path_steps, kept.path, strict=True))
+            self.path_every = kept.path_every
 
     # The parts of a step
 
@@ -310,12 +320,14 @@ class Course:
         return found
 
     def _note_path(self) -> None:
-        if self.bare or self.plan.network.size > PATHS:
+        size = self.plan.network.size
+        if self.bare or size > PATHS or len(self.epochs) % self.path_every:
             return
         leaves = jax.tree.leaves(self.stand.weights)
         self.path[self.step] = np.concatenate([np.ravel(leaf) for leaf in leaves])
-        if len(self.path) > PLACES:
+        if len(self.path) > max(4, min(PLACES, PATH_NUMBERS // size)):
             self.path = dict(list(self.path.items())[::2])
+            self.path_every *= 2
 
     def _look_at_layers(self) -> None:
         every = max(1, -(-self.plan.steps // self.plan.per_epoch) // SAMPLES)
