@@ -17,8 +17,8 @@ from steepest.words.errors import UsageError
 
 BUILT = (
     "SD101", "SD102", "SD103", "SD201", "SD202", "SD203", "SD204", "SD205", "SD206",
-    "SD301", "SD302", "SD303", "SD304", "SD305", "SD306",
-    "SD401", "SD402", "SD403", "SD404", "SD405", "SD406", "SD407", "SD408",
+    "SD301", "SD302", "SD303", "SD304", "SD305", "SD306", "SD307",
+    "SD401", "SD402", "SD403", "SD404", "SD405", "SD406", "SD407", "SD408", "SD409",
     "SD501", "SD502", "SD601", "SD602",
 )  # fmt: skip
 SECTIONS = [
@@ -61,7 +61,7 @@ def test_a_code_is_read_as_people_type_it() -> None:
     assert page(" sd201 ") == page("SD201")
 
 
-@pytest.mark.parametrize("code", ["SD999", "", "../SD101", "SD201\x1b[2J", "SD409"])
+@pytest.mark.parametrize("code", ["SD999", "", "../SD101", "SD201\x1b[2J", "SD499"])
 def test_an_unknown_code(code: str) -> None:
     with pytest.raises(UsageError) as raised:
         page(code)

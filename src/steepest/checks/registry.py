@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
 
-from steepest.checks import data, fitted, layers, learning_rate, loop, numbers, shape, training_rate
+from steepest.checks import (
+    data,
+    fitted,
+    layers,
+    learning_rate,
+    loop,
+    numbers,
+    shape,
+    still,
+    training_rate,
+)
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding, Measurements
 from steepest.words.errors import UsageError
@@ -62,6 +72,8 @@ _ALL = (
           "A row that lies off what the others say decides the fit."),
     Check("SD306", "does-not-follow", _DATA, fitted.does_not_follow, None,
           "The model does not follow the data."),
+    Check("SD307", "targets-out-of-reach", _DATA, still.far_start, None,
+          "The targets or the start are far from what the model can reach."),
     Check("SD401", "vanishing-gradient", _LAYERS, None, layers.vanishing,
           "The gradient vanishes before it reaches the first layers."),
     Check("SD402", "exploding-gradient", _LAYERS, None, layers.exploding,
@@ -78,6 +90,8 @@ _ALL = (
           "The gradients are not reset between steps, or reset too early."),
     Check("SD408", "never-moves", _LAYERS, None, layers.never_moves,
           "A parameter never moves."),
+    Check("SD409", "zero-gradient", _LAYERS, still.zero, None,
+          "The gradient is exactly zero."),
     Check("SD501", "noisy-batches", _BATCHES, None, loop.noise,
           "The noise of the batches is far longer than the gradient."),
     Check("SD502", "not-shuffled", _BATCHES, None, loop.not_shuffled,

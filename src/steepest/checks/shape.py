@@ -133,7 +133,8 @@ def not_identifiable(m: Measurements) -> Iterator[Finding]:
     if m.minimum is None or m.minimum.unbounded:
         return
     seen = m.minimum.flat
-    for direction in seen[:MOST_FLAT]:
+    elsewhere = m.minimum.elsewhere or (None,) * len(seen)
+    for direction, there in list(zip(seen, elsewhere, strict=True))[:MOST_FLAT]:
         entries = combination(direction)
         if entries:
             evidence: dict[str, object] = {
@@ -141,7 +142,12 @@ def not_identifiable(m: Measurements) -> Iterator[Finding]:
                 "combination": as_sum(entries),
                 "flat_directions": len(seen),
             }
-            yield Finding("SD202", "warning", _flat_sentence(m, entries), evidence)
+            if there is None:
+                sentence = _flat_sentence(m, entries)
+            else:
+                sentence = _curved_sentence(m, m.minimum.weights, there)
+                evidence["elsewhere"] = dict(there)
+            yield Finding("SD202", "warning", sentence, evidence)
 
 
 def _flat_sentence(m: Measurements, entries: Mapping[str, float]) -> str:
@@ -159,6 +165,22 @@ def _flat_sentence(m: Measurements, entries: Mapping[str, float]) -> str:
     return (
         f"Raising {escaped(top)} by 1 while {listed(moves, 3)} {unchanged}, "
         f"so {source} cannot tell them apart."
+    )
+
+
+def _curved_sentence(m: Measurements, here: Mapping[str, float], there: Mapping[str, float]) -> str:
+    """Write that other weights, along a curve, have the same loss."""
+    moved = {
+        name: value for name, value in there.items() if abs(value - here[name]) > 1e-6 * abs(value)
+    }
+    shown = sorted(moved, key=lambda name: -abs(moved[name] - here[name]))[:4]
+    source = "the data" if m.problem.command == "fit" else "the loss"
+    places = [
+        place_of({name: where[name] for name in moved if name in shown}) for where in (there, here)
+    ]
+    return (
+        f"Different weights have the same loss: at {places[0]} it is as low as at {places[1]}, so "
+        f"{source} cannot tell them apart."
     )
 
 

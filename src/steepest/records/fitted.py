@@ -89,3 +89,26 @@ class Misfit:
     """The best of those tried; None where none of them does better on rows held out."""
     tried: tuple[str, ...] = ()
     """The formulas of all that were tried."""
+
+
+@dataclass(frozen=True)
+class StillWeight:
+    """A weight that no step moves to where the minimum has it, because its gradient is gone.
+
+    `kind` is "condition" where the formula alone shows it: the weight stands only where a
+    condition is asked. Else the gradient is zero, or so small that it says nothing, on every row.
+    """
+
+    weight: str
+    kind: Literal["condition", "zero", "small"]
+    since: int
+    """From this step on, or from one of the steps just before it that were not looked at."""
+    share: float
+    """What moving it to where the minimum has it does to the predictions, to first order, in units
+    of the target's deviation."""
+    minimum: float | None
+    """Its value at the minimum."""
+    node: str | None = None
+    """The part of the formula that has no slope, with `value` on every row, to within `within`."""
+    value: float = 0.0
+    within: float = 0.0

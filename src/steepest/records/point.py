@@ -159,6 +159,9 @@ class Minimum:
     growing: tuple[str, ...] = ()
     """Weights that go to infinity while the loss nears `loss` and never reaches it, so that no
     minimum exists."""
+    elsewhere: tuple[Mapping[str, float] | None, ...] = ()
+    """For each entry of `flat` of a curved model: other weights that were found to have the same
+    loss; None where all along a straight line have it."""
 
     @property
     def exists(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from steepest.records.arrays import Edge, Matrix, Severity, Word
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
-from steepest.records.fitted import DecidingRows, Misfit
+from steepest.records.fitted import DecidingRows, Misfit, StillWeight
 from steepest.records.point import Breakdown, Escape, Minimum, Spectrum
 from steepest.records.problem import Problem, Settings
 
@@ -133,6 +133,10 @@ class Measurements:
     """Rows that decide a least-squares fit, found at its minimum."""
     misfit: Misfit | None = None
     """What the residuals of a least-squares fit still show, at its minimum."""
+    start: Mapping[str, float] = field(default_factory=dict)
+    """Where the descent began."""
+    still: tuple[StillWeight, ...] = ()
+    """Weights of a curved model that have no gradient."""
 
 
 @dataclass(frozen=True)

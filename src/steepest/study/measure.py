@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from steepest.checks.facts import off_to_infinity
+from steepest.checks.facts import combination, off_to_infinity
 from steepest.descent import Walked
+from steepest.formula import Number, derivative
 from steepest.measure.curvature import spectrum, stability_limit
+from steepest.measure.flat import flat_directions
 from steepest.measure.gradient import backward_pass, pull_amounts, row_shares
 from steepest.measure.minimum import lower_of
 from steepest.measure.solvers import polished
@@ -38,6 +40,7 @@ from steepest.study.fitted import doubts
 from steepest.study.forecast import forecast_of
 from steepest.study.rates import GUARD, study
 from steepest.study.spectra import held_at, spectrum_at
+from steepest.study.still import still_weights
 from steepest.words.wording import number
 
 STUDY_SECONDS = GUARD
@@ -45,6 +48,7 @@ MOST_LEVERAGE_WEIGHTS = 200
 SHARED_ROWS = 10
 
 POLISH_SECONDS = 0.5
+FLAT_SECONDS = 0.5
 
 INTERRUPTED = "It was interrupted."
 
@@ -86,6 +90,7 @@ def measure(
             choice = None
             first = None if aim.goal is None else _first_at_goal(descended, aim.goal)
             descent = replace(descent, goal_step=first)
+    minimum = _with_flat(setup, minimum)
     if why := _why_no_minimum(minimum):
         missing["minimum"] = why
     near = setup.for_trials
@@ -132,6 +137,8 @@ def measure(
         minimum_spectrum=_at_minimum(setup, settings, plain, minimum),
         deciding=doubted.deciding,
         misfit=doubted.misfit,
+        start=setup.objective.named(setup.start),
+        still=still_weights(setup, descended, minimum),
     )
 
 
@@ -276,6 +283,29 @@ def _with_run(
         return ended
     how = "a solver of scipy.optimize from where this descent ended"
     return lower_of(ended, loss, setup.objective.named(at), how)
+
+
+def _with_flat(setup: Setup, minimum: Minimum | None) -> Minimum | None:
+    """The minimum of a curved model, with the directions along which it stays as low."""
+    if minimum is None or not minimum.exists or minimum.flat or setup.solved is not None:
+        return minimum
+    if setup.is_passing or not math.isfinite(minimum.loss):
+        return minimum
+    conditional = {
+        name for name in setup.objective.names if derivative(setup.formula.model, name) == Number(0)
+    }
+    found = [
+        one
+        for one in flat_directions(
+            setup.objective, setup.objective.vector(minimum.weights), FLAT_SECONDS
+        )
+        if not conditional.issuperset(combination(one.direction))
+    ]
+    return replace(
+        minimum,
+        flat=tuple(one.direction for one in found),
+        elsewhere=tuple(one.elsewhere for one in found),
+    )
 
 
 def _lower_elsewhere(setup: Setup, descended: Walked, aim: Aim) -> Minimum | None:

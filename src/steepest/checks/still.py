@@ -1,0 +1,147 @@
+"""Weights and starts from which no gradient leads to the minimum: SD307 and SD409."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from steepest.checks.facts import arrived, lowest, place_of
+from steepest.methods.losses import loss_named
+from steepest.records.fitted import StillWeight
+from steepest.records.verdict import Finding, Measurements
+from steepest.words.wording import count, escaped, listed, names, number, times
+
+FAR = 100.0
+"""Residuals so many times those of the best constant are far from the data."""
+
+POWERS = 3.0
+"""A weight so many powers of ten off is of another scale."""
+
+MOST = 4
+"""So many weights are named."""
+
+
+def zero(m: Measurements) -> Iterator[Finding]:
+    """SD409: a weight's gradient is exactly zero."""
+    still = [one for one in m.still if one.kind == "condition"]
+    for one in still[:MOST]:
+        where = "" if one.node is None else f" ({escaped(one.node, 60)})"
+        sentence = (
+            f"{escaped(one.weight)} stands only in a condition{where}, which has no slope: its "
+            "gradient is exactly zero on every row and at every step, so no descent moves it."
+        )
+        if one.minimum is not None and m.minimum is not None:
+            sentence += (
+                f" At {place_of(m.minimum.weights) or number(one.minimum, 4)} the loss is "
+                f"{number(m.minimum.loss)}: try values of {escaped(one.weight)} by hand (--fix)."
+            )
+        yield Finding("SD409", "warning", sentence, _evidence(one))
+    gone = [one for one in m.still if one.kind == "zero"]
+    if gone and not arrived(m):
+        sentence = f"{_who(gone, 'exactly zero on every row')}{_why(gone)}.{_start(m)}"
+        yield Finding("SD409", "warning", sentence, {"weights": [_evidence(one) for one in gone]})
+
+
+def far_start(m: Measurements) -> Iterator[Finding]:
+    """SD307: the start is so far off that the gradient does not lead to the minimum."""
+    if arrived(m):
+        return
+    small = [one for one in m.still if one.kind == "small"]
+    if small:
+        sentence = f"{_who(small, 'all but zero')}{_why(small)}. {_share(small)}{_start(m)}"
+        yield Finding("SD307", "warning", sentence, {"weights": [_evidence(one) for one in small]})
+        return
+    off, found = _off(m), lowest(m)
+    if found is None or m.problem.linear_in_weights or m.problem.command != "fit":
+        return
+    scales = _scales(m, found.weights)
+    if off is not None and off >= FAR:
+        sentence = (
+            f"The start is far from the data: its predictions are {times(off)} as far off as "
+            f"those of the best constant.{_start(m)}"
+        )
+    elif scales:
+        shown = [
+            f"{escaped(name)} is {number(first, 3)} there and {number(last, 3)} at the minimum"
+            for name, (first, last) in scales.items()
+        ]
+        sentence = f"The start is of another scale than the data: {listed(shown, 3)}.{_start(m)}"
+    else:
+        return
+    evidence = {
+        "times_as_far_off": off,
+        "scales": {
+            name: {"start": first, "minimum": last} for name, (first, last) in scales.items()
+        },
+    }
+    yield Finding("SD307", "warning", sentence, evidence)
+
+
+def _scales(m: Measurements, there: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Weights whose start and minimum are of other scales."""
+    return {
+        name: (first, there[name])
+        for name, first in m.start.items()
+        if there.get(name) and first and abs(math.log10(abs(there[name] / first))) >= POWERS
+    }
+
+
+def _evidence(one: StillWeight) -> dict[str, object]:
+    return {
+        "weight": one.weight,
+        "since": one.since,
+        "share": one.share,
+        "at_minimum": one.minimum,
+        "part": one.node,
+    }
+
+
+def _who(still: list[StillWeight], how: str) -> str:
+    shown = names([one.weight for one in still], MOST)
+    verb = "gradient is" if len(still) == 1 else "gradients are"
+    since = max(one.since for one in still)
+    when = "from the start on" if since == 0 else f"from step {count(since)} on"
+    return f"The {verb} {how} for {shown}, {when}"
+
+
+def _why(still: list[StillWeight]) -> str:
+    parts = {one.node: one for one in still if one.node is not None}
+    shown = [
+        f"{escaped(text, 60)} is at most {number(one.within, 3)}"
+        if one.value == 0
+        else f"{escaped(text, 60)} is {number(one.value)} to within {number(one.within, 3)}"
+        for text, one in parts.items()
+    ]
+    return f": {listed(shown, 2)} on every row" if shown else ""
+
+
+def _share(still: list[StillWeight]) -> str:
+    top = max(still, key=lambda one: one.share)
+    return (
+        f"To first order, moving {escaped(top.weight)} to where the minimum has it, "
+        f"{number(top.minimum or 0.0, 4)}, changes the predictions by {number(top.share, 2)} of "
+        "the target's deviation."
+    )
+
+
+def _start(m: Measurements) -> str:
+    """Another start, from which a solver came to the minimum."""
+    found = m.minimum
+    if found is None or not found.exists:
+        return ""
+    begin = "" if found.start is None or "this start" in found.found_by else place_of(found.start)
+    if begin:
+        return f" From {begin} a solver comes to a loss of {number(found.loss)}."
+    place = place_of(found.weights)
+    return f" The loss is {number(found.loss)} at {place}." if place else ""
+
+
+def _off(m: Measurements) -> float | None:
+    """How many times as far off the start is as the best constant."""
+    first, constant, loss = m.descent.first_loss, m.reference_loss, m.problem.loss
+    if loss is None or constant is None or not constant > 0 or not math.isfinite(first):
+        return None
+    kind = loss_named(loss)
+    if kind.of_classes or not first > 0:
+        return None
+    return math.sqrt(first / constant) if kind.is_quadratic else first / constant
