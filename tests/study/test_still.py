@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -144,7 +144,7 @@ def test_nothing_is_said_of_a_gradient_that_leads_somewhere(
 # Other weights that fit as well
 
 
-FLAT = {
+FLAT: dict[str, tuple[dict[str, float], Callable[[Mapping[str, float]], float]]] = {
     "(x+y)**2": ({"x": 1.0, "y": 2.0}, lambda w: (w["x"] + w["y"]) ** 2),
     "(x*y-1)**2": ({"x": 2.0, "y": 1.0}, lambda w: (w["x"] * w["y"] - 1) ** 2),
     "(x+y+z-1)**2 + (x-y)**2": (

@@ -110,8 +110,8 @@ def measure(
     if stated is None:
         missing["statistics"] = why
     doubted = doubts(setup, why if stated is None else tangent_at(setup, minimum))
-    if doubted.missing:
-        missing["deciding"] = missing["misfit"] = doubted.missing
+    if doubted.missing and stated is not None:
+        missing["residuals"] = doubted.missing
     return Measurements(
         problem=setup.problem,
         settings=settings,

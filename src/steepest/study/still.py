@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def _without_slope(
                 began = int(steps[_first_gone(objective, weights, lowest, int(place))])
             node = _saturated(nodes, name)
             share = float(shares[place])
-            kind = "zero" if share == 0 else "small"
+            kind: Literal["zero", "small"] = "zero" if share == 0 else "small"
             yield StillWeight(name, kind, began, share, float(lowest[place]), *(node or (None,)))
         return
 
