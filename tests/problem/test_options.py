@@ -21,7 +21,7 @@ WRONG: dict[str, tuple[str, Any, list[str]]] = {
     "steps true": ("steps", True, ["whole number", "True"]),
     "steps infinite": ("steps", float("inf"), ["whole number", "inf"]),
     "steps complex": ("steps", 1j, ["whole number", "1j"]),
-    "start as a list": ("start", [1, 2], ["dict", "[1, 2]", '{"a": 2.0}']),
+    "start as text": ("start", "a=1", ["dict", "a=1", '{"a": 2.0}']),
     "start by place": ("start", {0: 1.0}, ["dict", "{0: 1.0}"]),
     "start of nothing": ("start", {"a": None}, ["start['a']", "number", "None"]),
     "start as an array": ("start", {"a": np.ones(2)}, ["start['a']", "number"]),

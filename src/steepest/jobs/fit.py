@@ -20,10 +20,12 @@ from steepest.methods.optimizers import SOLVERS, momentum_of
 from steepest.methods.option import options_of
 from steepest.methods.options import FitGiven, FitOptions, MinimizeGiven
 from steepest.objective.passes.team import ALONE, Team
+from steepest.problem.functions import as_formula, minimized
 from steepest.problem.options import Options, read_options
 from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
 from steepest.problem.spelled import spelled_out
+from steepest.problem.start import check_order, placed, weights_of
 from steepest.problem.streamed import Reading, announce, prepare, refined
 from steepest.problem.values import own_names
 from steepest.records.arrays import Command
@@ -55,7 +57,8 @@ Progress = Callable[[str, int, int | None, float | None], None]
 @gated
 def fit(
     data: Any = None,
-    formula: str | None = None,
+    formula: Any = None,
+    y: Any = None,
     *,
     save: bool | None = None,
     store: Place = None,
@@ -69,6 +72,9 @@ def fit(
     `data` is a path, a data frame of any library that narwhals knows, or a mapping of arrays;
     `options` are those of the command line with underscores. Raises SteepestError.
 
+    `fit(function, x, y)` fits a Python function as scipy's curve_fit takes it: its first argument
+    is x, those behind it are weights. It is read as a formula, so that all else is the same.
+
     With `save` the run is kept in `store` (None: the default one), under `name` if one is given;
     without it, where a store is named. What cannot be kept is a StoreWarning and stands in
     `.unsaved`: the run itself is not lost.
@@ -79,7 +85,10 @@ def fit(
     """
     if resume is not None:
         return go_on_with("fit", resume, data, formula, options, store, progress)
-    return begin(data, formula, save, store, name, progress, options)
+    given: Mapping[str, Any] = own_names(options_of(FitOptions), options)
+    if callable(data) or callable(formula) or y is not None:
+        data, formula, given = as_formula(data, formula, y, given)
+    return begin(data, formula, save, store, name, progress, given)
 
 
 def begin(
@@ -97,8 +106,9 @@ def begin(
         raise UsageError(
             "fit needs data and a formula.", instead='For example "data.csv" and "y ~ a*x + b".'
         )
-    asked = read_options(options)
+    check_order(data, formula)
     table = read_table(data)
+    asked = read_options(placed(options, lambda: weights_of(formula, table.names)))
     source = os.fsdecode(data) if isinstance(data, str | os.PathLike) else None
     if team.size > 1:
         announce(team, source or "", formula, asked)
@@ -117,7 +127,8 @@ def reading_of(progress: Progress | None) -> Reading | None:
 @spelled_out(options_of(FitOptions), MinimizeGiven)
 @gated
 def minimize(
-    expression: str | None = None,
+    expression: Any = None,
+    x0: Any = None,
     *,
     save: bool | None = None,
     store: Place = None,
@@ -128,13 +139,22 @@ def minimize(
 ) -> Run:
     """Minimize an expression of its variables by descent; explain, judge and prove it.
 
+    The expression is text or a Python function, whose arguments are the variables. `x0` is
+    the start too, by scipy's name: a dict by variable, or numbers in their order.
+
     `save`, `store`, `name` and `resume` are as in `fit`.
     """
+    given: Mapping[str, Any] = own_names(options_of(FitOptions), options)
+    if x0 is not None:
+        given = own_names(options_of(FitOptions), {**given, "x0": x0})
     if resume is not None:
-        return go_on_with("minimize", resume, None, expression, options, store, progress)
+        return go_on_with("minimize", resume, None, expression, given, store, progress)
     if expression is None:
         raise UsageError("minimize needs an expression.", instead='For example "x**2".')
-    asked = read_options(options)
+    if callable(expression):
+        said = minimized(expression, given.get("start"))
+        expression, given = said.formula, {**given, "start": said.start}
+    asked = read_options(placed(given, lambda: weights_of(expression)))
     setup = prepare_minimize(expression, asked)
     return _run(setup, asked, None, progress, saver=_saver(setup, asked, None, save, store, name))
 

@@ -133,7 +133,7 @@ class FitOptions(Asked):
         metavar="NUMBER|auto|a=1e-5,b=0.3",
         example="0.01",
         serves=(*_ALL, *_LAB),
-        synonyms=("learning_rate", "eta"),
+        synonyms=("learning_rate", "eta", "alpha", "step_size"),
     )
     steps: int = option(
         1000,
@@ -142,7 +142,7 @@ class FitOptions(Asked):
         example="1000",
         least=0,
         serves=(*_ALL, *_LAB),
-        synonyms=("iterations", "max_iter"),
+        synonyms=("iterations", "max_iter", "maxiter", "n_iter", "num_steps"),
     )
     start: Mapping[str, float] = option(
         {},
@@ -150,6 +150,7 @@ class FitOptions(Asked):
         "numbers",
         metavar="a=0.1,b=2",
         serves=(*_ALL, *_LAB),
+        synonyms=("x0", "p0", "init"),
     )
     seed: int = option(
         0,
@@ -377,7 +378,7 @@ class _WayGiven(TypedDict, total=False):
     optimizer: str
     momentum: float | None
     steps: float | None
-    start: Mapping[str, float]
+    start: Mapping[str, float] | Sequence[float] | float
     seed: int
     fix: Mapping[str, float]
     bounds: Mapping[str, tuple[float | None, float | None] | list[float | None]]

@@ -18,7 +18,7 @@ _ALSO: Final = re.compile(r"^Also: (.*)\.$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Word:
+class Headword:
     """A word of the field with its page."""
 
     name: str
@@ -34,24 +34,24 @@ class Word:
 
 
 @cache
-def words() -> Mapping[str, Word]:
+def words() -> Mapping[str, Headword]:
     """The words by their names, in alphabetical order."""
     folder = resources.files("steepest.words.field") / "pages"
     found = [_read(file.name, file.read_text("utf-8")) for file in folder.iterdir()]
     return MappingProxyType({word.name: word for word in sorted(found, key=_alphabetical)})
 
 
-def _alphabetical(word: Word) -> str:
+def _alphabetical(word: Headword) -> str:
     return word.name.casefold()
 
 
-def _read(file: str, page: str) -> Word:
+def _read(file: str, page: str) -> Headword:
     title = page.partition("\n")[0].removeprefix("# ")
     also = _ALSO.search(page)
-    return Word(title, file, tuple(also[1].split(", ")) if also else (), page)
+    return Headword(title, file, tuple(also[1].split(", ")) if also else (), page)
 
 
-def word_for(typed: str) -> Word | None:
+def word_for(typed: str) -> Headword | None:
     """The word that is meant: by its name or a synonym, in any case, as code writes it too.
 
     >>> word_for("loss.backward()").name, word_for("Learning_Rate").name
@@ -62,9 +62,9 @@ def word_for(typed: str) -> Word | None:
 
 
 @cache
-def by_key() -> Mapping[str, Word]:
+def by_key() -> Mapping[str, Headword]:
     """Every name and synonym, folded, with its word. A name wins over a synonym."""
-    found: dict[str, Word] = {}
+    found: dict[str, Headword] = {}
     for word in words().values():
         found[folded(word.name)] = word
     for word in words().values():
