@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from steepest.formula.functions import CONSTANTS, FUNCTIONS
 from steepest.methods.losses import LOSSES
 from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
 from steepest.records.document import MOST_POINTS
+from steepest.records.training import Replay, TrainingProof
+from steepest.run.training import TrainingRun
 from steepest.words.wrapping import wrapped
 
 ROOT = Path(__file__).parent.parent
@@ -462,7 +465,11 @@ def test_every_key_of_a_training_is_described() -> None:
             **given,
         ),
     ]
-    emitted = set().union(*(keys_of(run.to_dict()) for run in runs))
+    one = Replay("learning rate", "×0.1", "", 0.1, 1, 1.0, 0.1, 1.0)
+    proof = TrainingProof(1, 1, 2.0, 1.0, 1.0, 0.1, 0.1, None, told=True, replays=(one,), seconds=1)
+    # As of a watch that ran its steps again.
+    proven = TrainingRun(replace(runs[0].record, proof=proof))
+    emitted = set().union(*(keys_of(run.to_dict()) for run in (*runs, proven)))
     known = documented("train")
     assert missing(emitted, known) == set()
     assert {key for key in known - emitted if not key.startswith("remedies")} == set()

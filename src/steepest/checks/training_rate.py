@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.checks.layers import is_blocked, killed_layer, vanishing
+from steepest.checks.proof import at_fault, word_of
 from steepest.methods.contract import TENTH
-from steepest.records.arrays import Word
+from steepest.records.arrays import Vector, Word
 from steepest.records.training import Probe, TrainingRecord, Trial
 from steepest.records.verdict import Finding
 from steepest.words.wording import count, escaped, number, percent, times
@@ -41,6 +42,9 @@ LEAST_PROBES = 2
 
 LEAST_LOSSES = 10
 
+_BLOCK = 10
+"""So many losses are looked at together, or a tenth of all where that is more."""
+
 FEW = 5
 """So many losses are averaged, because single batches differ."""
 
@@ -67,6 +71,10 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         return TrainingRate("not measured", "a batch had values that are not finite")
     if adds_up(record):
         return TrainingRate("not measured", "the gradients are not reset between steps")
+    if record.proof is not None and at_fault(record.proof):
+        return TrainingRate(*word_of(record.proof))
+    if record.proof is not None and math.isfinite(record.proof.own):
+        return TrainingRate(*word_of(record.proof))
     if diverges(record):
         return TrainingRate("too large", "the loss grew beyond ten times its start")
     if rose(record):
@@ -143,18 +151,60 @@ def diverges(record: TrainingRecord) -> bool:
     """Whether the loss left every bound, and did not come back."""
     seen = record.losses
     if seen.lost_at is not None and record.inputs.lost_at is None:
-        return seen.tenfold_at is not None or _grew(record)
-    return seen.tenfold_at is not None and not seen.last < FELL * seen.start
+        return _grown(record, 9) or _grew(record)
+    if seen.tenfold_at is None or seen.last < FELL * seen.start:
+        return False
+    return _grown(record, 9) or _ran_away(record)
+
+
+def _ran_away(record: TrainingRecord) -> bool:
+    """Whether several losses in a row passed ten times both the first and the usual one."""
+    losses = record.trace.loss[np.isfinite(record.trace.loss)]
+    usual = float(np.median(_blocks(losses)[-1])) if len(losses) else math.nan
+    base = max(abs(record.losses.start), abs(usual))
+    if len(losses) < FEW:
+        return False
+    together = np.lib.stride_tricks.sliding_window_view(losses, FEW).min(axis=1)
+    return bool((together > record.losses.start + 9 * base).any())
 
 
 def rose(record: TrainingRecord) -> bool:
-    """Whether the loss rose to twice its start, over several batches, and ended no lower."""
+    """Whether the loss rose to twice its start, beyond its scatter, and ended no lower."""
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
-    if len(losses) < LEAST_LOSSES:
+    if len(losses) < LEAST_LOSSES or record.losses.last < FALLS * record.losses.start:
         return False
-    highest = float(np.convolve(losses, np.full(FEW, 1 / FEW), "valid").max())
-    start = record.losses.start
-    return highest > start + abs(start) and not record.losses.last < FALLS * start
+    return any(_above(losses, block, 1) for block in _blocks(losses))
+
+
+def _grown(record: TrainingRecord, by: float) -> bool:
+    """Whether the loss is at the end so many times its start above it, beyond its own scatter."""
+    losses = record.trace.loss[np.isfinite(record.trace.loss)]
+    if not len(losses):
+        return False
+    if record.losses.lost_at is not None:
+        return _above(losses, losses[-3:], by)  # at the very end it ran away
+    return _above(losses, _blocks(losses)[-1], by)
+
+
+def _blocks(losses: Vector) -> list[Vector]:
+    many = max(1, min(max(_BLOCK, len(losses) // _BLOCK), len(losses) // 2))
+    return [losses[at : at + many] for at in range(0, len(losses) - many + 1, many)]
+
+
+def _above(losses: Vector, block: Vector, by: float) -> bool:
+    """Whether a block of losses is far above the first ones, and not by chance.
+
+    All of it but the lowest quarter is above all of the first ones but the highest quarter; or,
+    where it rose at once, above the middle of the first three by as much more as the block's own
+    upper and lower quarter differ. Batches of few rows may differ a hundredfold.
+    """
+    low, high = (float(np.quantile(block, share)) for share in (0.25, 0.75))
+    if low <= 0:
+        return False
+    first = float(np.quantile(_blocks(losses)[0], 0.75))
+    at_once = float(np.median(losses[:3])) if len(losses) > 3 else float(losses[0])
+    start = min(first, max(at_once, at_once * high / low))
+    return low > start + by * abs(start)
 
 
 def killed(record: TrainingRecord) -> tuple[str, int] | None:
@@ -235,6 +285,9 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
             f"The loss does not fall, and the units of {escaped(died[0])}, which worked at first, "
             f"give zero for every row at step {count(died[1])}"
         )
+    elif record.proof is not None:
+        reason = judge_training_rate(record).reason
+        sentence = reason[:1].upper() + reason[1:]
     elif (quicker := quicker_trial(record)) is not None:
         sentence = f"With a learning rate of {_got_there(record, quicker)}"
     else:
@@ -252,6 +305,14 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
 def too_small(record: TrainingRecord) -> Iterator[Finding]:
     """SD102: the learning rate is too small."""
     if judge_training_rate(record).word != "too small":
+        return
+    if record.proof is not None:
+        yield Finding(
+            "SD102",
+            "warning",
+            f"The learning rate is too small: {judge_training_rate(record).reason}.",
+            {"proven": True, "share_of_limit": share_of_limit(record)},
+        )
         return
     quicker = quicker_trial(record)
     if quicker is not None:

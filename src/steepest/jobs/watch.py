@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import threading
@@ -16,14 +17,15 @@ from weakref import WeakSet
 
 import numpy as np
 
+from steepest.checks.proof import offered
 from steepest.checks.training import judge_training
 from steepest.records.training import TrainingRecord
-from steepest.records.verdict import Finding, Verdict
+from steepest.records.verdict import Finding, Remedy, Verdict
 from steepest.run import keeping
 from steepest.run.keeping import Keeper
 from steepest.run.place import Place, store_at
 from steepest.run.training import TrainingRun
-from steepest.store import Opening, Store
+from steepest.store import Opening, Recording, Store
 from steepest.watching import Attached, Optimizer, Watched
 from steepest.words.errors import UsageError
 from steepest.words.gate import gated
@@ -54,15 +56,19 @@ class Watch(Attached):
         probe_every: int,
         store: Store | None,
         on_alarm: Alarm | None,
+        prove: float | bool = False,
     ):
-        super().__init__(watched, optimizers, every=every, probe_every=probe_every)
+        super().__init__(
+            watched, optimizers, every=every, probe_every=probe_every, keep=prove is not False
+        )
+        self._seconds = None if isinstance(prove, bool) else float(prove)
         self._name = name
         self._store = store
         self._on_alarm = on_alarm
         self._alarmed: set[str] = set()
         # The loop waits for nothing, as another process may be writing; only its end does.
         self._keeper = Keeper(
-            None, keeping.KEEP_SECONDS, keeping.WATCHING_SHARE, written=self._kept
+            None, keeping.KEEP_SECONDS, keeping.WATCHING_SHARE, written=self._was_kept
         )
         self._final: TrainingRecord | None = None
         _going_on.add(self)
@@ -71,6 +77,24 @@ class Watch(Attached):
     def close(self) -> None:
         """Take the hooks away, judge, and keep what was recorded. Only the first call does it."""
         self._end("closed")
+
+    def prove(self, seconds: float = 30.0) -> tuple[Remedy, ...]:
+        """Run the first steps again with changes, on copies, and return what helped, best first.
+
+        For `seconds`, beside the step that is under way then. Needs a watch made with `prove=` and
+        `watch.probe(closure)` before every step; where it cannot be done,
+        `.run.record.not_measured` says why. Weights, random numbers and all else of the training
+        are afterwards as they were.
+        """
+        self._guarded("a proof", self.try_changes)(seconds)
+        if self._final is not None:
+            reasons = {**self._final.not_measured, **self._reasons()}
+            if self._proof is not None:
+                reasons.pop("proof", None)
+            record = replace(self._final, proof=self._proof, not_measured=reasons, verdict=None)
+            self._final = self._told(record)
+            self._keep_again(self._final)
+        return self.run.record.remedies
 
     def __enter__(self) -> Watch:
         return self
@@ -105,8 +129,12 @@ class Watch(Attached):
 
     def _judged(self) -> TrainingRecord:
         record = self.record(version("steepest"))
-        record = replace(record, name=self._name, run=self._keeper.run)
+        return self._told(replace(record, name=self._name, run=self._keeper.run))
+
+    def _told(self, record: TrainingRecord) -> TrainingRecord:
+        """The record with what is said of it."""
         try:
+            record = replace(record, remedies=offered(record))
             record = replace(record, verdict=judge_training(record))
         except Exception as error:
             self.drop("the verdict", error)
@@ -131,6 +159,8 @@ class Watch(Attached):
             return
         _going_on.discard(self)
         self.detach(how)
+        if self._seconds is not None and how == "closed":
+            self._guarded("a proof", self.try_changes)(self._seconds)
         record = self._judged()
         if self._store is not None and record.steps:
             if not self._keeper.is_entered:
@@ -145,7 +175,18 @@ class Watch(Attached):
             steps, run = count(self._final.steps, "step"), self._final.run
             _log.warning("SIGTERM: %s of the loop are kept as the run %s.", steps, run)
 
-    def _kept(self, error: BaseException | None) -> None:
+    def _keep_again(self, record: TrainingRecord) -> None:
+        """Put a record in the place of the one that was kept at the end."""
+        if self._store is None or record.run is None:
+            return
+        recording = Recording(self._store.path, record.run)
+        done = recording.training(record)
+        recording.close()
+        error = done.exception()
+        if error is not None:
+            self.drop("the run in the store", error)
+
+    def _was_kept(self, error: BaseException | None) -> None:
         """Count what could not be kept; where the run could not even be entered, give that up."""
         if error is not None:
             self.drop("the run in the store", error)
@@ -180,6 +221,7 @@ def watch(
     probe_every: int | None = None,
     store: Place | bool = None,
     on_alarm: Alarm | None = None,
+    prove: float | bool = False,
 ) -> Watch:
     """Attach to a PyTorch training loop, which stays as it is.
 
@@ -193,6 +235,9 @@ def watch(
         probe_every: Steps between two probes, where `watch.probe(closure)` is called; 64.
         store: Where to keep the run: a path, None for the default store, False for nowhere.
         on_alarm: Called with a Finding of severity "error", once for each code, when it is found.
+        prove: True keeps the batches of the first steps (give `watch.probe(closure)` before every
+            step), so that `watch.prove()` can run the training again with changes; so many seconds
+            let the end of the watch do it.
 
     Returns:
         A Watch: call `.loss(loss)`, `.validation(loss)`, `.probe(closure)` in the loop, then
@@ -219,6 +264,10 @@ def watch(
             raise UsageError(
                 f"{option} must be a whole number of steps, 1 or more.", given=repr(value)[:40]
             )
+    if not isinstance(prove, bool) and not 0 < prove < math.inf:
+        raise UsageError(
+            "prove must be True, False or a number of seconds.", given=repr(prove)[:40]
+        )
     if store is True:
         store = None
     return Watch(
@@ -229,6 +278,7 @@ def watch(
         probe_every=64 if probe_every is None else probe_every,
         store=None if store is False else store_at(store),
         on_alarm=on_alarm,
+        prove=prove,
     )
 
 

@@ -241,6 +241,58 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Replay:
+    """A training that was run again from its start, on copies, with one change."""
+
+    change: str
+    """What was changed, such as "learning rate ×0.1"."""
+    kind: str
+    """Of the change: "plain loop", "learning rate", "warm-up", "clipping", …"""
+    lines: str
+    """Of Python: what to add to the loop."""
+    factor: float
+    """Of the learning rates, beside what else was changed."""
+    steps: int
+    """Batches that it went through. One that was lost, or far behind, ended early."""
+    loss: float
+    """The mean over the last batches; NaN where it did not get there."""
+    chance: float
+    """The standard error of the difference to the loop's own losses of the same batches."""
+    lower: float
+    """The share of the last batches at which its loss was lower than the loop's own."""
+    reached_at: int | None = None
+    """How many steps it took to have the loss that the loop ended with."""
+    ended: Literal["all steps", "lost", "behind", "time"] = "all steps"
+
+
+@dataclass(frozen=True)
+class TrainingProof:
+    """What came of a training that was run again from its start, on copies, with changes."""
+
+    steps: int
+    """The first ones of the training, which were run again."""
+    window: int
+    """So many losses, the last ones of these steps, are averaged."""
+    start: float
+    """The mean of as many at the start, or the first one where that is lower."""
+    own: float
+    """The mean of the loop's own last losses; of the plain loop's where the loop gave none."""
+    lowest: float
+    """The lowest mean of as many in a row, or the first loss where that is lower."""
+    scatter: float
+    """The standard error of the difference between `start` and `own`."""
+    lr: float
+    """Of the first group, at the first step."""
+    differs_at: int | None
+    """The first step whose loss in the plain loop is another than the loop's own."""
+    told: bool
+    """Whether the loop gave its own losses."""
+    replays: tuple[Replay, ...]
+    """The first is the plain loop: zero_grad, backward, step."""
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Validation:
     """The loss on rows that were held out, and what else was given."""
 
@@ -527,3 +579,5 @@ class TrainingRecord:
     remedies: tuple[Remedy, ...] = ()
     standstill: Standstill | None = None
     """From which it can be gone on with."""
+    proof: TrainingProof | None = None
+    """What changes would have done; None where it was not run again."""

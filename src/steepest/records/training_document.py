@@ -35,6 +35,7 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
             "verdict": record.verdict,
             "learned": None if record.learned is None else _learned(record.learned),
             "remedies": [outcome_document(remedy) for remedy in record.remedies],
+            "proof": record.proof,
             **told(record, "dropped not_measured seconds cost versions"),
         }
     )

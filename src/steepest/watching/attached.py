@@ -18,12 +18,22 @@ from torch import nn
 
 from steepest.descent.training_recorder import Recorder, Rows
 from steepest.records.arrays import Vector
-from steepest.records.training import Ended, Probe, ResetFacts, TrainingRecord, Validation, no_steps
+from steepest.records.training import (
+    Ended,
+    Probe,
+    ResetFacts,
+    TrainingProof,
+    TrainingRecord,
+    Validation,
+    no_steps,
+)
 from steepest.watching.activations import Activations
 from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Hook, Inputs
+from steepest.watching.kept_steps import KeptSteps
 from steepest.watching.own_gradient import OwnGradient, is_averaged
 from steepest.watching.probe import Closure, Prober
+from steepest.watching.proving import prove
 from steepest.watching.side import Side
 from steepest.watching.tensors import Watched, find, unwrapped
 
@@ -55,7 +65,9 @@ class Attached:
         *,
         every: int = 1,
         probe_every: int = PROBE_EVERY,
+        keep: bool = False,
     ):
+        """`keep`: keep the first batches, so that the training can be run again."""
         found = find(watched, optimizers)
         self._model = watched if isinstance(watched, nn.Module) else None
         self._every = every
@@ -73,6 +85,9 @@ class Attached:
             if self._model is None or _is_compiled(self._model)
             else Activations(unwrapped(self._model), partial(self._guarded, "an activation"))
         )
+        self._kept = KeptSteps(self._model, found.tensors, optimizers) if keep else None
+        self._proof: TrainingProof | None = None
+        self._not_proven = ""
         self._validations: list[Validation] = []
         self._losses: dict[int, torch.Tensor | float] = {}
         self._dropped: Counter[str] = Counter()
@@ -105,12 +120,17 @@ class Attached:
             self._handles.append(
                 self._model.register_forward_pre_hook(self._hook, with_kwargs=True)
             )
+            if self._kept is not None:
+                begins = self._guarded("random numbers", self._begins)
+                self._handles.append(self._model.register_forward_pre_hook(begins))
         self._rates = [math.nan] * max(len(found.groups), 1)
 
     # What the loop calls
 
     def loss(self, loss: Any) -> None:
         """Record the loss of the step that comes next. Takes a tensor or a number."""
+        if self._kept is not None:
+            self._guarded("a loss", self._kept.loss)(self.steps, loss)
         if self.steps % self._every == 0:
             self._guarded("a loss", self._take_loss)(loss)
 
@@ -128,8 +148,25 @@ class Attached:
         `closure()` returns the loss of the batch that this step learns from, or one loss a row
         (then the gradient noise is measured too). Call it before the optimizer moves.
         """
+        if self._kept is not None:
+            self._guarded("a batch", self._kept.take)(self.steps, closure)
         if self.steps % self._probe_every == 0 and not self._prober.waits:
             self._guarded("a probe", self._probe)(closure)
+
+    def try_changes(self, seconds: float) -> None:
+        """Run the first steps again with changes, on copies. Nothing of the training changes."""
+        if self._kept is None:
+            self._not_proven = "no batch was kept; steepest.watch(…, prove=True) keeps them"
+            return
+        began = time.perf_counter()
+        with self._apart():
+            try:
+                found = prove(self._kept, seconds)
+            except Exception as error:
+                found = f"running it again failed ({type(error).__name__}: {error})"
+        self._proof = None if isinstance(found, str) else found
+        self._not_proven = found if isinstance(found, str) else ""
+        self._spend(began)
 
     def detach(self, ended: Ended = "closed") -> None:
         """Take every hook away, and read what waits. Nothing is recorded any more."""
@@ -177,6 +214,7 @@ class Attached:
             versions={"torch": str(torch.__version__)},
             not_measured=self._reasons(),
             resets=self._resets(),
+            proof=self._proof,
         )
 
     # What others than the loop may be told
@@ -264,6 +302,8 @@ class Attached:
         if self._prober.waits and side is self._sides[-1]:
             self._complete_probe()
         self._look(side)
+        if self._kept is not None:
+            self._kept.moved()
         self._spend(began)
         self._last, self._spent = time.perf_counter(), 0.0
 
@@ -293,6 +333,10 @@ class Attached:
     def _catch(self, place: int, tensor: torch.Tensor) -> None:
         if tensor.grad is not None:
             self._caught[place] = tensor.grad.detach().clone()
+
+    def _begins(self, *_: Any) -> None:
+        if self._kept is not None and not self._probing:
+            self._kept.begins()
 
     def _take_input(self, batch: torch.Tensor) -> None:
         if self._probing:
@@ -436,6 +480,8 @@ class Attached:
             reasons["activations"] = (
                 "a compiled model shows none" if _is_compiled(self._model) else "no pass was seen"
             )
+        if self._proof is None and (self._kept is not None or self._not_proven):
+            reasons["proof"] = self._not_proven or "watch.prove(seconds=30) was not called"
         if not self._validations:
             reasons["validation"] = "none was given; watch.validation(loss) records it"
         return reasons

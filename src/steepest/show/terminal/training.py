@@ -23,6 +23,7 @@ from steepest.show.terminal.network import (
     show_result,
 )
 from steepest.show.terminal.page import INDENT, Page
+from steepest.show.terminal.proof import show_proof
 from steepest.show.terminal.screen import show_best, show_found
 from steepest.show.terminal.styles import WORD_STYLE
 from steepest.words.suggest import no_such
@@ -77,7 +78,9 @@ def _compose(page: Page, record: TrainingRecord) -> None:
     _probes(page, record)
     if record.verdict is not None:
         show_findings(page, record.verdict.findings)
-    show_remedies(page, record.remedies)
+    if record.proof is None:
+        show_remedies(page, record.remedies)
+    show_proof(page, record, short=False)
     _foot(page, record)
 
 
@@ -89,7 +92,9 @@ def _screen(page: Page, record: TrainingRecord, why: str) -> None:
         page.blank()
     if verdict is not None:
         page.say((verdict.headline, "bold"))
-    show_best(page, record.remedies, record.remedies[0].sentence if record.remedies else "")
+    if record.proof is None:
+        show_best(page, record.remedies, record.remedies[0].sentence if record.remedies else "")
+    show_proof(page, record, short=True)
     page.blank()
     if learned is None:
         _about(page, record)
