@@ -279,6 +279,15 @@ def test_leverage_and_cooks_distance_are_what_leaving_a_row_out_does() -> None:
     assert [entry.row for entry in influence] == largest.tolist()
 
 
+def test_of_rows_that_bear_equally_the_first_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal to the last digit, which sums in some order would not be."""
+    x = np.arange(64.0)
+    here = linear("y ~ a*x", {"x": x, "y": x + np.sin(x)})
+    for name in ("cooks_distances", "leverages_of"):
+        monkeypatch.setattr(f"steepest.measure.statistics.{name}", lambda _: np.full(64, 0.5))
+    assert [entry.row for entry in stated(here).influence] == list(range(10))
+
+
 COLLINEAR = {
     "collinear columns": ("y ~ a*x + b*t + c", {**LINE, "t": 2 * X}, ("a", "b")),
     "a weight twice": ("y ~ (a + b)*x + c*z", LINE, ("a", "b")),

@@ -84,14 +84,15 @@ def pull_amounts(objective: Objective, weights: Vector) -> Matrix:
 def hardest_pulls(
     amounts: Matrix, gradient: Vector, row_numbers: npt.NDArray[np.int64]
 ) -> tuple[tuple[Pull, ...], ...]:
-    """For each weight the ten rows that pull hardest, hardest first."""
+    """For each weight the ten rows that pull hardest, hardest first, equal ones in their order."""
     count = min(MOST_PULLS, len(amounts))
     result = []
     for index, slope in enumerate(gradient.tolist()):
         column = amounts[:, index]
         size = np.where(np.isnan(column), np.inf, np.abs(column))
-        top = np.argpartition(-size, count - 1)[:count]
-        top = top[np.argsort(-size[top], kind="stable")]
+        # Of equal ones the first, whichever of them a processor would partition off.
+        hard = np.flatnonzero(size >= -np.partition(-size, count - 1)[count - 1])
+        top = hard[np.argsort(-size[hard], kind="stable")][:count]
         result.append(
             tuple(
                 Pull(

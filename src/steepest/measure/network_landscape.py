@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from steepest.measure.network_probe import Point
+from steepest.measure.network_probe import Point, losses_at
 from steepest.objective.networks import ROW_LOSSES, Network, Weights, compute
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.training import LossPlane
@@ -43,14 +43,14 @@ def loss_plane(point: Point, path: Matrix, steps: Steps) -> LossPlane | None:
     first, second = (_axis(column) for column in places)
     grid = np.stack(np.meshgrid(first, second), axis=-1).reshape(-1, 2)
     losses = _losses(*point.given, jnp.asarray(directions, jnp.float32), _single(grid))
-    truly = _losses(*point.given, _single(away), jnp.eye(len(away), dtype=jnp.float32))
+    truly = losses_at(point, (_weights(point, one) for one in np.asarray(path, np.float32)))
     return LossPlane(
         first=first,
         second=second,
         losses=np.asarray(losses, np.float64).reshape(len(second), len(first)),
         steps=steps,
         path=np.asarray(places.T, np.float64),
-        path_losses=np.asarray(truly, np.float64),
+        path_losses=truly,
         share=share,
         rows=len(point.inputs),
     )
@@ -67,27 +67,28 @@ def _axis(places: Vector) -> Vector:
     return np.linspace(low - room, high + room, SIDE)
 
 
+def _weights(point: Point, flat: Any) -> Any:
+    """The weights and biases of each layer, of all in one row."""
+    found, at = [], 0
+    for layer in point.network.layers:
+        size = layer.outputs * layer.inputs
+        bias = at + size
+        found.append(
+            (flat[at:bias].reshape(layer.outputs, layer.inputs), flat[bias : bias + layer.outputs])
+        )
+        at = bias + layer.outputs
+    return tuple(found)
+
+
 def _filter_normalized(point: Point, end: Vector, direction: Vector) -> Vector:
     """For each unit, its weights and bias, as long as the unit's own weights are."""
     parts = []
-    at = 0
-    for layer in point.network.layers:
-        size = layer.outputs * layer.inputs
-        own, along = (
-            np.concatenate(
-                [
-                    whole[at : at + size].reshape(layer.outputs, layer.inputs),
-                    whole[at + size : at + size + layer.outputs, None],
-                ],
-                axis=1,
-            )
-            for whole in (end, direction)
-        )
+    for layers in zip(_weights(point, end), _weights(point, direction), strict=True):
+        own, along = (np.concatenate([matrix, bias[:, None]], axis=1) for matrix, bias in layers)
         lengths = np.linalg.norm(along, axis=1, keepdims=True)
         scale = np.linalg.norm(own, axis=1, keepdims=True) / np.where(lengths > 0, lengths, 1.0)
         normal = along * scale
         parts += [normal[:, :-1].ravel(), normal[:, -1]]
-        at += size + layer.outputs
     return np.concatenate(parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -187,6 +188,14 @@ def noise_scale(squares: Vector, length: float) -> float | None:
 def row_losses(point: Point) -> Vector:
     """The loss of each row (n,)."""
     return np.asarray(_row_losses(*point.given), np.float64)
+
+
+def losses_at(point: Point, many: Iterable[Weights]) -> Vector:
+    """The mean loss of the rows with each of these weights, however many there are."""
+    network, loss, _, *rows = point.given
+    return np.array(
+        [np.asarray(_row_losses(network, loss, one, *rows), np.float64).mean() for one in many]
+    )
 
 
 def backward_values(point: Point) -> tuple[list[Matrix], list[Matrix]]:

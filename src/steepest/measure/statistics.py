@@ -406,8 +406,9 @@ def _influence(tangent: Tangent, row_numbers: npt.NDArray[np.int64]) -> tuple[Ro
     leverage, moved = leverages_of(tangent), cooks_distances(tangent)
     strength = np.where(np.isnan(moved), np.inf, moved) if tangent.scatter else leverage
     many = min(MOST_INFLUENTIAL, len(strength))
-    top = np.argpartition(-strength, many - 1)[:many]
-    top = top[np.lexsort((top, -leverage[top], -strength[top]))]
+    # Of equal ones the first, whichever of them a processor would partition off.
+    top = np.flatnonzero(~(strength < -np.partition(-strength, many - 1)[many - 1]))
+    top = top[np.lexsort((top, -leverage[top], -strength[top]))][:many]
     residual = tangent.residual / tangent.root_weight
     return tuple(
         RowInfluence(
