@@ -67,7 +67,6 @@ NET = ["--network", "2-2", "--target", "kind"]
 
 # id: what is typed, the exit code, what the message must name
 CASES: dict[str, tuple[Callable[[Path], list[str]], int, list[str]]] = {
-    "no network": (of_points("--target", "kind"), 2, ["--network"]),
     "no target": (of_points("--network", "2-2"), 2, ["--target", "x, z and kind"]),
     "no such target": (
         of_points("--network", "2-2", "--target", "kid"), 1, ['Did you mean "kind"'],

@@ -167,7 +167,7 @@ BAD_MODELS = {
     "a*x": Bad("There is no ~"),
     "y ~": Bad("nothing to the right of this ~", "~"),
     "~ a*x": Bad("no target", "~"),
-    "y = a*x": Bad("Write target ~ model", "="),
+    "y = a*x": Bad("Write y ~ a*x", "="),
     "y == a*x": Bad("There is no ~"),
     "y ~ a ~ b": Bad("more than one ~", "~"),
     "y > 2 ~ a": Bad("The target is true or false", "y > 2"),

@@ -102,11 +102,6 @@ def train(data: str | None, **given: Any) -> None:
     from steepest.cli.training import show_training
 
     _require(given, DATA=data)
-    if given["network"] is None and given["resume"] is None:
-        raise click.UsageError(
-            "Missing option '--network': widths and activations, such as 64-32-relu-10.",
-            click.get_current_context(),
-        )
     show_training(data, given)
 
 
@@ -135,8 +130,17 @@ def _require(given: dict[str, Any], **arguments: str | None) -> None:
             raise click.UsageError(f"Missing argument '{name}'.", click.get_current_context())
 
 
+def _explained(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
+    """What a shell may complete the beginning of a code or a word to."""
+    from steepest.checks import CHECKS
+    from steepest.words.field import words
+
+    known = (*CHECKS, *words())
+    return [name for name in known if name.lower().startswith(begun.lower())]
+
+
 @steepest.command(short_help="Show the page about a check or a word, or list them.")
-@click.argument("what", metavar="[CODE|WORD]", nargs=-1)
+@click.argument("what", metavar="[CODE|WORD]", nargs=-1, shell_complete=_explained)
 def explain(what: tuple[str, ...]) -> None:
     """Show the page about a check or about a word of the field; without either, the list.
 

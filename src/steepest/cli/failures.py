@@ -6,13 +6,16 @@ import difflib
 import re
 import shutil
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
 from steepest.cli.help import Command, Context
 from steepest.jobs.ending import is_told
+from steepest.methods.elsewhere import COMMANDS, ELSEWHERE, EXTRA
 from steepest.words.errors import FormulaError, SteepestError
+from steepest.words.wording import pathname
 from steepest.words.wrapping import wrapped
 
 INTERRUPTED = 130
@@ -58,6 +61,11 @@ class Commands(click.Group):
         name = args[0]
         if name.startswith("-") or self.get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
+        meant = COMMANDS.get(name.lower().replace("_", "-"))
+        if meant is None and Path(name).suffix and not name.startswith("http"):
+            meant = f"Write steepest fit {pathname(name, bare=True)} FORMULA."
+        if meant is not None:
+            raise click.UsageError(f"There is no command {_visible(name)!r}. {meant}", ctx)
         near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
         hint = f"Did you mean {near[0]}?" if near else f"{ctx.command_path} --help lists them."
         raise click.UsageError(f"There is no command {_visible(name)!r}. {hint}", ctx)
@@ -76,9 +84,24 @@ def _fitted(error: click.UsageError) -> click.UsageError:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error
     columns, ascii_only = _room(sys.stderr)
-    text = _ENDLESS.sub(r"\1...\2", error.format_message())
+    hint = _hint(error)
+    said = error.format_message()
+    if hint and isinstance(error, click.NoSuchOption):
+        said = click.NoSuchOption(error.option_name, ctx=error.ctx).format_message()
+    text = _ENDLESS.sub(r"\1...\2", said + hint)
     lines = _wrapped(text, columns, ascii_only)
     return click.UsageError("\n".join(lines).removeprefix("Error: "), error.ctx)
+
+
+def _hint(error: click.UsageError) -> str:
+    """What is meant by a word of another program, as a sentence behind the message."""
+    if isinstance(error, click.NoSuchOption):
+        meant = ELSEWHERE.get(error.option_name.lstrip("-").replace("_", "-").lower())
+        return "" if meant is None else f" {meant}."
+    if error.ctx is not None and "unexpected extra argument" in error.message:
+        meant = EXTRA.get(error.ctx.info_name or "")
+        return "" if meant is None else f". {meant}"
+    return ""
 
 
 def report(error: SteepestError, stream: TextIO) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import click
@@ -60,3 +61,17 @@ class Command(click.Command):
     """A command whose help is broken as all other text is."""
 
     context_class = Context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read long options with one dash, as in `-lr 0.1`, and with underscores."""
+        known = {name for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts)}
+        return super().parse_args(ctx, [_as_known(arg, known) for arg in args])
+
+
+def _as_known(arg: str, known: Collection[str]) -> str:
+    """The argument as one of the options is written; as it is where none is meant."""
+    name, equals, value = arg.partition("=")
+    if name in known or not re.fullmatch(r"--?[A-Za-z][\w-]+", name):
+        return arg
+    meant = "--" + name.lstrip("-").replace("_", "-").lower()
+    return f"{meant}{equals}{value}" if meant in known else arg

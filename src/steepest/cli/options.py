@@ -80,7 +80,9 @@ class LearningRate(click.ParamType[Any]):
         try:
             return float(value)
         except ValueError:
-            self.fail(f"{value!a} is neither a number nor auto.", param, ctx)
+            meant = _number_meant(value)
+            hint = "" if meant is None else f" Write {meant}."
+            self.fail(f"{value!a} is neither a number nor auto.{hint}", param, ctx)
 
 
 class OwnRates(LearningRate):
@@ -91,6 +93,16 @@ class OwnRates(LearningRate):
         if isinstance(value, str) and "=" in value:
             return parse_assignments(value, option="--lr")
         return super().convert(value, param, ctx)
+
+
+def _number_meant(text: str) -> str | None:
+    """What a number with a comma, or a fraction, would be; None for anything else."""
+    if re.fullmatch(r"[0-9]+,[0-9]+", text):
+        return text.replace(",", ".")
+    over, slash, under = text.partition("/")
+    if slash and over.isdecimal() and under.isdecimal() and int(under):
+        return f"{int(over) / int(under):g}"
+    return None
 
 
 class LearningRates(click.ParamType[Any]):
@@ -105,12 +117,23 @@ class LearningRates(click.ParamType[Any]):
         low, first, rest = value.partition(":")
         high, second, number = rest.partition(":")
         if not (first and second):
-            self.fail(f"{value!a} is not LOW:HIGH:COUNT, such as 1e-6:1e-3:41.", param, ctx)
+            self.fail(f"{value!a} is not LOW:HIGH:COUNT{_meant(value)}.", param, ctx)
         try:
             ends = float(low), float(high)
         except ValueError:
             self.fail(f"In {value!a} the lowest or the highest is not a number.", param, ctx)
         return *ends, _Whole().convert(number, param, ctx)
+
+
+def _meant(value: str) -> str:
+    """Rates around one that was given, or from the lowest to the highest of several."""
+    try:
+        rates = sorted(float(part) for part in value.split(","))
+    except ValueError:
+        return ", such as 1e-6:1e-3:41"
+    low, high = (rates[0], rates[-1]) if len(rates) > 1 else (rates[0] / 100, rates[0] * 100)
+    usable = 0 < low < high < float("inf")
+    return f". Write {low:g}:{high:g}:{max(len(rates), 5)}" if usable else ", such as 1e-6:1e-3:41"
 
 
 class _Whole(click.ParamType[Any]):

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,7 +16,7 @@ from click.core import ParameterSource
 from steepest.cli.failures import code_of_interruption, note, report
 from steepest.cli.output import write, write_json, write_run, write_text
 from steepest.cli.progress import Progress
-from steepest.formula import parse_assignments, parse_bounds
+from steepest.formula import parse_assignments, parse_bounds, parse_start
 from steepest.jobs.ending import is_told
 from steepest.records.document import sweep_document, to_json
 from steepest.show.terminal import SweepReport
@@ -159,13 +160,13 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     shown_here = ("as_json", "backward", "why", "store", "no_save", "name", "resume")
     options = {name: value for name, value in given.items() if name not in shown_here}
     for name, parse in (
-        ("start", parse_assignments),
-        ("fix", parse_assignments),
+        ("start", parse_start),
+        ("fix", partial(parse_assignments, option="--fix")),
         ("bounds", parse_bounds),
     ):
         text = options.pop(name)
         if text is not None:
-            options[name] = parse(text, option=f"--{name}")
+            options[name] = parse(text)
     return options
 
 

@@ -1,6 +1,6 @@
 """Formulas: text to tree, and from the tree its value, its derivative and its looks."""
 
-from steepest.formula.assignments import parse_assignments, parse_bounds
+from steepest.formula.assignments import parse_assignments, parse_bounds, parse_start
 from steepest.formula.cost import cost, of_one_row
 from steepest.formula.derivative import derivative
 from steepest.formula.evaluate import SAFE, evaluate, may_have_no_slope
@@ -68,6 +68,7 @@ __all__ = [
     "parse_condition",
     "parse_expression",
     "parse_model",
+    "parse_start",
     "partial",
     "quoted",
     "shown",

@@ -68,6 +68,19 @@ def parse_assignments(
     return found
 
 
+def parse_start(text: str) -> dict[str, float] | list[float]:
+    """As `parse_assignments`, or numbers alone, in the order of the weights.
+
+    >>> parse_start("x=3"), parse_start("1, -2e3")
+    ({'x': 3.0}, [1.0, -2000.0])
+    """
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return parse_assignments(text)
+    return numbers if all(map(math.isfinite, numbers)) else parse_assignments(text)
+
+
 def parse_bounds(text: str, *, option: str = "--bounds") -> dict[str, tuple[float, float]]:
     """Lower and upper bound of each weight in `b=0:,c=-1:1`; infinite where a side is empty.
 

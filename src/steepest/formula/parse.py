@@ -8,6 +8,7 @@ name or number gets there, and nothing is ever evaluated.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,7 +17,7 @@ from typing import Literal, NoReturn
 from steepest.formula import names
 from steepest.formula.fold import ConstantError, Folded, fold_one
 from steepest.formula.functions import CONSTANTS, FUNCTIONS
-from steepest.formula.names import did_you_mean, listed, shown
+from steepest.formula.names import did_you_mean, listed, quoted, shown
 from steepest.formula.nodes import (
     Binary,
     Call,
@@ -36,6 +37,7 @@ from steepest.formula.nodes import (
     is_condition,
     names_of,
 )
+from steepest.formula.render import to_text
 from steepest.formula.tokens import Kind, Token, fail, tokenize
 
 MAX_NODES = 200
@@ -76,7 +78,7 @@ def parse_model(text: str, columns: Collection[str], *, declared: Collection[str
             "There is no ~ in the formula.",
             text,
             None,
-            instead="Write target ~ model, for example y ~ a*x + b.",
+            instead=_with_target(text, table),
         )
     target = _Reader(text, "condition", table, (), "the target").read(tokens[:tilde])
     model = _Reader(text, "model", table, declared).read(tokens[tilde + 1 :])
@@ -101,10 +103,29 @@ def parse_model(text: str, columns: Collection[str], *, declared: Collection[str
             "There is no weight in the model, so there is nothing to learn.",
             text,
             *model.span,
-            instead="Every name that is not a column is a weight: y ~ a*x + b.",
+            instead=_with_weights(target, model, table),
         )
     columns = names_of(Column, target, model)
     return Formula(text, target, model, weights, columns, names.doubtful(weights, table))
+
+
+def _with_target(text: str, columns: Collection[str]) -> str:
+    """What to write for a model without a target: with the one column that is not in it."""
+    words = set(re.findall(r"\w+", text))
+    free = [name for name in columns if name not in words and names.is_plain(name)]
+    whole = len(free) == 1 and any(name in words for name in columns)
+    example = f"{free[0]} ~ {text.strip()}" if whole else "y ~ a*x + b"
+    return f"Write target ~ model, for example {example}."
+
+
+def _with_weights(target: Node, model: Node, columns: Collection[str]) -> str:
+    """What to write for a model without weights: a weight before each of its columns."""
+    used = names_of(Column, model)
+    letters = [letter for letter in "abcdfghijk" if letter not in columns]
+    terms = [f"{letter}*{quoted(name)}" for letter, name in zip(letters, used, strict=False)]
+    rest = letters[len(terms) : len(terms) + 1]
+    example = f"{to_text(target)} ~ {' + '.join([*terms, *rest])}" if terms else "y ~ a*x + b"
+    return f"Every name that is not a column is a weight: {example}."
 
 
 def parse_expression(text: str, *, declared: Collection[str] = ()) -> Formula:

@@ -34,7 +34,7 @@ _REFUSED = {
     "&&": "Write and.",
     "&": "Write and.",
     "||": "Write or.",
-    "|": "Write or.",
+    "|": "Write or; the size of a number is abs(x).",
     "!": "Write not.",
     ":=": "A formula gives no names to values.",
     "^": "Write ** for a power.",
@@ -76,6 +76,8 @@ _KEYWORDS = {
     "None": "A formula works with numbers only.",
     "is": "Write == to compare.",
     "in": "Write comparisons joined by or.",
+    "lambda": "Write what is behind the colon only.",
+    "return": "Write what is behind it only.",
 }
 
 
@@ -209,6 +211,10 @@ def _name(text: str, start: int, columns: Collection[str]) -> Token:
 
 def _refuse(text: str, position: int, symbol: str, columns: Collection[str]) -> NoReturn:
     instead = _REFUSED.get(symbol)
+    if symbol in "'\"" and position == 0 and len(text) > 1 and text[-1] == symbol:
+        instead = "Leave out the quotes around it."
+    if symbol == ".":
+        _refuse_library(text, position)
     before = re.search(r"\w+\Z", text[:position])
     column = _starting(text, before.start(), columns) if before else None
     if column is not None:
@@ -223,6 +229,24 @@ def _refuse(text: str, position: int, symbol: str, columns: Collection[str]) -> 
         position + len(symbol),
         instead=instead,
     )
+
+
+_LIBRARY = re.compile(r"(?:np|numpy|math|jnp|jax|torch|scipy|tf|special)\.(?:\w+\.)*(\w+)")
+
+
+def _refuse_library(text: str, position: int) -> None:
+    """Refuse `np.exp` and the like, with the function's own name."""
+    before = re.search(r"[\w.]+\Z", text[:position])
+    found = None if before is None else _LIBRARY.match(text, before.start())
+    if found is not None:
+        own = ELSEWHERE.get(found[1].casefold(), found[1])
+        fail(
+            "A formula knows its functions by their names alone.",
+            text,
+            found.start(),
+            found.end(),
+            instead=f"Write {own}, without the library's name.",
+        )
 
 
 def _starting(text: str, position: int, columns: Collection[str]) -> str | None:
@@ -344,7 +368,10 @@ class _Order:
 
     def _no_function(self, token: Token) -> NoReturn:
         name = token.text
-        if name in self.columns:
+        defined = re.fullmatch(r"\s*\w+\s*\([\w\s,]*\)\s*=\s*([^=]+)", self.text)
+        if defined and not self.tokens[:-1]:
+            problem, instead = "A formula has no name.", f"Write only {defined[1].strip()}."
+        elif name in self.columns:
             problem, instead = (
                 f"{shown(name)} is a column, not a function.",
                 "To multiply, write *.",
@@ -358,7 +385,7 @@ class _Order:
             elif near:
                 instead = f"Did you mean {' or '.join(near)}? To multiply, write *."
             else:
-                instead = "To multiply, write *."
+                instead = f"To multiply, write *. The functions are {', '.join(FUNCTIONS)}."
         fail(problem, self.text, token.start, token.end, instead=instead)
 
     def _closing(self, token: Token) -> None:
@@ -383,11 +410,14 @@ class _Order:
         elif self.kind == "model":
             problem = "A formula has ~ between target and model, not =."
             instead = "Write target ~ model, or == to compare."
+            if self.text.count("=") == 1 and "~" not in self.text:
+                instead = f"Write {self.text.replace('=', '~').strip()}."
         elif self.kind == "condition":
             problem, instead = "A single = compares nothing.", "Write ==."
         else:
             problem = "An expression has no =."
-            instead = "Write what is to be minimized only, for example x**2."
+            right = self.text[token.end :].strip()
+            instead = f"Write what is to be minimized only: {right or 'x**2'}."
         fail(problem, self.text, token.start, instead=instead)
 
     def _tilde(self, token: Token) -> None:

@@ -21,7 +21,7 @@ from steepest.records.training_document import sweep_document
 from steepest.show.figures import Figure, trials_figure
 from steepest.show.terminal import TrialReport
 from steepest.study.train.budget import Budget
-from steepest.study.train.plan import Progress, no_progress, plan_of
+from steepest.study.train.plan import Progress, no_progress, plan_of, with_network
 from steepest.study.train.rates import MANY, MOST_NUMBERS, first_limit, lowest, rate_span, try_rates
 from steepest.study.train.rows import read_rows
 from steepest.words.errors import UsageError
@@ -72,7 +72,7 @@ class NetworkSweep:
 @plainly()
 def sweep_network(
     data: Any,
-    network: Any,
+    network: Any = None,
     *,
     lr: Rates = "auto",
     progress: Progress | None = None,
@@ -89,6 +89,7 @@ def sweep_network(
     lr = others.pop("lr", lr)
     asked = read_train_options({**_without_rate(others), "network": network})
     split = read_rows(data, asked)
+    asked = with_network(asked, split)
     plan = plan_of(asked, split)
     if not plan.steps:
         raise UsageError("A sweep needs steps.", given="0 steps", instead="Give one or more.")

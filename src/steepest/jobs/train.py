@@ -31,7 +31,7 @@ from steepest.store import Opening
 from steepest.study.train.budget import Budget
 from steepest.study.train.course import Course
 from steepest.study.train.measure import judged
-from steepest.study.train.plan import Plan, Progress, no_progress, plan_of
+from steepest.study.train.plan import Plan, Progress, no_progress, plan_of, with_network
 from steepest.study.train.rates import FALLS, choose_rate, compare_rates, window
 from steepest.study.train.remedies import (
     TRYING,
@@ -68,7 +68,8 @@ def train(
     """Train a network on rows in mini-batches; measure, judge and explain it.
 
     `data` is a path to a table, a folder of IDX files or of pictures in folders by class, a data
-    frame or a mapping of arrays. `network` is text such as "64-32-relu-10" or a list. `options`
+    frame or a mapping of arrays. `network` is text such as "64-32-relu-10" or a list; without
+    one there is one hidden layer of 32 units, and a warning says so. `options`
     are those of the command line with underscores; `target` names the column to be found. Raises
     SteepestError.
 
@@ -81,13 +82,14 @@ def train(
     if resume is not None:
         changes = own_names(options_of(TrainOptions), options)
         return _resumed(resume, data, network, changes, store, say)
-    if data is None or network is None:
+    if data is None:
         raise UsageError(
-            "train needs data and a network.",
+            "train needs data.",
             instead='For example "digits.csv", network="64-32-relu-10", target="digit".',
         )
     asked = read_train_options({**options, "network": network})
     split = read_rows(data, asked)
+    asked = with_network(asked, split)
     plan = plan_of(asked, split)
     recording, unsaved = recording_for(_opening(asked, data, plan, name), save, store)
     with Keeper(recording, keeping.KEEP_SECONDS, keeping.WRITING_SHARE, unsaved=unsaved) as keeper:

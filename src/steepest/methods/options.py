@@ -238,6 +238,7 @@ class TrainOptions(Asked):
         "Widths and activations from the inputs to the outputs: 64-32-relu-10.",
         "network",
         metavar="TEXT",
+        unset="one hidden layer of 32 units, relu",
         serves=("train",),
     )
     target: str | None = option(

@@ -85,6 +85,13 @@ class Network:
         return sum(math.prod(shape) for shape in self.shapes)
 
 
+def _with_dashes(text: str) -> str | None:
+    """A network that was written with other signs between its parts, as it is read."""
+    parts = re.findall(r"\w+", text)
+    known = all(part.isdecimal() or part in ACTIVATIONS for part in parts)
+    return "-".join(parts) if known and len(parts) > 1 and parts[0].isdecimal() else None
+
+
 def parse_network(given: str | Sequence[int | str]) -> Network:
     """Read a network: widths and activations, from the inputs to the outputs.
 
@@ -125,7 +132,8 @@ def parse_network(given: str | Sequence[int | str]) -> Network:
                 "This part of the network is not known.",
                 given=f"{escaped(part) or 'nothing'} in {escaped(text)}",
                 instead="Write widths and activations "
-                f"({', '.join(ACTIVATIONS)}) with dashes between: 64-32-relu-10.",
+                f"({', '.join(ACTIVATIONS)}) with dashes between: "
+                f"{_with_dashes(text) or '64-32-relu-10'}.",
             )
     if not layers:
         raise UsageError(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from steepest.methods.elsewhere import ELSEWHERE
 from steepest.methods.names import canonical, not_known
 from steepest.methods.option import Asked, Option, flag, options_of
 from steepest.words.errors import UsageError
@@ -156,11 +157,16 @@ def own_names(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[s
     for word, value in given.items():
         if word not in own:
             near = suggest(word, own)
+            meant = ELSEWHERE.get(word.replace("_", "-").lower(), "").replace("--", "")
             raise UsageError(
                 "There is no such option.",
                 given=escaped(word),
-                instead=f"Did you mean {own[near[0]]}?"
+                instead=f"{meant}."
+                if meant
+                else f"Did you mean {own[near[0]]}?"
                 if near
+                else f'Where {word} is a weight, write start={{"{word}": {value}}}.'
+                if word.isidentifier() and isinstance(value, int | float)
                 else f"The options are {', '.join(options)}.",
             )
         if found.get(own[word]) is not None and value is not None:

@@ -27,6 +27,9 @@ from steepest.words.wording import escaped, pathname
 _DELIMITED: Final[dict[str, str | None]] = {".csv": None, ".txt": None, ".tsv": "\t"}
 PARQUET: Final = (".parquet", ".pq")
 _KNOWN: Final = "Known are .csv, .tsv and .txt (also with .gz), .parquet and .pq."
+_SHEETS: Final = (".xlsx", ".xls", ".ods", ".numbers")
+_OF_OTHERS: Final = "Save the data as one of these."
+_OF_SHEETS: Final = "Save the sheet as .csv; in Python, give what pandas.read_excel reads."
 _MOST_UNPACKED: Final = 8 << 30
 _MOST_NAMES_COMPARED: Final = 10_000
 
@@ -120,6 +123,13 @@ def _no_such_file(text: str) -> InputError:
         return InputError(
             f"No file fits the pattern {pathname(text)}.", instead="Give the path of a file."
         )
+    if "://" in text:
+        return InputError(
+            f"{pathname(text)} is an address, and Steepest reads files.",
+            instead=f"Fetch it first: curl -Lo data.csv {pathname(text, bare=True)}"
+            if text.startswith(("http://", "https://", "ftp://"))
+            else "Fetch it first, and give the path of the file.",
+        )
     path = Path(text).expanduser()
     try:
         with os.scandir(path.parent) as entries:
@@ -150,7 +160,7 @@ def _from_file(path: Path, source: str) -> Table:
         raise InputError(
             f"Steepest does not know what kind of file {pathname(source)} is.",
             given=f"the suffix {quoted(kind + last if packed else kind)}",
-            instead=f"{_KNOWN} Save the data as one of these.",
+            instead=f"{_KNOWN} {_OF_SHEETS if kind in _SHEETS else _OF_OTHERS}",
         )
     try:
         content = path.read_bytes()

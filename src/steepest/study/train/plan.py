@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +19,8 @@ from steepest.methods.optimizers import momentum_of
 from steepest.methods.options import TRAIN_STEPS, TrainOptions
 from steepest.objective.networks import Network, Weights, first_weights, parse_network
 from steepest.records.arrays import Vector
-from steepest.study.train.rows import Split, check_ends
+from steepest.study.train.rows import Split, check_ends, outputs_of
+from steepest.words.errors import DataWarning
 
 Progress = Callable[[str, int, int | None, float | None], None]
 """(phase, done, total or None, loss or None)"""
@@ -83,6 +86,24 @@ class Plan:
     def epoch_end(self, number: int) -> int:
         """How many steps have been taken when the epoch, counted from 1, has ended."""
         return -(-number * len(self.split.learned) // self.batch_rows)
+
+
+HIDDEN: Final = "32-relu"
+"""Between what goes in and what comes out, where no network is given."""
+
+
+def with_network(asked: TrainOptions, split: Split) -> TrainOptions:
+    """The options, with a network that fits the rows where none is given; a warning says it."""
+    if asked.network:
+        return asked
+    text = f"{split.learned.inputs.shape[1]}-{HIDDEN}-{outputs_of(split.learned)}"
+    warnings.warn(
+        f"No network was given: {text} is trained, with one hidden layer of 32 units. "
+        f"--network {text} says the same, another one changes it.",
+        DataWarning,
+        stacklevel=3,
+    )
+    return replace(asked, network=text)
 
 
 def plan_of(asked: TrainOptions, split: Split) -> Plan:

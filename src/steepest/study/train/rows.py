@@ -107,10 +107,7 @@ def check_ends(network: Network, samples: Samples) -> None:
             given=network.text,
             instead=f"Begin it with {inputs}: {_with_ends(network, inputs, network.outputs)}",
         )
-    if samples.classes is not None:
-        wanted, what = len(samples.classes), "class"
-    else:
-        wanted, what = samples.targets.shape[1], "number"
+    wanted, what = outputs_of(samples), "number" if samples.classes is None else "class"
     if network.outputs != wanted:
         raise UsageError(
             f"The network gives {count(network.outputs, 'number')}, and the data has "
@@ -118,6 +115,11 @@ def check_ends(network: Network, samples: Samples) -> None:
             given=network.text,
             instead=f"End it with {wanted}: {_with_ends(network, inputs, wanted)}",
         )
+
+
+def outputs_of(samples: Samples) -> int:
+    """How many numbers a network gives for these targets."""
+    return samples.targets.shape[1] if samples.classes is None else len(samples.classes)
 
 
 def _counted(number: int, what: str) -> str:
