@@ -28,6 +28,7 @@ from steepest.records.point import Minimum
 from steepest.records.problem import Settings
 from steepest.run.figures.scene import telling
 from steepest.study.aim import aim_at, known_minimum
+from steepest.study.batch_limit import batch_limit, in_batches
 from steepest.study.lanes import EFFORT, STEPS, affordable, rates_of
 from steepest.study.rates import has_closed_form
 from steepest.study.spectra import spectrum_at
@@ -237,6 +238,9 @@ def live(command: Command, data: Any, formula: str, options: Options) -> Live:
         momentum = momentum_of(settings.optimizer, settings.momentum)
         limit = stability_limit(settings.optimizer, momentum, spectrum)
         limit = limit if limit is not None and math.isfinite(limit) else None
+    if in_batches(setup, settings):
+        batched = batch_limit(setup, settings, at)
+        limit = None if isinstance(batched, str) else batched.stays
     vectors = None if spectrum is None else spectrum.vectors
     slopes = setup.objective.value_and_gradient(setup.start)[1]
     notes: list[str] = []

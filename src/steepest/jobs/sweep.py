@@ -35,6 +35,7 @@ from steepest.records.problem import Settings
 from steepest.show.figures import Figure, Frames, sweep_figure
 from steepest.show.terminal import SweepReport
 from steepest.study.aim import aim_at, known_minimum
+from steepest.study.batch_limit import batch_limit, in_batches
 from steepest.study.rates import affordable, evenly, has_closed_form, rate_grid, rounded_rate
 from steepest.study.spectra import spectrum_at
 from steepest.study.zones import edge, headline_of, judged, lowest, quickest, why_no_word
@@ -328,6 +329,11 @@ def _limits(
     """
     if settings.optimizer in ADAPTIVE:
         return {}
+    if in_batches(setup, settings):
+        batched = batch_limit(setup, settings, setup.start)
+        if isinstance(batched, str) or batched.stays is None:
+            return {}
+        return {"minimum": batched.stays}
     momentum = momentum_of(settings.optimizer, settings.momentum)
     places: dict[Literal["start", "minimum"], Vector] = {}
     if minimum is not None and not minimum.unbounded:
@@ -356,6 +362,9 @@ def _not_measured(
             f"{settings.optimizer} scales its steps by the gradients it has seen, so its limit is "
             "known only along a run; steepest fit measures it."
             if settings.optimizer in ADAPTIVE
+            else "With batches of rows the limit of all of them says nothing, and that of batches "
+            "is computed for models that are linear in their weights, and mse."
+            if in_batches(setup, settings)
             else "The loss does not curve upward in any direction there."
         )
     if goal is None:

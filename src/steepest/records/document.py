@@ -68,6 +68,7 @@ def document(record: RunRecord) -> dict[str, Any]:
         "explained_at": record.explanation.step,
         "curvature": None if curvature is None else _curvature(curvature),
         "stability_limit": measured.stability_limit,
+        "batch_limit": measured.batch_limit,
         "minimum": _minimum(measured.minimum, record.descent.final_loss),
         "forecast": measured.forecast,
         "statistics": None if measured.statistics is None else _statistics(measured.statistics),

@@ -180,6 +180,22 @@ class Breakdown:
 
 
 @dataclass(frozen=True)
+class BatchLimit:
+    """The stability limit of a descent in batches of `size` rows."""
+
+    size: int
+    mean_square: float
+    """Above it the mean of the squared distance grows, over all batches that might be drawn."""
+    stays: float | None
+    """The largest learning rate walked at which the distance does not grow, on the batches that
+    this descent draws; None where it grows at all."""
+    grows: float | None
+    """The next larger one, at which it does; None where it grows at none."""
+    steps: int
+    """So many steps were walked."""
+
+
+@dataclass(frozen=True)
 class Escape:
     """A way down from a saddle point: a step along a direction, and what it did to the loss."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from steepest.records.arrays import Edge, Matrix, Severity, Word
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
 from steepest.records.fitted import DecidingRows, Misfit, StillWeight
-from steepest.records.point import Breakdown, Escape, Minimum, Spectrum
+from steepest.records.point import BatchLimit, Breakdown, Escape, Minimum, Spectrum
 from steepest.records.problem import Problem, Settings
 
 
@@ -110,6 +110,8 @@ class Measurements:
     final_weights: Mapping[str, float]
     spectrum: Spectrum | None = None
     stability_limit: float | None = None
+    """That of this optimizer and batch size."""
+    batch_limit: BatchLimit | None = None
     minimum: Minimum | None = None
     goal: Goal | None = None
     forecast: Forecast | None = None

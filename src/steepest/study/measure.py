@@ -31,11 +31,12 @@ from steepest.problem.room import MOST_ENTRIES
 from steepest.problem.setup import Setup, Streamed
 from steepest.records.arrays import Vector
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
-from steepest.records.point import Breakdown, Escape, Minimum, Spectrum
+from steepest.records.point import BatchLimit, Breakdown, Escape, Minimum, Spectrum
 from steepest.records.problem import Settings
 from steepest.records.verdict import ColumnFacts, Measurements, RowShare, Statistics
 from steepest.study.aim import Aim, aim_at, at_most
 from steepest.study.auto import Choice
+from steepest.study.batch_limit import batch_limit, in_batches
 from steepest.study.fitted import doubts
 from steepest.study.forecast import forecast_of
 from steepest.study.rates import GUARD, study
@@ -82,6 +83,7 @@ def measure(
     """
     descent, weights = descended.descent, descended.final_weights
     plain, limit, missing = _curvature(setup, settings, descended)
+    batched, limit = _in_batches(setup, settings, weights, limit, missing)
     minimum = _with_run(setup, aim.minimum, descent, weights)
     if minimum is not aim.minimum:
         supposed, aim = aim.goal, aim_at(setup, minimum, descent.first_loss)
@@ -121,6 +123,7 @@ def measure(
         final_weights=setup.objective.named(weights),
         spectrum=plain,
         stability_limit=limit,
+        batch_limit=batched,
         minimum=minimum,
         goal=aim.goal,
         forecast=forecast,
@@ -163,6 +166,26 @@ def _curvature(
     if limit is None:
         missing["stability_limit"] = _why_no_limit(descent, plain)
     return plain, limit, missing
+
+
+def _in_batches(
+    setup: Setup,
+    settings: Settings,
+    weights: Vector,
+    limit: float | None,
+    missing: dict[str, str],
+) -> tuple[BatchLimit | None, float | None]:
+    """The limit of a descent in batches in place of that of all rows."""
+    if not in_batches(setup, settings):
+        return None, limit
+    found = batch_limit(setup, settings, weights)
+    if isinstance(found, str):
+        missing["stability_limit"] = found
+        return None, None
+    missing.pop("stability_limit", None)
+    if found.stays is None:
+        missing["stability_limit"] = "With these batches it grows at every learning rate tried."
+    return found, found.stays
 
 
 def _why_no_minimum(minimum: Minimum | None) -> str | None:

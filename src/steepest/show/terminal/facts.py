@@ -69,6 +69,13 @@ def _limit(record: RunRecord, limit: float) -> str:
             f"{number(limit / lr, 4)} times these learning rates: up to there {optimizer} does not "
             "grow"
         )
+    batched = record.measurements.batch_limit
+    if batched is not None:
+        text += (
+            f" with the batches of {count(batched.size, 'row')} that it draws, seen over "
+            f"{count(batched.steps, 'step')}; over all batches that might be drawn the mean of the "
+            f"squared distance grows from {number(batched.mean_square)} on"
+        )
     if optimizer in ADAPTIVE:
         # P is part of the optimizer's memory and goes on changing.
         text += ", as long as the scaling of its steps stays as it was at the end"

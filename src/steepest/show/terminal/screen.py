@@ -185,7 +185,9 @@ def _limit(record: RunRecord) -> str:
     if record.descent.optimizer in ADAPTIVE:
         stable = f"{stable} as its steps are scaled now"
     which = "" if record.descent.rates else f" {number(limit, 3)}"
-    return f"{stable}, {share} the limit{which}"
+    batched = record.measurements.batch_limit
+    of = "" if batched is None else f" with batches of {count(batched.size)}"
+    return f"{stable}, {share} the limit{which}{of}"
 
 
 def _needed(record: RunRecord) -> str:

@@ -95,7 +95,13 @@ def _limit(record: SweepRecord) -> str:
         text = f"no prediction. {record.not_measured.get('stability_limit', '')} "
     else:
         at = record.stability_limit_at or "minimum"
-        text = f"{number(record.stability_limit)} predicted from the curvature at the {at}. "
+        size = record.settings.batch_size
+        basis = (
+            f"from the curvature at the {at}"
+            if size is None or size >= (record.problem.rows or 0)
+            else f"for batches of {count(size, 'row')}"
+        )
+        text = f"{number(record.stability_limit)} predicted {basis}. "
     stable, diverging = record.largest_stable, record.smallest_diverging
     if diverging is None:
         return f"{text}No learning rate of this sweep diverged."
