@@ -277,7 +277,7 @@ def test_none_on_the_healthy_twin(twin: Training) -> None:
     record = twin.run()
     verdict = judge_training(record)
     assert grave(verdict) == []
-    assert verdict.learning_rate == "just right"
+    assert verdict.learning_rate == "not measured"  # no other rate was run
     assert not record.dropped
 
 
@@ -318,7 +318,8 @@ def test_the_loop_of_the_course() -> None:
     healthy = run(reset=True)
     verdict = judge_training(healthy)
     assert grave(verdict) == []
-    assert verdict.learning_rate == "just right"
+    # The best rate is 3.5 times as large, and the minimum at 1.04 is two million steps away.
+    assert verdict.learning_rate == "not measured"
     assert healthy.trace.lr[:, 0] == pytest.approx(1e-5, rel=1e-3)
     forgotten = judge_training(run(reset=False))
     assert grave(forgotten)[0] == "SD407"

@@ -92,7 +92,7 @@ def word_of(proof: TrainingProof) -> tuple[Word, str]:
         )
     if not any(found.factor > 1 for found in tried) or not any(f.factor < 1 for f in tried):
         return "not measured", "there was no time to run larger and smaller rates"
-    half = [f for f in tried if f.reached_at is not None and 2 * f.reached_at <= proof.steps]
+    half = [f for f in tried if f.reached_at is not None and 2 * f.reached_at <= 1.1 * proof.steps]
     if half:
         one = min(half, key=lambda found: found.reached_at or 0)
         return "not measured", (

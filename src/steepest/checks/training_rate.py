@@ -14,7 +14,7 @@ from steepest.methods.contract import TENTH
 from steepest.records.arrays import Vector, Word
 from steepest.records.training import Probe, TrainingRecord, Trial
 from steepest.records.verdict import Finding
-from steepest.words.wording import count, escaped, number, percent, times
+from steepest.words.wording import count, escaped, number, percent, times, together
 
 OVER = 1.2
 """So many times the stability limit is above it, though the curvature differs between batches."""
@@ -66,11 +66,15 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     or the units of a layer died on the way, and it does not fall.
     Too small: in every probe a step four times as long lowers the loss about four times as much,
     the learning rate is below a fiftieth of the limit, and the loss is not below half its start.
+    Just right: other rates were run, and none is far better. What only falls is not measured.
     """
     if record.inputs.lost_at is not None:
         return TrainingRate("not measured", "a batch had values that are not finite")
     if adds_up(record):
         return TrainingRate("not measured", "the gradients are not reset between steps")
+    still = stands_still(record)
+    if still is not None:
+        return TrainingRate("not measured", still)
     if record.proof is not None and at_fault(record.proof):
         return TrainingRate(*word_of(record.proof))
     if record.proof is not None and math.isfinite(record.proof.own):
@@ -86,6 +90,12 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     if killed(record):
         return TrainingRate("too large", "its steps left a layer without a living unit")
     seen = record.losses
+    if seen.lost_at is not None and not math.isfinite(_end(record)):
+        return TrainingRate(
+            "not measured",
+            f"the loss is no finite number from step {count(seen.lost_at)} on, and had not grown "
+            "before",
+        )
     if not seen.count:
         why = "the loss was not given (watch.loss(loss) records it)"
         return TrainingRate("not measured", why if record.learned is None else "no step was taken")
@@ -101,12 +111,18 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         return TrainingRate("not measured", f"only {count(seen.count)} {what} given")
     if seen.last < FALLS * seen.start:
         learned = record.learned
-        tried = learned.trials if learned is not None else ()
-        if seen.last < FELL * seen.start or len(_done(record)) >= LEAST_PROBES or tried:
+        if learned is None:
+            first, last = together(seen.first, seen.last)
+            return TrainingRate(
+                "not measured",
+                f"the loss went from {first} to {last} in {count(record.steps, 'step')}, and no "
+                "other rate was run (watch.prove() runs others)",
+            )
+        if seen.last < FELL * seen.start or len(_done(record)) >= LEAST_PROBES or learned.trials:
             return TrainingRate("just right", "the loss falls")
-        what = "was not tried" if learned is not None else "needs probes (watch.probe(closure))"
         return TrainingRate(
-            "not measured", f"the loss falls; whether it would fall faster at a larger rate {what}"
+            "not measured",
+            "the loss falls; whether it would fall faster at a larger rate was not tried",
         )
     return TrainingRate("not measured", "the loss does not fall, and nothing says that it is why")
 
@@ -143,6 +159,23 @@ def adds_up(record: TrainingRecord) -> bool:
     return record.resets.not_reset * 2 > record.resets.steps
 
 
+def stands_still(record: TrainingRecord) -> str | None:
+    """Why no rate would move anything: no weight that learns ever has a gradient other than 0."""
+    learning = [fact for fact, t in zip(record.facts, record.tensors, strict=True) if t.learns]
+    steps = -(-record.steps // record.every)
+    if not steps or not learning or any(fact.moved for fact in learning):
+        return None
+    if all(fact.without_gradient >= steps for fact in learning):
+        return "no gradient reached any weight"
+    if all(fact.without_gradient + fact.zero_gradient >= steps for fact in learning):
+        return "the gradient was exactly zero at every step"
+    return None
+
+
+def _end(record: TrainingRecord) -> float:
+    return float(record.trace.loss[-1]) if len(record.trace) else math.nan
+
+
 def _done(record: TrainingRecord) -> list[Probe]:
     return [probe for probe in record.probes if probe.losses]
 
@@ -164,8 +197,8 @@ def _ran_away(record: TrainingRecord) -> bool:
     base = max(abs(record.losses.start), abs(usual))
     if len(losses) < FEW:
         return False
-    together = np.lib.stride_tricks.sliding_window_view(losses, FEW).min(axis=1)
-    return bool((together > record.losses.start + 9 * base).any())
+    least = np.lib.stride_tricks.sliding_window_view(losses, FEW).min(axis=1)
+    return bool((least > record.losses.start + 9 * base).any())
 
 
 def rose(record: TrainingRecord) -> bool:

@@ -208,7 +208,8 @@ class _Trials:
                     break
                 before = found.loss
         best = _lowest(ends)
-        for near in (best * 3, best / 3):
+        # Whether a rate is right within a factor of two needs others as near.
+        for near in dict.fromkeys((best * 3, best / 3, 2.0, 0.5)):
             found = self._try(rate(float(f"{near:.2g}")))
             if found is not None:
                 ends[found.factor] = found.loss
