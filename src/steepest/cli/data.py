@@ -1,4 +1,4 @@
-"""`steepest data`: the data sets that are too large to ship."""
+"""`steepest data`: rows that are made, and the data sets that are too large to ship."""
 
 from __future__ import annotations
 
@@ -14,9 +14,76 @@ if TYPE_CHECKING:
     from steepest.data.datasets import Dataset
 
 
-@click.group(cls=Commands, short_help="List and fetch data sets to learn from.")
+@click.group(cls=Commands, short_help="Make, list and fetch data to learn from.")
 def data() -> None:
-    """List and fetch data sets to learn from."""
+    """Make rows from a formula; list and fetch data sets to learn from."""
+
+
+@data.command(short_help="Make rows from a formula, with noise.")
+@click.argument("formula", metavar="FORMULA")
+@click.option("--rows", type=int, default=20, show_default=True, metavar="N", help="How many.")
+@click.option(
+    "--noise",
+    type=float,
+    default=0.0,
+    metavar="DEVIATION",
+    help="The standard deviation of what is added to the target.  [default: 0]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Another number draws other noise.",
+)
+@click.option(
+    "--range",
+    "ranges",
+    metavar="time=0:19",
+    help="From where to where columns go.  [default: 0 to rows - 1]",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to this file.  [default: standard output]",
+)
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+def make(
+    formula: str,
+    rows: int,
+    noise: float,
+    seed: int,
+    ranges: str | None,
+    output: Path | None,
+    force: bool,
+) -> None:
+    """Make rows of FORMULA, such as "speed ~ 0.5*(time - 9.5)**2 + 1", as CSV.
+
+    Every name right of ~ is a column: the first goes evenly over its range, further ones are drawn
+    evenly from theirs. Without a target it is called y.
+    """
+    from steepest.cli.output import write_text
+    from steepest.data.made import made
+    from steepest.formula import parse_bounds
+    from steepest.words.errors import InputError
+    from steepest.words.wording import pathname
+
+    given = None if ranges is None else parse_bounds(ranges, option="--range")
+    text = made(formula, rows=rows, noise=noise, seed=seed, ranges=given).csv()
+    if output is None:
+        write_text(text)
+        return
+    try:
+        with output.open("w" if force else "x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError(
+            f"{pathname(output)} is there already.", instead="Add --force to write over it."
+        ) from None
+    except OSError as error:
+        raise InputError(f"{pathname(output)} cannot be written: {error.strerror}.") from None
 
 
 @data.command("list", short_help="List the data sets, and whether they are here.")

@@ -13,7 +13,7 @@ import click
 
 from steepest.cli.help import Command, Context
 from steepest.jobs.ending import is_told
-from steepest.methods.elsewhere import COMMANDS, ELSEWHERE, EXTRA
+from steepest.methods.elsewhere import COMMAND_WORDS, EXTRA_WORDS, OPTION_WORDS
 from steepest.words.errors import FormulaError, SteepestError
 from steepest.words.wording import pathname
 from steepest.words.wrapping import wrapped
@@ -61,7 +61,7 @@ class Commands(click.Group):
         name = args[0]
         if name.startswith("-") or self.get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
-        meant = COMMANDS.get(name.lower().replace("_", "-"))
+        meant = COMMAND_WORDS.get(name.lower().replace("_", "-"))
         if meant is None and Path(name).suffix and not name.startswith("http"):
             meant = f"Write steepest fit {pathname(name, bare=True)} FORMULA."
         if meant is not None:
@@ -96,10 +96,10 @@ def _fitted(error: click.UsageError) -> click.UsageError:
 def _hint(error: click.UsageError) -> str:
     """What is meant by a word of another program, as a sentence behind the message."""
     if isinstance(error, click.NoSuchOption):
-        meant = ELSEWHERE.get(error.option_name.lstrip("-").replace("_", "-").lower())
+        meant = OPTION_WORDS.get(error.option_name.lstrip("-").replace("_", "-").lower())
         return "" if meant is None else f" {meant}."
     if error.ctx is not None and "unexpected extra argument" in error.message:
-        meant = EXTRA.get(error.ctx.info_name or "")
+        meant = EXTRA_WORDS.get(error.ctx.info_name or "")
         return "" if meant is None else f". {meant}"
     return ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-ELSEWHERE: Final[Mapping[str, str]] = {
+OPTION_WORDS: Final[Mapping[str, str]] = {
     "epochs": "A fit counts steps: --steps; with all rows in each step an epoch is one step",
     "max-epochs": "A fit counts steps: --steps; with all rows in each step an epoch is one step",
     "tol": "Write --tolerance: a share of the first gradient's length",
@@ -38,7 +38,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 }
 """Word, with dashes -> what to write. Words that mean the same are synonyms of the options."""
 
-COMMANDS: Final[Mapping[str, str]] = {
+COMMAND_WORDS: Final[Mapping[str, str]] = {
     "help": "Write steepest --help, or steepest fit --help.",
     "curve-fit": "Write steepest fit DATA FORMULA.",
     "regress": "Write steepest fit DATA FORMULA.",
@@ -56,7 +56,7 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Word, with dashes -> which command is meant."""
 
-EXTRA: Final[Mapping[str, str]] = {
+EXTRA_WORDS: Final[Mapping[str, str]] = {
     "minimize": "Where it starts is said by --start x=3.",
     "fit": 'A formula is one argument, in quotes: "y ~ a*x + b".',
     "sweep": 'A formula is one argument, in quotes: "y ~ a*x + b".',

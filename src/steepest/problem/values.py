@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from steepest.methods.elsewhere import ELSEWHERE
+from steepest.methods.elsewhere import OPTION_WORDS
 from steepest.methods.names import canonical, not_known
 from steepest.methods.option import Asked, Option, flag, options_of
 from steepest.words.errors import UsageError
@@ -157,7 +157,7 @@ def own_names(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[s
     for word, value in given.items():
         if word not in own:
             near = suggest(word, own)
-            meant = ELSEWHERE.get(word.replace("_", "-").lower(), "").replace("--", "")
+            meant = OPTION_WORDS.get(word.replace("_", "-").lower(), "").replace("--", "")
             raise UsageError(
                 "There is no such option.",
                 given=escaped(word),
