@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 from jax import hessian, jit, value_and_grad
-from tests.autograd import NAMED_LOSSES, ROW_COSTS, tensor
+from tests.autograd import NAMED_LOSSES, ROW_COSTS, formula_of, tensor
 from torch.nn import functional
 
 from steepest.engine.xla import float64
+from steepest.measure.gradient import pull_amounts
 from steepest.methods.losses import LOSSES
 from steepest.objective.losses import (
     Stage,
@@ -18,6 +19,7 @@ from steepest.objective.losses import (
     mean,
     stages,
 )
+from steepest.objective.objective import formula_objective
 from steepest.records.arrays import Vector
 from steepest.words.errors import UsageError
 
@@ -201,3 +203,21 @@ def test_stages_one_by_one_give_the_loss(case: str) -> None:
 def test_unknown_loss_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"mse, mae, rmse, huber, .*cross-entropy"):
         stages("l2", "value")
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 800.0])
+def test_of_a_sigmoid_the_loss_comes_from_the_logit(scale: float) -> None:
+    """From a logit of 37 on a sigmoid is 1; log(1 + exp(z)) - y*z is finite all the same."""
+    x, y = np.linspace(-1, 1, 9), np.array([1.0, 0, 1, 0, 1, 0, 1, 0, 0])
+    columns = {"x": x, "y": y}
+    formula = formula_of("y ~ sigmoid(a*x + b)", columns)
+    objective = formula_objective(formula, columns, loss="cross-entropy", gives="probability")
+    at = np.array([scale, 0.3])
+    z = scale * x + 0.3
+    value, slope = objective.value_and_gradient(at)
+    assert value == pytest.approx(np.mean(np.logaddexp(0, z) - y * z), rel=1e-12)
+    by_logit = 0.5 * (1 + np.tanh(z / 2)) - y
+    np.testing.assert_allclose(slope, [np.mean(by_logit * x), np.mean(by_logit)], rtol=1e-9)
+    np.testing.assert_allclose(objective.predictions(at), 0.5 * (1 + np.tanh(z / 2)), atol=1e-15)
+    pulls = pull_amounts(objective, at)
+    np.testing.assert_allclose(pulls[:, 0], by_logit * x / len(x), rtol=1e-9, atol=1e-300)

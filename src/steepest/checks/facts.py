@@ -31,6 +31,11 @@ ILL = 1e3
 SEPARABLE = 1e12
 """Up to this condition number its causes can be told apart; beyond, rounding hides them."""
 
+WORTH = 0.01
+"""A fit that takes no more than this share off the loss of one constant for all is useless."""
+
+USELESS = "but the fit is useless: predicting the same for every row is about as good"
+
 FAR = 10
 """So many times what counts as arrived is far from the minimum (10 % of the minimum)."""
 
@@ -351,6 +356,18 @@ def taken(forecast: Forecast) -> str:
 def getting(to: str) -> str:
     """Write the way to a goal: getting within 1 % of the minimum, or reaching some loss."""
     return f"getting {to}" if to.startswith("within") else f"reaching {to or 'the goal'}"
+
+
+def useless(m: Measurements) -> bool:
+    """Tell whether the minimum of a model with columns is no better than one constant for all."""
+    found, constant = lowest(m), m.reference_loss
+    return (
+        found is not None
+        and constant is not None
+        and constant > m.rounding
+        and not m.problem.constant
+        and found.loss >= (1 - WORTH) * constant
+    )
 
 
 def own_rates(m: Measurements) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from steepest.checks.facts import (
     ILL,
+    USELESS,
     arrived,
     at_saddle,
     broken_at_start,
@@ -24,6 +25,7 @@ from steepest.checks.facts import (
     sentence,
     spectrum_of,
     taken,
+    useless,
 )
 from steepest.checks.learning_rate import (
     Rate,
@@ -111,6 +113,8 @@ def _too_large(m: Measurements, rate: Rate) -> str:
 def _arrived(m: Measurements, rate: Rate) -> str:
     steps = count(m.descent.final_step, "step")
     text = f"At the minimum: loss {loss_in_words(m, m.descent.final_loss)} after {steps}"
+    if useless(m):
+        return f"{text}, {USELESS}{_r_squared(m)}."
     if rate.word == "too small" and rate.better is not None and m.rates is not None:
         many = "s are" if own_rates(m) else " is"
         return f"{text}, but the learning rate{many} too small: {needs(m, m.rates, rate.better)}."
@@ -123,6 +127,11 @@ def _arrived(m: Measurements, rate: Rate) -> str:
         if len(weights) > 1:
             return f"{text}, but {names(weights, 4)} are not the only weights that reach it."
     return f"{text}."
+
+
+def _r_squared(m: Measurements) -> str:
+    found = None if m.statistics is None else m.statistics.r_squared
+    return "" if found is None else f" (R² {number(found, 2)})"
 
 
 def _local(m: Measurements) -> str:

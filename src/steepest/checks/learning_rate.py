@@ -13,6 +13,7 @@ from steepest.checks.facts import (
     diverged,
     endless,
     first_broken,
+    in_local_minimum,
     is_finite,
     own_rates,
     plain,
@@ -47,6 +48,12 @@ TURNING = -0.9
 """Cosine between two steps, below which the second undoes most of the first."""
 
 
+LUCK = (
+    "the descent is in a local minimum, and larger ones that get lower do so by jumping out of its "
+    "valley, which is luck"
+)
+
+
 @dataclass(frozen=True)
 class Rate:
     """The word about the learning rate; `better` is the run that proves it, where one does."""
@@ -77,6 +84,8 @@ def judge_rate(m: Measurements) -> Rate:
         return Rate("too large", better if better is not None and better.lr < own else None)
     if m.rates is None:
         return Rate("not measured", reason=_reason(m))
+    if better is not None and better.lr > own and in_local_minimum(m):
+        return Rate("not measured", reason=LUCK)
     if better is not None:
         return Rate("too large" if better.lr < own else "too small", better)
     if not _answers(m.rates):

@@ -9,6 +9,7 @@ from steepest.checks.facts import (
     FAR,
     FLAT_FALL,
     ILL,
+    USELESS,
     Causes,
     allowance,
     arrived,
@@ -31,6 +32,7 @@ from steepest.checks.facts import (
     shape_of,
     spectrum_of,
     taken,
+    useless,
 )
 from steepest.checks.learning_rate import bounces
 from steepest.methods.optimizers import ADAPTIVE
@@ -75,7 +77,8 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
         "most_curved_weight": first_weight,
         "least_curved_weight": last_weight,
     }
-    start = "At the minimum the curvature" if found.at == "minimum" else "The curvature"
+    places = {"minimum": "At the minimum the curvature", "start": "At the start the curvature"}
+    start = places.get(found.at, "The curvature")
     if own_rates(m):
         start += ", each weight counted by its learning rate,"
     sentence = (
@@ -314,6 +317,8 @@ def at_minimum(m: Measurements) -> Iterator[Finding]:
     if reached is not None and reached < m.descent.final_step:
         when += f" and {m.goal.to} since step {count(reached)}"
     sentence = f"This is the minimum: the loss is {loss} {when}, and the lowest one known is {low}."
+    if useless(m):
+        sentence = f"{sentence[:-1]}, {USELESS}."
     evidence = {
         "loss": plain(m.descent.final_loss),
         "minimum": plain(found.loss),

@@ -61,6 +61,7 @@ def minimum_of_quadratic(objective: Objective, solved: LeastSquares) -> Minimum:
         weights=objective.named(solved.solution),
         found_by="least squares by QR factorization, exact",
         flat=flat,
+        proven=True,
     )
 
 
@@ -82,10 +83,11 @@ def find_minimum(
     if apart is not None:
         return apart
     found = [c for c in (_candidate(objective, at, how) for at, how in also) if c]
-    unbounded = False
+    unbounded, tried = False, 0
     for index, begin in enumerate(starts(objective, start, seed)):
         if index > 0 and time.monotonic() > ends:
             break
+        tried = index + 1
         for candidate in _solvers(objective, begin, ends, index):
             if candidate is None:
                 continue
@@ -110,6 +112,7 @@ def find_minimum(
         found_by=best.found_by,
         unbounded=unbounded,
         start=None if best.start is None else objective.named(best.start),
+        starts=tried,
     )
     if unbounded:
         return known
@@ -201,5 +204,6 @@ def _end(objective: Objective, path: list[Vector], how: str, begin: Vector) -> C
 def lower_of(known: Minimum | None, loss: float, weights: Mapping[str, float], how: str) -> Minimum:
     """The known minimum, or the given point where it lies lower."""
     if known is None or loss < known.loss:
-        return Minimum(loss=loss, weights=dict(weights), found_by=how)
+        tried = None if known is None else known.starts
+        return Minimum(loss=loss, weights=dict(weights), found_by=how, starts=tried)
     return known

@@ -18,8 +18,8 @@ import numpy as np
 
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, Formula, Node, evaluate, size
-from steepest.methods.losses import MSE, loss_named
+from steepest.formula import Call, Column, Formula, Node, evaluate, size
+from steepest.methods.losses import LOGIT, MSE, PROBABILITY, loss_named
 from steepest.objective.losses import cost_of, loss_of, of_mean
 from steepest.objective.row_sums import MANY, sums
 from steepest.records.arrays import Mask, Matrix, Steps, Vector
@@ -61,9 +61,22 @@ class FormulaKernel:
         values.update(data["rows"]["columns"])
         return jnp.asarray(evaluate(self.model, values, OPERATIONS, observe), dtype=jnp.float64)
 
+    @property
+    def of_logit(self) -> FormulaKernel:
+        """The same loss from the logit, where a sigmoid makes a probability of it; else itself.
+
+        A sigmoid is exactly 1 from a logit of 37 on, and its logarithm then says nothing more: from
+        the logit, what is finite stays finite.
+        """
+        model = self.model
+        if self.gives == PROBABILITY and isinstance(model, Call) and model.function == "sigmoid":
+            return replace(self, model=model.arguments[0], gives=LOGIT)
+        return self
+
     def loss(self, position: jax.Array, data: Data) -> jax.Array:
         """The loss, ()."""
-        return self.loss_of(self.predict(position, data), data)
+        kernel = self.of_logit
+        return kernel.loss_of(kernel.predict(position, data), data)
 
     def loss_of(self, prediction: jax.Array, data: Data) -> jax.Array:
         """The loss of predictions, ()."""
@@ -79,13 +92,14 @@ class FormulaKernel:
     def value_and_gradient(self, position: jax.Array, data: Data) -> tuple[jax.Array, jax.Array]:
         """The loss () and its slopes (p,), in one pass over the rows where there are many."""
         rows, weight = data["rows"], data["rows"]["weight"]
-        name, gives = self.loss_name, self.gives
+        kernel = self.of_logit
+        name, gives = kernel.loss_name, kernel.gives
         if name is None or rows["target"].shape[0] < MANY:
             return jax.value_and_grad(self.loss)(position, data)
 
         def costs(at: Any, strip: Any) -> jax.Array:
             target = strip["target"]
-            prediction = self.predict(at, {**data, "rows": strip})
+            prediction = kernel.predict(at, {**data, "rows": strip})
             whole = jnp.broadcast_to(prediction, target.shape)
             return cost_of(name, gives, whole, target, strip["weight"])
 

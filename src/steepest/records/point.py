@@ -28,7 +28,10 @@ class Nudge:
 
     by: float
     predicted: float
+    """By the slope alone."""
     actual: float
+    second_order: float | None = None
+    """By the slope and the curvature along the weight."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,10 @@ class Minimum:
     elsewhere: tuple[Mapping[str, float] | None, ...] = ()
     """For each entry of `flat` of a curved model: other weights that were found to have the same
     loss; None where all along a straight line have it."""
+    proven: bool = False
+    """True where there is no lower one: the loss is convex, or a quadratic."""
+    starts: int | None = None
+    """From so many starts it is the lowest found."""
 
     @property
     def exists(self) -> bool:

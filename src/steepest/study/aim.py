@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from steepest.measure.minimum import find_minimum, minimum_of_quadratic
+from steepest.methods.losses import PROBABILITY
 from steepest.problem.setup import Setup
 from steepest.records.descent import Goal
 from steepest.records.point import Minimum
@@ -51,7 +54,31 @@ def known_minimum(setup: Setup, seed: int, time_limit: float | None = None) -> M
         found = replace(
             found, flat=tuple(setup.objective.named(way) for way in setup.solved.flat.T)
         )
+    problem = setup.problem
+    if found is not None and problem.rows and problem.linear_in_weights:
+        # Of a value or a logit that is linear in the weights every loss is convex.
+        found = replace(found, proven=problem.gives != PROBABILITY and found.exists)
     return found
+
+
+def _ordinary(setup: Setup, minimum: Minimum) -> float:
+    """By how much the loss at an ordinary start lies above the minimum, at most.
+
+    That is by a thousand times as much as one size of the weights away, on the way to the start; or
+    by as much as the curvature at the minimum makes of the whole way. An absurd start of a steep
+    function lies higher by powers of ten, and would make every point one that is there.
+    """
+    objective = setup.objective
+    at = objective.vector(minimum.weights)
+    way = setup.start - at
+    size, far = max(float(np.linalg.norm(at)), 1.0), float(np.linalg.norm(way))
+    if not far > 0:
+        return math.inf
+    near = objective.value(at + way * min(1.0, size / far)) - minimum.loss
+    with np.errstate(all="ignore"):
+        bowl = 0.5 * float(way @ objective.hessian(at) @ way)
+    found = max((rise for rise in (1e3 * near, bowl) if math.isfinite(rise)), default=math.inf)
+    return found if found > 0 else math.inf
 
 
 def aim_at(setup: Setup, minimum: Minimum | None, first_loss: float | None = None) -> Aim:
@@ -65,6 +92,6 @@ def aim_at(setup: Setup, minimum: Minimum | None, first_loss: float | None = Non
         tiny = 1e-10 * setup.reference_loss
     else:
         first = setup.full.value(setup.start) if first_loss is None else first_loss
-        tiny = 1e-6 * max(first - minimum.loss, 0.0) if math.isfinite(first) else 0.0
+        tiny = 1e-6 * max(min(first - minimum.loss, _ordinary(setup, minimum)), 0.0)
     goal = minimum.loss + max(0.01 * abs(minimum.loss), tiny)
     return Aim(minimum, Goal(goal, "within 1 % of the minimum"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,9 @@ STAGES = ((200, LANES), (2_000, 24), (20_000, 12))
 """Steps, and how many learning rates get them: those with the lowest loss of the stage before."""
 
 FINER = 16
+
+SMALLER, MOST_SMALLER = 1e-2, 60
+"""Where no learning rate that was tried survives, so much smaller ones are tried, so often."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,8 @@ def _by_running(
         best = _at_hand(setup, settings, trials, effort, ends)
         found = None if best is None else _alive(setup, settings, best, ends)
     if found is None:
-        return Choice(limit / 2 if limit else 1e-3, tuple(trials), goal)
+        lr = _harmless(setup, settings, limit / 2 if limit else 1e-3, ends)
+        return Choice(lr, tuple(trials), goal)
     quick = Choice(found[0].lr, tuple(trials), goal)
     if aim.minimum is not None and aim.minimum.unbounded:
         return quick
@@ -159,6 +163,16 @@ def _by_running(
         if found is None:
             break
     return quick
+
+
+def _harmless(setup: Setup, settings: Settings, lr: float, ends: float) -> float:
+    """The learning rate, or the first of smaller ones with which the descent does not diverge."""
+    trial = RateTrial(lr, None, None, math.nan, diverged=False, measured=False)
+    for _ in range(MOST_SMALLER):
+        if _alive(setup, settings, trial, ends) is not None:
+            break
+        trial = replace(trial, lr=trial.lr * SMALLER)
+    return rounded_rate(trial.lr)
 
 
 def _loss(goal: Goal | None) -> float:

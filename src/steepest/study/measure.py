@@ -12,7 +12,7 @@ import numpy as np
 from steepest.checks.facts import combination, off_to_infinity
 from steepest.descent import Walked
 from steepest.formula import Number, derivative
-from steepest.measure.curvature import spectrum, stability_limit
+from steepest.measure.curvature import Place, spectrum, stability_limit
 from steepest.measure.flat import flat_directions
 from steepest.measure.gradient import backward_pass, pull_amounts, row_shares
 from steepest.measure.minimum import lower_of
@@ -151,15 +151,20 @@ def _curvature(
     """The spectrum and the stability limit where the descent ended, and why one is missing."""
     weights, descent = descended.final_weights, descended.descent
     missing: dict[str, str] = {}
-    plain = scaled = spectrum_at(setup, settings, None, weights, "end")
+    place: Place = "end"
+    if descent.stopped == "diverged" and setup.solved is None:
+        # Where it got to before it died says nothing of the problem.
+        place, weights = "start", setup.start
+    plain = scaled = spectrum_at(setup, settings, None, weights, place)
     if descended.preconditioner is not None:
-        scaled = spectrum_at(setup, settings, descended, weights, "end")
+        scaled = spectrum_at(setup, settings, descended, weights, place)
     if plain is None or not plain.measured:
         held = held_at(setup, weights)
         missing["curvature"] = (
             "Every weight is at its bound, and the gradient presses it there."
             if held is not None and np.all(held)
-            else "The second derivatives are not finite where the descent ended."
+            else "The second derivatives are not finite where the descent "
+            + ("began." if place == "start" else "ended.")
         )
         plain = None
     limit = stability_limit(descent.optimizer, descent.momentum, scaled)
@@ -369,6 +374,8 @@ def _has_settled(setup: Setup, descended: Walked) -> bool:
 def _escape(setup: Setup, found: Spectrum | None, weights: Vector) -> Escape | None:
     """The longest of a few steps along the most negative curvature that lowers the loss."""
     if found is None or found.most_negative is None or len(found.vectors) != len(weights):
+        return None
+    if found.at != "end":
         return None
     way = found.vectors[:, -1]
     # A sign for the reader: along the weight that moves most it goes up.

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from steepest.checks.facts import causes
 from steepest.checks.remedies import (
     OWN_RATES,
@@ -22,6 +24,7 @@ from steepest.checks.shape import FEW
 from steepest.descent import Walked, solve_by
 from steepest.descent.run import descend
 from steepest.measure.curvature import stability_limit
+from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, OPTIMIZERS, SOLVERS, optimizer_of
 from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
@@ -47,6 +50,15 @@ from steepest.words.wording import listed, number
 
 CHOOSE_EFFORT = 6e8
 """What the search for a learning rate of a remedy may cost, in elementary operations."""
+
+CALMER = (1.0, 0.5, 0.25)
+"""Shares of a learning rate that are tried, one after the other, until a descent stays."""
+
+LEAST_STAY = 10
+"""Over so many steps at the least, a descent that is at the goal stays there."""
+
+PIECE = 65_536
+"""Steps that are looked at together."""
 
 SOLVER_STEPS = 1000
 TRIED_STEPS = 20_000
@@ -165,13 +177,13 @@ def _try(
 ) -> Remedy | None:
     proposal, goal = attempt.proposal, measurements.goal
     aim = None if goal is None else goal.loss
-    done = _run(attempt, aim, measurements.settings.time_limit)
+    attempt, done, there = _settling(attempt, aim, measurements.settings.time_limit)
     descent = done.descent
     if descent.stopped == "diverged" or not math.isfinite(descent.final_loss):
         return None
     if not helps(
-        reached=descent.goal_step is not None,
-        measured_steps=descent.goal_step,
+        reached=there is not None,
+        measured_steps=there,
         measured_loss=descent.final_loss,
         own_steps=measurements.forecast.steps if measurements.forecast else None,
         own_loss=measurements.descent.final_loss,
@@ -182,24 +194,21 @@ def _try(
     typed = attempt.options
     if typed.optimizer in SOLVERS:
         typed = typed.changed(steps=Options.steps)
-    elif descent.goal_step is not None and attempt.predicted is None:
-        typed = typed.changed(steps=_steps(descent.goal_step))
+    elif there is not None and (attempt.predicted is None or there > typed.steps):
+        typed = typed.changed(steps=_steps(there))
     # What is offered is what its command ends with.
     end = descent.final_step if typed.optimizer in SOLVERS else min(typed.steps, descent.final_step)
     last = done.replay(end, end)
-    if descent.goal_step is not None and aim is not None and last.loss[0] > aim:
-        typed = typed.changed(steps=descent.goal_step)  # It passes the goal and leaves it again.
-        last = done.replay(descent.goal_step, descent.goal_step)
     problem = setup.problem
     return Remedy(
         change=proposal.change,
-        sentence=_sentence(attempt, done, measurements),
+        sentence=_sentence(attempt, there, end, float(last.loss[0]), measurements),
         command=command_line(problem.command, data, problem.formula, typed),
         python=python_line(problem.command, data, problem.formula, typed),
         predicted_steps=attempt.predicted,
-        measured_steps=descent.goal_step,
+        measured_steps=there,
         measured_loss=float(last.loss[0]),
-        reached=descent.goal_step is not None,
+        reached=there is not None,
         weights=attempt.setup.in_user_units(last.weights[0]),
         settings=typed.settings(),
         options=typed.given(),
@@ -268,12 +277,76 @@ def _attempt(
     return Attempt(proposal, changed, typed.changed(steps=steps), predicted)
 
 
+def _settling(
+    attempt: Attempt, goal: float | None, time_limit: float | None
+) -> tuple[Attempt, Walked, int | None]:
+    """The attempt, run; and the step from which it is at the goal and stays there.
+
+    Staying is being there over the next tenth of the steps as well: a bold learning rate comes upon
+    the goal by luck and is off again. Then calmer ones are tried.
+    """
+    tried: list[tuple[Attempt, Walked, int | None]] = []
+    rate = attempt.options.rate
+    for share in CALMER:
+        calm = attempt
+        if share < 1 and rate is not None:
+            options = at_rate(attempt.options, rounded_rate(rate * share))
+            setup = with_rates(attempt.setup, options.rates)
+            calm = replace(attempt, options=options, setup=setup, predicted=None)
+        done = _run(calm, goal, time_limit)
+        there = None if goal is None else _stays_from(calm, done, goal)
+        tried.append((calm, done, there))
+        if there is not None:
+            return tried[-1]
+        if rate is None or done.descent.goal_step is None:
+            break  # A solver; or one that is never there.
+    return tried[0]
+
+
+def _stays_from(attempt: Attempt, done: Walked, goal: float) -> int | None:
+    """The step from which the descent stays at the goal, as far as it was walked."""
+    descent, options = done.descent, attempt.options
+    there = descent.goal_step
+    if there is None or options.optimizer in SOLVERS:
+        return there
+    if has_closed_form(attempt.setup, options.settings()):
+        modes = attempt.setup.modes
+        if modes is not None and (options.rate or 0.0) * float(modes.eigenvalues[0]) < 2:
+            return there  # Below the limit the loss of a quadratic only falls.
+    if descent.stopped == "diverged":
+        return None
+    for first in range(there, descent.final_step + 1, PIECE):
+        walked = done.replay(first, min(first + PIECE - 1, descent.final_step))
+        out = np.flatnonzero(~(walked.loss <= goal))
+        if len(out):
+            there = int(walked.step[out[-1]]) + 1
+    return there if _horizon(there) <= descent.final_step else None
+
+
+def _horizon(step: int) -> int:
+    """The step up to which a descent must stay that is there from `step` on.
+
+    A tenth more than the steps of its command, and 10 at least.
+    """
+    typed = _steps(step)
+    return typed + max(LEAST_STAY, math.ceil(typed / TENTH))
+
+
 def _run(attempt: Attempt, goal: float | None, time_limit: float | None) -> Walked:
     settings, setup = attempt.options.settings(), attempt.setup
     settings = replace(settings, time_limit=at_most(GUARD, time_limit))
     if settings.optimizer in SOLVERS:
         return solve_by(setup.objective, settings, setup.start, goal=goal)
-    return descend(setup.moving, settings, setup.start, goal=goal, scale=setup.scale)
+
+    def walk(steps: int) -> Walked:
+        longer = replace(settings, steps=steps)
+        return descend(setup.moving, longer, setup.start, goal=goal, scale=setup.scale)
+
+    done = walk(_horizon(settings.steps))
+    there = done.descent.goal_step
+    if there is not None and done.descent.final_step < _horizon(there):
+        done = walk(_horizon(there))
+    return done
 
 
 def _rate(
@@ -362,12 +435,18 @@ def _steps(needed: int) -> int:
     return -(-wanted // unit) * unit
 
 
-def _sentence(attempt: Attempt, done: Walked, measurements: Measurements) -> str:
+def _sentence(
+    attempt: Attempt,
+    reached: int | None,
+    end: int,
+    loss: float,
+    measurements: Measurements,
+) -> str:
     proposal, options = attempt.proposal, attempt.options
     # Without an intercept, columns can be divided only.
     columns = attempt.setup.problem.standardized.values()
     mean = "mean 0 and " if any(subtracted for subtracted, _ in columns) else ""
-    goal, reached = measurements.goal, done.descent.goal_step
+    goal = measurements.goal
     rate = _rate_in_words(options)
     beta = "" if options.momentum is None else f" and momentum {number(options.momentum)}"
     scaled = " on standardized inputs" if options.standardize else ""
@@ -388,8 +467,7 @@ def _sentence(attempt: Attempt, done: Walked, measurements: Measurements) -> str
     if reached is not None and goal is not None:
         steps = "1 step" if reached == 1 else f"{reached:,} steps"
         return f"{what} the descent is {goal.to} after {steps}.{_left(attempt, measurements)}"
-    loss = number(done.descent.final_loss)
-    return f"{what} the loss is {loss} after {done.descent.steps:,} steps."
+    return f"{what} the loss is {number(loss)} after {end:,} steps."
 
 
 def _rate_in_words(options: Options) -> str:

@@ -32,6 +32,11 @@ LONG = 20_000
 
 PROMISING = 6
 
+MOST_SHIFTS, SHIFT = 8, 1e-6
+"""Where all learning rates of a grid diverge, so much smaller ones are tried, so often."""
+
+LEAST_RATE = 1e-250
+
 VANISHED = 1e-14
 """Of its first length, the gradient is rounding, and the descent stands still."""
 
@@ -174,6 +179,12 @@ def sweep_rates(
     steps = min(study_steps(settings), max(most // (3 * LANES), 1))
     grid = rate_grid(setup, settings, limit, own)
     trials = run_lanes(setup, settings, grid, goal, steps, seconds)
+    for _ in range(MOST_SHIFTS):
+        # At a start that is flat by chance the limit says nothing of the slope further on.
+        if not all(trial.diverged for trial in trials) or own is not None or grid[0] < LEAST_RATE:
+            break
+        grid = np.array([rounded_rate(float(rate)) for rate in grid * SHIFT])
+        trials = run_lanes(setup, settings, grid, goal, steps, seconds)
     if quickest(trials) is None and np.isfinite(goal):
         trials = _run_on(setup, settings, goal, trials, steps, most - steps * LANES, ends)
     best = quickest(trials)

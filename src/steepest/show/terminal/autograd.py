@@ -102,7 +102,7 @@ def _gradient(parameter: ParameterGradient) -> str:
 
 
 def _shape(shape: tuple[int, ...]) -> str:
-    return " × ".join(count(size) for size in shape) + (" numbers" if len(shape) == 1 else "")
+    return count(shape[0], "number") if len(shape) == 1 else " × ".join(map(count, shape))
 
 
 def _numbers(values: Numbers) -> str:

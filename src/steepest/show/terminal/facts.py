@@ -63,11 +63,11 @@ def show_facts(page: Page, record: RunRecord) -> None:
 
 def _limit(record: RunRecord, limit: float) -> str:
     lr, optimizer = record.descent.lr, record.descent.optimizer
-    text = f"{number(limit)}: the largest learning rate at which {optimizer} does not grow"
+    text = f"{number(limit)}: the largest learning rate at which steps of {optimizer} do not grow"
     if record.descent.rates:
         text = (
-            f"{number(limit / lr, 4)} times these learning rates: up to there {optimizer} does not "
-            "grow"
+            f"{number(limit / lr, 4)} times these learning rates: up to there steps of "
+            f"{optimizer} do not grow"
         )
     batched = record.measurements.batch_limit
     if batched is not None:
@@ -112,7 +112,10 @@ def _minimum(measured: Measurements, minimum: Minimum) -> str:
         )
     gap = measured.descent.final_loss - minimum.loss
     where = f" at {values_of(minimum.weights)}" if minimum.weights else ""
-    text = sentence(f"{loss_in_words(measured, minimum.loss)}{where} ({minimum.found_by})")
+    how = minimum.found_by
+    if minimum.starts and not minimum.proven:
+        how += f"; the lowest found from {count(minimum.starts, 'start')}"
+    text = sentence(f"{loss_in_words(measured, minimum.loss)}{where} ({how})")
     above = gap > measured.rounding
     return f"{text} This descent ended {number(gap)} above it." if above else text
 

@@ -19,7 +19,7 @@ def show_statistics(page: Page, found: Statistics | None) -> None:
     """Each weight with its standard error, strong correlations, and how well the fit fits."""
     if found is None:
         return
-    page.heading("At the minimum, wherever this descent stopped")
+    page.heading("At the lowest point known")
     _table(page, found.weights)
     pairs = strongest(found, MOST_CORRELATIONS, above=STRONG)
     for place, (first, second, value) in enumerate(pairs):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, TypeGuard
 
-from steepest.records.point import Partial, Pull
+from steepest.records.point import Nudge, Partial, Pull
 from steepest.records.run import RunRecord
 from steepest.show.terminal.lists import values_of
 from steepest.show.terminal.page import INDENT, Page
@@ -59,7 +59,7 @@ def show_partial(page: Page, partial: Partial) -> None:
     if nudge is not None:
         page.say(
             f"raise {partial.weight} by {number(nudge.by)}: predicted {number(nudge.predicted)}, "
-            f"actual {number(nudge.actual)}",
+            f"{_curved(nudge)}actual {number(nudge.actual)}",
             label=("    nudge", "dim"),
             indent=INDENT,
         )
@@ -79,13 +79,28 @@ def _scaled(record: RunRecord) -> str:
     return f"In the columns' own units the weights ended at {values}."
 
 
+def _curved(nudge: Nudge) -> str:
+    """What the curvature adds, where four digits show it."""
+    second = nudge.second_order
+    if second is None or number(second, 4) == number(nudge.predicted, 4):
+        return ""
+    return f"with the curvature {number(second)}, "
+
+
+def _is_share(share: float | None) -> TypeGuard[float]:
+    return share is not None and math.isfinite(share)
+
+
 def _pulls(pulls: tuple[Pull, ...]) -> str:
     """A row can pull many times as hard as all rows together; then shares say nothing."""
     balanced = any(pull.share is None or abs(pull.share) > 1 for pull in pulls)
     parts = [
         f"row {pull.row} {number(pull.amount)}"
-        + ("" if balanced or pull.share is None else f" ({percent(pull.share)})")
+        + ("" if balanced or not _is_share(pull.share) else f" ({percent(pull.share)})")
         for pull in pulls
+        if pull.amount != 0
     ]
+    if not parts:
+        return "no row pulls: to each it is all the same"
     end = "; over all rows the pulls nearly cancel out" if balanced else ""
     return ", ".join(parts) + end
