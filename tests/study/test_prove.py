@@ -22,7 +22,7 @@ def test_where_only_the_start_is_wrong_the_tool_is_not() -> None:
     assert "wrong tool" not in " ".join(remedy.sentence for remedy in run.remedies)
 
 
-@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+@pytest.mark.parametrize("optimizer", ["momentum", "nesterov"])
 def test_a_remedy_is_offered_with_a_learning_rate_that_was_run(optimizer: str) -> None:
     # No closed form: the learning rate is searched for.
     run = steepest.minimize("(1 - x)**2 + 100*(y - x**2)**2", start={"x": -1.5, "y": 2.0})

@@ -92,6 +92,7 @@ def aim_at(setup: Setup, minimum: Minimum | None, first_loss: float | None = Non
         tiny = 1e-10 * setup.reference_loss
     else:
         first = setup.full.value(setup.start) if first_loss is None else first_loss
-        tiny = 1e-6 * max(min(first - minimum.loss, _ordinary(setup, minimum)), 0.0)
+        above = min(first - minimum.loss, _ordinary(setup, minimum))
+        tiny = 1e-6 * max(above, 0.0) if math.isfinite(above) else 0.0
     goal = minimum.loss + max(0.01 * abs(minimum.loss), tiny)
     return Aim(minimum, Goal(goal, "within 1 % of the minimum"))

@@ -51,8 +51,11 @@ from steepest.words.wording import listed, number
 CHOOSE_EFFORT = 6e8
 """What the search for a learning rate of a remedy may cost, in elementary operations."""
 
-CALMER = (1.0, 0.5, 0.25)
+CALMER = (1.0, 0.5, 0.25, 0.1)
 """Shares of a learning rate that are tried, one after the other, until a descent stays."""
+
+MOST_CALM = 100_000
+"""Steps that a calmer one has at most."""
 
 LEAST_STAY = 10
 """Over so many steps at the least, a descent that is at the goal stays there."""
@@ -290,11 +293,18 @@ def _settling(
     for share in CALMER:
         calm = attempt
         if share < 1 and rate is not None:
+            # Calmer is slower: about as much as the learning rate is smaller.
             options = at_rate(attempt.options, rounded_rate(rate * share))
+            options = options.changed(steps=min(math.ceil(2 * options.steps / share), MOST_CALM))
             setup = with_rates(attempt.setup, options.rates)
             calm = replace(attempt, options=options, setup=setup, predicted=None)
         done = _run(calm, goal, time_limit)
         there = None if goal is None else _stays_from(calm, done, goal)
+        if there is None and goal is not None and done.descent.final_loss <= goal:
+            # There by now, and not yet for long enough.
+            calm = replace(calm, options=calm.options.changed(steps=2 * calm.options.steps))
+            done = _run(calm, goal, time_limit)
+            there = _stays_from(calm, done, goal)
         tried.append((calm, done, there))
         if there is not None:
             return tried[-1]
