@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import steepest
 from steepest.cli import steepest as command
 from steepest.records.arrays import Vector
-from steepest.show.terminal import plain
+from steepest.show.terminal import Report, plain
 from steepest.words.errors import SteepestError
 
 SPEED = str(Path(__file__).parents[2] / "examples" / "speed.csv")
@@ -65,7 +65,7 @@ def test_the_limit_is_that_of_all_rates_together(own: Any) -> None:
     below, above = losses(0.999 * factor * rates, 3000), losses(1.01 * factor * rates, 3000)
     assert below[-1] < below[0]
     assert above[-1] > 100 * above[0]
-    assert f"{factor:.4g} times these learning rates" in plain(own._report(short=False))
+    assert f"{factor:.4g} times these learning rates" in " ".join(plain(Report(own.record)).split())
 
 
 @pytest.mark.parametrize(

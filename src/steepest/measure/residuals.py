@@ -136,7 +136,10 @@ def growing_spread(
     order = np.argsort(np.abs(prediction), kind="stable")
     low = float(np.sqrt(np.mean(residual[order[:third]] ** 2)))
     high = float(np.sqrt(np.mean(residual[order[-third:]] ** 2)))
-    together = float(np.corrcoef(_ranks(size), _ranks(np.abs(prediction)))[0, 1])
+    ranks = _ranks(size), _ranks(np.abs(prediction))
+    if not all(np.ptp(one) > 0 for one in ranks):
+        return None  # All are of one size, so that nothing can go with it.
+    together = float(np.corrcoef(*ranks)[0, 1])
     if not together > 0:
         return None
     if together >= 1:
