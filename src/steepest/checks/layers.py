@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 import numpy as np
 
 from steepest.records.arrays import Vector
+from steepest.records.loss_graph import Birth
 from steepest.records.training import Tensor, TrainingRecord
 from steepest.records.verdict import Finding
 from steepest.words.wording import count, escaped, listed, names, number, percent, times
@@ -31,6 +33,9 @@ UNEVEN = 1000.0
 DEAD = 0.5
 """Share of dead units from which it is said."""
 
+_MOSTLY = 0.9
+"""Up to this share of dead units a layer may well do what it is for, where the loss falls."""
+
 LARGE_UPDATE, USUAL, SMALL_UPDATE = 0.1, 1e-3, 1e-6
 """Length of a step over that of the weights: outside of the first and the last it is said."""
 
@@ -48,6 +53,9 @@ LEAST_STEPS = 5
 """After fewer steps nothing is said about what never happened."""
 
 MOST_NAMED = 3
+
+_LONGEST_LINE = 120
+"""Of a line of the user's code so many characters are shown."""
 
 
 def vanishing(record: TrainingRecord) -> Iterator[Finding]:
@@ -130,9 +138,11 @@ def dead_units(record: TrainingRecord) -> Iterator[Finding]:
         return
     share, layer, step = max(found)
     others = f", and {count(len(found) - 1, 'more layer')} like it" if len(found) > 1 else ""
+    losses = record.losses
+    learns = losses.count >= LEAST_LOSSES and losses.last < LEARNED * losses.start
     yield Finding(
         "SD403",
-        "warning",
+        "info" if learns and share < _MOSTLY else "warning",
         f"{percent(share)} of the units of {escaped(layer)} give zero for every row of the batch "
         f"at step {count(step)}{others}: no gradient passes through them.",
         {"layer": layer, "share": share, "step": step, "layers": [name for _, name, _ in found]},
@@ -225,7 +235,12 @@ def not_finite(record: TrainingRecord) -> Iterator[Finding]:
         entries = facts.lost_entries
         many = "" if entries is None else f" ({count(entries)} of {count(tensor.size)} entries)"
         where = f"the {facts.lost} of {escaped(tensor.name)}{many}"
-    sentence = f"At step {count(step)} {where} is not a finite number any more."
+    again = tensor is None and math.isfinite(record.losses.last)
+    sentence = (
+        f"At step {count(step)} {where} was not a finite number, and later it was again."
+        if again
+        else f"At step {count(step)} {where} is not a finite number any more."
+    )
     inputs = record.inputs
     if inputs.lost_at is not None and inputs.lost_at <= step:
         rows = listed([count(row) for row in inputs.lost_rows])
@@ -234,6 +249,12 @@ def not_finite(record: TrainingRecord) -> Iterator[Finding]:
             f"number, in row {rows} of the batch (rows are counted from 0). From there on nothing "
             "is a number."
         )
+    elif (birth := record.birth) is not None and birth.step <= step:
+        where = where if tensor is not None or not birth.left_out else "a gradient"
+        sentence = (
+            f"At step {count(birth.step)} {where} is not a finite number: {birth_in_words(birth)}."
+        )
+        step = birth.step
     yield Finding(
         "SD406",
         "error",
@@ -245,12 +266,86 @@ def not_finite(record: TrainingRecord) -> Iterator[Finding]:
             "entries": entries,
             "rows": list(inputs.lost_rows),
             "in_the_batch": inputs.lost_at is not None,
+            "birth": None if record.birth is None else asdict(record.birth),
         },
+    )
+
+
+def birth_in_words(birth: Birth) -> str:
+    """What was made that is no finite number: where, of what, in which row."""
+    what = f" ({birth.cause})" if birth.cause is not None else ""
+    row = "" if birth.row is None else f", for row {count(birth.row)} of the batch (counted from 0)"
+    layer = "" if birth.layer is None else f" in {escaped(birth.layer)}"
+    line = "" if birth.line is None else f", at {escaped(birth.line, _LONGEST_LINE)}"
+    ways = {"forward": "in the forward pass", "backward": "on the way back"}
+    if birth.phase == "optimizer":
+        return (
+            "the optimizer's own step made a weight that is no finite number, of gradients that are"
+        )
+    text = f"it begins {ways[birth.phase]}, at {birth.operation}{layer}{what}{row}{line}"
+    if birth.left_out:
+        text += "; the loss itself is finite"
+    cure = next((cure for part, cure in _CURES if part in (birth.cause or "")), "")
+    return text + cure
+
+
+_CURES = (
+    ("softmax over -inf", ". Leave one entry of it unmasked, or leave such rows out"),
+    ("every key", ". Leave one key unmasked, or leave such rows out"),
+    ("where()", ". where() hides a value, not its slope: bound what goes into it, as in "
+     "sqrt(x.clamp(min=1e-6))"),
+    ("square root", ". Bound what goes into it: sqrt(x.clamp(min=1e-6))"),
+    ("log of a softmax", ". Take log_softmax, or the cross-entropy of the logits"),
+    ("log of", ". Bound what goes into it: log(x.clamp(min=1e-6)); of a softmax take log_softmax"),
+    ("power", ". Bound what goes into it: x.clamp(min=1e-6)"),
+    ("ivi", ". Add a small number to what is divided by"),
+    ("deviation of one", ". It needs two numbers or more; with correction=0 one number has 0"),
+    ("deviation of 0", ". Give a larger eps"),
+    ("float16", ". Take bfloat16, or a GradScaler with a smaller scale"),
+    ("length of 0", ". Add a small number inside of the root"),
+    ("too large for its type", ". The values grew: take a smaller learning rate, or clip"),
+)  # fmt: skip
+"""What helps, by a part of the cause."""
+
+
+def alike(record: TrainingRecord) -> Iterator[Finding]:
+    """SD415: the units of a layer are all alike."""
+    found = [seen for seen in record.alike if record.facts[seen.tensor].moved]
+    if not found:
+        return
+    layers = [
+        record.tensors[seen.tensor].layer or record.tensors[seen.tensor].name for seen in found
+    ]
+    first = found[0]
+    yield Finding(
+        "SD415",
+        "error",
+        f"All {count(first.units)} units of {escaped(layers[0])} are the same at step "
+        f"{count(first.step)}"
+        + (f", and so are those of {names(layers[1:], MOST_NAMED)}" if layers[1:] else "")
+        + ": with equal weights they get equal gradients and stay equal, as if each layer had one "
+        "unit. Start from random weights.",
+        {"layers": layers, "units": first.units, "step": first.step},
+    )
+
+
+def no_step(record: TrainingRecord) -> Iterator[Finding]:
+    """SD408, where nothing ever moved because no step was taken."""
+    if record.steps or record.losses_given < LEAST_STEPS:
+        return
+    call = "optimizer.step()" if record.groups else "watch.step(loss)"
+    yield Finding(
+        "SD408",
+        "error",
+        f"No step was taken, though {count(record.losses_given)} losses were given: "
+        f"{call} was never called, so nothing moves. Call it after backward().",
+        {"losses": record.losses_given},
     )
 
 
 def never_moves(record: TrainingRecord) -> Iterator[Finding]:
     """SD408: a parameter that should learn never moves."""
+    yield from no_step(record)
     recorded = _recorded(record)
     if recorded < LEAST_STEPS:
         return

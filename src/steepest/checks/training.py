@@ -8,6 +8,12 @@ from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding, Verdict
 from steepest.words.wording import count, percent, together
 
+_CAUSES = (
+    "SD308", "SD309", "SD410", "SD411", "SD412", "SD416", "SD409", "SD413", "SD414", "SD415",
+    "SD307", "SD402", "SD101", "SD603",
+)  # fmt: skip
+"""What is said before everything else: the first of these is at fault for those after it."""
+
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -26,9 +32,8 @@ def judge_training(record: TrainingRecord) -> Verdict:
 
 def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding]) -> str:
     grave = [finding for finding in findings if finding.severity != "info"]
-    # Where the start was bad, no learning rate would have been right.
-    start = (finding for finding in grave if finding.code == "SD402")
-    gravest = next(start, grave[0] if grave else None)
+    causes = [finding for code in _CAUSES for finding in grave if finding.code == code]
+    gravest = next(iter([*causes, *grave]), None)
     if gravest is not None and gravest.code not in ("SD101", "SD102"):
         return gravest.sentence
     if rate.word == "not measured":

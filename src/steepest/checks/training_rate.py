@@ -97,8 +97,9 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
             "before",
         )
     if not seen.count:
+        given = record.learned is not None or record.losses_given > 0
         why = "the loss was not given (watch.loss(loss) records it)"
-        return TrainingRate("not measured", why if record.learned is None else "no step was taken")
+        return TrainingRate("not measured", "no step was taken" if given else why)
     share = share_of_limit(record)
     if share is not None and share > OVER and not seen.last < seen.start:
         return TrainingRate(

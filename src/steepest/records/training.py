@@ -14,6 +14,15 @@ from typing import Literal
 import numpy as np
 
 from steepest.records.arrays import Matrix, Steps, Stopped, Vector, Word
+from steepest.records.loss_graph import (
+    Alike,
+    Birth,
+    Cut,
+    HalfFacts,
+    LossReading,
+    ModeFacts,
+    ZeroFrom,
+)
 from steepest.records.verdict import Remedy, Verdict
 
 Lost = Literal["gradient", "weights"]
@@ -556,6 +565,19 @@ class TrainingRecord:
     activations: tuple[Activation, ...] = ()
     histograms: tuple[Histogram, ...] = ()
     probes: tuple[Probe, ...] = ()
+    readings: tuple[LossReading, ...] = ()
+    """Of the loss's graph: at the first steps, seldom after."""
+    cuts: tuple[Cut, ...] = ()
+    birth: Birth | None = None
+    """Of the first number that was not finite."""
+    zero_from: ZeroFrom | None = None
+    alike: tuple[Alike, ...] = ()
+    modes: ModeFacts = field(default_factory=ModeFacts)
+    half: HalfFacts | None = None
+    eps_lost: tuple[str, ...] = ()
+    """Where an eps was given that is zero in the type of the numbers."""
+    losses_given: int = 0
+    """Calls of `watch.loss`, also of those that were followed by no step."""
     validations: tuple[Validation, ...] = ()
     ended: Ended = "still running"
     dropped: Mapping[str, int] = field(default_factory=dict)

@@ -31,9 +31,11 @@ from steepest.watching.activations import Activations
 from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Hook, Inputs
 from steepest.watching.kept_steps import KeptSteps
+from steepest.watching.modes import eps_lost
 from steepest.watching.own_gradient import OwnGradient, is_averaged
 from steepest.watching.probe import Closure, Prober
 from steepest.watching.proving import prove
+from steepest.watching.reader import Reader
 from steepest.watching.side import Side
 from steepest.watching.tensors import Watched, find, unwrapped
 
@@ -80,6 +82,9 @@ class Attached:
         self._inputs = Inputs()
         self._histograms = Histograms()
         self._prober = Prober(self._model, found.tensors, found.groups, optimizers)
+        self._reader = Reader(self._model, found.tensors)
+        self._optimizers = optimizers
+        self._losses_given = 0
         self._activations = (
             None
             if self._model is None or _is_compiled(self._model)
@@ -131,8 +136,11 @@ class Attached:
         """Record the loss of the step that comes next. Takes a tensor or a number."""
         if self._kept is not None:
             self._guarded("a loss", self._kept.loss)(self.steps, loss)
+        self._losses_given += 1
         if self.steps % self._every == 0:
             self._guarded("a loss", self._take_loss)(loss)
+            if isinstance(loss, torch.Tensor):
+                self._guarded("a loss's graph", self._read_loss)(loss)
 
     def step(self, loss: Any = None) -> None:
         """Mark the end of a step, in a loop that moves its tensors without an optimizer."""
@@ -150,6 +158,8 @@ class Attached:
         """
         if self._kept is not None:
             self._guarded("a batch", self._kept.take)(self.steps, closure)
+        if self.steps % self._every == 0:
+            self._reader.closure(closure)
         if self.steps % self._probe_every == 0 and not self._prober.waits:
             self._guarded("a probe", self._probe)(closure)
 
@@ -204,6 +214,15 @@ class Attached:
             activations=() if self._activations is None else tuple(self._activations.samples),
             histograms=tuple(self._histograms.samples),
             probes=tuple(self._prober.probes),
+            readings=tuple(self._reader.readings),
+            cuts=self._reader.cuts,
+            birth=self._reader.birth,
+            zero_from=self._reader.zero_from,
+            alike=tuple(self._reader.alike.values()),
+            modes=self._reader.modes.facts(),
+            half=self._reader.half,
+            eps_lost=eps_lost(self._model, self._optimizers),
+            losses_given=self._losses_given,
             validations=tuple(self._validations),
             ended=self._ended,
             dropped=dict(self._dropped),
@@ -266,11 +285,15 @@ class Attached:
         side.measured = True
         self._spend(began)
 
-    def _gradients(self, side: Side) -> None:
-        """The gradients are those that a move uses."""
+    def _gradients(self, side: Side, *, moved: bool = False) -> None:
+        """The gradients are those that a move uses, or has used where it has `moved`."""
         side.resets.moves(side.steps)
         side.compare()
         self._sample(side, side.steps)
+        if side is self._sides[-1]:
+            self._guarded("what the gradients say", self._look_at_gradients)(side.steps)
+        if not side.is_finite():
+            self._look_closer(side, side.steps, moved=moved)
 
     def _after(self, side: Side, closure: bool) -> None:
         began = time.perf_counter()
@@ -279,9 +302,8 @@ class Attached:
         try:
             if measured:
                 if closure:
-                    self._gradients(side)
-                if not side.after(side.steps, list(self._rates), self._last, self._spent):
-                    self._look_closer(side, side.steps)
+                    self._gradients(side, moved=True)
+                side.after(side.steps, list(self._rates), self._last, self._spent)
         finally:
             self._end_step(side, began)
 
@@ -291,6 +313,7 @@ class Attached:
         if side.steps > self.steps:
             self.steps = side.steps
             self._hook.asleep = not wanted
+            self._reader.moved()
             if step % self._every == 0:
                 self._inputs.moved()
         if wanted or step % self._every == 0:
@@ -325,8 +348,9 @@ class Attached:
             if side.steps % self._every == 0:
                 if side.full:
                     self._read()
-                if not side.moved(side.steps, gradients, self._last, self._spent):
-                    self._look_closer(side, side.steps)
+                side.moved(side.steps, gradients, self._last, self._spent)
+                if not side.is_finite():
+                    self._look_closer(side, side.steps, moved=True)
         finally:
             self._end_step(side, began)
 
@@ -338,11 +362,12 @@ class Attached:
         if self._kept is not None and not self._probing:
             self._kept.begins()
 
-    def _take_input(self, batch: torch.Tensor) -> None:
+    def _take_input(self, batch: torch.Tensor, args: Any, kwargs: Any) -> None:
         if self._probing:
             return
         began = time.perf_counter()
         self._inputs.take(batch)
+        self._reader.takes(self.steps, args, kwargs, batch)
         if self._activations is not None and _is_due(self.steps, SAMPLE_EVERY, self._every):
             self._activations.arm()
         self._spend(began)
@@ -353,6 +378,15 @@ class Attached:
             self._losses[self.steps] = loss if loss.dim() == 0 else loss.float().mean()
         else:
             self._losses[self.steps] = float(loss)
+
+    def _read_loss(self, loss: torch.Tensor) -> None:
+        began = time.perf_counter()
+        self._reader.loss(self.steps, loss)
+        self._spend(began)
+
+    def _look_at_gradients(self, step: int) -> None:
+        with self._apart():
+            self._reader.moves(step)
 
     def _take_validation(self, loss: Any) -> None:
         value = float(loss.detach()) if isinstance(loss, torch.Tensor) else float(loss)
@@ -410,18 +444,32 @@ class Attached:
                 self._rates[first : first + len(rates)] = rates
             first += len(rates)
 
-    def _look_closer(self, side: Side, step: int) -> None:
-        """A number was not finite: which tensors, how many entries, and did it come in."""
+    def _look_closer(self, side: Side, step: int, *, moved: bool) -> None:
+        """A number was not finite: which tensors, how many entries, and where it began.
+
+        Weights that are not finite before a move were lost in the one before.
+        """
+        first, lost = True, False
         for place, tensor in zip(side.places.tolist(), side.tensors, strict=True):
             if self._recorder.is_lost(place):
+                first = False
                 continue
             gradient = tensor.grad
             bad = 0 if gradient is None or gradient.is_sparse else _bad(gradient)
-            if bad:
+            weights = _bad(tensor.detach())
+            if weights and (not moved or not bad):
+                lost = True
+                self._recorder.lose(place, step, "weights", weights)
+            elif bad:
                 self._recorder.lose(place, step, "gradient", bad)
-            elif bad := _bad(tensor.detach()):
-                self._recorder.lose(place, step, "weights", bad)
         self._inputs.look_for_loss(step)
+        if not first or self._inputs.lost_at is not None:
+            return
+        with self._apart():
+            if lost:
+                self._guarded("where a number was lost", self._reader.lost_in_the_move)(step - 1)
+            elif any(self._recorder.is_lost(place) for place in side.places.tolist()):
+                self._guarded("where a number was lost", self._reader.lost)(step)
 
     def _read(self) -> None:
         """Read the rows that wait, of all optimizers, and let the recorder have them."""
@@ -470,7 +518,11 @@ class Attached:
     def _reasons(self) -> dict[str, str]:
         reasons = {}
         if not self._recorder.losses().count:
-            reasons["loss"] = "it was not given; watch.loss(loss) records it"
+            reasons["loss"] = (
+                "no step was taken, so no loss belongs to one"
+                if self._losses_given
+                else "it was not given; watch.loss(loss) records it"
+            )
         if not self._prober.probes:
             reasons["probes"] = (
                 self._prober.refused()

@@ -18,6 +18,7 @@ from steepest.records.autograd import (
     ParameterGradient,
 )
 from steepest.watching.tensors import Watched, named_tensors
+from steepest.watching.walk import is_leaf, kept, ordered, shape_of, signed
 from steepest.words.errors import UsageError
 from steepest.words.given import shown_value
 
@@ -61,9 +62,9 @@ def read_graph(loss: torch.Tensor, watched: Watched | None = None) -> AutogradGr
     """
     _check(loss)
     names = {id(t): name for name, _, _, t in named_tensors(watched)} if watched is not None else {}
-    order = _ordered(loss.grad_fn)
+    order = ordered(loss.grad_fn)
     place = {node: number for number, node in enumerate(order)}
-    leaves = [node.variable for node in order if _is_leaf(node)]
+    leaves = [node.variable for node in order if is_leaf(node)]
     for number, leaf in enumerate(leaves):
         names.setdefault(id(leaf), f"p{number}" if len(leaves) > 1 else "p")
     adjoints, slopes = _adjoints(loss, order, leaves)
@@ -76,7 +77,7 @@ def read_graph(loss: torch.Tensor, watched: Watched | None = None) -> AutogradGr
         reasons["pulls"] = reasons["adjoints"]
     elif cut is None:
         reasons["pulls"] = "no single batch of rows was found behind the loss"
-    elif _shape(cut)[0] > MOST_ROWS:
+    elif shape_of(cut)[0] > MOST_ROWS:
         reasons["pulls"] = f"the batch has more than {MOST_ROWS:,} rows"
     else:
         pulls = _pulls(cut, adjoints[cut], leaves)
@@ -94,19 +95,19 @@ def read_graph(loss: torch.Tensor, watched: Watched | None = None) -> AutogradGr
         loss=float(loss.detach()),
         nodes=tuple(
             AutogradNode(
-                name=names[id(node.variable)] if _is_leaf(node) else plain_name(node.name()),
+                name=names[id(node.variable)] if is_leaf(node) else plain_name(node.name()),
                 function=node.name().rpartition("::")[2],
                 inputs=tuple(place[inner] for inner, _ in node.next_functions if inner is not None),
-                shape=_shape(node),
+                shape=shape_of(node),
                 value=_numbers(values.get(node)),
                 adjoint=_numbers(adjoints.get(node)),
                 adjoint_norm=_length(adjoints.get(node)),
-                leaf=_is_leaf(node),
+                leaf=is_leaf(node),
             )
             for node in order
         ),
         parameters=tuple(parameters),
-        rows=None if cut is None else _shape(cut)[0],
+        rows=None if cut is None else shape_of(cut)[0],
         backward_done=slopes is None,
         not_measured=reasons,
     )
@@ -141,44 +142,18 @@ def _check(loss: Any) -> None:
             given=f"a tensor of shape {tuple(loss.shape)}",
             instead="Explain its mean: steepest.explain(loss.mean()).",
         )
+    if loss.grad_fn is None and loss.requires_grad:
+        raise UsageError(
+            "This loss has no graph: it was told to ask for a gradient, and depends on nothing.",
+            instead="Make it of the outputs themselves: argmax, comparisons, round(), detach(), "
+            "item() and NumPy cut the way to the parameters. Leave requires_grad_() out.",
+        )
     if loss.grad_fn is None:
         raise UsageError(
             "This loss depends on nothing that asks for a gradient.",
-            instead="Make the parameters with requires_grad=True (or requires_grad_()), and "
-            "compute the loss from them outside of torch.no_grad().",
+            instead="Compute it from parameters with requires_grad=True, outside of "
+            "torch.no_grad() and without detach(), item(), argmax or NumPy in between.",
         )
-
-
-def _ordered(end: Any) -> list[Any]:
-    """Every node once, each after those it takes its values from."""
-    order: list[Any] = []
-    seen = set()
-    waiting: list[tuple[Any, bool]] = [(end, False)]
-    while waiting:
-        node, ready = waiting.pop()
-        if ready:
-            order.append(node)
-            continue
-        if node in seen:
-            continue
-        seen.add(node)
-        waiting.append((node, True))
-        waiting += [
-            (inner, False) for inner, _ in reversed(node.next_functions) if inner is not None
-        ]
-    return order
-
-
-def _is_leaf(node: Any) -> bool:
-    return hasattr(node, "variable")
-
-
-def _shape(node: Any) -> tuple[int, ...]:
-    if _is_leaf(node):
-        return tuple(node.variable.shape)
-    outputs = node._input_metadata
-    shape = tuple(int(size) for size in outputs[0].shape)
-    return shape if len(outputs) == 1 else (len(outputs), *shape)
 
 
 def _adjoints(
@@ -199,7 +174,7 @@ def _adjoints(
             parts = [zero if part is None else part.detach() for part in arriving]
             adjoints[node] = torch.stack(parts)
 
-    handles = [node.register_prehook(partial(catch, node)) for node in order if not _is_leaf(node)]
+    handles = [node.register_prehook(partial(catch, node)) for node in order if not is_leaf(node)]
     try:
         slopes: list[torch.Tensor | None] = list(
             torch.autograd.grad(loss, leaves, retain_graph=True, allow_unused=True)
@@ -212,7 +187,7 @@ def _adjoints(
         for handle in handles:
             handle.remove()
     for node in order:
-        if _is_leaf(node):
+        if is_leaf(node):
             found = next(s for leaf, s in zip(leaves, slopes, strict=True) if leaf is node.variable)
             if found is not None:
                 adjoints[node] = found
@@ -223,35 +198,27 @@ def _values(loss: torch.Tensor, order: Sequence[Any]) -> dict[Any, torch.Tensor]
     """What came out of each node, as far as PyTorch kept it or it follows from what it kept."""
     values: dict[Any, torch.Tensor] = {order[-1]: loss.detach()}
     for node in order:
-        if _is_leaf(node):
+        if is_leaf(node):
             values[node] = node.variable.detach()
             continue
         inner = [function for function, _ in node.next_functions]
         for name in dir(node):
             if not name.startswith("_saved_"):
                 continue
-            kept = _kept(node, name)
+            found = kept(node, name)
             key = name.removeprefix("_saved_")
-            if kept is None:
+            if found is None:
                 continue
             if key in ("result", "out"):
-                values.setdefault(node, kept)
+                values.setdefault(node, found)
             elif key in _INPUTS and -len(inner) <= _INPUTS[key] < len(inner):
                 source = inner[_INPUTS[key]]
-                if source is not None and tuple(kept.shape) == _shape(source):
-                    values.setdefault(source, kept)
+                if source is not None and tuple(found.shape) == shape_of(source):
+                    values.setdefault(source, found)
     for node in order:
         if node not in values and (found := _recomputed(node, values)) is not None:
             values[node] = found
     return values
-
-
-def _kept(node: Any, name: str) -> torch.Tensor | None:
-    try:
-        kept = getattr(node, name)
-    except RuntimeError:  # let go of
-        return None
-    return kept.detach() if isinstance(kept, torch.Tensor) else None
 
 
 _SIMPLE: Final[Mapping[str, Callable[..., torch.Tensor]]] = {
@@ -261,9 +228,7 @@ _SIMPLE: Final[Mapping[str, Callable[..., torch.Tensor]]] = {
     "MeanBackward0": lambda node, a: a.mean(),
     "SumBackward0": lambda node, a: a.sum(),
     "TBackward0": lambda node, a: a.t(),
-    "SelectBackward0": lambda node, a: a.select(
-        _signed(node._saved_dim), _signed(node._saved_index)
-    ),
+    "SelectBackward0": lambda node, a: a.select(signed(node._saved_dim), signed(node._saved_index)),
     "PowBackward0": lambda node, a: a**node._saved_exponent,
     "MulBackward0": lambda node, a, b=None: _product(node, a, b),
 }
@@ -271,16 +236,11 @@ _SIMPLE: Final[Mapping[str, Callable[..., torch.Tensor]]] = {
 
 def _product(node: Any, a: torch.Tensor, b: torch.Tensor | None) -> torch.Tensor:
     if b is None:
-        constant = _kept(node, "_saved_other")
-        b = _kept(node, "_saved_self") if constant is None else constant
+        constant = kept(node, "_saved_other")
+        b = kept(node, "_saved_self") if constant is None else constant
     if b is None:
         raise TypeError
     return a * b
-
-
-def _signed(number: int) -> int:
-    """PyTorch shows a negative number of 64 bits as one without a sign."""
-    return number - 2**64 if number >= 2**63 else number
 
 
 def _recomputed(node: Any, values: Mapping[Any, torch.Tensor]) -> torch.Tensor | None:
@@ -294,15 +254,15 @@ def _recomputed(node: Any, values: Mapping[Any, torch.Tensor]) -> torch.Tensor |
     except (TypeError, RuntimeError, IndexError):
         # Another form of the operation, with a constant that PyTorch did not keep.
         return None
-    return found if tuple(found.shape) == _shape(node) else None
+    return found if tuple(found.shape) == shape_of(node) else None
 
 
 def _batch_of(order: Sequence[Any], end: Any) -> Any:
     """The last node before the loss that has a number for each row; None where it is not one."""
     node = end
-    while node is not None and (not _shape(node) or _shape(node)[0] < 2):
+    while node is not None and (not shape_of(node) or shape_of(node)[0] < 2):
         inner = [source for source, _ in node.next_functions if source is not None]
-        if len(inner) != 1 or _is_leaf(inner[0]):
+        if len(inner) != 1 or is_leaf(inner[0]):
             return None
         node = inner[0]
     return node

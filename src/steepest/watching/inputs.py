@@ -64,6 +64,11 @@ class Inputs:
             self._marks.append(self._mark)
         self._mark = None
 
+    @property
+    def lost_at(self) -> int | None:
+        """The first step whose batch is known to have had a value that is not finite."""
+        return None if self._lost is None else self._lost[0]
+
     @torch.no_grad()
     def look_for_loss(self, step: int) -> None:
         """Something was not finite at this step: see whether it came in with the batch."""
@@ -120,7 +125,7 @@ class Hook:
         asleep: it does nothing for now.
     """
 
-    def __init__(self, take: Callable[[torch.Tensor], None] | None = None):
+    def __init__(self, take: Callable[[torch.Tensor, Any, Any], None] | None = None):
         self.asleep = False
         self._take = take
 
@@ -130,7 +135,7 @@ class Hook:
             return
         for value in (*args, *kwargs.values()):
             if isinstance(value, torch.Tensor):
-                self._take(value)
+                self._take(value, args, kwargs)
                 return
 
     def __deepcopy__(self, memo: Any) -> Hook:

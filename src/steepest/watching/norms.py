@@ -103,6 +103,12 @@ class Norms:
         self._compared = [*whole, *rest]
 
     @torch.no_grad()
+    def is_finite(self) -> bool:
+        """Whether every weight and every entry of a gradient that was measured last is finite."""
+        known = [*self._weight_norms, *self._compared[: len(self._tensors)]]
+        return not known or math.isfinite(float(torch.stack(known).sum()))
+
+    @torch.no_grad()
     def after(self, into: torch.Tensor) -> None:
         """Measure after they have moved, and put the row into `into`."""
         self._put(into, self._weight_norms, self._moves())
@@ -110,8 +116,8 @@ class Norms:
     @torch.no_grad()
     def moved(self, into: torch.Tensor) -> None:
         """Measure a move after its end, from the weights as they were after the one before."""
-        weights = self._norms(self._weights)
-        self._put(into, weights, self._moves())
+        self._weight_norms = self._norms(self._weights)
+        self._put(into, self._weight_norms, self._moves())
         torch._foreach_copy_(self._weights, self._parts(self._tensors))
 
     def _moves(self) -> list[torch.Tensor]:

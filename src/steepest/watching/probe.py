@@ -71,6 +71,7 @@ class Prober:
         self._has_second = True
         """Whether a second backward pass is there. Where it is not, some functions say so; others
         give products from which a part is missing, and which are therefore not symmetric."""
+        self._of_slopes = False
         self._before: list[torch.Tensor] | None = None
         self._closure: Closure | None = None
         self._waiting: Probe | None = None
@@ -121,12 +122,22 @@ class Prober:
                     [torch.lerp(o, n, factor) for o, n in zip(before, after, strict=True)],
                 )
                 with self._undisturbed():
-                    losses.append(float(closure().detach().mean()))
+                    losses.append(self._loss_of(closure))
         finally:
             _put(self._tensors, after)
         done = replace(waiting, factors=FACTORS, losses=tuple(losses))
         self.probes.append(done)
         return done
+
+    def _loss_of(self, closure: Closure) -> float:
+        """Without a graph, unless the loss is made of slopes, as in physics."""
+        if not self._of_slopes:
+            try:
+                return float(closure().detach().mean())
+            except RuntimeError:
+                self._of_slopes = True
+        with torch.enable_grad():
+            return float(closure().detach().mean())
 
     def _undisturbed(self) -> AbstractContextManager[None]:
         return undisturbed(self._model, self._tensors, self._devices)

@@ -79,42 +79,36 @@ class Side:
             scale if isinstance(scale, torch.Tensor) else None,
         )
 
-    def after(self, step: int, rates: list[float], since: float, cost: float) -> bool:
-        """Measure the move; False where a number is seen not to be finite.
+    def is_finite(self) -> bool:
+        """Whether weights and gradients, as they were measured last, are numbers.
 
-        `since`: when the step before ended; `cost`: seconds that were spent here so far. Only on
-        the CPU can it be seen at once; elsewhere that would mean to wait for the device.
+        Only on the CPU can it be seen at once; elsewhere that would mean to wait for the device.
+        """
+        return self.norms.device.type != "cpu" or self.norms.is_finite()
+
+    def after(self, step: int, rates: list[float], since: float, cost: float) -> None:
+        """Measure the move.
+
+        `since`: when the step before ended; `cost`: seconds that were spent here so far.
         """
         began = time.perf_counter()
         row = self._rows[len(self._about)]
         self.norms.after(row)
-        return self._note(row, step, rates, since, cost, began)
+        self._note(step, rates, since, cost, began)
 
     def moved(
         self, step: int, gradients: list[torch.Tensor | None], since: float, cost: float
-    ) -> bool:
+    ) -> None:
         """The same where only the end of a step is seen, with the gradients that were caught."""
         began = time.perf_counter()
         row = self._rows[len(self._about)]
         self.norms.compare(gradients)
         self.norms.moved(row)
-        return self._note(row, step, [], since, cost, began)
+        self._note(step, [], since, cost, began)
 
-    def _note(
-        self,
-        row: torch.Tensor,
-        step: int,
-        rates: list[float],
-        since: float,
-        cost: float,
-        began: float,
-    ) -> bool:
+    def _note(self, step: int, rates: list[float], since: float, cost: float, began: float) -> None:
         now = time.perf_counter()
         self._about.append((step, rates, now - since, cost + now - began))
-        if row.device.type != "cpu":
-            return True
-        count = len(self.tensors)
-        return math.isfinite(float(row[: 2 * count].sum()))
 
     def read(self) -> tuple[Steps, Measured, list[list[float]], Vector, Vector]:
         """Steps, what was measured at them, the learning rates, seconds and own cost."""

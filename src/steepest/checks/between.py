@@ -1,0 +1,203 @@
+"""Between the gradient and the step: SD104, SD413, SD414 and SD416."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from steepest.checks.loss_graph import ALL
+from steepest.checks.proof import between_backward_and_step
+from steepest.records.training import TrainingRecord
+from steepest.records.verdict import Finding
+from steepest.words.wording import count, names, number, percent, times
+
+_LEAST = 20
+"""Recorded steps, before their lengths are compared."""
+
+_SAME = 1e-3
+"""Lengths that differ by a smaller share are the same."""
+
+_MOST_STEPS = 0.8
+
+_SCALED = 1e-3
+"""A clipped gradient below this length was clipped while it was scaled up, then scaled down."""
+
+_STRAIGHT = 0.999
+"""Gradients with this cosine between them are one and the same, and not clipped to a length."""
+
+_GONE = 1e-3
+"""A learning rate below this share of its largest is nothing."""
+
+_BACK = 0.5
+"""A learning rate that rises to this share of its largest again has come back."""
+
+_ROUNDED = 0.5
+"""Share of the entries of a gradient that float16 left without bits, or with few."""
+
+_FEW = 0.01
+"""Where fewer entries have few bits, those that are zero are so for another reason."""
+
+_MOST_NAMED = 3
+
+
+def schedule(record: TrainingRecord) -> Iterator[Finding]:
+    """SD104: the rate falls to nothing too soon, or comes back."""
+    trace = record.trace
+    if len(trace) < _LEAST or not trace.lr.size:
+        return
+    with np.errstate(all="ignore"):
+        rate = np.where(np.isfinite(trace.lr), trace.lr, 0).max(1)
+    largest = float(rate.max())
+    if not largest > 0:
+        return
+    low = rate < _GONE * largest
+    first = int(np.argmax(rate == largest))
+    back = _rises(rate[first:] / largest)
+    after = low.copy()
+    after[:first] = False
+    at = int(np.argmax(after)) if after.any() else None
+    if back:
+        yield Finding(
+            "SD104",
+            "info",
+            f"The learning rate fell to nothing and came back {count(back, 'time')}. Where that is "
+            "not meant, the schedule counts fewer steps than there are: give it the number of "
+            "steps, or call it once an epoch.",
+            {"rises": back},
+        )
+    elif at is not None and low[at:].all() and at * 2 < len(trace):
+        yield Finding(
+            "SD104",
+            "warning",
+            f"The learning rate fell to nothing too soon: from step {count(int(trace.step[at]))} "
+            f"of {count(record.steps)} on it is below {percent(_GONE)} of its largest "
+            f"({number(largest, 3)}), and nothing is learned any more. A schedule that counts "
+            "epochs must be called once an epoch, and one that counts steps needs their number.",
+            {"step": int(trace.step[at]), "largest": largest, "last": float(rate[-1])},
+        )
+
+
+def _rises(share: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
+    """How often it went from nothing to half its largest again."""
+    count_, gone = 0, False
+    for value in share.tolist():
+        if gone and value > _BACK:
+            count_, gone = count_ + 1, False
+        gone = gone or value < _GONE
+    return count_
+
+
+def not_the_gradients(record: TrainingRecord) -> Iterator[Finding]:
+    """SD413: the steps are not the gradient's: clipped, scaled, summed up."""
+    yield from between_backward_and_step(record)
+    yield from _summed(record)
+    trace = record.trace
+    lengths = np.sqrt(np.nansum(np.where(np.isfinite(trace.gradient), trace.gradient, 0) ** 2, 1))
+    known = lengths > 0
+    if known.sum() < _LEAST:
+        return
+    usual = float(np.median(lengths[known]))
+    share = float((np.abs(lengths[known] - usual) <= _SAME * usual).mean())
+    turns = trace.overall_turn[np.isfinite(trace.overall_turn)]
+    if share < _MOST_STEPS or (len(turns) and float(np.median(turns)) > _STRAIGHT):
+        return
+    scaled = usual < _SCALED
+    power = round(-math.log2(usual))
+    of_two = abs(usual * 2.0**power - 1) < 0.01
+    as_two = f", which is 1/{count(2**power)}" if of_two and 4 <= power < 40 else ""
+    if scaled:
+        why = (
+            "the gradients are clipped while a GradScaler has them scaled up, and what is left is "
+            "divided by its scale. Call scaler.unscale_(optimizer) before clipping."
+        )
+    else:
+        why = (
+            "they are clipped to it, so the length of a step no longer follows the gradient. Where "
+            "that is not meant, clip to a larger length."
+        )
+    yield Finding(
+        "SD413",
+        "warning" if scaled else "info",
+        f"At {percent(share)} of the steps the gradient that the optimizer uses has the same "
+        f"length, {number(usual, 4)}{as_two}: {why}",
+        {"length": usual, "share": share},
+    )
+
+
+def _summed(record: TrainingRecord) -> Iterator[Finding]:
+    seen = record.losses
+    rows = [reading.summed for reading in record.readings if reading.summed is not None]
+    grew = seen.tenfold_at is not None or seen.lost_at is not None
+    if not rows or not grew or len(rows) * 2 < len(record.readings):
+        return
+    many = rows[0]
+    yield Finding(
+        "SD413",
+        "warning",
+        f"The loss is a sum over {count(many, 'row')}, so its gradient is {times(many)} as long as "
+        "that of their mean, and a learning rate that suits a mean is as many times too large. "
+        f'Take the mean (reduction="mean"), or divide the learning rate by {count(many)}.',
+        {"rows": many},
+    )
+
+
+def modes(record: TrainingRecord) -> Iterator[Finding]:
+    """SD414: learned in eval mode, or frozen layers move."""
+    seen = record.modes
+    first = seen.first_in_eval
+    if first is not None and seen.affected:
+        after = (record.steps - first) / record.every
+        if seen.in_eval >= max(5, 0.8 * after):
+            when = (
+                f"From step {count(first)} on the model learned"
+                if first > 0
+                else "The model learned from its first step on"
+            )
+            yield Finding(
+                "SD414",
+                "warning",
+                f"{when} in eval mode, in {count(seen.in_eval)} of {count(seen.passes)} passes: "
+                f"{names(seen.affected, _MOST_NAMED)} (dropout, batch norm) did not do what they "
+                "do in training. Call model.train() after each validation.",
+                {"step": first, "passes": seen.in_eval, "layers": list(seen.affected)},
+            )
+    if seen.moved_buffers:
+        yield Finding(
+            "SD414",
+            "warning",
+            f"{names(seen.moved_buffers, _MOST_NAMED)} "
+            f"{'is' if len(seen.moved_buffers) == 1 else 'are'} frozen, but the running mean and "
+            "variance went on changing, so what comes out changes too. Call eval() on frozen "
+            "layers after each model.train().",
+            {"layers": list(seen.moved_buffers)},
+        )
+
+
+def too_small_for_type(record: TrainingRecord) -> Iterator[Finding]:
+    """SD416: numbers too small for their type."""
+    seen = record.half
+    rounded = 0.0 if seen is None else seen.zero + seen.subnormal
+    if seen is not None and (seen.zero > ALL or (rounded > _ROUNDED and seen.subnormal > _FEW)):
+        yield _of_half(seen.zero, seen.subnormal, seen.step)
+    if record.eps_lost:
+        yield Finding(
+            "SD416",
+            "warning",
+            f"An eps is 0 in float16, whose smallest number is 6e-8: in "
+            f"{names(record.eps_lost, _MOST_NAMED)}. Nothing keeps it from dividing by 0. Give "
+            "eps=1e-4, or keep the weights in float32.",
+            {"places": list(record.eps_lost)},
+        )
+
+
+def _of_half(zero: float, subnormal: float, step: int) -> Finding:
+    return Finding(
+        "SD416",
+        "warning",
+        f"At step {count(step)} float16 has rounded {percent(zero)} of the gradient's entries to "
+        f"0, and left {percent(subnormal)} with few bits (it has all of them from 6.1e-5 on, and "
+        "nothing below 6e-8). Scale the loss up (torch.amp.GradScaler), or take bfloat16.",
+        {"step": step, "zero": zero, "subnormal": subnormal},
+    )

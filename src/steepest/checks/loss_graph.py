@@ -1,0 +1,295 @@
+"""What a loss is made of: SD308, SD309, and SD409 to SD412."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from steepest.records.loss_graph import LossReading, Squash
+from steepest.records.training import TrainingRecord
+from steepest.records.verdict import Finding
+from steepest.words.wording import count, escaped, names, number
+
+_LEAST_STEPS = 5
+"""After fewer steps nothing is said about what never happened."""
+
+_MOST_NAMED = 3
+
+ALL = 0.99
+"""Share of a gradient's entries that float16 has rounded to zero where that is all that is left."""
+
+_LONGEST_LINE = 120
+"""Of a line of the user's code so many characters are shown."""
+
+
+def pairs(record: TrainingRecord) -> Iterator[Finding]:
+    """SD309: predictions and targets do not pair up."""
+    readings = _with_graph(record)
+    found = [reading.pairs for reading in readings if reading.pairs is not None]
+    if not found or len(found) * 2 < len(readings):
+        return
+    first = found[0]
+    flat = len(first.prediction) == 1
+    cure = (
+        "targets.squeeze(1), or output.unsqueeze(1)"
+        if flat
+        else "targets.unsqueeze(1), or output.squeeze(1)"
+    )
+    yield Finding(
+        "SD309",
+        "error",
+        f"Every prediction is compared with every target: predictions of shape "
+        f"{_shape(first.prediction)} and {first.rows} targets of another shape make {first.rows} × "
+        f"{first.rows} numbers in the loss ({first.operation}), so only the mean of the targets "
+        f"can be learned. Give both the same shape: {cure}.",
+        {"rows": first.rows, "prediction": list(first.prediction), "operation": first.operation},
+    )
+
+
+def outside(record: TrainingRecord) -> Iterator[Finding]:
+    """SD308: targets outside of what the loss is made for, or an average over nothing."""
+    birth = record.birth
+    nothing = next((r for r in record.readings if r.nothing is not None), None)
+    cause = None if birth is None else birth.cause
+    if birth is not None and cause is not None and cause.startswith("an average over nothing"):
+        step, what = birth.step, cause
+    elif nothing is not None:
+        step, what = nothing.step, "an average over nothing"
+    else:
+        yield from _out_of_range(record)
+        return
+    yield Finding(
+        "SD308",
+        "error",
+        f"At step {count(step)} the loss is {what}, and 0 divided by 0 is not a number. Leave such "
+        "a batch out, or divide a sum by the number of targets that count, and at least by 1.",
+        {"step": step},
+    )
+
+
+def _out_of_range(record: TrainingRecord) -> Iterator[Finding]:
+    for reading in record.readings:
+        for aim in reading.compared:
+            if "binary" not in aim.loss or 0 <= aim.target_least <= aim.target_largest <= 1:
+                continue
+            if not math.isfinite(aim.target_mean):
+                continue
+            yield Finding(
+                "SD308",
+                "error",
+                f"The targets reach from {number(aim.target_least, 4)} to "
+                f"{number(aim.target_largest, 4)}, and {aim.loss} is made for targets from 0 to 1: "
+                "outside of them it falls without end. Scale the targets, or take another loss.",
+                {"step": reading.step, "least": aim.target_least, "largest": aim.target_largest},
+            )
+            return
+
+
+def zero(record: TrainingRecord) -> Iterator[Finding]:
+    """SD409: the gradient is exactly zero."""
+    since = zero_since(record)
+    if since is None or (record.half is not None and record.half.zero > ALL):
+        return
+    steps = len(record.trace)
+    when = (
+        f"at each of {count(record.steps, 'step')}"
+        if since == 0
+        else f"from step {count(int(record.trace.step[since]))} on"
+    )
+    place = record.zero_from
+    why = "" if place is None else f" On its way back it ends at {place.operation}"
+    cure = ""
+    if place is not None and "relu" in place.operation:
+        why += f" {_shape(place.shape)}, which gives 0 for every row of the batch"
+        cure = (
+            " Where that is the output, take the ReLU away (or use softplus); else start with "
+            "smaller steps or larger biases."
+        )
+    elif place is not None and place.operation == "softmax":
+        why += f" {_shape(place.shape)}, which gives the same whatever comes in"
+        cure = " Take a sigmoid, or give it two units or more."
+    elif place is not None:
+        why += f" {_shape(place.shape)}"
+    yield Finding(
+        "SD409",
+        "error",
+        f"The gradient is exactly zero in every parameter, {when}: nothing is learned"
+        f".{why}{'.' if why else ''}{cure}",
+        {
+            "since": int(record.trace.step[since]),
+            "steps": steps,
+            "operation": None if place is None else place.function,
+        },
+    )
+
+
+def zero_since(record: TrainingRecord) -> int | None:
+    """The row of the trace from which on every gradient is exactly zero; None: it is not."""
+    trace = record.trace
+    if len(trace) < _LEAST_STEPS or record.resets.emptied or record.losses.last == 0:
+        return None
+    there = np.isfinite(trace.gradient)
+    none = there.any(1) & (np.where(there, trace.gradient, 0) == 0).all(1)
+    since = len(trace) - int(np.argmin(none[::-1])) if not none.all() else 0
+    return since if len(trace) - since >= max(_LEAST_STEPS, len(trace) // 4) else None
+
+
+def held_by_nobody(record: TrainingRecord) -> Iterator[Finding]:
+    """SD410: the loss depends on parameters that no optimizer holds."""
+    readings = _with_graph(record)
+    if not readings:
+        return
+    first = next((r for r in readings if r.strangers), None)
+    if first is not None:
+        hidden = [stranger.place for stranger in first.strangers if stranger.place is not None]
+        many = count(len(hidden) or len(first.strangers), "parameter")
+        where = f" ({names(hidden, _MOST_NAMED)})" if hidden else ""
+        yield Finding(
+            "SD410",
+            "error" if hidden else "info",
+            f"The loss depends on {many} that belong neither to the model nor to an optimizer"
+            f"{where}, so they never change. "
+            + (
+                "PyTorch looks for layers in attributes, not in lists and mappings: hold them in "
+                "nn.ModuleList or nn.ModuleDict, and make the optimizer after that."
+                if hidden
+                else "Where they are to learn, give them to an optimizer."
+            ),
+            {"places": hidden, "shapes": [list(s.shape) for s in first.strangers]},
+        )
+    reached = {place for reading in readings for place in reading.reached}
+    held = {place for place, tensor in enumerate(record.tensors) if tensor.group is not None}
+    learned = {place for place in reached if record.tensors[place].learns}
+    if not held or not learned or reached & held:
+        return
+    yield Finding(
+        "SD410",
+        "error",
+        f"None of the {count(len(learned), 'parameter')} behind the loss is in the optimizer, and "
+        f"the loss depends on none of the {count(len(held))} that it has: it was made for another "
+        "model, or before this one was made anew. Make the optimizer from the model that is "
+        "trained, after it.",
+        {"behind_the_loss": len(learned), "in_the_optimizer": len(held)},
+    )
+
+
+def cut(record: TrainingRecord) -> Iterator[Finding]:
+    """SD411: the loss has no graph, or a term was cut out of it."""
+    readings = record.readings
+    if not readings:
+        return
+    told = [reading for reading in readings if reading.graph == "told to ask"]
+    place = ""
+    if record.cuts:
+        first = record.cuts[0]
+        place = f" {first.call}" + (f" ({_code(first.line)})" if first.line else "")
+    if told and len(told) * 2 >= len(readings):
+        by = (
+            f"It was cut by{place}."
+            if place
+            else "An argmax, a comparison, round(), detach(), item() or NumPy cuts it."
+        )
+        yield Finding(
+            "SD411",
+            "error",
+            "The loss has no graph: it depends on no parameter, and was only told to ask for a "
+            f"gradient (requires_grad_), so backward() reaches nothing. {by} Make the loss of the "
+            "outputs themselves, and leave requires_grad_() out.",
+            {"call": record.cuts[0].call if record.cuts else None},
+        )
+        return
+    reached = {p for reading in readings for p in reading.reached}
+    missing = [p for p, t in enumerate(record.tensors) if t.learns and p not in reached]
+    behind = {p for found in record.cuts for p in found.behind} - reached
+    terms = max(reading.constant_terms for reading in readings)
+    if not missing or not reached or not (behind or terms):
+        return
+    who = names([record.tensors[p].name for p in sorted(behind) or missing], _MOST_NAMED)
+    by = (
+        f"the way to the loss is cut by{place}"
+        if place
+        else "a term of the loss is a plain number without a graph (item(), float() or detach())"
+    )
+    yield Finding(
+        "SD411",
+        "error",
+        f"{who} {'get' if len(behind or missing) > 1 else 'gets'} no gradient: {by}. "
+        f"{'Add the tensor itself to the loss.' if terms else 'Leave that call out.'}",
+        {
+            "call": record.cuts[0].call if record.cuts else None,
+            "tensors": [record.tensors[p].name for p in sorted(behind) or missing],
+        },
+    )
+
+
+def squashed(record: TrainingRecord) -> Iterator[Finding]:
+    """SD412: squashed twice, or along the wrong axis."""
+    seen: dict[tuple[str, str], Squash] = {}
+    readings = _with_graph(record)
+    for reading in readings:
+        for found in reading.squashes:
+            seen.setdefault((found.what, found.inner), found)
+    for found in seen.values():
+        if sum(any(s.what == found.what for s in r.squashes) for r in readings) * 2 < len(readings):
+            continue
+        grave = found.at_output and found.what != "log by hand"
+        yield Finding(
+            "SD412",
+            "error" if grave else "info",
+            _squash_in_words(found),
+            {"what": found.what, "operation": found.inner, "shape": list(found.shape)},
+        )
+
+
+def _squash_in_words(found: Squash) -> str:
+    shape = _shape(found.shape)
+    if found.what == "along the batch":
+        return (
+            f"The {found.inner} of the output {shape} is taken along the rows of the batch, not "
+            "along the classes, so the rows are compared with each other. Give it dim=1."
+        )
+    if found.what == "over one number":
+        return (
+            f"A {found.inner} is taken over one number, in shape {shape}: it is the same whatever "
+            "comes in, and no gradient passes through it. Take a sigmoid, or give it two units or "
+            "more."
+        )
+    if found.what == "log by hand":
+        return (
+            "The log of a softmax is taken by hand: it is -inf as soon as the softmax is 0. Take "
+            "log_softmax, or the cross-entropy of the logits."
+        )
+    floor = ""
+    if found.outer == "log of softmax" and len(found.shape) > 1:
+        classes = found.shape[1]
+        inner_sum = math.e + classes - 1 if found.inner == "softmax" else None
+        if inner_sum is not None:
+            floor = (
+                f" With {count(classes)} classes no row's loss can get below "
+                f"{number(math.log(inner_sum) - 1, 4)}."
+            )
+    elif found.inner == "sigmoid":
+        floor = f" A row of class 0 cannot get below {number(math.log(2), 3)}."
+    loss = (
+        "cross-entropy, which takes a softmax itself"
+        if found.outer == "log of softmax"
+        else f"{found.outer}, which takes a sigmoid itself"
+    )
+    return (
+        f"The output is squashed twice: a {found.inner} goes into {loss}.{floor} Give the loss the "
+        f"numbers before the {found.inner}."
+    )
+
+
+def _with_graph(record: TrainingRecord) -> Sequence[LossReading]:
+    return [reading for reading in record.readings if reading.graph == "there"]
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def _code(line: str) -> str:
+    return escaped(line, _LONGEST_LINE)

@@ -1,0 +1,175 @@
+"""The records of what a loss's graph says: facts that a watch reads, and its checks judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+GraphState = Literal["there", "told to ask", "none"]
+"""`told to ask`: the loss depends on nothing, and `requires_grad_()` was called on it."""
+
+Phase = Literal["forward", "backward", "optimizer"]
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A parameter behind the loss that neither the watched model nor an optimizer has."""
+
+    shape: tuple[int, ...]
+    place: str | None
+    """Where the model holds it without having registered it: "layers[0].weight"; None: not found
+    there."""
+
+
+@dataclass(frozen=True)
+class Squash:
+    """A softmax or sigmoid on the way to the loss, and what is amiss with it."""
+
+    what: Literal["twice", "along the batch", "over one number", "log by hand"]
+    inner: str
+    """The operation, in plain words."""
+    outer: str = ""
+    """What is taken of it."""
+    shape: tuple[int, ...] = ()
+    at_output: bool = True
+    """Whether the loss is taken of it entry by entry: no layer comes after it."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Predictions and targets of different shapes, of which every pair is compared."""
+
+    operation: str
+    rows: int
+    prediction: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Predictions and targets as the loss compares them."""
+
+    loss: str
+    """The operation, in plain words."""
+    rows: int
+    output_mean: float
+    output_deviation: float
+    """Of regressions over all numbers; of classes over the rows, the largest of any class."""
+    target_mean: float
+    """Not a number for classes by their places, like the other three."""
+    target_deviation: float
+    target_least: float
+    target_largest: float
+    classes: int | None = None
+    """In the targets of this batch; None for a regression."""
+    answers: int | None = None
+    """Different classes that the outputs give."""
+    frequent: float | None = None
+    """The share of the commonest class among the targets."""
+    floor: float | None = None
+    """Of classes: the lowest loss that one answer for every row can have, by their shares."""
+
+
+@dataclass(frozen=True)
+class LossReading:
+    """What the graph of the loss of one step says."""
+
+    step: int
+    loss: float
+    graph: GraphState = "there"
+    nodes: int = 0
+    reached: tuple[int, ...] = ()
+    """Places of the tensors that it depends on."""
+    strangers: tuple[Stranger, ...] = ()
+    constant_terms: int = 0
+    """Terms that were added to the loss and have no graph."""
+    squashes: tuple[Squash, ...] = ()
+    pairs: Pairs | None = None
+    compared: tuple[Compared, ...] = ()
+    summed: int | None = None
+    """Rows over which the loss is a sum; None: it is not seen to be one."""
+    nothing: str | None = None
+    """The operation that takes an average over nothing."""
+    half: bool = False
+    """Whether a value behind it is in float16."""
+
+
+@dataclass(frozen=True)
+class Birth:
+    """Where the first number was made that is not finite."""
+
+    step: int
+    phase: Phase
+    operation: str
+    """In plain words."""
+    function: str
+    """As PyTorch calls it."""
+    cause: str | None = None
+    """What was there: "the log of 0". None: not known."""
+    layer: str | None = None
+    """The module in which it was made; None: outside of every module, or not known."""
+    line: str | None = None
+    """The user's line of code, with its file and number."""
+    row: int | None = None
+    """Of the batch, counted from 0."""
+    entries: int | None = None
+    """How many were not finite there."""
+    left_out: bool = False
+    """Whether the loss was finite nevertheless."""
+    source: Literal["the closure", "the model on the batch", "the loss's graph"] = "the closure"
+    """What was looked at to find it; the first two were run again."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A call through which no gradient passes, on the way from parameters to the loss."""
+
+    call: str
+    line: str | None
+    """The user's line of code, with its file and number."""
+    behind: tuple[int, ...]
+    """Places of the tensors behind it."""
+
+
+@dataclass(frozen=True)
+class ZeroFrom:
+    """Where a gradient became exactly zero on its way back."""
+
+    step: int
+    operation: str
+    function: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A layer whose units are all the same."""
+
+    tensor: int
+    units: int
+    step: int
+
+
+@dataclass(frozen=True)
+class ModeFacts:
+    """Whether the model learned in eval mode, and frozen layers whose buffers moved."""
+
+    passes: int = 0
+    """Forward passes that were learned from."""
+    in_eval: int = 0
+    first_in_eval: int | None = None
+    """The step of the first of them."""
+    affected: tuple[str, ...] = ()
+    """Layers that do something else in eval mode: dropout, batch norm."""
+    moved_buffers: tuple[str, ...] = ()
+    """Layers all of whose parameters are frozen, and whose buffers change all the same."""
+
+
+@dataclass(frozen=True)
+class HalfFacts:
+    """How much of a gradient float16 has rounded away."""
+
+    step: int
+    zero: float
+    """Share of entries that are exactly zero."""
+    subnormal: float
+    """Share of entries that have less than float16's ten bits."""
