@@ -32,7 +32,7 @@ class Loop:
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    loss: Callable[[int], torch.Tensor]
+    loss: Callable[[int], Any]
     steps: int = 60
     move: Callable[[torch.Tensor], None] | None = None
 
@@ -41,7 +41,7 @@ class Loop:
         watch = Attached(self.model, [self.optimizer], probe_every=1000) if watched else None
         for step in range(self.steps):
 
-            def closure(step: int = step) -> torch.Tensor:
+            def closure(step: int = step) -> Any:
                 return self.loss(step)
 
             loss = closure()
@@ -98,7 +98,7 @@ def taken(batches: Iterator[Any], many: int = 60) -> list[Any]:
 def every_pair(sick: bool) -> Loop:
     model, data = mlp(WIDE, 16, 1), taken(numbers())
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         x, y = data[i]
         return (model(x) - (y if sick else y.unsqueeze(1))).square().mean()
 
@@ -123,7 +123,7 @@ def sigmoid_twice(sick: bool) -> Loop:
 def along_the_batch(sick: bool) -> Loop:
     model, data = mlp(WIDE, 32, 10), taken(classes())
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         x, y = data[i]
         return functional.nll_loss(functional.log_softmax(model(x), 0 if sick else 1), y)
 
@@ -199,7 +199,7 @@ def root_under_where(sick: bool) -> Loop:
     model, data = mlp(WIDE, 16, 1), taken(numbers())
     nn.init.constant_(model[2].bias, 0.3)  # type: ignore[arg-type]
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         x, y = data[i]
         z = model(x).squeeze(1)
         root = torch.sqrt(z if sick else z.clamp(min=1e-2))
@@ -244,7 +244,7 @@ def all_is_padding(sick: bool) -> Loop:
         pad = torch.arange(10)[None] >= length[:, None]
         data.append((words.masked_fill(pad, 0), pad))
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         words, pad = data[i]
         return functional.cross_entropy(model(words, pad)[~pad], words[~pad])
 
@@ -255,7 +255,7 @@ def log_by_hand(sick: bool) -> Loop:
     model, data = mlp(WIDE, 32, 10, act=nn.ReLU), taken(classes())
     data[20][0][5] *= 3000
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         x, y = data[i]
         out = model(x)
         log = torch.log(torch.softmax(out, 1)) if sick else functional.log_softmax(out, 1)
@@ -303,7 +303,7 @@ def stays_in_eval(sick: bool) -> Loop:
     )
     data = taken(classes())
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         if i % 20 == 10:
             model.eval()
             with torch.no_grad():
@@ -317,7 +317,7 @@ def stays_in_eval(sick: bool) -> Loop:
 def of_argmax(sick: bool) -> Loop:
     model, data = mlp(WIDE, 32, 10), taken(classes())
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         x, y = data[i]
         if sick:
             found = model(x).argmax(1).float()
@@ -382,7 +382,7 @@ class TwoHeads(nn.Module):
 def term_as_a_number(sick: bool) -> Loop:
     model, data = TwoHeads(), taken(classes())
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         x, y = data[i]
         out, aux = model(x)
         term = functional.mse_loss(aux, x[:, 0])
@@ -396,7 +396,7 @@ def underflow(sick: bool) -> Loop:
     optimizer = adam(model)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14, enabled=not sick)
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         with torch.autocast("cpu", torch.float16):
             out = model(data[i][0])
         return functional.cross_entropy(out.float(), data[i][1]) * 3e-5
@@ -550,7 +550,7 @@ def ranked(_: bool) -> Loop:
     """All pairs of predictions, which is what is meant."""
     model, data = mlp(WIDE, 16, 1), taken(numbers())
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         x, y = data[i]
         out = model(x)
         order = torch.sign(y[:, None] - y[None])
@@ -564,7 +564,7 @@ def attended(_: bool) -> Loop:
     model = nn.ModuleList([nn.Linear(WIDE, 1), nn.Linear(WIDE, 1)])
     data = taken(numbers())
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         x, y = data[i]
         bag = (torch.softmax(model[0](x), 0) * x).sum(0)
         return (model[1](bag) - y.mean()).square().sum()
@@ -576,7 +576,7 @@ def contrasted(_: bool) -> Loop:
     """A cross-entropy of N × N similarities, by rows and by columns."""
     model, data = mlp(WIDE, 16), taken(numbers())
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         x, _ = data[i]
         one, other = (functional.normalize(model(x + 0.1 * torch.randn_like(x))) for _ in "ab")
         alike, place = one @ other.T / 0.2, torch.arange(ROWS)
@@ -596,7 +596,7 @@ def physical(_: bool) -> Loop:
     """A loss of derivatives by the inputs, which ask for gradients."""
     model = mlp(1, 16, 1)
 
-    def loss(i: int) -> torch.Tensor:
+    def loss(i: int) -> Any:
         t = torch.rand(ROWS, 1).requires_grad_()
         u = model(t)
         (slope,) = torch.autograd.grad(u.sum(), t, create_graph=True)
