@@ -48,6 +48,17 @@ def test_the_limit_in_mean_square_is_where_all_batches_together_begin_to_grow(
         assert radii[0] < 1 < radii[1]
 
 
+def test_columns_of_any_scale_have_a_limit() -> None:
+    x = np.linspace(1, 9, 40)
+    for scale in (1e-9, 1e-6, 1e9):
+        data = {"x": x * scale, "y": x}
+        run = steepest.fit(data, "y ~ a*x + b", batch_size=4, lr=1e-20, steps=2, remedies=False)
+        limit, curvature = run.measurements.batch_limit, run.measurements.spectrum
+        assert limit is not None
+        assert curvature is not None
+        assert 0.1 < limit.mean_square * curvature.largest / 2 <= 1
+
+
 def test_with_all_rows_it_is_the_limit_of_all_rows() -> None:
     design = np.random.default_rng(0).normal(size=(9, 3))
     top = float(np.linalg.eigvalsh(2 * design.T @ design / 9)[-1])

@@ -25,6 +25,9 @@ from steepest.records.arrays import Matrix, Vector
 MOST_WORK = 2e6
 """Rows times the square of the weights, up to which the limit is computed."""
 
+SLOW = 1e-5
+"""A direction that curves by less than the square of this share of the largest decides nothing."""
+
 HALVINGS = 30
 TURNS = 200
 CLOSE = 1e-6
@@ -57,7 +60,7 @@ class Rows:
 def rows_of(design: Matrix, size: int) -> Rows:
     """The rows of a design (n, p), in the directions that the loss curves along."""
     _, singular, right = np.linalg.svd(design, full_matrices=False)
-    kept = singular > 1e-12 * np.max(singular, initial=0.0)
+    kept = singular > SLOW * np.max(singular, initial=0.0)
     curvatures = 2 * singular[kept] ** 2 / len(design)
     return Rows(design @ right[kept].T, curvatures, size)
 

@@ -56,7 +56,14 @@ def batch_limit(setup: Setup, settings: Settings, weights: Vector) -> BatchLimit
         design = design[:, ~held]
     if not np.all(np.isfinite(design)):
         return "The slopes of the predictions are not finite."
-    rows = rows_of(design, settings.batch_size)
+    try:
+        with np.errstate(all="ignore"):
+            return _limit_of(rows_of(design, settings.batch_size), settings)
+    except np.linalg.LinAlgError:
+        return "The numbers are too large or too small to compute it with."
+
+
+def _limit_of(rows: Rows, settings: Settings) -> BatchLimit | str:
     momentum = momentum_of(settings.optimizer, settings.momentum)
     mean = mean_square_limit(rows, settings.optimizer, momentum)
     if mean is None or not mean > 0:

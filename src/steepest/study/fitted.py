@@ -101,9 +101,13 @@ def doubts(setup: Setup, tangent: Tangent | str) -> Doubts:
         return Doubts(missing=why)
     look = _Look(setup, tangent, time.monotonic() + SECONDS)
     try:
-        return look.doubts()
+        # Squares of numbers beyond 1e154 are infinite, and nothing is said of what comes of them.
+        with np.errstate(all="ignore"):
+            return look.doubts()
     except OutOfTimeError:
         return Doubts(missing=f"The refits that prove it took more than {SECONDS:g} s.")
+    except np.linalg.LinAlgError:
+        return Doubts(missing="The numbers are too large or too small for a refit.")
 
 
 def _why_not(setup: Setup, tangent: Tangent | str) -> str:
@@ -169,7 +173,7 @@ class _Look:
         if misfit is not None:
             odd = self._still_outlying(odd, best, stand)
         deciding = self._deciding(odd) if odd else None
-        if deciding is None:
+        if not odd:
             whole = self._stand(every, self.tangent.weights)
             misfit = None if whole is None else self._misfit(whole)[0]
         return Doubts(deciding, misfit)
