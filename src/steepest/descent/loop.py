@@ -172,7 +172,7 @@ def advance(
         state.running
         & (state.step < limits.last)
         & jnp.isfinite(loss)
-        & jnp.isfinite(norm)
+        & jnp.all(jnp.isfinite(gradient))
         & (jnp.abs(loss) <= ceiling)
         & ~converged
         & (loss > limits.goal)

@@ -389,8 +389,9 @@ def _why_stopped(state: State, recorder: Recorder, stops: Limits) -> Stopped:
     gradient = recorder.last.gradient[-1]
     with np.errstate(over="ignore", invalid="ignore"):
         squared = float(gradient @ gradient)
+    is_finite = math.isfinite(loss) and bool(np.isfinite(gradient).all())
     ceiling = float(stops.ceiling) * max(abs(float(state.first_loss)), float(stops.scale))
-    if not (math.isfinite(loss) and math.isfinite(squared)) or abs(loss) > ceiling:
+    if not is_finite or abs(loss) > ceiling:
         return "diverged"
     tolerance = float(stops.tolerance)
     if squared < tolerance * tolerance * float(state.first_norm):

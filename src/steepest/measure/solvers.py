@@ -26,6 +26,9 @@ MOST_EVALUATIONS = 2000
 FEW_EVALUATIONS = 200
 """The same where many points are tried: one that leads anywhere shows it by then."""
 
+ORDINARY = 1e8
+"""Slopes up to it, and down to one over it, are as scipy's solvers expect them."""
+
 
 class EnoughError(Exception):
     """Raised out of a solver, to end it."""
@@ -189,13 +192,14 @@ def quasi_newton_path(
     note = _noted(walked, moved)
     chosen = np.ones(len(begin), dtype=bool) if free is None else free
     whole = _placed(begin, chosen)
+    unit = _unit_of(objective, begin)
 
     def value_and_gradient(point: Vector) -> tuple[float, Vector]:
         nonlocal lowest
         if time.monotonic() > ends:
             raise EnoughError
         value, gradient = objective.value_and_gradient(whole(point))
-        gradient = gradient[chosen]
+        value, gradient = value / unit, gradient[chosen] / unit
         if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
             if value == -np.inf:
                 note(whole(point))
@@ -230,6 +234,17 @@ def quasi_newton_path(
     except (EnoughError, ValueError, OverflowError):
         return walked  # What was reached by then stands last.
     return walked
+
+
+def _unit_of(objective: Objective, begin: Vector) -> float:
+    """What the loss is counted in: 1, or for a very steep or flat one about its slope.
+
+    When they stop is for scipy's solvers a question of absolute size.
+    """
+    steep = float(np.max(np.abs(objective.value_and_gradient(begin)[1]), initial=0.0))
+    if not np.isfinite(steep) or steep == 0 or 1 / ORDINARY <= steep <= ORDINARY:
+        return 1.0
+    return float(2.0 ** np.floor(np.log2(steep)))
 
 
 def least_absolute(objective: Objective) -> Vector | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from steepest.engine.xla import in_float64
 from steepest.formula import Column, is_linear, names_of
-from steepest.methods.losses import MSE
+from steepest.methods.losses import MSE, RMSE
 from steepest.objective.moments import (
     RANK_TOLERANCE,
     LeastSquares,
@@ -50,6 +50,9 @@ def is_quadratic_kernel(kernel: FormulaKernel) -> bool:
         and is_linear(kernel.model, kernel.weights)
     )
 
+
+LEAST_SQUARE: Final = 1e-303
+"""Squares of targets below it have hardly a digit left for what the rows miss."""
 
 BLOCK_ROWS: Final = 2**16
 """Up to so many rows the design is held and factorized as a whole, beyond it in blocks of these."""
@@ -191,6 +194,24 @@ def _too_large(largest: float) -> InputError:
         given=f"numbers up to {largest:.3g}",
         instead="Use a larger unit.",
     )
+
+
+def check_squares(objective: Objective, loss: str | None) -> None:
+    """Raise InputError where the squares of the targets, of which the loss is made, do not fit."""
+    if loss not in (MSE.name, RMSE.name):
+        return
+    largest = float(np.max(np.abs(np.asarray(objective.data["rows"]["target"])), initial=0.0))
+    with np.errstate(over="ignore", under="ignore"):
+        square = np.square(largest)
+    if not np.isfinite(square):
+        raise _too_large(largest)
+    if largest and square < LEAST_SQUARE:
+        raise InputError(
+            "The squares of the numbers in the data are too small for 64-bit numbers, which end at "
+            "4.9e-324.",
+            given=f"a target of {largest:.3g} at most",
+            instead="Use a smaller unit.",
+        )
 
 
 def _row_in_words(objective: Objective, row: int) -> str:

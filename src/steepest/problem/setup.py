@@ -16,7 +16,7 @@ from steepest.engine.xla import in_float64
 from steepest.formula import Formula, partial, to_latex, to_text
 from steepest.methods.losses import PROBABILITY, loss_named
 from steepest.methods.optimizers import SOLVERS
-from steepest.objective.least_squares import centred, is_quadratic, solve
+from steepest.objective.least_squares import centred, check_squares, is_quadratic, solve
 from steepest.objective.losses import loss_of
 from steepest.objective.moments import LeastSquares
 from steepest.objective.objective import FormulaKernel, Objective, formula_objective
@@ -164,6 +164,7 @@ def assemble(
     held_out = None
     if held_out_columns is not None:
         held_out = formula_objective(formula, held_out_columns, loss=loss, gives=gives, fixed=fixed)
+    check_squares(objective, loss)
     solved = None
     moving = objective
     if is_quadratic(objective):

@@ -26,10 +26,12 @@ def shown_value(value: Any) -> str:
     """The value as a message shows it.
 
     >>> shown_value(3), shown_value(10**5000), shown_value("a" * 100)[:8]
-    ('3', 'a whole number of about 5,001 digits', "'aaaaaaa")
+    ('3', 'a number of about 5,001 digits', "'aaaaaaa")
     """
-    if isinstance(value, int) and value.bit_length() > 4 * LONGEST_SHOWN:
-        return f"a whole number of about {math.ceil(value.bit_length() * math.log10(2)):,} digits"
+    if isinstance(value, int) and value.bit_length() > 60:
+        if value.bit_length() < 3 * _MOST_DIGITS:
+            return f"a number of {len(str(abs(value)))} digits"
+        return f"a number of about {math.ceil(value.bit_length() * math.log10(2)):,} digits"
     try:
         shown = " ".join(ascii(value).split())
     except Exception:
