@@ -123,9 +123,11 @@ def percent(share: float, digits: int = 2) -> str:
 def times(factor: float) -> str:
     """Write how many times: three digits below 1000, whole from there on.
 
-    >>> times(1.41248), times(218450.6)
-    ('1.41 times', '218,451 times')
+    >>> times(1.41248), times(218450.6), times(math.inf)
+    ('1.41 times', '218,451 times', 'more than 1e+308 times')
     """
+    if math.isinf(factor):
+        return "more than 1e+308 times"
     plain = 1000 <= factor < 1e7
     return f"{count(round(factor))} times" if plain else f"{number(factor, 3)} times"
 
