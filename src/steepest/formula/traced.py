@@ -33,6 +33,7 @@ from steepest.formula.nodes import (
     is_condition,
 )
 from steepest.words.errors import FormulaError
+from steepest.words.given import as_number, shown_value
 
 _OPERATORS: Final[Mapping[str, Operator]] = {
     "add": "+",
@@ -125,12 +126,13 @@ def _node(value: Any) -> Node:
     if isinstance(value, Integral) and abs(int(value)) <= 2**53:
         return number(int(value))
     if isinstance(value, Real):
-        if float(value) == math.pi:
+        found = as_number(value)
+        if found == math.pi:
             return Constant("pi", math.pi)
-        if math.isfinite(float(value)):
-            return number(float(value))
+        if found is not None and math.isfinite(found):
+            return number(found)
         raise _NoPlaceError(
-            f"The function works with {float(value)}.", "A formula works with finite numbers."
+            f"The function works with {shown_value(value)}.", "A formula works with finite numbers."
         )
     raise _NoPlaceError(
         f"The function works with a {type(value).__name__}.",

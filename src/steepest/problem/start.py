@@ -11,6 +11,7 @@ import numpy as np
 
 from steepest.formula import parse_expression, parse_model
 from steepest.words.errors import UsageError
+from steepest.words.given import shown_value
 
 
 def is_by_place(start: Any) -> bool:
@@ -29,13 +30,13 @@ def by_weight(start: Any, weights: Sequence[str]) -> dict[str, float]:
         return dict(start)
     try:
         numbers = [float(one) for one in np.atleast_1d(np.asarray(start, dtype=np.float64))]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = []
     if len(numbers) != len(weights):
         example = ", ".join(f'"{name}": 1' for name in weights[:3])
         raise UsageError(
             f"A start without names needs one number for each weight: {', '.join(weights)}.",
-            given=f"{len(numbers)} numbers" if numbers else ascii(start)[:60],
+            given=f"{len(numbers)} numbers" if numbers else shown_value(start),
             instead=f"Write start={{{example}}}; weights that are left out are drawn.",
         )
     return dict(zip(weights, numbers, strict=True))
