@@ -52,7 +52,7 @@ def train_with_lightning(folder: Path, callbacks: list[Any]) -> nn.Module:
     return model
 
 
-def train_with_transformers(folder: Path, callbacks: list[Any]) -> nn.Module:
+def train_with_transformers(folder: Path, callbacks: list[Any], epochs: int = 2) -> nn.Module:
     transformers = pytest.importorskip("transformers")
     pytest.importorskip("accelerate")
 
@@ -79,7 +79,7 @@ def train_with_transformers(folder: Path, callbacks: list[Any]) -> nn.Module:
     torch.manual_seed(0)
     model = Model()
     arguments = transformers.TrainingArguments(
-        output_dir=str(folder), num_train_epochs=2, per_device_train_batch_size=16,
+        output_dir=str(folder), num_train_epochs=epochs, per_device_train_batch_size=16,
         eval_strategy="epoch", report_to=[], save_strategy="no", use_cpu=True,
         learning_rate=0.05, disable_tqdm=True, logging_strategy="no", dataloader_pin_memory=False,
     )  # fmt: skip
@@ -138,3 +138,26 @@ def test_the_callback_watches_and_changes_nothing(library: str, tmp_path: Path) 
     assert callback.watch.run.id is not None
     assert not watched._forward_hooks
     assert not watched._forward_pre_hooks
+
+
+@pytest.mark.filterwarnings("ignore")  # of the library's own
+def test_a_trainer_is_probed_and_run_again(tmp_path: Path) -> None:
+    """No closure has to be given; and all is bit for bit as without the callback."""
+    pytest.importorskip("transformers")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = __import__("steepest.integrations.transformers", fromlist=["WatchCallback"])
+        plain = train_with_transformers(tmp_path / "plain", [], 3)
+        callback = module.WatchCallback(store=False, probe_every=4, prove=60.0)
+        watched = train_with_transformers(tmp_path / "watched", [callback], 3)
+    for one, other in zip(plain.parameters(), watched.parameters(), strict=True):
+        assert torch.equal(one, other)
+    record, steps = callback.watch.run.record, STEPS * 3 // 2
+    assert not record.dropped
+    assert [probe.step for probe in record.probes] == list(range(0, steps, 4))
+    for probe in record.probes:
+        losses = dict(zip(record.trace.step.tolist(), record.trace.loss.tolist(), strict=True))
+        assert probe.loss == pytest.approx(losses[probe.step], rel=1e-5)
+    assert record.losses.count == steps
+    assert record.proof is not None, record.not_measured["proof"]
+    assert record.proof.steps == steps

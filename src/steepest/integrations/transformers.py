@@ -16,13 +16,18 @@ class WatchCallback(TrainerCallback):
     """Watches a training. The options are those of `steepest.watch`.
 
     The loss of each batch is taken from what the model gives (`.loss`), the one on held-out rows
-    from the metrics of an evaluation. After the training `.watch` has the run and its verdict.
+    from the metrics of an evaluation. Probes call the model with the same batch again. With
+    `prove=` the first steps are kept, so that `watch.prove()` can run them again; where gradients
+    are accumulated, or the Trainer makes a loss of its own, it says why it cannot.
+    After the training `.watch` has the run and its verdict.
     """
 
     def __init__(self, **options: Any):
         self.watch: Watch | None = None
         self._options = options
         self._handle: Any = None
+        self._again = False
+        """Whether it is a probe that calls the model."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **about: Any) -> None:
         """Attach to the model and its optimizer."""
@@ -30,7 +35,7 @@ class WatchCallback(TrainerCallback):
         # Accelerate wraps it, and its own step may leave the real one out.
         optimizer = getattr(optimizer, "optimizer", optimizer)
         self.watch = watch(model, optimizer, **self._options)
-        self._handle = model.register_forward_hook(self._passed)
+        self._handle = model.register_forward_hook(self._passed, with_kwargs=True)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **about: Any) -> None:
         """Record the validation loss."""
@@ -45,7 +50,18 @@ class WatchCallback(TrainerCallback):
         if self.watch is not None:
             self.watch.close()
 
-    def _passed(self, model: Any, arguments: Any, output: Any) -> None:
+    def _passed(self, model: Any, arguments: Any, named: dict[str, Any], output: Any) -> None:
         loss = getattr(output, "loss", None)
-        if self.watch is not None and loss is not None and model.training:
-            self.watch.loss(loss)
+        if self.watch is None or loss is None or not model.training or self._again:
+            return
+
+        def closure() -> Any:
+            self._again = True
+            try:
+                return model(*arguments, **named).loss
+            finally:
+                self._again = False
+
+        self.watch.loss(loss)
+        if loss.requires_grad:
+            self.watch.probe(closure)
