@@ -67,7 +67,7 @@ def _tried(
         held = ("--no-require-hashes", "--constraint", CONSTRAINTS)
         seconds = _pip(place, "install", *held, wanted)
         row = (version, extra, _packages(place) - packages, (_size(place) - size) // 10**6)
-        yield f"{' | '.join(map(str, row))} | {seconds:.0f} s", _use(place, extra)
+        yield f"{' | '.join(map(str, row))} | {seconds:.0f} s", _use(place, folder / f"with {extra}", extra)
 
 
 def _pip(place: Path, *arguments: str | Path) -> float:
@@ -86,9 +86,8 @@ def _size(place: Path) -> int:
     return sum(path.lstat().st_size for path in place.rglob("*") if not path.is_dir())
 
 
-def _use(place: Path, extra: str) -> str:
+def _use(place: Path, empty: Path, extra: str) -> str:
     """What is said where it does not work; empty where it does."""
-    empty = place / "empty"
     empty.mkdir()
     came = subprocess.run(
         [place / "bin/python", "-I", ROOT / "release/uses.py", ROOT / "examples/speed.csv", extra],
