@@ -646,7 +646,7 @@ def test_a_descent_that_ends_at_a_bound_says_so() -> None:
     assert document["weights"]["a"]["at_bound"] is None
     assert document["statistics"]["weights"]["b"]["at_bound"] == "lower"
     assert document["statistics"]["weights"]["b"]["standard_error"] is None
-    shown = plain(run.__rich__())
+    shown = plain(run.why())
     assert "at its lower bound: steps that would pass it end there" in shown
     assert "at its lower bound" in shown[shown.index("At the minimum,") :]
 

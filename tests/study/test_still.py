@@ -208,3 +208,11 @@ def test_a_correlation_however_close_is_no_flat_direction() -> None:
     data = {"x": x, "y": 2 * np.exp(0.02 * x) + 0.001 * noise(1)}
     run = fitted(data, "y ~ a*exp(b*x) + c", start={"a": 1.0, "b": 0.1, "c": 1.0})
     assert not found(run, "SD202")
+
+
+def test_a_weight_that_is_zero_at_the_minimum_is_of_no_other_scale() -> None:
+    """What rounding left of zero has no scale, nor have residuals that are rounding a pattern."""
+    x = np.linspace(0, 100, 300)
+    start = {"a": 0.1257, "b": -0.1321, "c": 0.6404}
+    run = fitted({"x": x, "y": np.sin(1.759 * x)}, "y ~ a*sin(b*x + c)", start=start)
+    assert {"SD305", "SD306", "SD307"}.isdisjoint(found.code for found in run.verdict.findings)

@@ -17,6 +17,12 @@ FAR = 100.0
 POWERS = 3.0
 """A weight so many powers of ten off is of another scale."""
 
+SURE = 3.0
+"""Within so many standard errors of zero, a weight has no scale."""
+
+ZERO = 1e-14
+"""So much of the start is what rounding leaves of it."""
+
 MOST = 4
 """So many weights are named."""
 
@@ -78,12 +84,16 @@ def far_start(m: Measurements) -> Iterator[Finding]:
 
 
 def _scales(m: Measurements, there: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Weights whose start and minimum are of other scales."""
-    return {
-        name: (first, there[name])
-        for name, first in m.start.items()
-        if there.get(name) and first and abs(math.log10(abs(there[name] / first))) >= POWERS
-    }
+    """Weights whose start and minimum are of other scales. One that is zero there has none."""
+    entries = () if m.statistics is None else m.statistics.weights
+    errors = {entry.weight: entry.error or 0.0 for entry in entries}
+    scales = {}
+    for name, first in m.start.items():
+        last = there.get(name, 0.0)
+        told = abs(last) > max(SURE * errors.get(name, 0.0), ZERO * abs(first))
+        if told and first and abs(math.log10(abs(last / first))) >= POWERS:
+            scales[name] = (first, last)
+    return scales
 
 
 def _evidence(one: StillWeight) -> dict[str, object]:

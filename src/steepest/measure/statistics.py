@@ -255,7 +255,10 @@ def tangent(objective: Objective, weights: Vector) -> Tangent | None:
         return None
     edges = edges_of(objective, weights)
     free = np.array([edge is None for edge in edges])
-    noise = ROUNDING * root_weight * (np.abs(prediction) + np.abs(target))
+    # Weights are rounded as well, and each moves the prediction by its share.
+    noise = ROUNDING * (
+        root_weight * (np.abs(prediction) + np.abs(target)) + np.abs(design) @ np.abs(weights)
+    )
     return Tangent(
         names=objective.names,
         weights=weights,
