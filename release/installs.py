@@ -67,7 +67,10 @@ def _tried(
         held = ("--no-require-hashes", "--constraint", CONSTRAINTS)
         seconds = _pip(place, "install", *held, wanted)
         row = (version, extra, _packages(place) - packages, (_size(place) - size) // 10**6)
-        yield f"{' | '.join(map(str, row))} | {seconds:.0f} s", _use(place, folder / f"with {extra}", extra)
+        yield (
+            f"{' | '.join(map(str, row))} | {seconds:.0f} s",
+            _use(place, folder / f"with {extra}", extra),
+        )
 
 
 def _pip(place: Path, *arguments: str | Path) -> float:
