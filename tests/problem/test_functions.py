@@ -191,3 +191,30 @@ def test_a_start_in_any_form(start: Any) -> None:
 def test_calls_that_need_another_form(call: Callable[[], Any], told: str) -> None:
     with pytest.raises(steepest.SteepestError, match=told):
         call()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_function_explained(seed: int) -> None:
+    def wave(x: Any, y: Any) -> Any:
+        return np.sin(x) * np.exp(y / 3) + np.where(x > y, x**2, y)
+
+    point = dict(zip("xy", np.random.default_rng(seed).normal(size=2).tolist(), strict=True))
+    found = steepest.explain(wave, point)
+    h = 1e-6
+    for name in point:
+        up, down = ({**point, name: point[name] + sign * h} for sign in (1, -1))
+        assert found.gradient[name] == pytest.approx(
+            (wave(**up) - wave(**down)) / (2 * h), rel=1e-6
+        )
+        written = eval(str(found.partials[name]), {**vars(np), **point})
+        assert written == pytest.approx(found.gradient[name], rel=1e-12)
+    assert found.value == pytest.approx(float(wave(**point)), rel=1e-12)
+
+
+def test_a_function_explained_as_text() -> None:
+    shown = str(steepest.explain(lambda x: x**2, 3))
+    assert shown == "x**2 = 9 at x = 3\n  by x: 2*x = 6"
+    with pytest.raises(steepest.UsageError, match="at a point"):
+        steepest.explain(rosenbrock)
+    with pytest.raises(steepest.UsageError, match="Given: y"):
+        steepest.explain(rosenbrock, {"x": 1})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import isroutine
 from typing import Any, overload
 
 from steepest.checks.about import page_about
 from steepest.records.autograd import AutogradGraph
+from steepest.records.function import FunctionExplanation
 from steepest.show.figures import Figure, autograd_figure
 from steepest.show.terminal.autograd import LossReport
 from steepest.words.gate import gated
@@ -43,11 +46,15 @@ def explain(loss: str) -> str: ...
 
 
 @overload
+def explain(loss: Callable[..., Any], model: Any = None) -> FunctionExplanation: ...
+
+
+@overload
 def explain(loss: Any, model: Any = None) -> LossExplanation: ...
 
 
 @gated
-def explain(loss: Any, model: Any = None) -> LossExplanation | str:
+def explain(loss: Any, model: Any = None) -> LossExplanation | FunctionExplanation | str:
     """Explain a PyTorch loss, before or after `loss.backward()`. No parameter's `.grad` changes.
 
     Each operation by a plain name with its shape, the value that came out of it (where PyTorch
@@ -58,14 +65,19 @@ def explain(loss: Any, model: Any = None) -> LossExplanation | str:
 
     Args:
         loss: A tensor with one number. Or a text, the code of a check or a word of the field such
-            as "learning rate": then the page about it is returned, as text.
+            as "learning rate": then the page about it is returned, as text. Or a Python function of
+            its variables: its formula, value and partial derivatives at a point.
         model: A model, or a list or mapping of tensors: for their names, and to tell which of
-            them the loss does not reach.
+            them the loss does not reach. Of a function, the point: {"x": 3}, or numbers in order.
 
     Raises UsageError for what is no such loss, and for a text without a page.
     """
     if isinstance(loss, str):
         return page_about(loss)
+    if isroutine(loss):
+        from steepest.run.function import explained
+
+        return explained(loss, model)
     from steepest.watching.graph import read_graph
 
     return LossExplanation(read_graph(loss, model))
