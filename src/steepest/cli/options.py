@@ -41,7 +41,7 @@ class Expressive(Explaining):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Set a blank before such an argument, so that it is not taken for an option."""
-        # An option with one minus sign too few stays an option that does not exist.
+        # An option with one minus sign too few stays an option.
         known = {flag for one in self.get_params(ctx) for flag in one.opts}
         own = known | {flag[1:] for flag in known}
         return super().parse_args(
