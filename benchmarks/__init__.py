@@ -12,6 +12,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 from benchmarks import (
     bandwidth,
     compilations,
+    door,
     lab,
     landscapes,
     lr_finder,
@@ -31,6 +32,7 @@ from benchmarks import (
 __all__ = [
     "bandwidth",
     "compilations",
+    "door",
     "lab",
     "landscapes",
     "lr_finder",

@@ -87,7 +87,7 @@ def test_a_row_with_a_missing_value_is_left_out_and_counted(tmp_path: Path) -> N
     path.write_text(ROWS + "4,\n", "utf-8")
     answer = CliRunner().invoke(steepest, ["fit", str(path), LINE, "--steps", "5", "--no-remedies"])
     assert answer.exit_code == 0
-    assert "SD301  warning: 1 of 5 rows" in answer.stdout
+    assert "SD301  warning  1 of 5 rows" in answer.stdout
 
 
 @pytest.mark.parametrize("digits", [19, 30, 300])

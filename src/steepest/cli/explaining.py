@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from rich.console import Console, ConsoleOptions, RenderResult
-
-from steepest.checks import CHECKS
-from steepest.checks.about import page_about
 from steepest.cli.output import is_terminal, write, write_text
-from steepest.show.terminal import Page
-from steepest.show.terminal.page import Span, Whole
-from steepest.words.field import words
+from steepest.words.field import word_for, words
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from steepest.show.terminal.page import Span
+
+_PAGES: Final = Path(__file__).parent.parent / "checks" / "pages"
+"""Where `steepest.checks` has its pages: a page alone needs no check to be imported."""
 
 CODE: Final = "bold cyan"
 
@@ -21,6 +25,9 @@ class _List:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
+        from steepest.checks import CHECKS
+        from steepest.show.terminal import Page
+
         text = Page(options.max_width, ascii_only=options.ascii_only)
         family = None
         for check in CHECKS.values():
@@ -43,6 +50,8 @@ class Explained:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
+        from steepest.show.terminal.page import Page, Whole
+
         page = Page(options.max_width, ascii_only=options.ascii_only)
         for block in self.text.strip().split("\n\n"):
             page.blank()
@@ -64,6 +73,8 @@ class Explained:
 
 def _spans(text: str) -> list[Span]:
     """A text of one or more lines with its code, which stands between backticks, in one piece."""
+    from steepest.show.terminal.page import Whole
+
     parts = " ".join(line.strip() for line in text.splitlines()).split("`")
     return [(Whole(part), CODE) if place % 2 else part for place, part in enumerate(parts)]
 
@@ -78,8 +89,21 @@ def show_page(typed: str) -> None:
 
     Raises UsageError for what is neither.
     """
-    text = page_about(typed)
+    text = _page(typed)
     if is_terminal():
         write(Explained(text))
     else:
         write_text(text)
+
+
+def _page(typed: str) -> str:
+    code = typed.strip().upper()
+    path = _PAGES / f"{code}.md"
+    if re.fullmatch(r"SD\d+", code) and path.is_file():
+        return path.read_text("utf-8")
+    word = word_for(typed)
+    if word is not None:
+        return word.page
+    from steepest.checks.about import page_about
+
+    return page_about(typed)

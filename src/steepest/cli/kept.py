@@ -5,28 +5,31 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from steepest.cli.failures import note
 from steepest.cli.output import write, write_bytes, write_run, write_text
-from steepest.records.document import summary_document, to_json
-from steepest.records.verdict import Verdict
-from steepest.show.export import FILE_NAME
-from steepest.show.terminal import Comparison, RunList
 from steepest.show.written import check_new, write_file
 from steepest.store import Store
 from steepest.words.errors import UsageError
 from steepest.words.wording import count, number, origin, pathname
+
+if TYPE_CHECKING:
+    from steepest.records.verdict import Verdict
 
 
 def show_list(given: Mapping[str, Any]) -> None:
     """Run `steepest runs list`."""
     summaries = Store(given["store"]).summaries()
     if given["as_json"]:
+        from steepest.records.document import summary_document
+
         _write_json({"runs": [summary_document(summary) for summary in summaries]})
     else:
+        from steepest.show.terminal import RunList
+
         write(RunList(summaries))
 
 
@@ -60,7 +63,9 @@ def _is_as_bad(verdict: Verdict, severity: str | None) -> bool:
 def show_comparison(first: str, second: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs compare`."""
     from steepest.jobs.load import load
+    from steepest.records.document import summary_document
     from steepest.run.comparing import compare
+    from steepest.show.terminal import Comparison
 
     store = Store(given["store"])
     summaries = store.summary(first), store.summary(second)
@@ -100,6 +105,7 @@ def _said(value: Any) -> str:
 def export_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs export`."""
     from steepest.jobs.load import exported
+    from steepest.show.export import FILE_NAME
 
     store, kind, output = Store(given["store"]), given["to"], given["output"]
     if output is None and kind == "parquet" and sys.stdout.isatty():
@@ -156,4 +162,6 @@ def delete_runs(names: Sequence[str], given: Mapping[str, Any]) -> None:
 
 
 def _write_json(found: Mapping[str, Any]) -> None:
+    from steepest.records.document import to_json
+
     write_text(to_json(found) + "\n", encoding="utf-8")

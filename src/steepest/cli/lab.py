@@ -36,6 +36,9 @@ def lab(**given: Any) -> None:
     It runs on this machine and answers nobody else, until Ctrl-C ends it. Standard output has one
     line, once the lab answers: its address.
     """
+    from steepest.engine.compiled import keep_compiled
+
+    keep_compiled()
     from steepest.lab import serve
     from steepest.store import Store
 

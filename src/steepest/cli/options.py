@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar
 import click
 
 from steepest.cli.help import Command
-from steepest.formula import parse_assignments
 from steepest.methods.names import Named, canonical, nearest
 from steepest.methods.option import Kind, Option, flag, options_of
 from steepest.methods.options import SWEEP_OPTIONS, FitOptions, TrainOptions
@@ -91,6 +90,8 @@ class OwnRates(LearningRate):
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """The number, "auto", or the numbers by weight."""
         if isinstance(value, str) and "=" in value:
+            from steepest.formula import parse_assignments
+
             return parse_assignments(value, option="--lr")
         return super().convert(value, param, ctx)
 

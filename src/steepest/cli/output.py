@@ -1,4 +1,7 @@
-"""Standard output: a report, a page or one JSON document. A reader that leaves is no error."""
+"""Standard output: a report, a page or one JSON document. A reader that leaves is no error.
+
+What a page needs is imported when there is one: a text is written without.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-
-from steepest.problem.command import typed
-from steepest.records.document import document, to_json
-from steepest.records.run import RunRecord
-from steepest.show.terminal import columns_of, console_for, forced, plain
 from steepest.words.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from steepest.records.run import RunRecord
     from steepest.run.base import BaseRun
 
 
 def write_json(record: RunRecord) -> None:
     """The contract's document, in UTF-8 whatever the terminal speaks."""
+    from steepest.records.document import document, to_json
+
     write_text(to_json(document(record)) + "\n", encoding="utf-8")
 
 
@@ -39,6 +41,8 @@ def _unfolding(run: str | None, store: str | None) -> str:
     """What to type to see the whole report."""
     if run is None:
         return "the same command with --why"
+    from steepest.problem.command import typed
+
     return typed(["steepest", "runs", "show", run], {"store": store, "why": True})
 
 
@@ -52,6 +56,8 @@ def write(renderable: RenderableType) -> None:
 
     Of 80 columns, unless COLUMNS says otherwise. The renderable breaks its lines itself.
     """
+    from steepest.show.terminal import columns_of, console_for, forced, plain
+
     if not (is_terminal() or forced()):
         encoding = (sys.stdout.encoding or "utf-8").lower()
         ascii_only = not encoding.startswith("utf")

@@ -16,10 +16,9 @@ from click.core import ParameterSource
 from steepest.cli.failures import code_of_interruption, note, report
 from steepest.cli.output import write, write_json, write_run, write_text
 from steepest.cli.progress import Progress
+from steepest.engine.compiled import keep_compiled
 from steepest.formula import parse_assignments, parse_bounds, parse_start
 from steepest.jobs.ending import is_told
-from steepest.records.document import sweep_document, to_json
-from steepest.show.terminal import SweepReport
 from steepest.words.errors import DataWarning, SteepestError, StoreWarning, UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ NOTES: Final = (DataWarning, StoreWarning)
 
 def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) -> None:
     """Run `steepest fit`."""
+    keep_compiled()
     options = _kept_options(given)
     joined = {name: options.pop(name, None) for name in ("coordinator", "processes", "process")}
     with noted() as notes, Progress(sys.stderr) as progress:
@@ -40,6 +40,12 @@ def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) ->
             if run is None:
                 return
         else:
+            from steepest.problem.early import refuse
+
+            if options.get("resume") is None:
+                given_values = (options.get(name) for name in ("start", "fix"))
+                named = [name for one in given_values if isinstance(one, Mapping) for name in one]
+                refuse(data, _stripped(formula), named)
             from steepest.jobs.fit import fit
 
             run = fit(data, _stripped(formula), **options, progress=progress)
@@ -76,6 +82,7 @@ def _fit_together(
 
 def show_minimize(expression: str | None, given: Mapping[str, Any]) -> None:
     """Run `steepest minimize`."""
+    keep_compiled()
     options = _kept_options(given)
     with noted() as notes, Progress(sys.stderr) as progress:
         from steepest.jobs.fit import minimize
@@ -142,6 +149,7 @@ def noted() -> Iterator[list[str]]:
 
 def show_sweep(data: str, formula: str, given: Mapping[str, Any]) -> None:
     """Run `steepest sweep`."""
+    keep_compiled()
     options = _options(given)
     with noted() as notes, Progress(sys.stderr) as progress:
         from steepest.jobs.sweep import sweep
@@ -150,8 +158,12 @@ def show_sweep(data: str, formula: str, given: Mapping[str, Any]) -> None:
     for text in notes:
         note(text, sys.stderr)
     if given["as_json"]:
+        from steepest.records.document import sweep_document, to_json
+
         write_text(to_json(sweep_document(record)) + "\n", encoding="utf-8")
     else:
+        from steepest.show.terminal import SweepReport
+
         write(SweepReport(record, short=given["why"] is None))
 
 

@@ -10,6 +10,7 @@ from steepest.cli.failures import note
 from steepest.cli.output import write, write_run, write_text
 from steepest.cli.progress import Progress
 from steepest.cli.running import exit_as, noted, typed
+from steepest.engine.compiled import keep_compiled
 from steepest.records.document import to_json
 from steepest.records.training_document import training_document
 from steepest.words.errors import UsageError
@@ -19,6 +20,7 @@ _HERE = ("as_json", "why", "store", "no_save", "name", "resume", "network", "swe
 
 def show_training(data: str | None, given: Mapping[str, Any]) -> None:
     """Run `steepest train`."""
+    keep_compiled()
     options = {name: value for name, value in given.items() if name not in _HERE}
     if given["sweep"] is not None:
         _show_sweep(data, options, given)

@@ -7,8 +7,8 @@ in a name can be a command or an element.
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Protocol
-from xml.sax.saxutils import escape
 
 from steepest.formula.names import quoted
 from steepest.formula.nodes import (
@@ -326,7 +326,7 @@ class _MathML:
         stem, index = _split(name)
         shown = _GREEK.get(stem, stem)
         safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
-        drawn = f"<mi>{escape(safe)}</mi>"
+        drawn = f"<mi>{escape(safe, quote=False)}</mi>"
         return f"<msub>{drawn}<mn>{index}</mn></msub>" if index else drawn
 
     def constant(self, name: str) -> str:
@@ -352,8 +352,9 @@ class _MathML:
 
     def call(self, function: str, arguments: list[str]) -> str:
         inside = "<mo>,</mo>".join(arguments)
-        return f"<mrow><mi>{escape(function)}</mi><mo>\N{FUNCTION APPLICATION}</mo>" + (
-            self.group(inside) + "</mrow>"
+        return (
+            f"<mrow><mi>{escape(function, quote=False)}</mi><mo>\N{FUNCTION APPLICATION}</mo>"
+            + (self.group(inside) + "</mrow>")
         )
 
     def cases(self, then: str, condition: str, otherwise: str) -> str:

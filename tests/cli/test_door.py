@@ -1,0 +1,81 @@
+"""What a command imports and compiles, so that it answers soon: counted, not timed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests import specimens
+from tests.cli.test_runs import keep
+
+from steepest.store import Store
+
+HEAVY = {"jax", "optax", "scipy", "polars", "numpy", "rich", "sympy", "torch", "msgspec", "http"}
+CODE = (
+    "import sys; from steepest.cli import steepest\n"
+    "try: steepest(sys.argv[1:])\n"
+    "except SystemExit: pass\n"
+    "sys.stderr.write('\\n' + ' '.join(sys.modules))"
+)
+FIT = ("fit", str(specimens.SPEED))
+CASES: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "version": (("--version",), set()),
+    "a page": (("explain", "SD201"), set()),
+    "a word": (("explain", "momentum"), set()),
+    "the list of runs": (("runs", "list"), {"numpy", "rich", "msgspec"}),
+    "no such file": (("fit", "nowhere.csv", "y ~ a*x"), {"numpy"}),
+    "a formula that ends early": ((*FIT, "speed ~ a*"), {"numpy", "polars"}),
+    "a name that is nearly a column": ((*FIT, "sped ~ a*time"), {"numpy", "polars"}),
+}
+
+
+def imported(*arguments: str) -> tuple[str, set[str]]:
+    answer = subprocess.run(
+        [sys.executable, "-c", CODE, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    said, _, modules = answer.stderr.rpartition("\n")
+    return answer.stdout + said, {name.partition(".")[0] for name in modules.split()}
+
+
+@pytest.mark.parametrize(("arguments", "allowed"), CASES.values(), ids=CASES)
+def test_what_is_imported(
+    arguments: tuple[str, ...], allowed: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEEPEST_STORE", str(tmp_path / "runs.db"))
+    keep(Store(tmp_path / "runs.db"), specimens.tutorial())
+    said, modules = imported(*arguments)
+    assert said.strip()
+    assert "click" in modules
+    assert modules & HEAVY <= allowed
+
+
+def test_a_fit_compiles_nothing_the_second_time(tmp_path: Path) -> None:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JAX_COMPILATION", "JAX_PERSISTENT"))
+    }
+    cache = tmp_path / "cache"
+    environment |= {"XDG_CACHE_HOME": str(cache), "STEEPEST_STORE": str(tmp_path / "runs.db")}
+    arguments = (*FIT, "speed ~ a*time + b", "--lr", "1e-3", "--steps", "9", "--no-remedies")
+
+    def programs() -> dict[str, float]:
+        answer = subprocess.run(
+            [sys.executable, "-m", "steepest", *arguments],
+            env=environment,
+            capture_output=True,
+            check=True,
+            timeout=120,
+        )
+        assert answer.stderr == b""
+        found = cache.glob("steepest/compiled/*/*-cache")
+        return {path.name: path.stat().st_mtime_ns for path in found}
+
+    first = programs()
+    assert first
+    assert programs() == first
