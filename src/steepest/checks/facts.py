@@ -31,7 +31,7 @@ ILL = 1e3
 SEPARABLE = 1e12
 """Up to this condition number its causes can be told apart; beyond, rounding hides them."""
 
-WORTH = 0.01
+_WORTH = 0.01
 """A fit that takes no more than this share off the loss of one constant for all is useless."""
 
 USELESS = "but the fit is useless: predicting the same for every row is about as good"
@@ -366,7 +366,7 @@ def useless(m: Measurements) -> bool:
         and constant is not None
         and constant > m.rounding
         and not m.problem.constant
-        and found.loss >= (1 - WORTH) * constant
+        and found.loss >= (1 - _WORTH) * constant
     )
 
 

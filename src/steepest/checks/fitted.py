@@ -12,10 +12,10 @@ from steepest.words.wording import count, escaped, listed, number, percent, time
 MOST_TOLD = 2
 """So many weights are told of; all are in the evidence."""
 
-AGREES = 2.0
+_AGREES = 2.0
 """Huber comes to the same weights where none is off by so many standard errors."""
 
-LONG = 200
+_LONG = 200
 """Of a formula so much is shown."""
 
 
@@ -56,7 +56,7 @@ def _moves(found: DecidingRows, m: Measurements) -> str:
         return sentence
     shown = listed([f"{escaped(one.weight)} is {number(one.huber or 0.0, 4)}" for one in told])
     near = all(
-        one.huber is not None and abs(one.huber - one.without) <= AGREES * one.error
+        one.huber is not None and abs(one.huber - one.without) <= _AGREES * one.error
         for one in found.weights
     )
     return (
@@ -102,7 +102,7 @@ def _pattern(found: Misfit) -> str:
 
 
 def _proof(refit: Refit) -> str:
-    formula = escaped(refit.formula, LONG)
+    formula = escaped(refit.formula, _LONG)
     apart = f"on rows held out ({count(refit.parts)} parts, each once)"
     if refit.change == "term" and refit.loss is not None:
         after, before = together(refit.loss, refit.loss_before)
@@ -122,7 +122,7 @@ def _unproven(found: Misfit) -> str:
     if not found.tried:
         more = " Further powers of the columns take no more off than chance would."
     else:
-        shown = listed([escaped(text, LONG) for text in found.tried], 3)
+        shown = listed([escaped(text, _LONG) for text in found.tried], 3)
         more = f" On rows held out none of what was tried does better: {shown}."
     if found.kind == "runs":
         return f"{more} The standard errors take the rows to be independent, which these are not."

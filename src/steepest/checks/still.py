@@ -11,16 +11,16 @@ from steepest.records.fitted import StillWeight
 from steepest.records.verdict import Finding, Measurements
 from steepest.words.wording import count, escaped, listed, names, number, times
 
-FAR = 100.0
+_FAR = 100.0
 """Residuals so many times those of the best constant are far from the data."""
 
-POWERS = 3.0
+_POWERS = 3.0
 """A weight so many powers of ten off is of another scale."""
 
-SURE = 3.0
+_SURE = 3.0
 """Within so many standard errors of zero, a weight has no scale."""
 
-ZERO = 1e-14
+_ZERO = 1e-14
 """So much of the start is what rounding leaves of it."""
 
 MOST = 4
@@ -61,7 +61,7 @@ def far_start(m: Measurements) -> Iterator[Finding]:
     if found is None or m.problem.linear_in_weights or m.problem.command != "fit":
         return
     scales = _scales(m, found.weights)
-    if off is not None and off >= FAR:
+    if off is not None and off >= _FAR:
         sentence = (
             f"The start is far from the data: its predictions are {times(off)} as far off as "
             f"those of the best constant.{_start(m)}"
@@ -90,8 +90,8 @@ def _scales(m: Measurements, there: Mapping[str, float]) -> dict[str, tuple[floa
     scales = {}
     for name, first in m.start.items():
         last = there.get(name, 0.0)
-        told = abs(last) > max(SURE * errors.get(name, 0.0), ZERO * abs(first))
-        if told and first and abs(math.log10(abs(last / first))) >= POWERS:
+        told = abs(last) > max(_SURE * errors.get(name, 0.0), _ZERO * abs(first))
+        if told and first and abs(math.log10(abs(last / first))) >= _POWERS:
             scales[name] = (first, last)
     return scales
 

@@ -30,7 +30,7 @@ UNCURVED = 1e-8
 MADE_UP = 1e-8
 """What the others leave of the cost of holding a weight aside is nothing below this share."""
 
-MOST_WEIGHTS = 50
+_MOST_WEIGHTS = 50
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Flat:
 
 def flat_directions(objective: Objective, at: Vector, seconds: float) -> tuple[Flat, ...]:
     """Directions at a minimum (p,) along which the loss does not change, proven by going there."""
-    if not 1 < len(at) <= MOST_WEIGHTS or objective.bounded:
+    if not 1 < len(at) <= _MOST_WEIGHTS or objective.bounded:
         return ()
     ends = time.monotonic() + seconds
     found = []

@@ -35,7 +35,7 @@ MOST_PULLS = 10
 SPEAKS = 0.1
 """By this share, at most, the curvature changes what the slope predicts of a nudge."""
 
-TOLD = 1e-10
+_TOLD = 1e-10
 """A change of this share of the loss can be told from rounding, to a few digits."""
 
 
@@ -73,7 +73,7 @@ def nudges(objective: Objective, weights: Vector, gradient: Vector) -> tuple[Nud
             shorter = by
             while abs(0.5 * curvature * shorter) > SPEAKS * abs(slope):
                 shorter /= 10
-                if not abs(slope * shorter) > TOLD * abs(before):
+                if not abs(slope * shorter) > _TOLD * abs(before):
                     break  # Not to be told from rounding: what the curvature says is shown beside.
             else:
                 up, by = up if shorter == by else change(index, shorter), shorter

@@ -30,7 +30,7 @@ SLOW = 1e-5
 
 HALVINGS = 30
 TURNS = 200
-CLOSE = 1e-6
+_CLOSE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def mean_square_limit(rows: Rows, optimizer: str, momentum: float | None) -> flo
             high = middle
         else:
             low = middle
-        if high - low <= CLOSE * high:
+        if high - low <= _CLOSE * high:
             break
     return low
 
@@ -96,7 +96,7 @@ def _grows(rows: Rows, lr: float, beta: float, looks_ahead: bool) -> bool:
         growth = float(np.linalg.norm(moment))
         if not np.isfinite(growth):
             return True
-        if abs(growth - before) <= CLOSE * growth:
+        if abs(growth - before) <= _CLOSE * growth:
             break
         before = growth
     return growth > 1.0

@@ -19,7 +19,7 @@ from steepest.records.arrays import Matrix, Steps, Vector
 LEAST_LEFT = 3
 """With fewer degrees of freedom left over, nothing is said."""
 
-ALONE = 1e-9
+_ALONE = 1e-9
 """A row that leaves less than this of its own residual decides a weight alone."""
 
 DEPENDENT = 1e-6
@@ -55,9 +55,9 @@ def outlying(
         degrees = len(kept) - own.shape[1] - 1
         if degrees < LEAST_LEFT:
             break
-        free = np.maximum(1.0 - leverage, ALONE)
+        free = np.maximum(1.0 - leverage, _ALONE)
         others = np.maximum((left @ left - left**2 / free) / degrees, noise**2)
-        off = np.where(1.0 - leverage > ALONE, np.abs(left), 0.0)
+        off = np.where(1.0 - leverage > _ALONE, np.abs(left), 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             studentized = np.where(off > 0, off / np.sqrt(others * free), 0.0)
         at = int(np.argmax(studentized))
@@ -132,7 +132,7 @@ def growing_spread(
     third = rows // 3
     if third < LEAST_LEFT:
         return None
-    size = np.abs(residual) / np.sqrt(np.maximum(1 - leverage, ALONE))
+    size = np.abs(residual) / np.sqrt(np.maximum(1 - leverage, _ALONE))
     order = np.argsort(np.abs(prediction), kind="stable")
     low = float(np.sqrt(np.mean(residual[order[:third]] ** 2)))
     high = float(np.sqrt(np.mean(residual[order[-third:]] ** 2)))

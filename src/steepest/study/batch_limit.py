@@ -21,15 +21,15 @@ from steepest.records.problem import Settings
 from steepest.study.spectra import held_at
 from steepest.words.wording import count
 
-RATES = 40
+_RATES = 40
 """So many learning rates are walked, from LOWEST times the limit in mean square on."""
 
 LOWEST = 0.4
 HIGHEST = 6.0
 
-STEPS = 4000
+_STEPS = 4000
 EPOCHS = 4
-MOST_STEPS = 20_000
+_MOST_STEPS = 20_000
 MOST_EFFORT = 4e8
 """Multiplications of one walk."""
 
@@ -96,19 +96,19 @@ def _why_not(setup: Setup, settings: Settings) -> str:
 def _walked(rows: Rows, settings: Settings, beta: float, mean: float) -> BatchLimit:
     """The largest of many learning rates at which the distance does not grow."""
     full = (stability_factor(settings.optimizer, settings.momentum) or 0.0) / rows.curvatures[0]
-    rates = np.geomspace(LOWEST * mean, min(HIGHEST * mean, 1.2 * full), RATES)
+    rates = np.geomspace(LOWEST * mean, min(HIGHEST * mean, 1.2 * full), _RATES)
     many, weights = rows.inputs.shape
-    effort = RATES * rows.size * weights
-    wanted = max(STEPS, EPOCHS * many // rows.size)
-    steps = int(max(min(wanted, MOST_STEPS, MOST_EFFORT / effort), 4 * TURN))
+    effort = _RATES * rows.size * weights
+    wanted = max(_STEPS, EPOCHS * many // rows.size)
+    steps = int(max(min(wanted, _MOST_STEPS, MOST_EFFORT / effort), 4 * TURN))
     grown = _growth(rows, settings, beta, rates, steps)
     # Next to the edge chance decides; as many grow as lie above it.
-    first = RATES - int(np.sum(grown > 0))
+    first = _RATES - int(np.sum(grown > 0))
     return BatchLimit(
         size=rows.size,
         mean_square=mean,
         stays=float(rates[first - 1]) if first else None,
-        grows=float(rates[first]) if first < RATES else None,
+        grows=float(rates[first]) if first < _RATES else None,
         steps=steps,
     )
 

@@ -39,11 +39,11 @@ from steepest.records.fitted import DecidingRows, Misfit, MovedWeight, OutlyingR
 SECONDS = 1.0
 """All refits together."""
 
-MOST_ROWS = 20_000
-MOST_WEIGHTS = 50
-MOST_COLUMNS = 30
+_MOST_ROWS = 20_000
+_MOST_WEIGHTS = 50
+_MOST_COLUMNS = 30
 
-LEAST_ROWS = 8
+_LEAST_ROWS = 8
 """With fewer, each row decides."""
 
 RARE = 1e-3
@@ -58,7 +58,7 @@ DECIDES = 3.0
 PATTERN = 1e-3
 """The chance of a pattern that is worth a refit."""
 
-CLEAR = 1e-4
+_CLEAR = 1e-4
 """The chance of a pattern that is told without a refit that follows it."""
 
 POWERS = 2
@@ -73,7 +73,7 @@ LESS = 0.9
 FEW_VALUES = 8
 """A column with fewer values has no order to speak of."""
 
-UNEVEN = 2.0
+_UNEVEN = 2.0
 """So many times the spread where predictions are large, at least."""
 
 WORTH = 5.0
@@ -117,10 +117,10 @@ def _why_not(setup: Setup, tangent: Tangent | str) -> str:
         return "The rows were passed over, and none of them is at hand."
     if tangent.perfect:
         return "The residuals are zero to within rounding."
-    if tangent.rows < LEAST_ROWS or tangent.degrees < 3:
+    if tangent.rows < _LEAST_ROWS or tangent.degrees < 3:
         return "There are too few rows beside the weights to see a pattern."
-    if tangent.rows > MOST_ROWS or len(tangent.weights) > MOST_WEIGHTS:
-        return f"This is looked at for up to {MOST_ROWS:,} rows and {MOST_WEIGHTS} weights."
+    if tangent.rows > _MOST_ROWS or len(tangent.weights) > _MOST_WEIGHTS:
+        return f"This is looked at for up to {_MOST_ROWS:,} rows and {_MOST_WEIGHTS} weights."
     return ""
 
 
@@ -298,14 +298,14 @@ class _Look:
             found, variant, refit = best
             return replace(found, refit=refit, tried=tried), variant
         for told in (pattern, spread):
-            if told is not None and told.chance < CLEAR:
+            if told is not None and told.chance < _CLEAR:
                 return replace(told, tried=tried), None
         return None, None
 
     def _columns(self) -> dict[str, Vector]:
         used = names_of(Column, self.setup.formula.model)
         columns = self.setup.plain_columns
-        return {name: columns[name] for name in list(used)[:MOST_COLUMNS] if name in columns}
+        return {name: columns[name] for name in list(used)[:_MOST_COLUMNS] if name in columns}
 
     def _terms(self, stand: _Stand) -> list[Suggested]:
         """An intercept, and further powers of each column, where the closed form says so."""
@@ -364,7 +364,7 @@ class _Look:
         """Residuals whose spread grows with the prediction."""
         at = stand.kept
         seen = growing_spread(stand.residual[at], stand.leverage[at], stand.prediction[at])
-        if seen is None or seen[0] >= PATTERN or seen[1][1] < UNEVEN * seen[1][0]:
+        if seen is None or seen[0] >= PATTERN or seen[1][1] < _UNEVEN * seen[1][0]:
             return None
         return Misfit("spread", None, seen[0], spread=seen[1])
 

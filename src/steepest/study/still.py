@@ -17,16 +17,16 @@ from steepest.records.arrays import Vector
 from steepest.records.fitted import StillWeight
 from steepest.records.point import BackwardNode, Minimum
 
-SMALL = 1e-6
+_SMALL = 1e-6
 """Moving a weight all the way to where the minimum has it changes less than this share."""
 
 MATTERS = 1e-3
 """At the minimum it changes at least this share."""
 
-MOST_WORK = 1e7
+_MOST_WORK = 1e7
 """Rows times weights that are looked at."""
 
-SATURATED = {"exp": (0.0,), "relu": (0.0,), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0),
+_SATURATED = {"exp": (0.0,), "relu": (0.0,), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0),
              "erf": (-1.0, 1.0)}  # fmt: skip
 """Where functions have no slope."""
 
@@ -58,7 +58,7 @@ def still_weights(
 def _can_be_seen(setup: Setup) -> bool:
     loss = setup.problem.loss
     work = (setup.problem.rows or 0) * len(setup.objective.names)
-    return loss is not None and 0 < work <= MOST_WORK and not loss_named(loss).of_classes
+    return loss is not None and 0 < work <= _MOST_WORK and not loss_named(loss).of_classes
 
 
 def _condition(model: Node, name: str) -> str | None:
@@ -82,7 +82,7 @@ def _without_slope(
         shares, matters = _shares(objective, at, lowest), _shares(objective, lowest, at)
         if shares is None or matters is None:
             continue
-        gone = (shares < SMALL) & (matters > MATTERS) & (lowest != at)
+        gone = (shares < _SMALL) & (matters > MATTERS) & (lowest != at)
         if not np.any(gone):
             continue
         nodes = backward_pass(objective, at)
@@ -117,7 +117,7 @@ def _first_gone(objective: Objective, weights: Vector, lowest: Vector, place: in
     while high - low > 1:
         middle = (low + high) // 2
         shares = _shares(objective, weights[middle], lowest)
-        if shares is not None and shares[place] < SMALL:
+        if shares is not None and shares[place] < _SMALL:
             high = middle
         else:
             low = middle
@@ -132,13 +132,13 @@ def _saturated(nodes: Sequence[BackwardNode], name: str) -> tuple[str, float, fl
         if not is_weight and not depends.intersection(node.inputs):
             continue
         depends.add(place)
-        for value in SATURATED.get(node.operation, ()):
+        for value in _SATURATED.get(node.operation, ()):
             near = float(np.max(np.abs(node.value - value)))
             if near <= WITHIN:
                 return node.text, value, near
     # A weight in front of such a function has no slope either.
     for node in nodes:
-        for value in SATURATED.get(node.operation, ()):
+        for value in _SATURATED.get(node.operation, ()):
             near = float(np.max(np.abs(node.value - value)))
             if value == 0 and near <= WITHIN and _beside(nodes, node, name):
                 return node.text, value, near

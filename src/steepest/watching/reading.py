@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from steepest.methods.losses import CROSS_ENTROPY
 from steepest.records.loss_graph import Compared, LossReading, Pairs, Squash, Stranger
 from steepest.watching.graph import plain_name
 from steepest.watching.walk import (
@@ -244,7 +245,7 @@ def _of_classes(
         return None
     shares = torch.unique(target, return_counts=True)[1].double() / len(target)
     return Compared(
-        loss="cross-entropy",
+        loss=CROSS_ENTROPY.name,
         rows=len(target),
         output_mean=math.nan,
         output_deviation=float(output.std(0, correction=0).max()),
@@ -279,7 +280,7 @@ def _nothing(near: Sequence[Any]) -> str | None:
     for node in near:
         weight = kept(node, "_saved_total_weight")
         if weight is not None and node._saved_reduction == _MEAN and not float(weight):
-            return "cross-entropy"
+            return CROSS_ENTROPY.name
         if kind_of(node) == "Mean" and getattr(node, "_saved_self_sym_numel", 1) == 0:
             return "mean"
     return None
