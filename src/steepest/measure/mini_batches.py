@@ -22,7 +22,7 @@ import numpy as np
 from steepest.methods.optimizers import optimizer_of, stability_factor
 from steepest.records.arrays import Matrix, Vector
 
-MOST_WORK = 2e6
+MOST_ROW_PRODUCTS = 2e6
 """Rows times the square of the weights, up to which the limit is computed."""
 
 SLOW = 1e-5
@@ -34,7 +34,7 @@ _CLOSE = 1e-6
 
 
 @dataclass(frozen=True)
-class Rows:
+class BatchedRows:
     """Rows (n, p) of a least-squares problem in the eigenvectors of H, the mean of 2 x xᵀ."""
 
     inputs: Matrix
@@ -57,15 +57,15 @@ class Rows:
         return np.asarray(self.noise * (whole - mean))
 
 
-def rows_of(design: Matrix, size: int) -> Rows:
+def rows_of(design: Matrix, size: int) -> BatchedRows:
     """The rows of a design (n, p), in the directions that the loss curves along."""
     _, singular, right = np.linalg.svd(design, full_matrices=False)
     kept = singular > SLOW * np.max(singular, initial=0.0)
     curvatures = 2 * singular[kept] ** 2 / len(design)
-    return Rows(design @ right[kept].T, curvatures, size)
+    return BatchedRows(design @ right[kept].T, curvatures, size)
 
 
-def mean_square_limit(rows: Rows, optimizer: str, momentum: float | None) -> float | None:
+def mean_square_limit(rows: BatchedRows, optimizer: str, momentum: float | None) -> float | None:
     """The largest stable learning rate; None for an optimizer whose steps are not linear."""
     factor = stability_factor(optimizer, momentum)
     method = optimizer_of(optimizer)
@@ -86,7 +86,7 @@ def mean_square_limit(rows: Rows, optimizer: str, momentum: float | None) -> flo
     return low
 
 
-def _grows(rows: Rows, lr: float, beta: float, looks_ahead: bool) -> bool:
+def _grows(rows: BatchedRows, lr: float, beta: float, looks_ahead: bool) -> bool:
     passed = _passed_on(rows.curvatures, lr, beta, looks_ahead)
     moment = np.diag(1.0 / rows.curvatures)
     before = 0.0

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from steepest.descent.batches import Batches
-from steepest.measure.mini_batches import MOST_WORK, Rows, mean_square_limit, rows_of
+from steepest.measure.mini_batches import MOST_ROW_PRODUCTS, BatchedRows, mean_square_limit, rows_of
 from steepest.methods.optimizers import SOLVERS, momentum_of, optimizer_of, stability_factor
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
@@ -63,7 +63,7 @@ def batch_limit(setup: Setup, settings: Settings, weights: Vector) -> BatchLimit
         return "The numbers are too large or too small to compute it with."
 
 
-def _limit_of(rows: Rows, settings: Settings) -> BatchLimit | str:
+def _limit_of(rows: BatchedRows, settings: Settings) -> BatchLimit | str:
     momentum = momentum_of(settings.optimizer, settings.momentum)
     mean = mean_square_limit(rows, settings.optimizer, momentum)
     if mean is None or not mean > 0:
@@ -88,12 +88,12 @@ def _why_not(setup: Setup, settings: Settings) -> str:
         )
     if setup.row_weight is not None:
         return f"{full} is computed for rows that count alike."
-    if objective.rows * len(objective.names) ** 2 > MOST_WORK:
-        return f"{full} is computed up to {MOST_WORK:,.0f} rows times weights squared."
+    if objective.rows * len(objective.names) ** 2 > MOST_ROW_PRODUCTS:
+        return f"{full} is computed up to {MOST_ROW_PRODUCTS:,.0f} rows times weights squared."
     return ""
 
 
-def _walked(rows: Rows, settings: Settings, beta: float, mean: float) -> BatchLimit:
+def _walked(rows: BatchedRows, settings: Settings, beta: float, mean: float) -> BatchLimit:
     """The largest of many learning rates at which the distance does not grow."""
     full = (stability_factor(settings.optimizer, settings.momentum) or 0.0) / rows.curvatures[0]
     rates = np.geomspace(LOWEST * mean, min(HIGHEST * mean, 1.2 * full), _RATES)
@@ -113,7 +113,9 @@ def _walked(rows: Rows, settings: Settings, beta: float, mean: float) -> BatchLi
     )
 
 
-def _growth(rows: Rows, settings: Settings, beta: float, rates: Vector, steps: int) -> Vector:
+def _growth(
+    rows: BatchedRows, settings: Settings, beta: float, rates: Vector, steps: int
+) -> Vector:
     """The log of how much longer the distance got over the second half of the steps, (m,)."""
     batches = Batches(len(rows.inputs), rows.size, settings.seed)
     draw = np.random.default_rng(settings.seed)
