@@ -18,12 +18,19 @@ CODE = (
     "except SystemExit: pass\n"
     "sys.stderr.write('\\n' + ' '.join(sys.modules))"
 )
+RUN = "the run"
+"""Stands for the id of the run that is kept."""
 FIT = ("fit", str(specimens.SPEED))
 CASES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "version": (("--version",), set()),
     "a page": (("explain", "SD201"), set()),
     "a word": (("explain", "momentum"), set()),
     "the list of runs": (("runs", "list"), {"numpy", "rich", "msgspec"}),
+    "a run": (("runs", "show", RUN), {"numpy", "rich", "msgspec", "polars"}),
+    "a run, unfolded": (("runs", "show", RUN, "--why"), {"numpy", "rich", "msgspec", "polars"}),
+    "a run for programs": (("runs", "show", RUN, "--json"), {"numpy", "rich", "msgspec", "polars"}),
+    "two runs": (("runs", "compare", RUN, RUN), {"numpy", "rich", "msgspec"}),
+    "a run's steps": (("runs", "export", RUN, "--to", "csv"), {"numpy", "rich", "msgspec"}),
     "no such file": (("fit", "nowhere.csv", "y ~ a*x"), {"numpy"}),
     "a formula that ends early": ((*FIT, "speed ~ a*"), {"numpy", "polars"}),
     "a name that is nearly a column": ((*FIT, "sped ~ a*time"), {"numpy", "polars"}),
@@ -47,8 +54,8 @@ def test_what_is_imported(
     arguments: tuple[str, ...], allowed: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEEPEST_STORE", str(tmp_path / "runs.db"))
-    keep(Store(tmp_path / "runs.db"), specimens.tutorial())
-    said, modules = imported(*arguments)
+    run = str(keep(Store(tmp_path / "runs.db"), specimens.tutorial()).run)
+    said, modules = imported(*(run if word is RUN else word for word in arguments))
     assert said.strip()
     assert "click" in modules
     assert modules & HEAVY <= allowed

@@ -36,7 +36,7 @@ def show_list(given: Mapping[str, Any]) -> None:
 def show_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs show`."""
     from steepest.jobs.load import load
-    from steepest.run.stored import changed_data
+    from steepest.run.data import changed_data
 
     store = Store(given["store"])
     found = load(run, store)

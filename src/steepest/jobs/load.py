@@ -7,16 +7,15 @@ from functools import cache
 from typing import Final
 
 from steepest.checks.training import judge_training
-from steepest.jobs.fit import rerun, so_far
+from steepest.problem.options import read_call
 from steepest.records.document import to_json
 from steepest.records.run import RunRecord, RunSummary
 from steepest.records.training import TrainingRecord
-from steepest.records.verdict import Verdict
+from steepest.records.verdict import Remedy, Verdict
 from steepest.run.base import BaseRun
 from steepest.run.network import NetworkRun
 from steepest.run.place import Place, store_at
 from steepest.run.run import Run
-from steepest.run.stored import options_of, walk_of
 from steepest.run.training import TrainingRun
 from steepest.run.walk import Walk
 from steepest.show.export import table_of, to_csv, to_parquet, to_tensorboard
@@ -51,6 +50,8 @@ def load(run: str, store: Place = None) -> Run | TrainingRun:
     kept = store_at(store)
     summary = kept.summary(run)
     if summary.command not in TRAININGS and not kept.has_record(run):
+        from steepest.jobs.fit import so_far
+
         found = so_far(kept, run)
         verdict = _so_far(found.record.verdict, found.record.descent.steps, summary)
         found.record = replace(found.record, verdict=verdict)
@@ -76,13 +77,21 @@ def _so_far(verdict: Verdict, steps: int, summary: RunSummary) -> Verdict:
 
 def _descent(kept: Store, record: RunRecord) -> Run:
     name = record.run or ""
-    options = options_of(record.call)
+    options = read_call(record.call)
 
     @cache
     def walk() -> Walk:
+        from steepest.run.stored import walk_of
+
         return walk_of(kept, name, record, options)
 
-    return Run(record, options, walk, rerun, trace=cache(lambda: kept.trace(name)))
+    return Run(record, options, walk, _again, trace=cache(lambda: kept.trace(name)))
+
+
+def _again(parent: Run, remedy: Remedy) -> Run:
+    from steepest.jobs.fit import rerun
+
+    return rerun(parent, remedy)
 
 
 @gated

@@ -15,7 +15,7 @@ from steepest.records.descent import Trace
 from steepest.records.document import plain, summary_document, to_json
 from steepest.records.run import RunSummary
 from steepest.records.training import TrainingRecord
-from steepest.run.stored import changed_data
+from steepest.run.data import changed_data
 from steepest.show.figures.training import MOST_POINTS, evenly
 from steepest.store import Store
 from steepest.words.errors import SteepestError, UsageError

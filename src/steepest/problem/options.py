@@ -51,6 +51,11 @@ def read_options(given: Mapping[str, Any]) -> Options:
     return Options(**read_values(options_of(Options), given))
 
 
+def read_call(call: Mapping[str, Any]) -> Options:
+    """The options of a run that is kept, as they were given."""
+    return read_options({name: value for name, value in call.items() if name != "data"})
+
+
 def check(options: Options) -> None:
     """Raise for values that no problem could use, with one sentence each."""
     check_rates(options)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.table import Selection, Table, check_selection, read_table
+from steepest.data.table import PASSED_OVER, Selection, Table, check_selection, read_table
 from steepest.formula import Formula, is_linear
 from steepest.methods.losses import MSE, RMSE, SQUARED
 from steepest.methods.optimizers import SOLVERS
@@ -54,8 +54,6 @@ from steepest.words.wording import count
 
 Reading = Callable[[int, int], None]
 """(rows read in this pass, rows in all)"""
-
-_PASSED = "passed over:"
 
 NEWTON_STEPS = 8
 CLOSE = 1e-12
@@ -312,9 +310,4 @@ def fingerprint_of_passed(setup: Setup) -> str:
     digest = hashlib.sha256(f"{survey.rows_read} {survey.rows}".encode())
     for name, checksum in sorted(zip(wanted.columns, survey.checksum.tolist(), strict=True)):
         digest.update(f"\n{name!a} {checksum:x}".encode())
-    return f"{_PASSED}{digest.hexdigest()}"
-
-
-def was_passed(fingerprint: str) -> bool:
-    """Whether a fingerprint is that of rows that were passed over."""
-    return fingerprint.startswith(_PASSED)
+    return f"{PASSED_OVER}{digest.hexdigest()}"

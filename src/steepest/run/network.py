@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from steepest.data.samples import Samples, as_given
-from steepest.descent.training import outputs_of
-from steepest.engine.xla import plainly
-from steepest.objective.networks import Network, Weights, parse_network
 from steepest.records.arrays import Matrix, Steps
 from steepest.records.training import Epoch, Learned, TrainingRecord
 from steepest.records.verdict import Remedy
 from steepest.run.training import TrainingRun
-from steepest.study.train.rows import scaled
 from steepest.words.errors import StoreError
 from steepest.words.gate import gated
+
+if TYPE_CHECKING:
+    from steepest.data.samples import Samples
+    from steepest.objective.networks import Network, Weights
 
 
 @gated
@@ -38,6 +36,8 @@ class NetworkRun(TrainingRun):
     @property
     def network(self) -> Network:
         """Its layers."""
+        from steepest.objective.networks import parse_network
+
         return parse_network(self.learned.network)
 
     @property
@@ -106,6 +106,11 @@ class NetworkRun(TrainingRun):
         return shares
 
     def _outputs(self, data: Any) -> tuple[Matrix, Sequence[int], int]:
+        from steepest.data.samples import as_given
+        from steepest.descent.training import outputs_of
+        from steepest.engine.xla import plainly
+        from steepest.study.train.rows import scaled
+
         learned = self.learned
         found = as_given(_samples(learned), data)
         inputs = scaled(found.inputs, learned.shift, learned.scale)
@@ -115,12 +120,16 @@ class NetworkRun(TrainingRun):
 
 
 def _weights(learned: Learned) -> Weights:
+    import jax.numpy as jnp
+
     leaves = [jnp.asarray(part) for part in learned.weights]
     return tuple(zip(leaves[::2], leaves[1::2], strict=True))
 
 
 def _samples(learned: Learned) -> Samples:
     """What the training's rows were like, without the rows."""
+    from steepest.data.samples import Samples
+
     return Samples(
         source=learned.source,
         inputs=np.zeros((0, len(learned.inputs)), dtype=np.float32),

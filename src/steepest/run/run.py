@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from steepest.descent import Walked
 from steepest.problem.options import Options
-from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.descent import Trace
 from steepest.records.document import document
@@ -25,6 +23,10 @@ from steepest.show.terminal.weight import partial_in
 from steepest.store import Snapshot
 from steepest.words.errors import StoreError
 from steepest.words.gate import gated
+
+if TYPE_CHECKING:
+    from steepest.descent import Walked
+    from steepest.problem.setup import Setup
 
 
 @gated

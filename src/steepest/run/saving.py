@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.data.table import Table, fingerprint, select
+from steepest.data.table import Table
 from steepest.descent import Descended, Walked
 from steepest.descent.recorder import Recorder, joined
 from steepest.descent.standing import Standing, arrays_of_state, facts_of
@@ -24,6 +24,7 @@ from steepest.records.document import thinned
 from steepest.records.problem import Problem, Settings
 from steepest.records.run import RunRecord
 from steepest.run import keeping
+from steepest.run.data import fingerprint_of
 from steepest.run.keeping import Keeper
 from steepest.run.place import Place, store_at
 from steepest.run.walk import Walk
@@ -66,11 +67,6 @@ def kept_data(table: Table, setup: Setup) -> KeptData:
         fingerprint=digest,
         columns=columns,
     )
-
-
-def fingerprint_of(table: Table, used: tuple[str, ...]) -> str:
-    """Of the rows that are complete in the columns in use. Raises InputError."""
-    return fingerprint(select(table, used, minimum_rows=1))
 
 
 class Saver(Keeper):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from steepest.data.table import Table, read_table
+from steepest.data.table import Table, read_table, was_passed
 from steepest.descent import Descended, Solved, Walked
 from steepest.descent.loop import initial
 from steepest.descent.run import Checkpoint, Checkpoints, machine_for
@@ -19,100 +18,21 @@ from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import SOLVERS
 from steepest.objective.objective import Objective
 from steepest.objective.passes.team import ALONE, Team
-from steepest.problem.options import Options, read_options
+from steepest.problem.options import Options, read_call
 from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
-from steepest.problem.streamed import Reading, announce, fingerprint_of_passed, prepare, was_passed
-from steepest.records.arrays import Vector
+from steepest.problem.streamed import Reading, announce, fingerprint_of_passed, prepare
 from steepest.records.problem import Settings
 from steepest.records.run import RunRecord, RunSummary
-from steepest.run.saving import COMPUTED_WITH, Saver, fingerprint_of, versions
+from steepest.run.data import changed_data, compare_data, data_changed, data_of
+from steepest.run.saving import COMPUTED_WITH, Saver, versions
 from steepest.run.walk import Walk
-from steepest.store import KeptData, Snapshot, Store
-from steepest.words.errors import InputError, SteepestError, StoreError, StoreWarning, UsageError
-from steepest.words.wording import count, escaped, origin
+from steepest.store import Snapshot, Store
+from steepest.words.errors import StoreError, StoreWarning, UsageError
+from steepest.words.wording import count, escaped
 
 _MAY_CHANGE: Final = ("steps", "time_limit", "remedies", "at", "memory")
 """Options of a run that may change when it is gone on with: the path stays the same."""
-
-
-def options_of(call: Mapping[str, Any]) -> Options:
-    """The options of a run, as they were given."""
-    return read_options({name: value for name, value in call.items() if name != "data"})
-
-
-def data_of(store: Store, run: str) -> Table | None:
-    """The data of a run: as it was kept, else read again from where it was; None without any.
-
-    Raises InputError where it is neither, or has changed since.
-    """
-    kept = store.data(run)
-    if kept is None:
-        return None
-    if kept.columns is not None:
-        return _table(kept, kept.columns)
-    if kept.path is None:
-        raise InputError(
-            f"The data of the run {run} was too large to be kept with it, and came from "
-            f"{origin(kept.source)}, so its steps cannot be walked again."
-        )
-    table = read_table(kept.path)
-    _compare(kept, table, run)
-    return table
-
-
-def changed_data(store: Store, run: str) -> str | None:
-    """A sentence where the file that a run read is not what it was; None where it is.
-
-    Rows that were passed over are compared when they are passed over again.
-    """
-    kept = store.data(run)
-    if kept is None or kept.path is None or was_passed(kept.fingerprint):
-        return None
-    if not os.path.exists(kept.path):
-        where = origin(kept.source)
-        return f"The data is no longer at {where}{_still_here(kept)}"
-    try:
-        _compare(kept, read_table(kept.path), run)
-    except SteepestError:
-        return f"{origin(kept.source)} has changed since this run{_still_here(kept)}"
-    return None
-
-
-def _still_here(kept: KeptData) -> str:
-    if kept.columns is None:
-        return ", and it was too large to be kept: its steps cannot be walked again."
-    return "; the run is shown and walked with the data that was kept with it."
-
-
-def _compare(kept: KeptData, table: Table, run: str) -> None:
-    """Raise InputError where the table is not the data of the run."""
-    lost = [name for name in kept.used if name not in table.names]
-    if lost or fingerprint_of(table, kept.used) != kept.fingerprint:
-        raise _changed_data(run, table.source)
-
-
-def _changed_data(run: str, source: str) -> InputError:
-    return InputError(
-        f"The data has changed since the run {run}.",
-        given=origin(source),
-        instead="Give the data as it was, or begin a new run.",
-    )
-
-
-def _table(kept: KeptData, columns: Mapping[str, Vector]) -> Table:
-    def read(positions: Sequence[int]) -> dict[int, Vector]:
-        unknown = [kept.names[place] for place in positions if kept.names[place] not in columns]
-        if unknown:
-            raise InputError(
-                "This column of the data was not used by the run, and so was not kept with it.",
-                given=escaped(unknown[0]),
-            )
-        return {place: columns[kept.names[place]] for place in positions}
-
-    table = Table(kept.source, kept.names, kept.rows, read)
-    table.load(kept.used)
-    return table
 
 
 def _prepared(
@@ -143,7 +63,7 @@ def _prepared(
     # As it was then, whatever room there is now: along the same path.
     setup = prepare(table, formula, options, team, reading, passing=passed)
     if passed and kept.fingerprint != fingerprint_of_passed(setup):
-        raise _changed_data(run, table.source)
+        raise data_changed(run, table.source)
     return setup, table
 
 
@@ -257,13 +177,13 @@ def go_on(
             instead="Leave the formula out, or begin a new run.",
         )
     call = store.options(run)
-    before = options_of(call)
+    before = read_call(call)
     options = _changed(run, before, changes)
     if summary.status in ("finished", "interrupted"):
         _check_unfinished(summary, options)
     known = store.data(run)
     if data is not None and known is not None and not was_passed(known.fingerprint):
-        _compare(known, read_table(data), run)
+        compare_data(known, read_table(data), run)
     elif note := changed_data(store, run):
         warnings.warn(note, StoreWarning, stacklevel=4)
     stood = _as_it_stood(store, summary, options, team, reading)
@@ -281,7 +201,7 @@ def as_it_stood(store: Store, run: str) -> Going:
     snapshot = store.snapshot(run)
     if summary.status == "running" or snapshot is None or not snapshot.step:
         store.record(run)
-    return _as_it_stood(store, summary, options_of(store.options(run)))
+    return _as_it_stood(store, summary, read_call(store.options(run)))
 
 
 def _as_it_stood(

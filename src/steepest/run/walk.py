@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.data.table import Table
-from steepest.descent import Walked
-from steepest.problem.setup import Setup
 from steepest.records.descent import Trace
 from steepest.records.point import Explanation
 from steepest.records.run import RunRecord
-from steepest.study.explain import explain
+
+if TYPE_CHECKING:
+    from steepest.data.table import Table
+    from steepest.descent import Walked
+    from steepest.problem.setup import Setup
 
 Span = tuple[float, float] | None
 """The lowest and the highest value of a weight; None contains the path and the minimum."""
@@ -73,5 +75,7 @@ class Past:
 
 def explanation_at(setup: Setup, descended: Walked, step: int) -> Explanation:
     """The explanation at one step, with the move that the optimizer made (or would make) there."""
+    from steepest.study.explain import explain
+
     weights = descended.replay(step, step).weights[0]
     return explain(setup, step, np.asarray(weights), descended.move_from(step))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from steepest.data.table.columns import Floats, Table
 from steepest.data.table.wording import quoted
 from steepest.words.errors import InputError
 from steepest.words.wording import count, opening, origin
+
+PASSED_OVER: Final = "passed over:"
+"""How the fingerprint of rows begins that were passed over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,3 +142,8 @@ def fingerprint(selection: Selection) -> str:
         values = np.ascontiguousarray(selection.columns[name], dtype="<f8")
         digest.update(f"{len(values)}:".encode() + values.tobytes())
     return digest.hexdigest()
+
+
+def was_passed(fingerprint: str) -> bool:
+    """Whether a fingerprint is that of rows that were passed over."""
+    return fingerprint.startswith(PASSED_OVER)
