@@ -457,6 +457,21 @@ def test_the_noise_at_the_end_of_a_training_is_no_fault() -> None:
     assert [(f.code, f.severity) for f in verdict.findings] == [("SD501", "info")]
 
 
+def test_a_loss_that_rises_or_falls_well_is_not_said_to_need_longer_steps() -> None:
+    """Though every probe says that longer steps lower the loss of their own batch more."""
+    record = record_of("too small, adam")
+    assert "SD102" in grave(judge_training(record))
+    start = record.losses.start
+    for last, expected in ((1.15, False), (0.6, False), (1.0, True)):
+        losses = np.linspace(start, last * start, len(record.trace))
+        changed = replace(
+            record,
+            trace=replace(record.trace, loss=losses),
+            losses=replace(record.losses, last=float(losses[-1]), lowest=float(losses.min())),
+        )
+        assert ("SD102" in grave(judge_training(changed))) == expected
+
+
 def test_without_probes_nothing_is_said_of_a_loss_that_falls_slowly() -> None:
     record = replace(record_of("too small, sgd"), probes=())
     assert judge_training(record).learning_rate == "not measured"

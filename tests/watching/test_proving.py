@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 import random
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 import steepest
-from steepest.checks.proof import PLAIN_LINES
-from steepest.records.training import TrainingProof
+from steepest.checks.proof import PLAIN_LINES, offered, word_of
+from steepest.records.training import Replay, TrainingProof
 
 SGD, Adam = torch.optim.SGD, torch.optim.Adam
 
@@ -175,10 +176,16 @@ def kinds(watch: Any) -> list[str]:
     return [by_name[remedy.change] for remedy in watch.run.record.remedies]
 
 
+@cache
+def proven(name: str) -> Any:
+    """The watch of a sick loop that was run again."""
+    return SICK[name][0].run(0, prove=60.0)[1]
+
+
 @pytest.mark.parametrize("name", SICK)
 def test_a_remedy_does_what_was_said_when_it_is_pasted(name: str) -> None:
     loop, expected = SICK[name]
-    _, watch, _ = loop.run(0, prove=60.0)
+    watch = proven(name)
     record = watch.run.record
     assert not record.dropped
     assert record.proof is not None, record.not_measured["proof"]
@@ -198,8 +205,7 @@ def test_a_remedy_does_what_was_said_when_it_is_pasted(name: str) -> None:
 def test_the_plain_loop_is_the_loop_to_the_bit(name: str) -> None:
     """Where it is a plain one; every other rate is the loop with that rate, run anew."""
     loop, _ = SICK[name]
-    _, watch, _ = loop.run(0, prove=60.0)
-    proof: TrainingProof = watch.run.record.proof
+    proof: TrainingProof = proven(name).run.record.proof
     assert proof.differs_at is None
     for found in proof.replays:
         if found.kind == "learning rate" and found.ended == "all steps":
@@ -385,6 +391,30 @@ def test_names_that_the_loop_binds_anew() -> None:
     proof = watch.run.record.proof
     assert proof is not None, watch.run.record.not_measured["proof"]
     assert proof.differs_at is None
+
+
+def test_a_rate_that_gets_there_and_leaves_again_is_no_proof() -> None:
+    """Only what stays is quicker; a loss that falls at once has fallen; best first, NaN or not."""
+
+    def run(factor: float, loss: float, at: int | None, ended: Any = "all steps") -> Replay:
+        return Replay("", "learning rate", "", factor, 100, loss, 0.001, 1.0, at, ended)
+
+    record = proven("rate too large, adam").run.record
+    proof = replace(
+        record.proof, steps=100, start=2.0, own=1.0, scatter=0.01, lr=0.1, differs_at=None,
+        replays=(
+            replace(run(1.0, 1.0, 100), kind="plain loop"), run(0.1, math.nan, None, "behind"),
+            run(100.0, 1.4, 9), run(3.0, 0.8, 60), run(1000.0, math.nan, None, "lost"),
+            run(10.0, 0.5, 20),
+        ),
+    )  # fmt: skip
+    word, why = word_of(proof)
+    assert word == "not measured"
+    assert "10 times as large (1 instead of 0.1 at the first step) the loss is down to 1" in why
+    assert "after 20 steps (here after 100), and ends at 0.5: quicker, but not ten times" in why
+    assert [r.measured_loss for r in offered(replace(record, proof=proof))] == [0.5]
+    stays = replace(proof, replays=(*proof.replays[:2], run(100.0, 0.9, 9)))
+    assert word_of(stays)[0] == "too small"
 
 
 def test_no_rate_helps_where_none_does() -> None:

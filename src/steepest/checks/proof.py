@@ -88,16 +88,15 @@ def word_of(proof: TrainingProof) -> tuple[Word, str]:
         span = [1.0, *(found.factor for found in tried)]
         return "not measured", (
             f"no rate helps: from {number(min(span))} to {number(max(span))} times the rate, none "
-            f"of {count(len(tried) + 1)} lowers the loss"
+            f"of {count(len(tried) + 1)} ends clearly below the first losses"
         )
     if not any(found.factor > 1 for found in tried) or not any(f.factor < 1 for f in tried):
         return "not measured", "there was no time to run larger and smaller rates"
     half = [f for f in tried if f.reached_at is not None and 2 * f.reached_at <= 1.1 * proof.steps]
     if half:
-        one = min(half, key=lambda found: found.reached_at or 0)
-        return "not measured", (
-            f"with {_with(one, proof)} {_outcome(proof, one)}: better, and by less than ten times"
-        )
+        one = min(half, key=lambda found: (not _stays(proof, found), found.reached_at or 0))
+        doubt = "quicker, but not ten times" if _stays(proof, one) else "it does not stay there"
+        return "not measured", f"with {_with(one, proof)} {_outcome(proof, one)}: {doubt}"
     return "just right", (
         f"of {count(len(tried) + 1)} rates from {number(min(f.factor for f in tried))} to "
         f"{number(max(f.factor for f in tried))} times as large none gets there in half the steps"
@@ -111,7 +110,13 @@ def best_rate(proof: TrainingProof) -> Replay | None:
 
 
 def _is_quick(proof: TrainingProof, found: Replay) -> bool:
-    return found.reached_at is not None and found.reached_at * _TENTH <= proof.steps
+    """Whether it has the loss of the loop's end in a tenth of the steps, and ends no higher."""
+    there = found.reached_at is not None and found.reached_at * _TENTH <= proof.steps
+    return there and _stays(proof, found)
+
+
+def _stays(proof: TrainingProof, found: Replay) -> bool:
+    return found.ended == "all steps" and found.loss <= proof.own
 
 
 def _with(found: Replay, proof: TrainingProof) -> str:
@@ -124,11 +129,12 @@ def _with(found: Replay, proof: TrainingProof) -> str:
 def _outcome(proof: TrainingProof, found: Replay) -> str:
     if not math.isfinite(proof.own):
         return f"the loss ends at {number(found.loss, 4)}, where it is no finite number here"
-    if found.ended != "all steps":
-        own = number(proof.own, 4)
-        return f"the loss is {own} after {count(found.reached_at or 0, 'step')}, as here at the end"
     there, here = together(found.loss, proof.own)
-    return f"the loss ends at {there}, where it is {here} here"
+    if found.reached_at is None:
+        return f"the loss ends at {there}, where it is {here} here"
+    at = count(found.reached_at, "step")
+    end = f", and ends at {there}" if found.ended == "all steps" else ""
+    return f"the loss is down to {here} after {at} (here after {count(proof.steps)}){end}"
 
 
 def offered(record: TrainingRecord) -> tuple[Remedy, ...]:
@@ -141,10 +147,8 @@ def offered(record: TrainingRecord) -> tuple[Remedy, ...]:
     if at_fault(proof):
         chosen.append(proof.replays[0])
         own = proof.replays[0].loss
-    simple_first = sorted(proof.replays[1:], key=lambda found: (_parts(found), found.loss))
-    for found in simple_first:
-        if not helps(proof, found, own):
-            continue
+    helpful = [found for found in proof.replays[1:] if helps(proof, found, own)]
+    for found in sorted(helpful, key=lambda found: (_parts(found), found.loss)):
         rivals = [one for one in chosen if one.kind == found.kind or _parts(one) < _parts(found)]
         if all(helps(proof, found, one.loss) for one in rivals):
             chosen.append(found)

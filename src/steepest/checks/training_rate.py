@@ -34,6 +34,9 @@ FELL = 0.5
 FALLS = 0.98
 """A loss below this share of its start has fallen."""
 
+HARDLY = 0.9
+"""A loss that ends above this share of its start has hardly fallen."""
+
 STILL = 2e-5
 """A loss that changes by a smaller share hardly changes in 32-bit numbers, which have 7 digits."""
 
@@ -65,7 +68,7 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     learning rate is above the limit of the curvature that was probed, and the loss does not fall;
     or the units of a layer died on the way, and it does not fall.
     Too small: in every probe a step four times as long lowers the loss about four times as much,
-    the learning rate is below a fiftieth of the limit, and the loss is not below half its start.
+    the learning rate is below a fiftieth of the limit, and the loss has hardly changed.
     Just right: other rates were run, and none is far better. What only falls is not measured.
     """
     if record.inputs.lost_at is not None:
@@ -106,7 +109,7 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
             "too large", "it is above the stability limit, and the loss does not fall"
         )
     if is_too_small(record):
-        return TrainingRate("too small", "much longer steps would lower the loss much faster")
+        return TrainingRate("too small", _gain_in_words(_done(record)[-1]))
     if seen.count < LEAST_LOSSES:
         what = "loss was" if seen.count == 1 else "losses were"
         return TrainingRate("not measured", f"only {count(seen.count)} {what} given")
@@ -273,10 +276,12 @@ def share_of_limit(record: TrainingRecord) -> float | None:
 
 
 def is_too_small(record: TrainingRecord) -> bool:
-    """Whether every probe says that much longer steps would be better."""
+    """Whether every probe says that much longer steps would be better, and the loss stays."""
     done = _done(record)
-    if len(done) < LEAST_PROBES or record.losses.last < FELL * record.losses.start:
+    if len(done) < LEAST_PROBES or record.losses.last < HARDLY * record.losses.start:
         return False
+    if _rises(record):
+        return False  # what lowers the loss of one batch raises it on the others
     share = share_of_limit(record)
     if share is not None and share > SMALL:
         return False
@@ -284,6 +289,29 @@ def is_too_small(record: TrainingRecord) -> bool:
         return False  # then the gradient is what is small
     known = share is not None
     return all(_is_straight(probe) or (known and _is_still(probe)) for probe in done)
+
+
+def _rises(record: TrainingRecord) -> bool:
+    """Whether the last losses are above the first, beyond what single batches differ by."""
+    losses = record.trace.loss[np.isfinite(record.trace.loss)]
+    if len(losses) < LEAST_LOSSES:
+        return False
+    first, *_, last = _blocks(losses)
+    error = math.hypot(float(first.std()), float(last.std())) / math.sqrt(len(first))
+    return bool(last.mean() - first.mean() > max(3 * error, STILL * abs(first.mean())))
+
+
+def _gain_in_words(probe: Probe) -> str:
+    """What a step four times as long would have done to the loss of the batch."""
+    if _is_still(probe):
+        return "not even four times the step changes the loss of its batch by more than rounding"
+    gain = times(_gain(probe))
+    return f"a step four times as long lowers the loss of its batch {gain} as much"
+
+
+def _gain(probe: Probe) -> float:
+    fan = dict(zip(probe.factors, probe.losses, strict=True))
+    return (fan[0.0] - fan[4.0]) / (fan[0.0] - fan[1.0])
 
 
 def _is_still(probe: Probe) -> bool:
@@ -359,21 +387,20 @@ def too_small(record: TrainingRecord) -> Iterator[Finding]:
         )
         return
     probe = _done(record)[-1]
-    fan = dict(zip(probe.factors, probe.losses, strict=True))
     share = share_of_limit(record)
     limit = "" if share is None else f" It is {percent(share)} of the limit of the curvature."
     before, after = number(record.losses.start, 6), number(record.losses.last, 6)
-    gain = None
-    what = "not even four times the step changes the loss by more than rounding"
-    if not _is_still(probe):
-        gain = (fan[0.0] - fan[4.0]) / (fan[0.0] - fan[1.0])
-        what = f"a step four times as long lowers the loss {times(gain)} as much"
     yield Finding(
         "SD102",
         "warning",
-        f"The learning rate is too small: {what} (at step {count(probe.step)}), and after "
-        f"{count(record.steps, 'step')} it has gone from {before} to {after}.{limit}",
-        {"step": probe.step, "gain": gain, "share_of_limit": share},
+        f"The learning rate is too small: {_gain_in_words(probe)} (at step {count(probe.step)}), "
+        f"and after {count(record.steps, 'step')} the loss has gone from {before} to {after}."
+        f"{limit}",
+        {
+            "step": probe.step,
+            "gain": None if _is_still(probe) else _gain(probe),
+            "share_of_limit": share,
+        },
     )
 
 

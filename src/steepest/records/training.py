@@ -283,7 +283,7 @@ class TrainingProof:
     window: int
     """So many losses, the last ones of these steps, are averaged."""
     start: float
-    """The mean of as many at the start, or the first one where that is lower."""
+    """The mean of the first ten at most, or the first one where that is lower."""
     own: float
     """The mean of the loop's own last losses; of the plain loop's where the loop gave none."""
     lowest: float

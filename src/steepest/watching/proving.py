@@ -33,6 +33,7 @@ class _Course:
         self.own = own
         self.steps = steps
         self.window = min(max(_WINDOW, steps // _WINDOW), steps // 2)
+        self._first = min(_WINDOW, self.window)
 
     @property
     def end(self) -> float:
@@ -41,8 +42,11 @@ class _Course:
 
     @property
     def start(self) -> float:
-        """The mean of its first losses, or the first one where that is lower; NaN without any."""
-        first = self.own[: self.window]
+        """The mean of its first losses, or the first one where that is lower; NaN without any.
+
+        They are no more than are needed: what falls soon has fallen within a tenth of the steps.
+        """
+        first = self.own[: self._first]
         known = first[np.isfinite(first)]
         return float(min(known.mean(), known[0])) if len(known) else math.nan
 
@@ -56,8 +60,8 @@ class _Course:
     @property
     def scatter(self) -> float:
         """The standard error of the difference between the mean of the first and the last."""
-        parts = self.own[: self.window], self.own[-self.window :]
-        return math.sqrt(sum(float(np.var(part)) for part in parts) / self.window)
+        parts = self.own[: self._first], self.own[-self.window :]
+        return math.sqrt(sum(float(np.var(part)) / len(part) for part in parts))
 
     def is_behind(self, losses: Sequence[float]) -> bool:
         """Whether half the steps left no hope of getting where the loop got."""
