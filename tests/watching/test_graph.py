@@ -143,6 +143,52 @@ def test_a_penalty_beside_the_mean_leaves_the_rows_unmeasured() -> None:
     assert all(parameter.norm is not None for parameter in graph.parameters)
 
 
+def test_the_names_are_pytorch_s_beside_plain_ones() -> None:
+    x = torch.tensor(3.0, requires_grad=True)
+    loss = torch.log(x**2)
+    text = str(steepest.explain(loss))
+    assert "log" in text
+    for node in (loss.grad_fn, loss.grad_fn.next_functions[0][0]):  # type: ignore[union-attr]
+        assert node is not None
+        assert f"({node.name()})" in text
+
+
+@pytest.mark.parametrize("rows", [[2], [0, 5]], ids=["one row", "two rows"])
+@pytest.mark.parametrize("way", ["forward", "backward", "apart"])
+def test_rows_that_are_lost_are_named(way: str, rows: list[int]) -> None:
+    """And pull at nothing, where PyTorch's own gradient is lost with them."""
+    model, inputs, _ = network()
+    if way == "forward":
+        inputs[rows, 1] = torch.nan
+    out = model(inputs)[:, 0]
+    sign = torch.ones(8, dtype=torch.float64)
+    sign[rows] = -1.0
+    losses = out.square()
+    if way == "backward":
+        size = sign * (out.square() + 1)
+        losses = torch.where(sign > 0, torch.sqrt(size), out)
+    if way == "apart":  # the log of a number below 0 is none, and has a slope
+        losses = torch.log(sign * (out.square() + 1))
+    found = steepest.explain(losses.mean(), model)
+    assert found.graph.lost_rows == tuple(rows)
+    (finding,) = found.findings
+    assert finding.code == "SD406"
+    assert f"row {rows[0]}" in finding.sentence or f"rows {rows[0]} and" in finding.sentence
+    for told in found.graph.parameters:
+        assert not {pull.row for pull in told.pulls} & set(rows)
+        assert all(np.isfinite(pull.share) for pull in told.pulls)
+        assert bool(told.pulls) == (way == "apart")
+    assert ("hardest pull" in str(found)) == (way == "apart")
+    assert ("pulls" in found.graph.not_measured) == (way != "apart")
+
+
+def test_a_gradient_of_zero_is_said_with_its_place() -> None:
+    x = torch.tensor([0.5, -2.0], requires_grad=True)
+    (finding,) = steepest.explain(torch.relu(x.clamp(max=-1)).sum() + 3).findings
+    assert (finding.code, "relu" in finding.sentence) == ("SD409", True)
+    assert not steepest.explain((0 * x).sum() ** 2).findings  # at a loss of 0 nothing is missing
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [

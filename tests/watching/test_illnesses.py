@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import steepest
 from steepest.checks.training import judge_training
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding, Verdict
@@ -669,6 +670,35 @@ def test_what_only_looks_like_it_is_let_be(loop: Callable[[bool], Loop]) -> None
         assert record is not None
         assert not record.dropped
         assert not grave(judge_training(record))
+
+
+AT_HAND = {
+    # The step whose loss is explained.
+    "every pair": 0, "softmax twice": 0, "sigmoid twice": 0, "along the batch": 0,
+    "softmax of one": 0, "layers in a list": 0, "all ignored": 30, "last relu": 0,
+    "term as a number": 0, "out of range": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_HAND)
+def test_one_loss_explained_says_what_the_watch_says(name: str) -> None:
+    make, code, _ = CASES[name]
+    for sick in (True, False):
+        torch.manual_seed(4)
+        loop = make(sick)
+        found = steepest.explain(loop.loss(AT_HAND[name]), loop.model)
+        codes = [finding.code for finding in found.findings if finding.severity != "info"]
+        assert (code in codes) if sick else not codes
+        for finding in found.findings:
+            assert finding.sentence.split()[0] in str(found)
+
+
+def test_nothing_is_said_of_a_loss_that_is_only_unusual() -> None:
+    torch.manual_seed(5)
+    for make in NEAR:
+        loop = make(False)
+        found = steepest.explain(loop.loss(0), loop.model).findings
+        assert all(finding.severity == "info" for finding in found), make
 
 
 def test_reading_graphs_costs_little() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from steepest.records.loss_graph import LossReading, Squash
+from steepest.records.loss_graph import LossReading, Squash, ZeroFrom
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding
 from steepest.words.wording import count, escaped, names, number
@@ -60,10 +60,11 @@ def outside(record: TrainingRecord) -> Iterator[Finding]:
     else:
         yield from _out_of_range(record)
         return
+    when = f"At step {count(step)} the" if record.steps else "The"
     yield Finding(
         "SD308",
         "error",
-        f"At step {count(step)} the loss is {what}, and 0 divided by 0 is not a number. Leave such "
+        f"{when} loss is {what}, and 0 divided by 0 is not a number. Leave such "
         "a batch out, or divide a sum by the number of targets that count, and at least by 1.",
         {"step": step},
     )
@@ -98,7 +99,16 @@ def zero(record: TrainingRecord) -> Iterator[Finding]:
         if since == 0
         else f"from step {count(int(record.trace.step[since]))} on"
     )
-    place = record.zero_from
+    yield _all_zero(f", {when}", record.zero_from, int(record.trace.step[since]), steps)
+
+
+def zero_at_hand(record: TrainingRecord) -> Iterator[Finding]:
+    """SD409 of one loss, before any step."""
+    if record.zero_from is not None and not record.steps:
+        yield _all_zero("", record.zero_from, 0, 0)
+
+
+def _all_zero(when: str, place: ZeroFrom | None, since: int, steps: int) -> Finding:
     why = "" if place is None else f" On its way back it ends at {place.operation}"
     cure = ""
     if place is not None and "relu" in place.operation:
@@ -110,15 +120,15 @@ def zero(record: TrainingRecord) -> Iterator[Finding]:
     elif place is not None and place.operation == "softmax":
         why += f" {_shape(place.shape)}, which gives the same whatever comes in"
         cure = " Take a sigmoid, or give it two units or more."
-    elif place is not None:
+    elif place is not None and place.shape:
         why += f" {_shape(place.shape)}"
-    yield Finding(
+    return Finding(
         "SD409",
         "error",
-        f"The gradient is exactly zero in every parameter, {when}: nothing is learned"
+        f"The gradient is exactly zero in every parameter{when}: nothing is learned"
         f".{why}{'.' if why else ''}{cure}",
         {
-            "since": int(record.trace.step[since]),
+            "since": since,
             "steps": steps,
             "operation": None if place is None else place.function,
         },

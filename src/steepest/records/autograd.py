@@ -69,6 +69,8 @@ class AutogradGraph:
     parameters: tuple[ParameterGradient, ...]
     rows: int | None = None
     """Of the batch that the loss is a mean or sum over."""
+    lost_rows: tuple[int, ...] = ()
+    """Its rows whose numbers are not finite, where that begins. Their pulls are left out."""
     backward_done: bool = False
     """True where the graph was let go of by backward(), so that no adjoint can be measured."""
     not_measured: Mapping[str, str] = field(default_factory=dict)

@@ -7,8 +7,10 @@ from inspect import isroutine
 from typing import Any, overload
 
 from steepest.checks.about import page_about
+from steepest.checks.at_hand import judge_loss
 from steepest.records.autograd import AutogradGraph
 from steepest.records.function import FunctionExplanation
+from steepest.records.verdict import Finding
 from steepest.show.figures import Figure, autograd_figure
 from steepest.show.terminal.autograd import LossReport
 from steepest.words.gate import gated
@@ -16,10 +18,11 @@ from steepest.words.gate import gated
 
 @gated
 class LossExplanation:
-    """A loss explained: `.graph` is all of it as plain data. Prints as a tree."""
+    """A loss explained: `.graph` is all of it as plain data, `.findings` what is wrong with it."""
 
-    def __init__(self, graph: AutogradGraph):
+    def __init__(self, graph: AutogradGraph, findings: tuple[Finding, ...] = ()):
         self.graph = graph
+        self.findings = findings
 
     def figure(self) -> Figure:
         """The graph as plain data: `.title` says what one sees, `.savefig(path)` draws it."""
@@ -31,12 +34,12 @@ class LossExplanation:
         return bundle_of_loss(self.figure(), self.graph.loss, str(self))
 
     def __rich__(self) -> LossReport:
-        return LossReport(self.graph)
+        return LossReport(self.graph, self.findings)
 
     def __str__(self) -> str:
         from steepest.show.terminal import plain
 
-        return plain(LossReport(self.graph))
+        return plain(LossReport(self.graph, self.findings))
 
     __repr__ = __str__
 
@@ -57,9 +60,10 @@ def explain(loss: Any, model: Any = None) -> LossExplanation: ...
 def explain(loss: Any, model: Any = None) -> LossExplanation | FunctionExplanation | str:
     """Explain a PyTorch loss, before or after `loss.backward()`. No parameter's `.grad` changes.
 
-    Each operation by a plain name with its shape, the value that came out of it (where PyTorch
-    kept it) and its adjoint; the gradient of each parameter; for a mean over a batch, which rows
-    pull hardest. After `backward()` PyTorch has let go of what the adjoints need.
+    Each operation by a plain name and PyTorch's, with its shape, the value that came out of it
+    (where PyTorch kept it) and its adjoint; the gradient of each parameter; for a mean over a
+    batch, which rows pull hardest. What is wrong with the loss is said as a watch says it. After
+    `backward()` PyTorch has let go of what the adjoints need.
 
     It walks the graph backward, so hooks that you put on tensors (`retain_grad` is one) are called.
 
@@ -78,6 +82,7 @@ def explain(loss: Any, model: Any = None) -> LossExplanation | FunctionExplanati
         from steepest.run.function import explained
 
         return explained(loss, model)
-    from steepest.watching.graph import read_graph
+    from steepest.watching.at_hand import read_at_hand
 
-    return LossExplanation(read_graph(loss, model))
+    graph, record = read_at_hand(loss, model)
+    return LossExplanation(graph, judge_loss(graph, record))

@@ -11,7 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -154,17 +154,36 @@ def find_birth(
             if not ends or not loss_is_finite:
                 return None
             node, bad = _way_back(ends)
-    if node is None:
+    if node is None or bad is None:
         return None
     line = user_line(_frames(node.metadata.get("traceback_", ())))
     # Its slope is not finite because its value was not.
     same = event is not None and (event.layer, event.line) == (passes.layer_of(node), line)
     if event is not None and (_keeps_nan(node) if event.nan else same):
         return _of_event(step, event, source, left_out=True)
-    order = ordered(ends[0].grad_fn)
-    unchosen = node in causes.under_where(order)
+    found = _of_slopes(step, ends[0], node, bad, rows, source)
+    return replace(found, layer=passes.layer_of(node), line=line)
+
+
+def birth_behind(step: int, loss: torch.Tensor, rows: int | None) -> Birth | None:
+    """What a loss at hand says before `backward()`, by a pass back through its graph."""
+    end = loss.grad_fn
+    if end is None:
+        return None
+    if not bool(torch.isfinite(loss).all()):
+        return birth_in_graph(step, end, rows, loss_is_finite=False)
+    node, bad = _way_back([loss])
+    if node is None or bad is None:
+        return None
+    return _of_slopes(step, loss, node, bad, rows, "the loss's graph")
+
+
+def _of_slopes(
+    step: int, end: torch.Tensor, node: Any, bad: torch.Tensor, rows: int | None, source: Any
+) -> Birth:
+    """A node that was given finite numbers on the way back, and gave others."""
     cause = causes.of_slopes(node)
-    if cause is not None and unchosen:
+    if cause is not None and node in causes.under_where(ordered(end.grad_fn)):
         cause += ", in a branch that where() did not choose"
     return Birth(
         step=step,
@@ -172,8 +191,6 @@ def find_birth(
         operation=plain_name(node.name()),
         function=node.name().rpartition("::")[2],
         cause=cause,
-        layer=passes.layer_of(node),
-        line=line,
         row=_row(bad, rows),
         entries=int(bad.sum()),
         left_out=True,
@@ -271,7 +288,7 @@ def _of_event(step: int, event: _Event, source: Any, *, left_out: bool) -> Birth
     )
 
 
-def _way_back(ends: Sequence[torch.Tensor]) -> tuple[Any, Any]:
+def _way_back(ends: Sequence[torch.Tensor]) -> tuple[Any, torch.Tensor | None]:
     """The first node on the way back that is given finite numbers and gives others."""
     found: list[tuple[Any, torch.Tensor]] = []
 

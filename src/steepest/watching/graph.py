@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -72,6 +73,7 @@ def read_graph(loss: torch.Tensor, watched: Watched | None = None) -> AutogradGr
     cut = _batch_of(order, loss.grad_fn)
     pulls: dict[int, tuple[LossPull, ...]] = {}
     reasons = {}
+    lost = () if cut is None else _lost_rows(order, values, adjoints, shape_of(cut)[0])
     if slopes is None:
         reasons["adjoints"] = "backward() has let go of the graph; explain the loss before it"
         reasons["pulls"] = reasons["adjoints"]
@@ -80,7 +82,9 @@ def read_graph(loss: torch.Tensor, watched: Watched | None = None) -> AutogradGr
     elif shape_of(cut)[0] > MOST_ROWS:
         reasons["pulls"] = f"the batch has more than {MOST_ROWS:,} rows"
     else:
-        pulls = _pulls(cut, adjoints[cut], leaves)
+        pulls = _pulls(cut, adjoints[cut], leaves, lost)
+        if not any(pulls.values()):
+            reasons["pulls"] = "the gradients are not finite numbers"
     parameters = [
         _parameter(leaf, names[id(leaf)], None if slopes is None else slopes[number], pulls)
         for number, leaf in enumerate(leaves)
@@ -108,6 +112,7 @@ def read_graph(loss: torch.Tensor, watched: Watched | None = None) -> AutogradGr
         ),
         parameters=tuple(parameters),
         rows=None if cut is None else shape_of(cut)[0],
+        lost_rows=lost,
         backward_done=slopes is None,
         not_measured=reasons,
     )
@@ -225,6 +230,8 @@ _SIMPLE: Final[Mapping[str, Callable[..., torch.Tensor]]] = {
     "AddBackward0": lambda node, a, b: a + node._saved_alpha * b,
     "SubBackward0": lambda node, a, b: a - node._saved_alpha * b,
     "NegBackward0": lambda node, a: -a,
+    "LogBackward0": lambda node, a: a.log(),
+    "AbsBackward0": lambda node, a: a.abs(),
     "MeanBackward0": lambda node, a: a.mean(),
     "SumBackward0": lambda node, a: a.sum(),
     "TBackward0": lambda node, a: a.t(),
@@ -268,34 +275,57 @@ def _batch_of(order: Sequence[Any], end: Any) -> Any:
     return node
 
 
+def _lost_rows(
+    order: Sequence[Any],
+    values: Mapping[Any, torch.Tensor],
+    adjoints: Mapping[Any, torch.Tensor],
+    rows: int,
+) -> tuple[int, ...]:
+    """The rows whose numbers are not finite where they were lost first: forward, else backward."""
+    ways = [values.get(node) for node in order], [adjoints.get(node) for node in reversed(order)]
+    for tensor in [tensor for way in ways for tensor in way]:
+        if tensor is None or tensor.is_sparse or not tensor.dim() or len(tensor) != rows:
+            continue
+        bad = ~torch.isfinite(tensor).reshape(rows, -1).all(1)
+        if bool(bad.any()):
+            return tuple(torch.nonzero(bad).flatten().tolist())
+    return ()
+
+
 def _pulls(
-    cut: Any, adjoint: torch.Tensor, leaves: Sequence[torch.Tensor]
+    cut: Any, adjoint: torch.Tensor, leaves: Sequence[torch.Tensor], lost: Sequence[int]
 ) -> dict[int, tuple[LossPull, ...]]:
-    """For each leaf, by its id, the rows that pull hardest at it."""
+    """For each leaf, by its id, the rows that pull hardest at it; none where one is not finite.
+
+    0 times what is not a number is not one, so a row that is `lost` may take the others with it.
+    """
     edge = torch.autograd.graph.GradientEdge(cut, 0)
-    rows = len(adjoint)
-    norms = np.zeros((rows, len(leaves)))
+    rows = [row for row in range(len(adjoint)) if row not in set(lost)]
+    norms = np.zeros((len(rows), len(leaves)))
     amounts: list[list[Numbers | None]] = []
-    for row in range(rows):
+    for place, row in enumerate(rows):
         one = torch.zeros_like(adjoint)
         one[row] = adjoint[row]
         slopes = torch.autograd.grad(
             (edge,), leaves, grad_outputs=(one,), retain_graph=True, allow_unused=True
         )
-        norms[row] = [_length(slope) or 0.0 for slope in slopes]
+        norms[place] = [_length(slope) or 0.0 for slope in slopes]
         amounts.append([_numbers(slope) for slope in slopes])
-    found = {}
+    found: dict[int, tuple[LossPull, ...]] = {}
     for number, leaf in enumerate(leaves):
         total = float(norms[:, number].sum())
+        if not math.isfinite(total):
+            found[id(leaf)] = ()
+            continue
         hardest = np.argsort(-norms[:, number], kind="stable")[:MOST_PULLS]
         found[id(leaf)] = tuple(
             LossPull(
-                row=int(row),
-                amount=amounts[row][number],
-                norm=float(norms[row, number]),
-                share=float(norms[row, number]) / total if total else 0.0,
+                row=rows[place],
+                amount=amounts[place][number],
+                norm=float(norms[place, number]),
+                share=float(norms[place, number]) / total if total else 0.0,
             )
-            for row in hardest
+            for place in hardest
         )
     return found
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from steepest.records.autograd import AutogradGraph, AutogradNode, Numbers, ParameterGradient
+from steepest.records.verdict import Finding
 from steepest.show.terminal.page import INDENT, Page
+from steepest.show.terminal.styles import SEVERITY_STYLE
 from steepest.words.wording import count, listed, number, percent
 
 MOST_NODES: Final = 60
@@ -20,8 +23,9 @@ MOST_PULLS: Final = 3
 class LossReport:
     """What a terminal shows of a loss and its gradients. A rich renderable."""
 
-    def __init__(self, graph: AutogradGraph):
+    def __init__(self, graph: AutogradGraph, findings: Sequence[Finding] = ()):
         self.graph = graph
+        self.findings = findings
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One `Text` a line."""
@@ -29,6 +33,9 @@ class LossReport:
         page.say((f"The loss is {number(self.graph.loss)}.", "bold"))
         if self.graph.rows is not None:
             page.say(f"It is taken over a batch of {count(self.graph.rows, 'row')}.")
+        for finding in self.findings:
+            severity = (f"{finding.severity:<9}", SEVERITY_STYLE[finding.severity])
+            page.say(severity, finding.sentence, label=(finding.code, "bold"), indent=7)
         _tree(page, self.graph)
         _parameters(page, self.graph)
         for what, why in self.graph.not_measured.items():
@@ -40,8 +47,8 @@ def _tree(page: Page, graph: AutogradGraph) -> None:
     """The operations from the loss back to the parameters, as backward() goes."""
     page.heading("From the loss back to the parameters")
     page.say(
-        "Each line is an operation: its shape, what came out of it, and its adjoint, which is the "
-        "derivative of the loss by it."
+        "Each line is an operation: its shape, what came out of it, its adjoint, which is the "
+        "derivative of the loss by it, and PyTorch's name for it."
     )
     page.blank()
     shown: set[int] = set()
@@ -68,7 +75,7 @@ def _node(node: AutogradNode) -> str:
         parts.append(f"adjoint {_numbers(node.adjoint)}")
     elif node.adjoint_norm is not None:
         parts.append(f"adjoint of length {number(node.adjoint_norm, 4)}")
-    return ", ".join(parts)
+    return f"{', '.join(parts)} ({node.function})"
 
 
 def _parameters(page: Page, graph: AutogradGraph) -> None:
@@ -80,7 +87,8 @@ def _parameters(page: Page, graph: AutogradGraph) -> None:
         pulls = parameter.pulls[:MOST_PULLS]
         if pulls and graph.rows and graph.rows > 1:
             shares = [f"row {count(pull.row)} ({percent(pull.share)})" for pull in pulls]
-            page.say(f"hardest pull {listed(shares)}", indent=INDENT)
+            of = "of the rows that are finite numbers " if graph.lost_rows else ""
+            page.say(f"{of}hardest pull {listed(shares)}", indent=INDENT)
     more = len(graph.parameters) - MOST_PARAMETERS
     if more > 0:
         page.say(f"and {count(more, 'more parameter')}")
