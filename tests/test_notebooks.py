@@ -37,7 +37,7 @@ def test_a_run_shows_figures_and_words(tmp_path: Path) -> None:
     NotebookClient(notebook, timeout=300).execute()
     (output,) = notebook.cells[0].outputs
     assert set(output.data) == {"text/plain", "text/html"}
-    assert "Learning rate" in output.data["text/plain"]
+    assert "Why: print(run.why())" in output.data["text/plain"]
     page = output.data["text/html"]
     assert page.startswith("<iframe srcdoc=")
     assert 'sandbox="allow-scripts"' in page

@@ -264,7 +264,7 @@ def test_bad_input(figures: dict[str, Figure], tmp_path: Path) -> None:
     loss = figures["loss"]
     with pytest.raises(UsageError, match=r"written as \.png, \.svg or \.pdf"):
         loss.savefig(tmp_path / "loss.jpg")
-    with pytest.raises(UsageError, match=r"light or dark\. Given: blue"):
+    with pytest.raises(UsageError, match=r'"light" or "dark"\. Given: .blue.'):
         loss.savefig(tmp_path / "loss.png", theme="blue")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="cannot be written: No such file"):
         loss.savefig(tmp_path / "nowhere" / "loss.svg")

@@ -108,7 +108,7 @@ _ALL = (
     Check("SD412", "squashed-twice", _LAYERS, None, loss_graph.squashed,
           "The output is squashed twice, or along the wrong axis."),
     Check("SD413", "not-the-gradients-step", _LAYERS, None, between.not_the_gradients,
-          "The steps are not the gradient's: clipped, scaled or reset on the way."),
+          "The steps are not the gradient's: clipped, scaled or reset."),
     Check("SD414", "wrong-mode", _LAYERS, None, between.modes,
           "The model learned in eval mode, or frozen layers move."),
     Check("SD415", "units-alike", _LAYERS, None, layers.alike,

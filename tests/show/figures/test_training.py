@@ -253,7 +253,7 @@ def test_a_run_gives_them() -> None:
     ("kind", "options", "message"),
     [
         pytest.param("fit", {}, r"no figure of this kind\. Given: fit\. The kinds", id="kind"),
-        pytest.param("layers", {"of": "bias"}, "does not show this. Given: bias", id="of"),
+        pytest.param("layers", {"of": "bias"}, "of must be .*Given: 'bias'", id="of"),
         pytest.param("fan", {}, "has no fan figure. No probe", id="no probe"),
     ],
 )
