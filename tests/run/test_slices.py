@@ -86,7 +86,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "unknown": (lambda run: run.slice("d"), "There is no such weight in this run. Given: d."),
     "near": (lambda run: run.landscape("a", "C"), "Did you mean c?"),
     "twice": (lambda run: run.landscape("a", "a"), "A landscape needs two different weights."),
-    "a column": (lambda run: run.slice("time"), "The weights are a, b, c."),
+    "a column": (lambda run: run.slice("time"), "The weights are a, b and c."),
     "step": (lambda run: run.slice("a", step=11), "There is no such step in this descent."),
     "empty span": (lambda run: run.slice("a", span=(1, 1)), "must have a lowest value below"),
     "nan": (lambda run: run.slice("a", span=(float("nan"), 1)), "must have a lowest value below"),

@@ -12,6 +12,7 @@ import os
 import types
 from collections.abc import Callable
 from functools import cache, wraps
+from string import ascii_lowercase
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from steepest.words.errors import UsageError
@@ -129,6 +130,8 @@ def _told(kind: Any) -> tuple[str, str]:
     if origin is tuple:
         one = _told(get_args(kind)[0])
         examples = [_told(part)[1] for part in get_args(kind)]
+        if set(examples) == {'"a"'}:  # names, which are not the same one twice
+            examples = [f'"{letter}"' for letter in ascii_lowercase[: len(examples)]]
         return f"{len(examples)} values, each {one[0]}", f"({', '.join(examples)})"
     name = getattr(origin, "__name__", str(origin))
     called = f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
