@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from steepest.jobs.fit import fit, minimize
+    from steepest.jobs.judge import judge
     from steepest.jobs.load import load, runs
     from steepest.jobs.sweep import Sweep, sweep
     from steepest.jobs.sweep_network import NetworkSweep, sweep_network
@@ -37,6 +38,7 @@ _HOMES = {
     "minimize": "steepest.jobs.fit",
     "Run": "steepest.run.run",
     "explain": "steepest.run.explaining",
+    "judge": "steepest.jobs.judge",
     "load": "steepest.jobs.load",
     "runs": "steepest.jobs.load",
     "sweep": "steepest.jobs.sweep",
@@ -73,6 +75,7 @@ __all__ = [
     "__version__",
     "explain",
     "fit",
+    "judge",
     "load",
     "minimize",
     "runs",

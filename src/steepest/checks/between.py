@@ -95,6 +95,8 @@ def not_the_gradients(record: TrainingRecord) -> Iterator[Finding]:
     yield from _summed(record)
     trace = record.trace
     lengths = np.sqrt(np.nansum(np.where(np.isfinite(trace.gradient), trace.gradient, 0) ** 2, 1))
+    if record.log is not None:
+        lengths = np.nan_to_num(record.log.gradient_norm, posinf=0)
     known = lengths > 0
     if known.sum() < _LEAST:
         return

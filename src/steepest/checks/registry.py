@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
+from itertools import chain
 
 from steepest.checks import (
     between,
@@ -12,6 +13,7 @@ from steepest.checks import (
     fitted,
     layers,
     learning_rate,
+    log,
     loop,
     loss_graph,
     numbers,
@@ -26,6 +28,9 @@ from steepest.words.errors import UsageError
 from steepest.words.wording import escaped
 
 
+_OfTraining = Callable[[TrainingRecord], Iterable[Finding]]
+
+
 @dataclass(frozen=True)
 class Check:
     """One rule with a code. Its functions yield its findings, and may yield none."""
@@ -35,13 +40,19 @@ class Check:
     family: str
     function: Callable[[Measurements], Iterable[Finding]] | None
     """Of a descent; None: the rule is about trainings only."""
-    of_training: Callable[[TrainingRecord], Iterable[Finding]] | None
+    of_training: _OfTraining | None
     """Of a training; None: the rule is about descents only."""
     summary: str
 
 
 _RATE, _SHAPE, _DATA = "learning rate", "shape of the loss", "data"
 _LAYERS, _BATCHES, _HELD_OUT = "layers and numbers", "batches", "held-out rows"
+
+
+def _each(*functions: _OfTraining) -> _OfTraining:
+    """What all of them find."""
+    return lambda record: chain.from_iterable(function(record) for function in functions)
+
 
 _ALL = (
     Check("SD101", "too-large", _RATE, learning_rate.too_large, training_rate.too_large,
@@ -53,7 +64,9 @@ _ALL = (
           "At the edge of stability: the weights jump to and fro."),
     Check("SD104", "schedule", _RATE, None, between.schedule,
           "The learning rate falls to nothing too soon, or comes back."),
-    Check("SD201", "ill-conditioned", _SHAPE, shape.ill_conditioned, None,
+    Check("SD105", "spikes", _RATE, None, log.spikes,
+          "The loss jumps far up and comes back."),
+    Check("SD201", "ill-conditioned", _SHAPE, shape.ill_conditioned, log.ill_conditioned,
           "The curvature differs widely between directions of the weights."),
     Check("SD202", "not-identifiable", _SHAPE, shape.not_identifiable, None,
           "A combination of weights does not change the loss."),
@@ -61,7 +74,7 @@ _ALL = (
           "The descent stopped at a saddle point."),
     Check("SD204", "local-minimum", _SHAPE, shape.local_minimum, None,
           "The descent is in a local minimum, and a lower one is known."),
-    Check("SD205", "false-plateau", _SHAPE, shape.looks_flat, None,
+    Check("SD205", "false-plateau", _SHAPE, shape.looks_flat, log.far,
           "The loss looks flat, but the minimum is far."),
     Check("SD206", "at-the-minimum", _SHAPE, shape.at_minimum, None,
           "The descent is at the minimum."),
@@ -93,13 +106,13 @@ _ALL = (
           "A step is too long or too short for the weights that it changes."),
     Check("SD405", "no-gradient", _LAYERS, None, layers.no_gradient,
           "A parameter that should learn never got a gradient."),
-    Check("SD406", "not-finite", _LAYERS, numbers.not_finite, layers.not_finite,
+    Check("SD406", "not-finite", _LAYERS, numbers.not_finite, _each(layers.not_finite, log.hidden),
           "A loss, gradient or weight is not a finite number."),
     Check("SD407", "gradients-not-reset", _LAYERS, None, loop.resets,
           "The gradients are not reset between steps, or reset too early."),
     Check("SD408", "never-moves", _LAYERS, None, layers.never_moves,
           "A parameter never moves."),
-    Check("SD409", "zero-gradient", _LAYERS, still.zero, loss_graph.zero,
+    Check("SD409", "zero-gradient", _LAYERS, still.zero, _each(loss_graph.zero, log.zero),
           "The gradient is exactly zero."),
     Check("SD410", "held-by-nobody", _LAYERS, None, loss_graph.held_by_nobody,
           "The loss depends on parameters that no optimizer has."),

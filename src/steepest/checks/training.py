@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from steepest.checks.log import judges
 from steepest.checks.registry import CHECKS
 from steepest.checks.training_rate import TrainingRate, judge_training_rate
 from steepest.records.training import TrainingRecord
@@ -10,7 +11,7 @@ from steepest.words.wording import count, percent, together
 
 _CAUSES = (
     "SD308", "SD309", "SD410", "SD411", "SD412", "SD416", "SD409", "SD413", "SD414", "SD415",
-    "SD307", "SD402", "SD101", "SD603",
+    "SD307", "SD402", "SD101", "SD603", "SD205",
 )  # fmt: skip
 """What is said before everything else: the first of these is at fault for those after it."""
 
@@ -28,6 +29,15 @@ def judge_training(record: TrainingRecord) -> Verdict:
     ]
     findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.code))
     return Verdict(rate.word, _headline(record, rate, findings), tuple(findings))
+
+
+def not_judged(record: TrainingRecord) -> tuple[str, ...]:
+    """The codes of the checks for which a log has nothing."""
+    return tuple(
+        check.code
+        for check in CHECKS.values()
+        if check.of_training is not None and not judges(record, check.code)
+    )
 
 
 def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding]) -> str:

@@ -117,10 +117,11 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         learned = record.learned
         if learned is None:
             first, last = together(seen.first, seen.last)
+            others = "" if record.log is not None else " (watch.prove() runs others)"
             return TrainingRate(
                 "not measured",
                 f"the loss went from {first} to {last} in {count(record.steps, 'step')}, and no "
-                "other rate was run (watch.prove() runs others)",
+                f"other rate was run{others}",
             )
         if seen.last < FELL * seen.start or len(_done(record)) >= LEAST_PROBES or learned.trials:
             return TrainingRate("just right", "the loss falls")

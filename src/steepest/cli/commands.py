@@ -23,6 +23,7 @@ Examples:
   steepest minimize "x**2" --start x=3
   steepest train digits.csv --network 64-32-relu-10 --target digit
   steepest sweep data.csv "speed ~ a*time**2 + b*time + c" --lr 1e-6:1e-4:41
+  steepest judge metrics.csv
   steepest explain SD201
   steepest explain gradient
   steepest lab"""
@@ -121,6 +122,28 @@ def sweep(data: str, formula: str, **given: Any) -> None:
     from steepest.cli.running import show_sweep
 
     show_sweep(data, formula.strip(), given)
+
+
+@steepest.command(short_help="Judge a training that is over, from its log.")
+@click.argument("log", metavar="LOG")
+@options.columns
+@options.why
+@options.fail_on
+@options.kept_as
+@options.as_json
+def judge(log: str, **given: Any) -> None:
+    """Judge a training that is over, from its LOG.
+
+    LOG is a table with a loss (Lightning's metrics.csv, Keras's CSVLogger, an export of MLflow or
+    Weights & Biases), JSON lines, Hugging Face's trainer_state.json, a TensorBoard event file, or
+    a folder that holds one of these.
+
+    Which column is what is guessed from the names and said. Only what the log proves is said, and
+    what cannot be known from it, with the line that would record it.
+    """
+    from steepest.cli.judging import show_judged
+
+    show_judged(log, given)
 
 
 def _require(given: dict[str, Any], **arguments: str | None) -> None:

@@ -50,11 +50,11 @@ def show_run(run: str, given: Mapping[str, Any]) -> None:
     changed = changed_data(store, run)
     if changed is not None:
         note(changed, sys.stderr)
-    if _is_as_bad(found.verdict, given["fail_on"]):
+    if is_as_bad(found.verdict, given["fail_on"]):
         raise click.exceptions.Exit(1)
 
 
-def _is_as_bad(verdict: Verdict, severity: str | None) -> bool:
+def is_as_bad(verdict: Verdict, severity: str | None) -> bool:
     """Whether a finding is of this severity or graver."""
     grave = {"error": ("error",), "warning": ("error", "warning")}.get(severity or "", ())
     return any(finding.severity in grave for finding in verdict.findings)

@@ -293,13 +293,37 @@ store = click.option(
     help="Where runs are kept.  [default: a file in your data directory, or STEEPEST_STORE]",
 )
 
-keeping = _stacked(
-    click.option("--resume", metavar="ID", help="Go on with this kept run."),
+kept_as = _stacked(
     store,
     click.option("--no-save", is_flag=True, help="Do not keep this run."),
     click.option("--name", metavar="TEXT", help="A name for this run, shown in the list of runs."),
 )
+"""Whether and where a run is kept."""
+
+keeping = _stacked(
+    click.option("--resume", metavar="ID", help="Go on with this kept run."), kept_as
+)
 """Options about keeping runs."""
+
+fail_on = click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    help="Exit with 1 where there is a finding of this severity or a graver one.",
+)
+
+columns = _stacked(
+    *(
+        click.option(flag, name, metavar="COLUMN", help=f"The column of {what}.")
+        for flag, name, what in (
+            ("--loss", "loss", "the loss that is learned from"),
+            ("--step", "step", "the step, or of the epoch"),
+            ("--lr", "lr", "the learning rate"),
+            ("--grad-norm", "grad_norm", "the gradient's norm, of all parameters together"),
+            ("--validation", "validation", "the loss on held-out rows"),
+        )
+    )
+)
+"""Which column of a log is what; guessed where they are not given."""
 
 from_store = _stacked(store, as_json)
 """Options of what reads the store."""

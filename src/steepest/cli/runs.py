@@ -35,11 +35,7 @@ def list_runs(**given: Any) -> None:
 @click.argument("run", metavar="ID")
 @options.why
 @click.option("--backward", is_flag=True, help="Show the backward pass too.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(["error", "warning"]),
-    help="Exit with 1 where there is a finding of this severity or a graver one.",
-)
+@options.fail_on
 @options.from_store
 def show(run: str, **given: Any) -> None:
     """Show the run ID as it was shown when it ended.

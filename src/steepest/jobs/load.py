@@ -23,7 +23,7 @@ from steepest.store import Store
 from steepest.words.errors import UsageError
 from steepest.words.gate import gated
 
-TRAININGS: Final = ("watch", "train")
+TRAININGS: Final = ("watch", "train", "judge")
 """Commands whose runs can be asked while they go on."""
 
 EXPORTS: Final = ("json", "csv", "parquet", "tensorboard", "pytorch", "jax")

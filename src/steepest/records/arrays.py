@@ -15,7 +15,7 @@ Steps = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 Command = Literal["fit", "minimize"]
-KeptCommand = Literal["fit", "minimize", "watch", "train"]
+KeptCommand = Literal["fit", "minimize", "watch", "train", "judge"]
 """What a store keeps runs of."""
 Stopped = Literal[
     "step limit", "converged", "diverged", "patience", "time limit", "interrupted", "goal"

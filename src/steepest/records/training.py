@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from steepest.records.arrays import Matrix, Steps, Stopped, Vector, Word
+from steepest.records.log import LogFacts
 from steepest.records.loss_graph import (
     Alike,
     Birth,
@@ -603,3 +604,5 @@ class TrainingRecord:
     """From which it can be gone on with."""
     proof: TrainingProof | None = None
     """What changes would have done; None where it was not run again."""
+    log: LogFacts | None = None
+    """Of a training that was judged from its log; None for any other."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.records.arrays import Steps
 from steepest.records.document import MOST_POINTS, outcome_document, plain, told
+from steepest.records.log import LogFacts
 from steepest.records.training import GradientExplained, Learned, Probe, TrainingRecord, TrialSweep
 
 MOST_SAMPLES: Final = 200
@@ -24,7 +25,7 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
     found: dict[str, Any] = plain(
         {
             "steepest": record.version,
-            "command": "watch" if record.learned is None else "train",
+            "command": _command(record),
             **told(record, "run name model steps every ended rank processes groups"),
             "tensors": [_tensor(record, place) for place in range(len(record.tensors))],
             "trace": _trace(record),
@@ -36,10 +37,22 @@ def training_document(record: TrainingRecord) -> dict[str, Any]:
             "learned": None if record.learned is None else _learned(record.learned),
             "remedies": [outcome_document(remedy) for remedy in record.remedies],
             "proof": record.proof,
+            "log": None if record.log is None else _log(record.log),
             **told(record, "dropped not_measured seconds cost versions"),
         }
     )
     return found
+
+
+def _command(record: TrainingRecord) -> str:
+    if record.log is not None:
+        return "judge"
+    return "watch" if record.learned is None else "train"
+
+
+def _log(log: LogFacts) -> dict[str, Any]:
+    """What was read, without the norms, which `trace.gradient_norm` has."""
+    return {name: value for name, value in vars(log).items() if name != "gradient_norm"}
 
 
 def sweep_document(record: TrialSweep) -> dict[str, Any]:
@@ -100,6 +113,7 @@ def _trace(record: TrainingRecord) -> dict[str, Any]:
         "update": by_tensor(trace.update),
         "turn": by_tensor(trace.turn),
         "overall_turn": trace.overall_turn[kept],
+        **({} if record.log is None else {"gradient_norm": record.log.gradient_norm[kept]}),
         "seconds": trace.seconds[kept],
         "cost": trace.cost[kept],
     }

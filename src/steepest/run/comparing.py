@@ -135,11 +135,9 @@ def _which_is_lower(first: _Side, second: _Side) -> str:
     if math.isnan(first.loss) or math.isnan(second.loss):
         return "One of them did not end with a loss that is a number."
     low, high = (first, second) if first.loss < second.loss else (second, first)
-    unseen = (
-        " Whether they learned from the same rows, a watch does not see."
-        if first.problem[0] == "watch"
-        else ""
-    )
+    blind = {"watch": "a watch does not see", "judge": "a log does not say"}
+    how = blind.get(first.problem[0])
+    unseen = "" if how is None else f" Whether they learned from the same rows, {how}."
     return (
         f"{low.id} ended lower: a loss of {number(low.loss)} after {count(low.steps, 'step')}, "
         f"against {number(high.loss)} after {count(high.steps, 'step')}.{unseen}"

@@ -146,6 +146,8 @@ def check_command(summary: RunSummary, command: str) -> None:
             f"The run {summary.id} is a training that was watched.",
             instead="The loop that trained it is yours: only it can go on.",
         )
+    if summary.command == "judge":
+        raise UsageError(f"The run {summary.id} is a log that was judged: nothing goes on with it.")
     if summary.command != command:
         raise UsageError(
             f"The run {summary.id} is one of steepest {summary.command}.",

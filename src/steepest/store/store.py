@@ -400,7 +400,7 @@ def _without_record(row: sqlite3.Row) -> StoreError:
     run, status = row["id"], _status(row)
     if status == "running":
         return StoreError(f"The run {run} is still running, so it has no verdict yet.")
-    if row["command"] in ("watch", "train"):
+    if row["command"] in ("watch", "train", "judge"):
         again = f"steepest train --resume {run} begins it again."
         return StoreError(
             f"The run {run} was killed before anything of it was kept.",

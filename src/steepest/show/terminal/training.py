@@ -13,6 +13,7 @@ from steepest.checks.layers import update_ratios
 from steepest.records.arrays import Vector, Word
 from steepest.records.training import Learned, Probe, TrainingRecord
 from steepest.show.terminal.facts import show_findings, show_remedies
+from steepest.show.terminal.log import show_log, show_open
 from steepest.show.terminal.network import (
     show_confusion,
     show_data,
@@ -73,9 +74,11 @@ def _compose(page: Page, record: TrainingRecord) -> None:
         show_confusion(page, learned)
         show_gradient(page, record)
         show_picture(page, learned)
-    else:
+    elif record.tensors:
         _tensors(page, record, range(len(record.tensors))[:MOST_TENSORS])
     _probes(page, record)
+    if record.log is not None:
+        show_open(page, record, record.log, short=False)
     if record.verdict is not None:
         show_findings(page, record.verdict.findings)
     if record.proof is None:
@@ -104,6 +107,8 @@ def _screen(page: Page, record: TrainingRecord, why: str) -> None:
         _rate(page, record, learned)
         if learned.stopped != "step limit":
             page.say(learned.stopped_why, label=("Stopped", "bold"), indent=INDENT)
+    if record.log is not None:
+        show_open(page, record, record.log, short=True)
     show_found(page, verdict.findings if verdict is not None else (), why)
 
 
@@ -153,6 +158,9 @@ def _head(page: Page, record: TrainingRecord) -> None:
 
 def _about(page: Page, record: TrainingRecord) -> None:
     """The model, the rows and how it descended."""
+    if record.log is not None:
+        show_log(page, record, record.log)
+        return
     weights = sum(tensor.size for tensor in record.tensors)
     page.say(
         f"{record.model or 'tensors'}, {count(weights, 'weight')} in "
@@ -261,6 +269,8 @@ def _curvature(probe: Probe) -> str:
 
 
 def _foot(page: Page, record: TrainingRecord) -> None:
+    if record.log is not None:
+        return
     page.blank()
     share = record.cost / record.seconds if record.seconds else 0.0
     what = "Watching" if record.learned is None else "Probing"

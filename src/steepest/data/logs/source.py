@@ -1,0 +1,67 @@
+"""Which reader a log wants, by its name and its first characters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from steepest.data.logs.delimited import from_delimited
+from steepest.data.logs.events import from_events, is_events
+from steepest.data.logs.json_logs import from_json, from_json_lines
+from steepest.data.logs.table import MOST_BYTES, LogTable
+from steepest.words.errors import InputError
+from steepest.words.wording import count
+
+LOGS = ("metrics.csv", "trainer_state.json", "wandb-history.jsonl", "log.csv", "history.csv")
+"""In a folder the first of these is read, where there are no event files."""
+
+
+def read_log(path: str | os.PathLike[str]) -> LogTable:
+    """A log as a table. Raises InputError for what cannot be read, or holds no number."""
+    place = Path(os.path.expanduser(os.fspath(path)))
+    try:
+        found = _read(place)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"The log cannot be read: {reason}.", given=str(path)) from error
+    if not found.columns:
+        raise InputError("The log holds no column of numbers.", given=str(path))
+    return found
+
+
+def _read(place: Path) -> LogTable:
+    if place.is_dir():
+        events = sorted(one for one in place.rglob("*") if is_events(one))
+        if events:
+            _check_size(sum(one.stat().st_size for one in events), place)
+            return from_events(place, events)
+        known = [place / name for name in LOGS if (place / name).is_file()]
+        if not known:
+            raise InputError(
+                "This folder holds no log that Steepest knows.",
+                given=str(place),
+                instead=f"Name a file, or a folder with event files or {LOGS[0]}.",
+            )
+        place = known[0]
+    if not place.is_file():
+        raise InputError("There is no such log.", given=str(place))
+    _check_size(place.stat().st_size, place)
+    if is_events(place):
+        return from_events(place.parent, [place])
+    text = place.read_bytes().decode("utf-8-sig", "replace")
+    if not text.strip():
+        raise InputError("The log is empty.", given=str(place))
+    begin = text.lstrip()[:1]
+    if begin == "{" and place.suffix == ".jsonl":
+        return from_json_lines(str(place), text)
+    if begin in "{[":
+        return from_json(str(place), text)
+    return from_delimited(str(place), text)
+
+
+def _check_size(size: int, place: Path) -> None:
+    if size > MOST_BYTES:
+        raise InputError(
+            f"The log has {count(size)} bytes, and at most {count(MOST_BYTES)} are read.",
+            given=str(place),
+        )
