@@ -16,7 +16,8 @@ from steepest.checks import CHECKS, page
 from steepest.words.errors import UsageError
 
 BUILT = (
-    "SD101", "SD102", "SD103", "SD104", "SD201", "SD202", "SD203", "SD204", "SD205", "SD206",
+    "SD101", "SD102", "SD103", "SD104", "SD105", "SD201", "SD202", "SD203", "SD204", "SD205",
+    "SD206",
     "SD301", "SD302", "SD303", "SD304", "SD305", "SD306",
     "SD307", "SD308", "SD309",
     "SD401", "SD402", "SD403", "SD404", "SD405", "SD406", "SD407", "SD408",

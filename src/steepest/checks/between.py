@@ -101,14 +101,16 @@ def not_the_gradients(record: TrainingRecord) -> Iterator[Finding]:
     if known.sum() < _LEAST:
         return
     usual = float(np.median(lengths[known]))
+    if not math.isfinite(usual):
+        return
     share = float((np.abs(lengths[known] - usual) <= _SAME * usual).mean())
     turns = trace.overall_turn[np.isfinite(trace.overall_turn)]
     if share < _MOST_STEPS or (len(turns) and float(np.median(turns)) > _STRAIGHT):
         return
     scaled = usual < _SCALED
     power = round(-math.log2(usual))
-    of_two = abs(usual * 2.0**power - 1) < 0.01
-    as_two = f", which is 1/{count(2**power)}" if of_two and 4 <= power < 40 else ""
+    of_two = 4 <= power < 40 and abs(usual * 2.0**power - 1) < 0.01
+    as_two = f", which is 1/{count(2**power)}" if of_two else ""
     if scaled:
         why = (
             "the gradients are clipped while a GradScaler has them scaled up, and what is left is "

@@ -27,7 +27,7 @@ _LEAST, _WINDOW = 30, 10
 """Losses before spikes are looked for; and so many on each side say what is usual."""
 
 _HIGH, _BEYOND = 3.0, 10.0
-"""A spike is so many times the usual loss, and so many times its usual scatter above it."""
+"""A spike is so many times the usual loss, and so many times the usual scatter above it."""
 
 _SELDOM = 0.05
 """Where more rows are like that, they are how this loss is."""
@@ -36,7 +36,7 @@ _FLAT = 1e-3
 """A step that changes the loss by a smaller share leaves it where it is."""
 
 _FAR, _TWICE = 0.01, 0.5
-"""The minimum is far where this share of the loss can still be gone down; far enough for an error."""
+"""The minimum is far where this share of the loss can still be gone down; an error."""
 
 _MOST_ZERO = 0.8
 
@@ -64,8 +64,10 @@ def spikes(record: TrainingRecord) -> Iterator[Finding]:
     padded = np.pad(losses, _WINDOW, mode="reflect")
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
     usual = np.median(around, axis=1)
-    scatter = np.median(np.abs(around - usual[:, None]), axis=1)
-    high = (losses > _HIGH * usual) & (losses > usual + _BEYOND * scatter)
+    # In the logarithm, as batches that are harder by as much are as likely as easier ones.
+    scatter = np.median(np.abs(np.log(around / usual[:, None])), axis=1)
+    above = np.log(losses / usual)
+    high = (above > math.log(_HIGH)) & (above > _BEYOND * np.maximum(scatter, np.median(scatter)))
     high[:_WINDOW] = False  # there it may still be coming down from its start
     places = np.flatnonzero(high)
     if not len(places) or len(places) > _SELDOM * len(losses):
@@ -88,7 +90,11 @@ def spikes(record: TrainingRecord) -> Iterator[Finding]:
         f"The loss jumps up and comes back, at {count(len(places), 'row')} of "
         f"{count(len(losses))}: the highest is {top} at step {count(int(steps[worst]))}, where "
         f"{before} is usual.{beside}",
-        {"step": int(steps[worst]), "rows": len(places), "times": float(losses[worst] / usual[worst])},
+        {
+            "step": int(steps[worst]),
+            "rows": len(places),
+            "times": float(losses[worst] / usual[worst]),
+        },
     )
 
 
@@ -97,22 +103,33 @@ def hidden(record: TrainingRecord) -> Iterator[Finding]:
     if record.log is None or record.log.hidden is None:
         return
     seen = record.log.hidden
+    what = (
+        f"the gradient norm is no finite number, though the loss stands there as "
+        f"{number(seen.loss, 4)}"
+    )
+    evidence = {"step": seen.step, "rows": seen.rows, "loss": seen.loss, "lasting": seen.lasting}
+    first = count(seen.step)
     if seen.lasting and seen.rows > 1:
-        when = f"From step {count(seen.step)} on"
-    else:
-        when = f"At {count(seen.rows, 'row')} of {count(seen.beside)}, first at step {count(seen.step)},"
+        yield Finding(
+            "SD406",
+            "error",
+            f"From step {first} to the end {what}: a loss like that hides it. Some loops leave a "
+            "loss that is no number out of their mean (Hugging Face's Trainer does, unless "
+            "logging_nan_inf_filter=False).",
+            evidence,
+        )
+        return
     yield Finding(
         "SD406",
-        "error",
-        f"{when} the gradient norm is no finite number, though the loss stands there as "
-        f"{number(seen.loss, 4)}: that loss hides it. A step with such a gradient makes every "
-        "weight it reaches no number; Hugging Face's Trainer leaves such losses out of its mean "
-        "(logging_nan_inf_filter=False shows them).",
-        {"step": seen.step, "rows": seen.rows, "loss": seen.loss, "lasting": seen.lasting},
+        "info",
+        f"At {count(seen.rows, 'row')} of {count(seen.beside)}, first at step {first}, {what}, and "
+        "later it is one again. A GradScaler leaves such steps out, and then that is as it should "
+        "be.",
+        evidence,
     )
 
 
-def zero(record: TrainingRecord) -> Iterator[Finding]:
+def zero_norm(record: TrainingRecord) -> Iterator[Finding]:
     """SD409: the gradient norm is exactly zero."""
     if record.log is None:
         return
@@ -126,8 +143,8 @@ def zero(record: TrainingRecord) -> Iterator[Finding]:
     yield Finding(
         "SD409",
         "error",
-        f"The gradient norm is logged as exactly 0 at {percent(float(share))} of the rows, from step "
-        f"{count(first)} on: plain steps along it move nothing.",
+        f"The gradient norm is logged as exactly 0 at {percent(float(share))} of the rows, from "
+        f"step {count(first)} on: plain steps along it move nothing.",
         {"step": first, "share": float(share)},
     )
 
@@ -149,7 +166,7 @@ def far(record: TrainingRecord) -> Iterator[Finding]:
     )
 
 
-def ill_conditioned(record: TrainingRecord) -> Iterator[Finding]:
+def steep_and_flat(record: TrainingRecord) -> Iterator[Finding]:
     """SD201: the curvature along the gradient was far larger than where the loss is flat now."""
     along = _is_far(record)
     if along is None or along.largest < ILL * along.last:
@@ -161,7 +178,7 @@ def ill_conditioned(record: TrainingRecord) -> Iterator[Finding]:
         f"{count(along.step)} and is {number(along.last, 4)} at most at step "
         f"{count(along.last_step)}: between directions of the weights it differs at least "
         f"{times(along.largest / along.last)}. The steep ones do not allow a learning rate above "
-        f"{number(along.limit, 3)}, which is too small for the flat ones: scale the inputs.",
+        f"{number(along.limit, 3)}, which is too small for the flat ones.",
         {"condition_at_least": along.largest / along.last, "limit": along.limit, "lr": along.lr},
     )
 
@@ -249,9 +266,9 @@ def _norms(log: LogFacts) -> str:
         return "no gradient norm that is a number was logged"
     if (along := log.along) is not None:
         return (
-            f"along the gradient of step {count(along.last_step)}, with the curvature it has there, "
-            f"the loss falls by {number(along.gain, 3)} more, and of flat directions in which that "
-            f"gradient has no part the log says nothing. A watch measures them: {_WATCH}"
+            f"along the gradient of step {count(along.last_step)}, with the curvature it has "
+            f"there, the loss falls by {number(along.gain, 3)} more, and of flat directions in "
+            f"which that gradient has no part the log says nothing. A watch measures them: {_WATCH}"
         )
     first, last = together(float(known[0]), float(known[-1]))
     return (

@@ -27,7 +27,6 @@ from steepest.records.verdict import Finding, Measurements
 from steepest.words.errors import UsageError
 from steepest.words.wording import escaped
 
-
 _OfTraining = Callable[[TrainingRecord], Iterable[Finding]]
 
 
@@ -66,7 +65,7 @@ _ALL = (
           "The learning rate falls to nothing too soon, or comes back."),
     Check("SD105", "spikes", _RATE, None, log.spikes,
           "The loss jumps far up and comes back."),
-    Check("SD201", "ill-conditioned", _SHAPE, shape.ill_conditioned, log.ill_conditioned,
+    Check("SD201", "ill-conditioned", _SHAPE, shape.ill_conditioned, log.steep_and_flat,
           "The curvature differs widely between directions of the weights."),
     Check("SD202", "not-identifiable", _SHAPE, shape.not_identifiable, None,
           "A combination of weights does not change the loss."),
@@ -112,7 +111,7 @@ _ALL = (
           "The gradients are not reset between steps, or reset too early."),
     Check("SD408", "never-moves", _LAYERS, None, layers.never_moves,
           "A parameter never moves."),
-    Check("SD409", "zero-gradient", _LAYERS, still.zero, _each(loss_graph.zero, log.zero),
+    Check("SD409", "zero-gradient", _LAYERS, still.zero, _each(loss_graph.zero, log.zero_norm),
           "The gradient is exactly zero."),
     Check("SD410", "held-by-nobody", _LAYERS, None, loss_graph.held_by_nobody,
           "The loss depends on parameters that no optimizer has."),

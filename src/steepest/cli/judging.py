@@ -20,6 +20,7 @@ _COLUMNS = ("loss", "step", "lr", "grad_norm", "validation")
 def show_judged(log: str, given: Mapping[str, Any]) -> None:
     """Run `steepest judge`."""
     with noted() as notes:
+        from steepest.checks.training_rate import diverges
         from steepest.jobs.judge import judge
 
         run = judge(
@@ -38,6 +39,6 @@ def show_judged(log: str, given: Mapping[str, Any]) -> None:
     code = 0 if run.unsaved is None else run.unsaved.exit_code
     if is_as_bad(run.verdict, given["fail_on"]):
         code = 1
-    if run.diverged:
+    if diverges(run.record):
         code = DIVERGED
     click.get_current_context().exit(code)

@@ -12,7 +12,7 @@ import numpy as np
 
 from steepest.checks.log import cannot_be_known
 from steepest.checks.training import judge_training, not_judged
-from steepest.data.logs import LogColumn, LogTable, chosen, read_log
+from steepest.data.logs import LogColumn, LogTable, chosen_columns, read_log
 from steepest.data.logs.columns import Role, words_of
 from steepest.descent.training_recorder import Recorder, Rows
 from steepest.measure.along_gradient import along_gradient
@@ -78,12 +78,14 @@ def judge(
     named: Mapping[Role, str | None] = {
         "loss": loss, "step": step, "lr": lr, "grad_norm": grad_norm, "validation": validation,
     }  # fmt: skip
-    record = replace(_record(table, named), name=name)
-    assert record.log is not None
-    log = replace(record.log, not_judged=not_judged(record))
-    record = replace(record, log=log, not_measured=cannot_be_known(record))
-    record = replace(record, seconds=time.monotonic() - began)
-    record = replace(record, verdict=judge_training(record))
+    # A log may hold any number: where sums of them overflow, nothing follows from these.
+    with np.errstate(all="ignore"):
+        record = replace(_record(table, named), name=name)
+        assert record.log is not None
+        facts = replace(record.log, not_judged=not_judged(record))
+        record = replace(record, log=facts, not_measured=cannot_be_known(record))
+        record = replace(record, seconds=time.monotonic() - began)
+        record = replace(record, verdict=judge_training(record))
     return _kept(record, store, save)
 
 
@@ -120,7 +122,7 @@ def _opening(record: TrainingRecord) -> Opening:
 
 def _record(table: LogTable, named: Mapping[Role, str | None]) -> TrainingRecord:
     """What the log holds, as the record of a training. Raises InputError without a loss."""
-    found = chosen(table, named)
+    found = chosen_columns(table, named)
     step, counts, notes = _steps(table, found.columns.get("step"))
     column = table.columns[found.columns["loss"]]
     told = column.told

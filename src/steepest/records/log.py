@@ -48,7 +48,7 @@ class HiddenLoss:
     loss: float
     """What stands there as the loss of the first."""
     lasting: bool
-    """Whether all rows from there on are like it."""
+    """Whether all rows from there on that have both numbers are like it."""
 
 
 @dataclass(frozen=True, eq=False)

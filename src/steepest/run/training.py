@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from steepest.checks.training import judge_training
-from steepest.checks.training_rate import diverges
 from steepest.records.training import TrainingRecord, TrainingTrace
 from steepest.records.training_document import training_document
 from steepest.records.verdict import Verdict
@@ -43,11 +42,6 @@ class TrainingRun(BaseRun):
     def verdict(self) -> Verdict:
         """The findings together, with one headline."""
         return self.record.verdict or judge_training(self.record)
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the loss left every bound, or was lost while it grew."""
-        return diverges(self.record)
 
     def figure(self, kind: str, *, of: Seen = "update ratio", step: int | None = None) -> Figure:
         """One figure as plain data: `.title` says what one sees, `.savefig(path)` draws it.

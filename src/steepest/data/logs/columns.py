@@ -15,7 +15,7 @@ from steepest.words.wording import escaped, listed
 
 Role = Literal["loss", "step", "lr", "grad_norm", "validation"]
 
-OPTIONS: Final[Mapping[Role, str]] = {
+_OPTIONS: Final[Mapping[Role, str]] = {
     "loss": "--loss",
     "step": "--step",
     "lr": "--lr",
@@ -30,7 +30,7 @@ _LEARNED_FROM: Final = {"train", "training", "trainer", "metrics"}
 
 _LOSS: Final = (("loss",), ("loss", "step"), ("total", "loss"), ("loss", "total"),
                 ("batch", "loss"), ("loss", "batch"),
-                ("epoch", "loss"), ("loss", "epoch"), ("mse",), ("nll",), ("objective",))  # fmt: skip
+                ("epoch", "loss"), ("loss", "epoch"), ("mse",), ("nll",))  # fmt: skip
 _STEP: Final = (("step",), ("global", "step"), ("iteration",), ("iter",), ("iterations",),
                 ("update",), ("batch",), ("epoch",))  # fmt: skip
 _RATE: Final = (("lr",), ("learning", "rate"), ("learningrate",), ("lr", "pg0"), ("lr", "0"))
@@ -42,7 +42,7 @@ _MOST_NAMED: Final = 8
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenColumns:
     """The columns that are read, by what they are."""
 
     columns: Mapping[Role, str]
@@ -50,7 +50,7 @@ class Chosen:
     """Those of them that the user did not name."""
 
 
-def chosen(table: LogTable, named: Mapping[Role, str | None]) -> Chosen:
+def chosen_columns(table: LogTable, named: Mapping[Role, str | None]) -> ChosenColumns:
     """The column of each role, named or guessed. Raises UsageError without a loss."""
     found: dict[Role, str] = {}
     for role, name in named.items():
@@ -83,7 +83,7 @@ def chosen(table: LogTable, named: Mapping[Role, str | None]) -> Chosen:
             given=listed(names, most=_MOST_NAMED),
             instead="Name it with --loss COLUMN.",
         )
-    return Chosen(found, tuple(role for role in found if role not in given))
+    return ChosenColumns(found, tuple(role for role in found if role not in given))
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ def _existing(table: LogTable, role: Role, name: str) -> str:
     if len(ends) == 1:
         return ends[0]
     raise UsageError(
-        f"The log has no column of numbers that {OPTIONS[role]} names.",
+        f"The log has no column of numbers that {_OPTIONS[role]} names.",
         given=name[:80],
         instead=f"It has {listed([escaped(one, 40) for one in table.columns], most=_MOST_NAMED)}.",
     )

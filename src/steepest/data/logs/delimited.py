@@ -1,4 +1,4 @@
-"""Tables with a header line: Lightning's, Keras's and people's own, and exports of MLflow and W&B."""
+"""Tables with a header line: Lightning's, Keras's, people's own, exports of MLflow and W&B."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from steepest.data.logs.table import MOST_COLUMNS, LogTable, table_of
+from steepest.data.logs.table import MOST_LOG_COLUMNS, LogTable, log_table
 from steepest.words.errors import InputError
 from steepest.words.wording import count
 
@@ -30,10 +30,12 @@ def from_delimited(source: str, text: str) -> LogTable:
     try:
         header = next(line for line in lines if any(cell.strip() for cell in line))
         names = [cell.strip() for cell in header]
-        if len(names) > MOST_COLUMNS:
-            raise InputError(f"The log has more than {count(MOST_COLUMNS)} columns.", given=source)
+        if len(names) > MOST_LOG_COLUMNS:
+            raise InputError(
+                f"The log has more than {count(MOST_LOG_COLUMNS)} columns.", given=source
+            )
         odd: list[int] = []
-        rows = table_of(source, "CSV", _rows(lines, names, odd))
+        rows = log_table(source, "CSV", _rows(lines, names, odd))
     except csv.Error as error:
         raise InputError(f"The log cannot be read as a table: {error}.", given=source) from error
     notes = (
@@ -42,9 +44,7 @@ def from_delimited(source: str, text: str) -> LogTable:
     long = {name.lower() for name in names}
     if "value" in long and "step" in long and long & set(_NAMES):
         return _widened(source, text, mark, notes)
-    columns = {
-        name: column for name, column in rows.columns.items() if not name.endswith(_BOUNDS)
-    }
+    columns = {name: column for name, column in rows.columns.items() if not name.endswith(_BOUNDS)}
     return LogTable(source, "CSV", rows.rows, columns, notes)
 
 
@@ -70,4 +70,4 @@ def _widened(source: str, text: str, mark: str, notes: tuple[str, ...]) -> LogTa
     for line in islice(lines, 10_000_000):
         if line[key] and line[step] and line[value]:
             found.setdefault(line[step], {"step": line[step]})[line[key]] = line[value]
-    return table_of(source, "CSV with a row a number", found.values(), notes)
+    return log_table(source, "CSV with a row a number", found.values(), notes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from steepest.data.logs.table import LogTable, table_of
+from steepest.data.logs.table import LogTable, log_table
 from steepest.words.errors import needing
 from steepest.words.wording import count
 
@@ -33,7 +33,7 @@ def from_events(root: Path, files: Sequence[Path]) -> LogTable:
     with needing(
         "tensorboardX", "Reading event files needs tensorboardX", install="steepest[tensorboard]"
     ):
-        from google.protobuf.message import DecodeError
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
         from tensorboardX.proto.event_pb2 import Event
     rows: dict[int, dict[str, float]] = {}
     broken = 0
@@ -50,9 +50,9 @@ def from_events(root: Path, files: Sequence[Path]) -> LogTable:
                         row[before + value.tag] = number
         except (_DamagedError, DecodeError):
             broken += 1
-    notes = (f"{count(broken, 'file')} read up to a damaged or unfinished record",) if broken else ()
+    note = f"{count(broken, 'file')} read up to a damaged or unfinished record"
     ordered = (rows[step] for step in sorted(rows))
-    return table_of(str(root), "TensorBoard's events", ordered, notes)
+    return log_table(str(root), "TensorBoard's events", ordered, (note,) if broken else ())
 
 
 class _DamagedError(Exception):

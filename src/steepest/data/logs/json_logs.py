@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from steepest.data.logs.table import MOST_ROWS, LogTable, table_of
+from steepest.data.logs.table import MOST_LOG_ROWS, LogTable, log_table
 from steepest.words.errors import InputError
 from steepest.words.wording import count
 
@@ -21,26 +21,26 @@ def from_json(source: str, text: str) -> LogTable:
     except (ValueError, RecursionError):
         return from_json_lines(source, text)
     if isinstance(found, dict) and isinstance(found.get("log_history"), list):
-        return table_of(source, "Hugging Face's trainer state", _dicts(found["log_history"]))
+        return log_table(source, "Hugging Face's trainer state", _dicts(found["log_history"]))
     if isinstance(found, list):
-        return table_of(source, "JSON", _dicts(found))
+        return log_table(source, "JSON", _dicts(found))
     columns = found if isinstance(found, dict) else {}
     lists = {name: part for name, part in columns.items() if isinstance(part, list)}
     if not lists:
         # A log of one line.
         return from_json_lines(source, text)
-    longest = min(MOST_ROWS, max(map(len, lists.values())))
+    longest = min(MOST_LOG_ROWS, max(map(len, lists.values())))
     rows = (
         {name: part[place] for name, part in lists.items() if place < len(part)}
         for place in range(longest)
     )
-    return table_of(source, "JSON", rows)
+    return log_table(source, "JSON", rows)
 
 
 def from_json_lines(source: str, text: str) -> LogTable:
     """A row a line; what is no row is passed over and counted."""
     odd: list[int] = []
-    found = table_of(source, "JSON lines", _lines(text, odd))
+    found = log_table(source, "JSON lines", _lines(text, odd))
     if not found.columns:
         raise InputError("The log is neither JSON nor lines of JSON with numbers.", given=source)
     notes = (f"{count(len(odd), 'line')} that no row can be read from passed over",) if odd else ()

@@ -8,7 +8,7 @@ from pathlib import Path
 from steepest.data.logs.delimited import from_delimited
 from steepest.data.logs.events import from_events, is_events
 from steepest.data.logs.json_logs import from_json, from_json_lines
-from steepest.data.logs.table import MOST_BYTES, LogTable
+from steepest.data.logs.table import MOST_LOG_BYTES, LogTable
 from steepest.words.errors import InputError
 from steepest.words.wording import count
 
@@ -60,8 +60,8 @@ def _read(place: Path) -> LogTable:
 
 
 def _check_size(size: int, place: Path) -> None:
-    if size > MOST_BYTES:
+    if size > MOST_LOG_BYTES:
         raise InputError(
-            f"The log has {count(size)} bytes, and at most {count(MOST_BYTES)} are read.",
+            f"The log has {count(size)} bytes, and at most {count(MOST_LOG_BYTES)} are read.",
             given=str(place),
         )

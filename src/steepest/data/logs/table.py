@@ -14,13 +14,13 @@ from steepest.records.arrays import Mask, Vector
 from steepest.words.errors import InputError
 from steepest.words.wording import count
 
-MOST_BYTES: Final = 256_000_000
-MOST_ROWS: Final = 1_000_000
-MOST_COLUMNS: Final = 2_000
-LONGEST_NAME: Final = 300
+MOST_LOG_BYTES: Final = 256_000_000
+MOST_LOG_ROWS: Final = 1_000_000
+MOST_LOG_COLUMNS: Final = 2_000
+_LONGEST_NAME: Final = 300
 """Characters; a longer name of a column is none."""
 
-LONGEST_NUMBER: Final = 60
+_LONGEST_NUMBER: Final = 60
 
 _WRITTEN: Final = re.compile(r"[+-]?(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,4}))?")
 
@@ -64,7 +64,7 @@ def number_of(value: Any) -> float | None:
             return float(value)
         except OverflowError:
             return math.inf if value > 0 else -math.inf
-    if not isinstance(value, str) or len(value) > LONGEST_NUMBER or "_" in value:
+    if not isinstance(value, str) or len(value) > _LONGEST_NUMBER or "_" in value:
         return None
     try:
         return float(value)
@@ -85,24 +85,25 @@ def digits(value: Any) -> tuple[int, int]:
     return len((whole + fraction).lstrip("0")), len(fraction) - exponent
 
 
-def table_of(
+def log_table(
     source: str, kind: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, ...] = ()
 ) -> LogTable:
     """The table of rows that name their columns. Raises InputError where there are too many."""
     found: dict[str, list[tuple[int, float, tuple[int, int]]]] = {}
     many = 0
     for place, row in enumerate(rows):
-        if place >= MOST_ROWS:
+        if place >= MOST_LOG_ROWS:
             raise InputError(
-                f"The log has more than {count(MOST_ROWS)} rows.", instead="Thin it, and try again."
+                f"The log has more than {count(MOST_LOG_ROWS)} rows.",
+                instead="Thin it, and try again.",
             )
         many = place + 1
         for name, value in row.items():
             known = number_of(value)
-            if known is None or not isinstance(name, str) or len(name) > LONGEST_NAME:
+            if known is None or len(name) > _LONGEST_NAME:
                 continue
-            if name not in found and len(found) >= MOST_COLUMNS:
-                raise InputError(f"The log has more than {count(MOST_COLUMNS)} columns.")
+            if name not in found and len(found) >= MOST_LOG_COLUMNS:
+                raise InputError(f"The log has more than {count(MOST_LOG_COLUMNS)} columns.")
             found.setdefault(name, []).append((place, known, digits(value)))
     columns = {name: _column(cells, many) for name, cells in found.items()}
     return LogTable(source, kind, many, columns, notes)

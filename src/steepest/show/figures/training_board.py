@@ -52,7 +52,9 @@ def training_view(
 def subject(record: TrainingRecord) -> str:
     """What was trained: its name, the model and the optimizer."""
     if record.log is not None:
-        return " \u00b7 ".join([*([] if record.name is None else [escaped(record.name, 80)]), record.model])
+        return (
+            record.model if record.name is None else f"{escaped(record.name, 80)}: {record.model}"
+        )
     weights = sum(tensor.size for tensor in record.tensors)
     kinds = list(dict.fromkeys(group.optimizer for group in record.groups))
     said = [

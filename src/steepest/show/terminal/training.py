@@ -286,7 +286,8 @@ def _sparkline(losses: Vector) -> str:
     if len(known) < 2:
         return ""
     parts = np.array_split(known, min(_COLUMNS, len(known)))
-    means = np.array([part.mean() for part in parts])
+    with np.errstate(over="ignore"):
+        means = np.array([part.mean() for part in parts])
     if means.min() > 0:
         means = np.log(means)
     low, high = float(means.min()), float(means.max())
