@@ -235,7 +235,7 @@ def not_finite(record: TrainingRecord) -> Iterator[Finding]:
         entries = facts.lost_entries
         many = "" if entries is None else f" ({count(entries)} of {count(tensor.size)} entries)"
         where = f"the {facts.lost} of {escaped(tensor.name)}{many}"
-    again = tensor is None and math.isfinite(record.losses.last)
+    again = _is_again(record, None if tensor is None or lost is None else lost[1])
     sentence = (
         f"At step {count(step)} {where} was not a finite number, and later it was again."
         if again
@@ -269,6 +269,14 @@ def not_finite(record: TrainingRecord) -> Iterator[Finding]:
             "birth": None if record.birth is None else asdict(record.birth),
         },
     )
+
+
+def _is_again(record: TrainingRecord, place: int | None) -> bool:
+    """Whether the loss, or a tensor and its gradient, are finite numbers at the end."""
+    if place is None:
+        return not record.losses.lost_last
+    ends = [rows[-1:, place] for rows in (record.trace.weight, record.trace.gradient)]
+    return all(bool(np.isfinite(end).all()) for end in ends)
 
 
 def birth_in_words(birth: Birth) -> str:

@@ -151,6 +151,8 @@ def noise(record: TrainingRecord) -> Iterator[Finding]:
         "angles between the gradients of successive steps)"
     )
     batch = "" if rows is None else f" of {count(rows, 'row')}"
+    if record.inputs.passes > 1:
+        batch += f" ({count(record.inputs.passes)} passes a step)"
     needed = (
         ""
         if rows is None or math.isinf(record.noise)

@@ -93,11 +93,11 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     if killed(record):
         return TrainingRate("too large", "its steps left a layer without a living unit")
     seen = record.losses
-    if seen.lost_at is not None and not math.isfinite(_end(record)):
+    if seen.lost_last:
         return TrainingRate(
             "not measured",
-            f"the loss is no finite number from step {count(seen.lost_at)} on, and had not grown "
-            "before",
+            f"the loss is no finite number at the end (from step {count(seen.lost_at or 0)} on), "
+            "and had not grown before",
         )
     if not seen.count:
         given = record.learned is not None or record.losses_given > 0
@@ -177,10 +177,6 @@ def stands_still(record: TrainingRecord) -> str | None:
     return None
 
 
-def _end(record: TrainingRecord) -> float:
-    return float(record.trace.loss[-1]) if len(record.trace) else math.nan
-
-
 def _done(record: TrainingRecord) -> list[Probe]:
     return [probe for probe in record.probes if probe.losses]
 
@@ -188,7 +184,7 @@ def _done(record: TrainingRecord) -> list[Probe]:
 def diverges(record: TrainingRecord) -> bool:
     """Whether the loss left every bound, and did not come back."""
     seen = record.losses
-    if seen.lost_at is not None and record.inputs.lost_at is None:
+    if seen.lost_last and record.inputs.lost_at is None:
         return _grown(record, 9) or _grew(record)
     if seen.tenfold_at is None or seen.last < FELL * seen.start:
         return False
@@ -219,7 +215,7 @@ def _grown(record: TrainingRecord, by: float) -> bool:
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
     if not len(losses):
         return False
-    if record.losses.lost_at is not None:
+    if record.losses.lost_last:
         return _above(losses, losses[-3:], by)  # at the very end it ran away
     return _above(losses, _blocks(losses)[-1], by)
 

@@ -26,6 +26,8 @@ class Rows:
 
     step: Steps
     loss: Vector
+    given: Mask
+    """(k,): the loop gave a loss."""
     lr: Matrix
     weight: Matrix
     gradient: Matrix
@@ -103,7 +105,7 @@ class Recorder:
         for turn in turns.tolist():  # one by one, so that it does not matter how they come
             self._products[0] += turn
         self._products[1] += len(turns)
-        for step, loss in zip(rows.step, rows.loss, strict=True):
+        for step, loss in zip(rows.step[rows.given], rows.loss[rows.given], strict=True):
             self._take_loss(int(step), float(loss))
         self._look_for_loss(rows)
         self._append(rows)
@@ -159,10 +161,9 @@ class Recorder:
 
     def _take_loss(self, step: int, loss: float) -> None:
         seen = self._losses
-        if math.isnan(loss) and not seen.count:
-            return
-        changes: dict[str, object] = {"count": seen.count + 1}
-        if not math.isfinite(loss):
+        lost = not math.isfinite(loss)
+        changes: dict[str, object] = {"count": seen.count + 1, "lost_last": lost}
+        if lost:
             if seen.lost_at is None:
                 changes["lost_at"] = step
         else:

@@ -152,6 +152,7 @@ def _losses(found: Sequence[LossFacts], trace: TrainingTrace) -> LossFacts:
         last=_mean(losses.last for losses in found),
         tenfold_at=_earliest(losses.tenfold_at for losses in found),
         lost_at=_earliest(losses.lost_at for losses in found),
+        lost_last=any(losses.lost_last for losses in found),
     )
 
 

@@ -159,6 +159,13 @@ class LossFacts:
     """The first step at which it passed ten times its start."""
     lost_at: int | None = None
     """The first step at which it was not finite."""
+    lost_last: bool = False
+    """Whether the last one was not finite."""
+
+    @property
+    def end(self) -> float:
+        """The mean of the last few; NaN where the last one was not finite."""
+        return float("nan") if self.lost_last else self.last
 
 
 @dataclass(frozen=True)
@@ -166,7 +173,9 @@ class InputFacts:
     """What came into the model."""
 
     rows: int | None = None
-    """In the first batch."""
+    """In the first step's batch: in all its passes together."""
+    passes: int = 1
+    """Through the model at the first step, of which the rows are the sum."""
     features: int = 0
     largest_mean: float | None = None
     """The largest |mean| of a feature in the first batches."""

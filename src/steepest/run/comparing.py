@@ -88,7 +88,7 @@ def _of_training(record: TrainingRecord, found: dict[str, Any], summary: RunSumm
         }
         shapes = tuple((one.name, one.shape) for one in record.tensors)
         problem = (summary.command, shapes)
-        return _Side(summary.id, facts, problem, record.losses.last, record.steps)
+        return _Side(summary.id, facts, problem, record.losses.end, record.steps)
     told = found["learned"]
     facts |= {
         "data": learned.source,
@@ -109,7 +109,7 @@ def _of_training(record: TrainingRecord, found: dict[str, Any], summary: RunSumm
     )
     # Networks may differ: on the same rows their losses can be compared all the same.
     same_rows = (summary.command, learned.loss, learned.held_out, facts["fingerprint"])
-    loss = learned.metrics.get("loss", record.losses.last)
+    loss = learned.metrics.get("loss", record.losses.end)
     return _Side(summary.id, facts, same_rows, loss, record.steps)
 
 

@@ -201,7 +201,7 @@ class Recording:
                 (
                     status if ended else "running",
                     time.time() if ended else None,
-                    *(time.time(), record.steps, _number(record.losses.last)),
+                    *(time.time(), record.steps, _number(record.losses.end)),
                     _number(rates[0]) if len(rates) else None,
                     stopped if ended else None,
                     None if verdict is None else verdict.learning_rate,

@@ -501,6 +501,7 @@ class Attached:
         rows_read = Rows(
             step=steps,
             loss=_numbers(losses, steps.tolist()),
+            given=np.array([step in losses for step in steps.tolist()], dtype=bool),
             lr=lr,
             absent=absent,
             overall_turn=overall,

@@ -37,6 +37,9 @@ class Inputs:
         self._mark: torch.Tensor | None = None
         self._seen = 0
         self._rows: int | None = None
+        self._passes = 0
+        self._first = True
+        """Whether no step has ended yet."""
         self._sums: list[Any] = []
         self._lost: tuple[int, tuple[int, ...]] | None = None
 
@@ -45,21 +48,22 @@ class Inputs:
         """A batch goes in."""
         self._batch = weakref.ref(batch)
         batch = batch.detach()
+        if self._first and batch.dim():
+            self._rows = (self._rows or 0) + len(batch)
+            self._passes += 1
         if len(self._marks) < MARKS and batch.dim() and batch.numel():
             mark = batch[0].sum(dtype=torch.float64)
             self._mark = mark if self._mark is None else self._mark * 1.25 + mark
         if self._seen < BATCHES and batch.is_floating_point() and batch.dim() > 1:
             self._seen += 1
-            self._rows = self._rows or len(batch)
             if batch[0].numel() <= FEATURES and len(batch):
                 values = batch.reshape(len(batch), -1).to("cpu", torch.float64)
                 values = values[torch.isfinite(values).all(1)]
                 self._sums.append((len(values), values.sum(0).numpy(), (values**2).sum(0).numpy()))
-        elif self._rows is None and batch.dim():
-            self._rows = len(batch)
 
     def moved(self) -> None:
         """The optimizer has moved: what came in since its last move was one step's batch."""
+        self._first = False
         if self._mark is not None:
             self._marks.append(self._mark)
         self._mark = None
@@ -99,6 +103,7 @@ class Inputs:
         varying = deviation[deviation > 0]
         return InputFacts(
             rows=self._rows,
+            passes=max(self._passes, 1),
             features=features,
             largest_mean=float(np.abs(mean).max()) if features else None,
             largest_deviation=float(deviation.max()) if features else None,

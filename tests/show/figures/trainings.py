@@ -54,6 +54,7 @@ def record_of(
         lowest_at=lowest_at,
         last=known[-1][0] if known else math.nan,
         lost_at=broken[0] if broken else None,
+        lost_last=bool(broken) and broken[-1] == k - 1,
     )
     given: dict[str, Any] = {
         "version": "0.1.0",

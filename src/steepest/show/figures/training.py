@@ -227,12 +227,12 @@ def _title(
     done = count(record.steps, "step")
     if not seen.count or not np.isfinite(record.trace.loss).any():
         said = f"No loss was given in {done}"
-    elif seen.lost_at is not None:
+    elif seen.lost_last:
+        first = seen.lost_at or 0
+        gone = not np.isfinite(record.trace.loss[record.trace.step >= first]).any()
+        when = f"from step {count(first)} on" if gone else f"at the end, nor at step {count(first)}"
         low, at = number(seen.lowest, 4), count(seen.lowest_at or 0)
-        said = (
-            f"The loss is not finite from step {count(seen.lost_at)} on; its lowest was {low}, at "
-            f"step {at}"
-        )
+        said = f"The loss is not finite {when}; its lowest was {low}, at step {at}"
     else:
         known = record.trace.loss[np.isfinite(record.trace.loss)]
         # Of single batches the means of the first few and of the last few.
@@ -241,7 +241,7 @@ def _title(
         said = f"The loss {'falls' if end < start else 'grows'} from {first} to {last} in {done}"
         if start == end:
             said = f"The loss is {last} at the start and after {done}"
-    if held_out and seen.lost_at is None:
+    if held_out and not seen.lost_last:
         lowest = min(held_out, key=lambda found: found.loss)
         if lowest is held_out[-1]:
             said += f"; on the rows held out it ends at {number(lowest.loss, 4)}, its lowest"

@@ -200,9 +200,15 @@ def _loss(page: Page, record: TrainingRecord, *, drawn: bool = True) -> None:
     seen = record.losses
     if not seen.count:
         return
+    if math.isnan(seen.start):
+        page.say("never a finite number", label=("Loss", "bold"), indent=INDENT)
+        return
+    end = f"{number(seen.last, 5)} at the end"
+    if seen.lost_last:
+        end = f"no finite number at the end ({number(seen.last, 5)} were the last ones that are)"
     page.say(
         f"{number(seen.start, 5)} at the start, {number(seen.lowest, 5)} at step "
-        f"{count(seen.lowest_at or 0)} (the lowest), {number(seen.last, 5)} at the end",
+        f"{count(seen.lowest_at or 0)} (the lowest), {end}",
         label=("Loss", "bold"),
         indent=INDENT,
     )

@@ -371,6 +371,7 @@ def _rows(first: int, before: Vector, written: Written, rates: Vector, seconds: 
     return Rows(
         step=np.arange(first, first + steps, dtype=np.int64),
         loss=written.loss,
+        given=np.ones(steps, dtype=bool),
         lr=rates[:, None],
         weight=written.weight,
         gradient=written.gradient,
