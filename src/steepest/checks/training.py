@@ -45,21 +45,23 @@ def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding
     causes = [finding for code in _CAUSES for finding in grave if finding.code == code]
     gravest = next(iter([*causes, *grave]), None)
     if gravest is not None and gravest.code not in ("SD101", "SD102"):
-        return gravest.sentence
+        return f"{_result(record)}{gravest.sentence}"
     if rate.word == "not measured":
-        return f"Whether the learning rate is right was not measured: {rate.reason}."
+        result = _result(record)
+        return f"{result}Whether the learning rate is right was not measured: {rate.reason}."
     if rate.word != "just right":
-        return f"The learning rate is {rate.word}: {rate.reason}."
+        return f"{_result(record)}The learning rate is {rate.word}: {rate.reason}."
     first, last = together(record.losses.first, record.losses.last)
     return (
-        f"The learning rate is just right: the loss went from {first} to {last} in "
-        f"{count(record.steps, 'step')}{_found(record)}."
+        f"{_result(record)}The learning rate is just right: the loss went from {first} to {last} "
+        f"in {count(record.steps, 'step')}."
     )
 
 
-def _found(record: TrainingRecord) -> str:
+def _result(record: TrainingRecord) -> str:
+    """How well it did, which comes first: whatever could be better, this is what there is."""
     learned = record.learned
     if learned is None or "accuracy" not in learned.metrics:
         return ""
     where = "held out" if learned.held_out else "learned from"
-    return f", and {percent(learned.metrics['accuracy'], 4)} of the rows {where} are right"
+    return f"{percent(learned.metrics['accuracy'], 4)} of the rows {where} are right. "

@@ -228,9 +228,9 @@ def _title(
     if not seen.count or not np.isfinite(record.trace.loss).any():
         said = f"No loss was given in {done}"
     elif seen.lost_last:
-        first = seen.lost_at or 0
-        gone = not np.isfinite(record.trace.loss[record.trace.step >= first]).any()
-        when = f"from step {count(first)} on" if gone else f"at the end, nor at step {count(first)}"
+        begun = seen.lost_at or 0
+        gone = not np.isfinite(record.trace.loss[record.trace.step >= begun]).any()
+        when = f"from step {count(begun)} on" if gone else f"at the end, nor at step {count(begun)}"
         low, at = number(seen.lowest, 4), count(seen.lowest_at or 0)
         said = f"The loss is not finite {when}; its lowest was {low}, at step {at}"
     else:
