@@ -252,7 +252,8 @@ def walk(
         on: jax.Array = (carry[0] < length) & carry[1].running
         return on
 
-    shapes = jax.eval_shape(evaluate, state, None if batches is None else batches[0])[1]
-    empty = jax.tree.map(lambda leaf: jnp.zeros((length, *leaf.shape), leaf.dtype), shapes)
+    vectors = jnp.zeros((length, *state.position.shape))
+    numbers = jnp.zeros(length)
+    empty = Record(numbers, vectors, vectors, numbers if validating else None)
     place, state, record = jax.lax.while_loop(going, one, (jnp.int64(0), state, empty))
     return state, record, place

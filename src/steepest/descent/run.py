@@ -54,7 +54,9 @@ class Machine:
     @cached_property
     def hyper(self) -> Hyper:
         """The optimizer's numbers as the loop takes them."""
-        return hyper_of(self.lr * self.objective.pace, self.momentum)
+        # One for each weight, whether they differ or not: so both are one compiled program.
+        rates = np.broadcast_to(self.lr * self.objective.pace, len(self.objective.names))
+        return hyper_of(rates, self.momentum)
 
     @cached_property
     def setting(self) -> Setting:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import optax
 
 from steepest.methods.names import not_known
 from steepest.methods.schedules import CONSTANT, SCHEDULE, WARM, Schedule
@@ -21,6 +20,8 @@ def check_schedule(name: str) -> None:
 
 def _made(schedule: Schedule, lr: float, steps: int) -> Callable[[Any], Any]:
     """Optax's function from a step to its learning rate."""
+    import optax
+
     warm = max(1, round(WARM * steps))
     given: dict[str | float, float] = {"lr": lr, "steps": steps}
     if "warm" in schedule.arguments:

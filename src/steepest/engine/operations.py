@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import erf
 
 
 def _abs(x: Any) -> Any:
@@ -42,7 +41,7 @@ OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "sigmoid": jax.nn.sigmoid,
     "softplus": jax.nn.softplus,
     "relu": jax.nn.relu,
-    "erf": erf,
+    "erf": jax.lax.erf,
     "minimum": jnp.minimum,
     "maximum": jnp.maximum,
     "where": _where,

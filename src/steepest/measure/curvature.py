@@ -11,7 +11,6 @@ from typing import Literal
 
 import jax
 import numpy as np
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import stability_factor
@@ -76,6 +75,8 @@ def spectrum(
         residuals = np.linalg.norm(matrix @ among - among * values, axis=0)
         complete = True
     else:
+        from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
         size = int(np.sum(free))
 
         def times(vector: Vector) -> Vector:

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
 
 from steepest.engine.xla import in_float64
 from steepest.formula import is_linear
 from steepest.measure.solvers import FEW_EVALUATIONS, polished
 from steepest.methods.losses import CROSS_ENTROPY
+from steepest.objective.losses import loss_of_constant
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.point import Minimum
@@ -70,6 +69,8 @@ def separated(objective: Objective, start: Vector, ends: float) -> Minimum | Non
     target = np.asarray(objective.data["rows"].get("target", ()))
     if logit is None or not np.all((target == 0) | (target == 1)):
         return None
+    from scipy.optimize import linprog
+
     size = len(objective.names)
     ways = logit * np.where(target == 1, 1.0, -1.0)[:, None]
     scale = np.max(np.abs(ways), axis=0)
@@ -79,12 +80,12 @@ def separated(objective: Objective, start: Vector, ends: float) -> Minimum | Non
         (0.0 if np.isfinite(low) else -1.0, 0.0 if np.isfinite(high) else 1.0)
         for low, high in zip(objective.lower, objective.upper, strict=True)
     ]
-    some = scipy.optimize.linprog(
+    some = linprog(
         -np.mean(ways, axis=0), A_ub=-ways, b_ub=np.zeros(len(ways)), bounds=edges, method="highs"
     )
     if some.x is None or -some.fun <= CLEAR:
         return None
-    least = scipy.optimize.linprog(
+    least = linprog(
         np.append(np.zeros(size), -1.0),
         A_ub=np.column_stack([-ways, np.ones(len(ways))]),
         b_ub=np.zeros(len(ways)),
@@ -193,8 +194,9 @@ def _ordinary(objective: Objective, at: Vector, start: Vector, loss: float, size
     kernel = objective.kernel
     if isinstance(kernel, FormulaKernel) and kernel.loss_name not in (None, CROSS_ENTROPY.name):
         rows = objective.data["rows"]
-        middle = np.average(rows["target"], weights=rows["weight"])
-        constant = kernel.loss_of(jnp.full(np.shape(rows["target"]), middle), objective.data)
+        target, weight = rows["target"], rows["weight"]
+        middle = float(np.average(target, weights=weight))
+        constant = loss_of_constant(kernel.loss_name, kernel.gives, middle, target, weight)
         heights.append(abs(float(constant) - loss))
     elif objective.rows == 0:
         sides = [

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 
 from steepest.formula import is_linear
 from steepest.objective.objective import FormulaKernel, Objective
@@ -94,13 +93,15 @@ def refitted(
         whole = np.concatenate([slopes, variant.extra / units], axis=1)
         return np.asarray((root[:, None] * whole)[used])
 
+    from scipy.optimize import least_squares
+
     started = np.append(begin, np.zeros(size + variant.terms - len(begin)))
     free = np.full(variant.terms, np.inf)
     method = "trf" if objective.bounded or robust or np.sum(used) < size else "lm"
     bounds = (np.append(objective.lower, -free), np.append(objective.upper, free))
     try:
         with np.errstate(all="ignore"):
-            found = scipy.optimize.least_squares(
+            found = least_squares(
                 residuals,
                 np.append(begin[:size], started[size:] * units),
                 jac=jacobian,

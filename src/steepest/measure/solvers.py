@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
-import scipy.optimize
 
 from steepest.engine.xla import in_float64
 from steepest.methods.losses import SQUARED
@@ -126,12 +125,14 @@ def least_squares_path(
         # An exponential that overflows below a fraction bar leaves a prediction, and no slope.
         return np.where(np.isfinite(found), found, 0.0)
 
+    from scipy.optimize import least_squares
+
     method = "trf" if objective.bounded or objective.rows < np.sum(chosen) else "lm"
     best: Vector = begin
     for scaling in ("jac", 1.0):
         try:
             with np.errstate(all="ignore"):
-                found = scipy.optimize.least_squares(
+                found = least_squares(
                     _watched(residuals, ends),
                     best[chosen],
                     jac=_watched(jacobian, ends),
@@ -209,13 +210,15 @@ def quasi_newton_path(
             note(whole(point))
         return value, gradient
 
+    from scipy.optimize import Bounds, minimize
+
     options = {"maxiter": most, "maxfun": 20 * most, "gtol": 1e-12, "ftol": 1e-16}
-    bounds = scipy.optimize.Bounds(objective.lower[chosen], objective.upper[chosen])
+    bounds = Bounds(objective.lower[chosen], objective.upper[chosen])
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             # scipy warns where a line search finds nothing lower; the path says so itself.
             warnings.simplefilter("ignore", RuntimeWarning)
-            scipy.optimize.minimize(
+            minimize(
                 value_and_gradient,
                 begin[chosen],
                 jac=True,
@@ -224,7 +227,7 @@ def quasi_newton_path(
                 options=options,
             )
             if not objective.bounded:
-                scipy.optimize.minimize(
+                minimize(
                     value_and_gradient,
                     walked[-1][chosen],
                     jac=True,
@@ -249,6 +252,7 @@ def _unit_of(objective: Objective, begin: Vector) -> float:
 
 def least_absolute(objective: Objective) -> Vector | None:
     """Min mean|Xw + o - y| as a linear programme: w (p,), and t >= |residual| row by row."""
+    from scipy.optimize import linprog
     from scipy.sparse import csr_array, eye_array, hstack, vstack
 
     rows, size = objective.rows, len(objective.names)
@@ -260,7 +264,7 @@ def least_absolute(objective: Objective) -> Vector | None:
     above = hstack([design, -unit])
     below = hstack([-design, -unit])
     edges = [*zip(objective.lower, objective.upper, strict=True), *[(0, None)] * rows]
-    found = scipy.optimize.linprog(
+    found = linprog(
         np.concatenate([np.zeros(size), weight / np.sum(weight)]),
         A_ub=vstack([above, below], format="csr"),
         b_ub=np.concatenate([aim, -aim]),

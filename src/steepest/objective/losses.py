@@ -161,3 +161,14 @@ def loss_of(
         stages(name, gives),
         prediction,
     )
+
+
+@partial(jax.jit, static_argnames=("loss", "gives"))
+def loss_of_constant(
+    loss: str, gives: str, constant: float, target: jax.Array, weight: jax.Array | None
+) -> jax.Array:
+    """The loss, (), of one prediction for every row."""
+    # Compiled as a whole, so that nothing as long as the rows is kept in between.
+    whole = jnp.broadcast_to(constant, target.shape)
+    found: jax.Array = loss_of(loss, gives, whole, target, weight)
+    return found

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from steepest.records.arrays import Matrix, Vector
 
@@ -175,6 +174,8 @@ def least_squares(moments: Moments) -> LeastSquares:
     rank = int(np.sum(singular > RANK_TOLERANCE * max(singular[0], 1e-300)))
     onto = left[:, :rank].T @ wanted
     if rank == size:
+        from scipy.linalg import solve_triangular
+
         # Row by row, which keeps the digits of rows that are small beside the first.
         solution, missed = solve_triangular(triangle, wanted) / lengths, np.zeros(1)
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar, Protocol, Self
 
 import jax
@@ -60,6 +60,11 @@ class FormulaKernel:
         values.update(data["fixed"])
         values.update(data["rows"]["columns"])
         return jnp.asarray(evaluate(self.model, values, OPERATIONS, observe), dtype=jnp.float64)
+
+    @cached_property
+    def of_any_loss(self) -> FormulaKernel:
+        """The formula alone."""
+        return replace(self, loss_name=None, gives="value")
 
     @property
     def of_logit(self) -> FormulaKernel:
@@ -321,15 +326,33 @@ def _row_values(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.A
     return jnp.broadcast_to(kernel.predict(position, data), (rows,))
 
 
-@partial(jax.jit, static_argnames="kernel")
-def predictions_of(kernel: FormulaKernel, position: Any, data: Data) -> jax.Array:
+def predictions_of(kernel: Kernel, position: Any, data: Data) -> jax.Array:
     """The formula's value on each row, (n,)."""
+    found: jax.Array = _predictions(*_of_any_loss(kernel, data), position)
+    return found
+
+
+def jacobian_of(kernel: Kernel, position: Any, data: Data) -> jax.Array:
+    """Its derivative on each row by each weight, (n, p)."""
+    found: jax.Array = _jacobian(*_of_any_loss(kernel, data), position)
+    return found
+
+
+def _of_any_loss(kernel: Kernel, data: Data) -> tuple[FormulaKernel, Data]:
+    """Without what is of the loss alone, so that one compiled program serves any."""
+    if not isinstance(kernel, FormulaKernel):
+        raise TypeError("only a formula has a value on each row")
+    rows = {**data["rows"], "weight": None}
+    return kernel.of_any_loss, {"fixed": data["fixed"], "rows": rows}
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _predictions(kernel: FormulaKernel, data: Data, position: Any) -> jax.Array:
     return _row_values(kernel, position, data)
 
 
 @partial(jax.jit, static_argnames="kernel")
-def jacobian_of(kernel: FormulaKernel, position: Any, data: Data) -> jax.Array:
-    """Its derivative on each row by each weight, (n, p)."""
+def _jacobian(kernel: FormulaKernel, data: Data, position: Any) -> jax.Array:
     found: jax.Array = jax.jacfwd(lambda at: _row_values(kernel, at, data))(position)
     return found
 
@@ -365,7 +388,7 @@ def formula_objective(
     data: dict[str, Any] = {"fixed": {k: np.float64(v) for k, v in held.items()}}
     data["rows"] = {"columns": given, "target": None, "weight": None}
     if formula.target is None or loss is None:
-        data["rows"]["target"] = jnp.zeros(rows)
+        data["rows"]["target"] = jax.device_put(np.zeros(rows))
     else:
         target = np.broadcast_to(
             np.asarray(evaluate(formula.target, used, OPERATIONS), dtype=np.float64), (rows,)
@@ -389,7 +412,8 @@ def formula_objective(
 
 def _handed_over(column: Vector) -> jax.Array:
     """A column for JAX: the same memory where nobody can write to it, else a copy."""
-    return jnp.asarray(column) if column.flags.writeable else jax.device_put(column)
+    found: jax.Array = jax.device_put(column.copy() if column.flags.writeable else column)
+    return found
 
 
 def check_target(target: Vector, loss: str, row_numbers: Steps | None = None) -> None:

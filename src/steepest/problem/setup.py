@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from functools import partial as with_arguments
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +14,7 @@ from steepest.formula import Formula, partial, to_latex, to_text
 from steepest.methods.losses import PROBABILITY, loss_named
 from steepest.methods.optimizers import SOLVERS
 from steepest.objective.least_squares import centred, check_squares, is_quadratic, solve
-from steepest.objective.losses import loss_of
+from steepest.objective.losses import loss_of_constant
 from steepest.objective.moments import LeastSquares
 from steepest.objective.objective import FormulaKernel, Objective, formula_objective
 from steepest.objective.passes.passing import Totals
@@ -212,17 +209,7 @@ def constant_loss(objective: Objective, problem: Problem) -> float | None:
         middle = min(max(middle, 1e-12), 1 - 1e-12)
     elif np.ptp(target) == 0:
         middle = 0.0
-    return float(_loss_of_constant(problem.loss, gives, middle, rows["target"], weight)) or None
-
-
-@with_arguments(jax.jit, static_argnames=("loss", "gives"))
-def _loss_of_constant(
-    loss: str, gives: str, constant: float, target: jax.Array, weight: jax.Array | None
-) -> jax.Array:
-    # Compiled as a whole, so that nothing as long as the rows is kept in between.
-    whole = jnp.broadcast_to(constant, target.shape)
-    found: jax.Array = loss_of(loss, gives, whole, target, weight)
-    return found
+    return float(loss_of_constant(problem.loss, gives, middle, rows["target"], weight)) or None
 
 
 def standardized(setup: Setup) -> Setup | None:
