@@ -12,12 +12,15 @@ from tests.autograd import OPTIMIZERS as THEIRS
 from tests.autograd import formula_of, tensor
 from torch import Tensor
 
+from steepest.descent.optimizers import transformation
 from steepest.descent.run import descend
+from steepest.engine.xla import float64
 from steepest.methods.optimizers import (
     ADAPTIVE,
     OPTIMIZERS,
     WITH_MOMENTUM,
     momentum_of,
+    optimizer_of,
 )
 from steepest.objective.least_squares import centred, solve
 from steepest.objective.objective import formula_objective
@@ -155,6 +158,41 @@ def test_preconditioner_is_what_torch_divides_by(optimizer: str) -> None:
 def test_plain_descent_divides_by_nothing() -> None:
     objective = formula_objective(formula_of("y ~ a*x + b - c", COLUMNS), COLUMNS, loss="mse")
     assert descend(objective, Settings(lr=0.01, steps=3), START).preconditioner is None
+
+
+LINEAR = [name for name in OPTIMIZERS if optimizer_of(name).is_linear]
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("optimizer", LINEAR)
+def test_a_linear_method_is_that_of_optax_to_the_bit(
+    optimizer: str, dtype: type, compiled: bool
+) -> None:
+    import jax
+    import optax
+
+    known = optimizer_of(optimizer)
+    assert known.optax is not None
+    draw = np.random.default_rng(5)
+    weights: list[Any] = [draw.normal(size=(3, 2)).astype(dtype), draw.normal(size=2).astype(dtype)]
+    rate, beta = dtype(0.037), dtype(0.83)
+    theirs = getattr(optax, known.optax.function)(rate, **known.optax.filled(beta))
+    with float64():
+        paths = []
+        for method in (transformation(optimizer, rate, beta), theirs):
+            update = jax.jit(method.update) if compiled else method.update
+            slots, changes = method.init(weights), []
+            for step in range(6):
+                gradient: list[Any] = [(one * (step - 2.5)).astype(dtype) for one in weights]
+                change, slots = update(gradient, slots, weights)
+                changes.append([*change, *jax.tree.leaves(slots)])
+            paths.append(changes)
+        for ours, other in zip(*paths, strict=True):
+            assert len(ours) == len(other)
+            for one, two in zip(ours, other, strict=True):
+                assert one.dtype == two.dtype == dtype
+                np.testing.assert_array_equal(one, two)
 
 
 def test_momentum_in_force() -> None:
