@@ -188,7 +188,7 @@ def diverges(record: TrainingRecord) -> bool:
         return _grown(record, 9) or _grew(record)
     if seen.tenfold_at is None or seen.last < FELL * seen.start:
         return False
-    return _grown(record, 9) or _ran_away(record) or killed_layer(record) is not None
+    return _grown(record, 9) or _ran_away(record) or is_blocked(record)
 
 
 def _ran_away(record: TrainingRecord) -> bool:
