@@ -70,7 +70,7 @@ def test_an_interrupted_solver_keeps_what_it_had(
     def interrupted(self: Objective, weights: Vector) -> tuple[float, Vector]:
         nonlocal calls
         calls += 1
-        if calls == 6:
+        if calls == 9:
             raise KeyboardInterrupt
         return plain(self, weights)
 

@@ -348,7 +348,7 @@ BAD: dict[str, tuple[dict[str, Any], type[SteepestError], str]] = {
         "1,000 learning rates times 101 starts",
     ),
     "no starts": ({"starts": 0}, UsageError, "The number of starts"),
-    "half a start": ({"starts": 1.5}, UsageError, "The number of starts"),
+    "half a start": ({"starts": 1.5}, UsageError, "starts must be a whole number"),
     "nothing to draw": (
         {"starts": 2, "start": {"b": 1.0, "c": 1.0}},
         UsageError,
@@ -359,7 +359,7 @@ BAD: dict[str, tuple[dict[str, Any], type[SteepestError], str]] = {
         UsageError,
         "A sweep has no such option. Given: patience",
     ),
-    "no option": ({"optimiser": "gd"}, UsageError, "Did you mean optimizer?"),
+    "no option": ({"optimiser": "gd"}, UsageError, "Write optimizer."),
     "a solver": ({"optimizer": "lm"}, UsageError, "no learning rate to sweep"),
     "no optimizer": ({"optimizer": "newton"}, UsageError, "optimizer is not known"),
     "negative steps": ({"steps": -1}, UsageError, "--steps"),

@@ -252,7 +252,6 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["--coordinator", "h:1", "--processes", "2", "--process", "2"],
         "counts the processes from 0",
     ),
-    "nothing to be found": (["--coordinator", "auto"], "cannot be found"),
 }
 
 
@@ -263,3 +262,11 @@ def test_processes_that_cannot_be_are_refused(case: str, data: dict[str, str]) -
     assert answer.exit_code == 2
     assert sentence in " ".join(answer.stderr.split())
     assert isinstance(answer.exception, SystemExit)
+
+
+def test_a_job_that_cannot_be_found_is_refused(data: dict[str, str]) -> None:
+    """In a process of its own: JAX looks for the others before it computes anything."""
+    asked = [sys.executable, "-m", "steepest", "fit", data["few"], LINEAR, "--coordinator", "auto"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert answer.returncode == 2
+    assert "cannot be found" in answer.stderr

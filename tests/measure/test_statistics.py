@@ -648,7 +648,7 @@ def test_a_descent_that_ends_at_a_bound_says_so() -> None:
     assert document["statistics"]["weights"]["b"]["standard_error"] is None
     shown = plain(run.why())
     assert "at its lower bound: steps that would pass it end there" in shown
-    assert "at its lower bound" in shown[shown.index("At the minimum,") :]
+    assert "at its lower bound" in shown[shown.index("At the lowest point known") :]
 
 
 def test_inside_its_bounds_a_weight_is_at_none() -> None:

@@ -397,7 +397,7 @@ def test_ctrl_c_during_a_remedy_keeps_the_ones_before(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(prove, "_try", attempt)
     found = fit_speed()
-    assert tried == ["better learning rate", "standardize"]
+    assert tried == ["better learning rate", "a rate per weight"]
     assert [remedy.change for remedy in found.remedies] == ["better learning rate"]
     assert found.loss == pytest.approx(283.98554, rel=1e-6)
 

@@ -28,8 +28,6 @@ from steepest.words.errors import UsageError
 from steepest.words.gate import gated
 from steepest.words.given import number, whole, wrong
 
-Rates = str | tuple[float, float, int]
-
 _MOST_RATES = 1000
 
 
@@ -74,7 +72,7 @@ def sweep_network(
     data: Any,
     network: Any = None,
     *,
-    lr: Rates = "auto",
+    lr: Any = "auto",
     progress: Progress | None = None,
     **options: Unpack[TrainSweepGiven],
 ) -> NetworkSweep:
@@ -127,7 +125,7 @@ def _without_rate(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return options
 
 
-def _rates(given: Rates, span: tuple[float, float], size: int) -> Any:
+def _rates(given: Any, span: tuple[float, float], size: int) -> Any:
     if given == "auto":
         low, high, many = *span, MANY
     elif isinstance(given, tuple) and len(given) == 3:

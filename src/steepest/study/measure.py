@@ -299,8 +299,8 @@ def _with_run(
         return minimum
     if minimum is not None and not minimum.exists:
         return minimum
-    if setup.solved is not None and not setup.objective.bounded:
-        return minimum  # exact: a lower loss is rounding
+    if minimum is not None and minimum.proven:
+        return minimum  # a lower loss is rounding
     ended = lower_of(minimum, descent.final_loss, setup.objective.named(weights), "this descent")
     if ended is minimum or setup.is_passing:
         return ended

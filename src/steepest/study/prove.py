@@ -95,10 +95,11 @@ def prove(
     base: dict[str, Any] = {"lr": dict(options.rates)} if options.rates else {}
     fewest = math.inf
     ends = time.monotonic() + at_most(GUARD, options.time_limit)
+    quick = False
     try:
         for proposal in ladder(measurements):
             is_solver = proposal.options.get("optimizer") in SOLVERS
-            if not is_solver and time.monotonic() > ends:
+            if not is_solver and (time.monotonic() > ends or (quick and not proposal.scales)):
                 continue
             if is_solver and _spare(proposal, found, measurements):
                 continue
@@ -116,8 +117,8 @@ def prove(
             found.append(remedy)
             if proposal.scales and remedy.reached and (remedy.measured_steps or 0) < fewest:
                 base, fewest = dict(proposal.options), remedy.measured_steps or 0
-            if not is_solver and remedy.reached and (remedy.measured_steps or 0) <= QUICK:
-                ends = 0.0  # quick enough: nothing dearer is tried
+            # Quick enough: nothing dearer is tried.
+            quick |= not is_solver and remedy.reached and (remedy.measured_steps or 0) <= QUICK
     except KeyboardInterrupt:
         pass  # The descent itself is done and kept.
     return _with_last_word(_best_first(found), tried, measurements)
