@@ -158,12 +158,9 @@ def killed_layer(record: TrainingRecord) -> tuple[str, int] | None:
     return None
 
 
-def blocked_layer(record: TrainingRecord) -> tuple[str, int] | None:
-    """A layer through which nothing passes at the end, and the step at which it was seen first."""
-    for layer, seen in _dead_shares(record).items():
-        if seen[-1][1] >= ALL_DEAD:
-            return layer, next(step for step, dead in seen if dead >= ALL_DEAD)
-    return None
+def is_blocked(record: TrainingRecord) -> bool:
+    """Whether nothing passes through a layer."""
+    return any(seen[-1][1] >= ALL_DEAD for seen in _dead_shares(record).values())
 
 
 def _dead_shares(record: TrainingRecord) -> dict[str, list[tuple[int, float]]]:

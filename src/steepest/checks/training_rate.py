@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.checks.layers import blocked_layer, killed_layer, vanishing
+from steepest.checks.layers import is_blocked, killed_layer, vanishing
 from steepest.checks.proof import at_fault, word_of
 from steepest.methods.contract import TENTH
 from steepest.records.arrays import Vector, Word
@@ -242,12 +242,8 @@ def _above(losses: Vector, block: Vector, by: float) -> bool:
 
 
 def killed(record: TrainingRecord) -> tuple[str, int] | None:
-    """The layer whose units the steps have killed, and when; None where the loss only falls."""
-    seen = record.losses
-    if seen.count and seen.tenfold_at is not None:
-        gone = blocked_layer(record)  # its units worked before the loss was thrown so far up
-        return gone if gone is not None and gone[1] >= seen.tenfold_at else None
-    if not seen.count or seen.last < FALLS * seen.start:
+    """The layer whose units the steps have killed, and when; None where the loss falls, or none."""
+    if not record.losses.count or record.losses.last < FALLS * record.losses.start:
         return None
     return killed_layer(record)
 
@@ -286,7 +282,7 @@ def is_too_small(record: TrainingRecord) -> bool:
     share = share_of_limit(record)
     if share is not None and share > SMALL:
         return False
-    if any(vanishing(record)) or blocked_layer(record):
+    if any(vanishing(record)) or is_blocked(record):
         return False  # then the gradient is what is small
     known = share is not None
     return all(_is_straight(probe) or (known and _is_still(probe)) for probe in done)
@@ -332,8 +328,7 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
         return
     seen, share = record.losses, share_of_limit(record)
     died = killed(record)
-    rises = diverges(record) or rose(record) or (died is not None and seen.tenfold_at is not None)
-    if rises:
+    if diverges(record) or rose(record):
         low = f"{number(seen.lowest, 4)}, its lowest, at step {count(seen.lowest_at or 0)}"
         if seen.lost_at is not None:
             sentence = f"The loss went from {low} to no finite number at step {count(seen.lost_at)}"
