@@ -122,7 +122,7 @@ def _guess(
         core = tuple(word for word in words if word not in (_LEARNED_FROM | _HELD_OUT))
         if core in forms:
             many = int(np.count_nonzero(table.columns[name].told))
-            ranked.append((many <= 1, forms.index(core), -many, place, name))
+            ranked.append((many <= 1, forms.index(core), -many, len(words), place, name))
     return min(ranked)[-1] if ranked else None
 
 

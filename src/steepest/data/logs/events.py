@@ -16,6 +16,9 @@ _NAME: Final = "events.out.tfevents"
 _HEAD, _CHECK = 12, 4
 """Bytes before the data of a record, its length and that's checksum; and after it."""
 
+_LARGEST: Final = 100_000
+"""A record of more bytes is a picture or a graph, and passed over."""
+
 _FLOAT, _DOUBLE = 1, 2
 """How TensorFlow numbers its types."""
 
@@ -72,6 +75,9 @@ def _records(data: bytes) -> Iterator[bytes]:
         end = at + _HEAD + length
         if check != masked_crc32c(head[:8]) or end + _CHECK > len(data):
             raise _DamagedError
+        if length > _LARGEST:
+            at = end + _CHECK
+            continue
         part = data[at + _HEAD : end]
         if struct.unpack("<I", data[end : end + _CHECK])[0] != masked_crc32c(part):
             raise _DamagedError

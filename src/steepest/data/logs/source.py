@@ -8,7 +8,7 @@ from pathlib import Path
 from steepest.data.logs.delimited import from_delimited
 from steepest.data.logs.events import from_events, is_events
 from steepest.data.logs.json_logs import from_json, from_json_lines
-from steepest.data.logs.table import MOST_LOG_BYTES, LogTable
+from steepest.data.logs.table import MOST_EVENT_BYTES, MOST_LOG_BYTES, LogTable
 from steepest.words.errors import InputError
 from steepest.words.wording import count
 
@@ -33,7 +33,7 @@ def _read(place: Path) -> LogTable:
     if place.is_dir():
         events = sorted(one for one in place.rglob("*") if is_events(one))
         if events:
-            _check_size(sum(one.stat().st_size for one in events), place)
+            _check_size(sum(one.stat().st_size for one in events), place, MOST_EVENT_BYTES)
             return from_events(place, events)
         known = [place / name for name in LOGS if (place / name).is_file()]
         if not known:
@@ -45,7 +45,9 @@ def _read(place: Path) -> LogTable:
         place = known[0]
     if not place.is_file():
         raise InputError("There is no such log.", given=str(place))
-    _check_size(place.stat().st_size, place)
+    _check_size(
+        place.stat().st_size, place, MOST_EVENT_BYTES if is_events(place) else MOST_LOG_BYTES
+    )
     if is_events(place):
         return from_events(place.parent, [place])
     text = place.read_bytes().decode("utf-8-sig", "replace")
@@ -59,9 +61,9 @@ def _read(place: Path) -> LogTable:
     return from_delimited(str(place), text)
 
 
-def _check_size(size: int, place: Path) -> None:
-    if size > MOST_LOG_BYTES:
+def _check_size(size: int, place: Path, most: int) -> None:
+    if size > most:
         raise InputError(
-            f"The log has {count(size)} bytes, and at most {count(MOST_LOG_BYTES)} are read.",
+            f"The log has {count(size)} bytes, and at most {count(most)} are read.",
             given=str(place),
         )

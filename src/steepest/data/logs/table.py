@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,13 +15,19 @@ from steepest.records.arrays import Mask, Vector
 from steepest.words.errors import InputError
 from steepest.words.wording import count
 
-MOST_LOG_BYTES: Final = 256_000_000
+MOST_LOG_BYTES: Final = 64_000_000
+"""Of text; of event files MOST_EVENT_BYTES."""
+
+MOST_EVENT_BYTES: Final = 256_000_000
 MOST_LOG_ROWS: Final = 1_000_000
 MOST_LOG_COLUMNS: Final = 2_000
 _LONGEST_NAME: Final = 300
 """Characters; a longer name of a column is none."""
 
 _LONGEST_NUMBER: Final = 60
+
+_MOST_WRITTEN: Final = 10_000
+"""Of so many numbers of a column it is looked at how they were written."""
 
 _WRITTEN: Final = re.compile(r"[+-]?(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,4}))?")
 
@@ -85,11 +92,27 @@ def digits(value: Any) -> tuple[int, int]:
     return len((whole + fraction).lstrip("0")), len(fraction) - exponent
 
 
+class _Cells:
+    """The numbers of one column as they come, in little room."""
+
+    def __init__(self) -> None:
+        self.places, self.values = array("q"), array("d")
+        self.significant = self.decimals = 0
+
+    def add(self, place: int, known: float, written: Any) -> None:
+        self.places.append(place)
+        self.values.append(known)
+        if len(self.places) <= _MOST_WRITTEN:
+            significant, decimals = digits(written)
+            self.significant = max(self.significant, significant)
+            self.decimals = max(self.decimals, decimals)
+
+
 def log_table(
     source: str, kind: str, rows: Iterable[Mapping[str, Any]], notes: tuple[str, ...] = ()
 ) -> LogTable:
     """The table of rows that name their columns. Raises InputError where there are too many."""
-    found: dict[str, list[tuple[int, float, tuple[int, int]]]] = {}
+    found: dict[str, _Cells] = {}
     many = 0
     for place, row in enumerate(rows):
         if place >= MOST_LOG_ROWS:
@@ -104,21 +127,19 @@ def log_table(
                 continue
             if name not in found and len(found) >= MOST_LOG_COLUMNS:
                 raise InputError(f"The log has more than {count(MOST_LOG_COLUMNS)} columns.")
-            found.setdefault(name, []).append((place, known, digits(value)))
+            found.setdefault(name, _Cells()).add(place, known, value)
     columns = {name: _column(cells, many) for name, cells in found.items()}
     return LogTable(source, kind, many, columns, notes)
 
 
-def _column(cells: list[tuple[int, float, tuple[int, int]]], rows: int) -> LogColumn:
+def _column(cells: _Cells, rows: int) -> LogColumn:
     values, told, unit = np.full(rows, np.nan), np.zeros(rows, dtype=bool), np.zeros(rows)
-    places = [place for place, _, _ in cells]
-    values[places] = [value for _, value, _ in cells]
+    places = np.frombuffer(cells.places, dtype=np.int64)
+    values[places] = np.frombuffer(cells.values)
     told[places] = True
-    significant = max(many for _, _, (many, _) in cells)
-    decimals = max(many for _, _, (_, many) in cells)
-    if significant:
+    if cells.significant:
         # Zeros at the end are not always written, so the longest number of the column counts.
         sizes = np.abs(values, where=np.isfinite(values) & (values != 0), out=np.ones(rows))
-        coarse = np.floor(np.log10(sizes)) + 1 - significant
-        unit = 10.0 ** np.maximum(coarse, -float(decimals))
+        coarse = np.floor(np.log10(sizes)) + 1 - cells.significant
+        unit = 10.0 ** np.maximum(coarse, -float(cells.decimals))
     return LogColumn(values, told, unit)
