@@ -202,7 +202,8 @@ def shape_of(m: Measurements) -> Spectrum | None:
 def conditioning(m: Measurements) -> tuple[float, float, int] | None:
     """Return the largest and the smallest positive curvature, and the column of the latter.
 
-    Directions along which the loss does not change at all are left out: they are SD202's.
+    Directions along which the loss does not change at all are left out: they are SD202's. Where
+    rounding hides the smallest it is at most the second number (`is_hidden`).
     """
     found = shape_of(m)
     if found is None or (largest := found.largest) <= 0:
@@ -218,7 +219,20 @@ def conditioning(m: Measurements) -> tuple[float, float, int] | None:
         return None
     last = min(curved, key=lambda column: float(found.values[column]))
     smallest = float(found.values[last])
+    if is_hidden(m) and noise > 0:
+        last, smallest = int(order[flat]), noise
     return (largest, smallest, last) if math.isfinite(largest / smallest) else None
+
+
+def is_hidden(m: Measurements) -> bool:
+    """Tell whether a curvature is too small to be told from rounding, though none is flat."""
+    found = shape_of(m)
+    if found is None or not found.complete or m.minimum is None or not m.minimum.exists:
+        return False
+    # Exactly none is no rounding, and a weight without any gradient has its own finding.
+    size = np.abs(found.values)
+    clear = int(np.sum((size > found.noise) | (size == 0))) + len(found.held) + len(m.still)
+    return clear + len(m.minimum.flat) < len(m.problem.weights)
 
 
 @dataclass(frozen=True)
@@ -243,6 +257,8 @@ def causes(m: Measurements) -> Causes | None:
     """
     found, curved, names = shape_of(m), conditioning(m), m.problem.weights
     if found is None or curved is None or not found.complete or len(found.vectors) != len(names):
+        return None
+    if is_hidden(m):
         return None
     largest, smallest, _ = curved
     used = found.values >= smallest

@@ -16,6 +16,7 @@ from steepest.checks.facts import (
     first_broken,
     getting,
     in_local_minimum,
+    is_hidden,
     loss_in_words,
     lowest,
     off_to_infinity,
@@ -24,6 +25,7 @@ from steepest.checks.facts import (
     rate_is,
     sentence,
     spectrum_of,
+    start_broken,
     taken,
     useless,
 )
@@ -68,6 +70,11 @@ def headline(m: Measurements, rate: Rate) -> str:
 
 
 def _no_minimum(m: Measurements) -> str:
+    if broken_at_start(m) and m.minimum is not None:
+        return sentence(
+            f"{start_broken(m)}, and the loss has no minimum: it falls without end, as low as "
+            "wished."
+        )
     final = number(m.descent.final_loss)
     at = f"step {count(m.descent.final_step)}"
     if m.minimum is not None and m.minimum.separable and m.minimum.loss > 0:
@@ -174,10 +181,15 @@ def _why(m: Measurements) -> str:
         takes = f"{getting(m.forecast.to)} takes {taken(m.forecast)}"
         if m.forecast.steps <= m.descent.final_step:
             takes += ", but the descent did not stay there"
+    small = [one.weight for one in m.still if one.kind != "condition"]
+    if small:
+        many = "s are" if len(small) > 1 else " is"
+        cause = f": the gradient{many} all but zero for {names(small, 4)}"
+        return f"{cause}, so {takes}" if takes else cause
     curved, found = conditioning(m), spectrum_of(m)
     if curved is None or curved[0] / curved[1] < ILL:
         return f": {takes}" if takes else ""
-    ratio = times(curved[0] / curved[1])
+    ratio = "more than " * is_hidden(m) + times(curved[0] / curved[1])
     counted = ", each weight counted by its learning rate," if own_rates(m) else ""
     steeper = (
         f"the curvature{counted} is {ratio} as large along one direction of the weights as along "

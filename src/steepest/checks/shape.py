@@ -22,6 +22,7 @@ from steepest.checks.facts import (
     gap,
     getting,
     in_local_minimum,
+    is_hidden,
     leading_weight,
     length,
     loss_in_words,
@@ -76,6 +77,7 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
         "preconditioned": found.preconditioned,
         "most_curved_weight": first_weight,
         "least_curved_weight": last_weight,
+        "below_rounding": is_hidden(m),
     }
     places = {"minimum": "At the minimum the curvature", "start": "At the start the curvature"}
     start = places.get(found.at, "The curvature")
@@ -86,7 +88,13 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
         f"{number(smallest, 3)} along another, {times(condition)} apart"
     )
     because = causes(m)
-    if found.preconditioned is not None:
+    if is_hidden(m):
+        sentence = (
+            f"{start} is {number(largest, 5)} along one direction of the weights, and along "
+            "another too small to be told from rounding: they are more than "
+            f"{times(condition)} apart."
+        )
+    elif found.preconditioned is not None:
         sentence += f", even after {found.preconditioned} has scaled each weight."
     elif m.descent.optimizer in ADAPTIVE or because is None:
         sentence += "."
@@ -96,7 +104,8 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
         evidence["by_scale"] = because.by_scale
         evidence["by_correlation"] = because.by_correlation
     ended = spectrum_of(m)
-    if found.at == "minimum" and ended is not None:
+    # Less is rounding beside the curvature of the minimum: where it ended the loss is level.
+    if found.at == "minimum" and ended is not None and -ended.smallest > found.noise:
         sentence += (
             f" The way there is a curved valley: where the descent ended, the curvature is "
             f"{number(ended.smallest, 3)} along one direction."

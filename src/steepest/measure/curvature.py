@@ -111,7 +111,14 @@ def spectrum_of_modes(modes: Modes, at: Place = "end") -> Spectrum:
     residuals = np.linalg.norm(matrix @ modes.vectors - modes.vectors * modes.eigenvalues, axis=0)
     scale = max(float(modes.eigenvalues[0]), 1e-300)
     complete = modes.vectors.shape[0] == modes.vectors.shape[1]
-    return Spectrum(at, modes.eigenvalues, modes.vectors, residuals / scale, complete)
+    return Spectrum(
+        at,
+        modes.eigenvalues,
+        modes.vectors,
+        residuals / scale,
+        complete,
+        known_to=modes.noise,
+    )
 
 
 def stability_limit(optimizer: str, momentum: float | None, found: Spectrum | None) -> float | None:

@@ -54,6 +54,12 @@ LEVELLED = 1e-13
 GRADUAL = 1e-8
 """With so little left a tenth of the way before, it came there gradually."""
 
+EDGE_TENTHS = 9
+"""So many tenths of the way that is left to an edge are gone."""
+
+LEVELS = 0.1
+"""A fall that is smaller than the one before by this share has slowed."""
+
 SLOWING = 0.5
 """Where ten times as far takes off less than this share of what the ten times before took, the
 loss nears a limit."""
@@ -157,6 +163,38 @@ class Way:
     """The lowest point (p,) where it may have begun."""
     behind: Vector
     """A point (p,) straight back."""
+
+
+def falls_at_edge(objective: Objective, at: Vector) -> bool:
+    """Whether the loss falls for ever towards the edge of where it is defined, as log(x) does at 0.
+
+    Downhill from where a solver stopped, nearer and nearer to the edge: with each tenth of the
+    way that is left the loss falls by as much as with the one before, or by more.
+    """
+    _, slope = objective.value_and_gradient(at)
+    length = float(np.linalg.norm(slope))
+    if not np.isfinite(length) or length == 0 or objective.bounded:
+        return False
+    # In powers of ten: the step down that is still defined, and one that is not.
+    inside, beyond = -30.0, 30.0
+    way = -slope / length * max(float(np.linalg.norm(at)), 1e-300)
+
+    def value(step: float) -> float:
+        return objective.value(at + step * way)
+
+    if np.isfinite(value(10.0**beyond)):
+        return False
+    for _ in range(100):
+        middle = (inside + beyond) / 2
+        inside, beyond = (middle, beyond) if np.isfinite(value(10.0**middle)) else (inside, middle)
+    edge = 10.0**inside
+    losses = [value(edge * (1 - 0.1**tenth)) for tenth in range(EDGE_TENTHS)]
+    falls = -np.diff(losses)
+    return bool(
+        np.all(np.isfinite(falls))
+        and np.all(falls[1:] >= (1 - LEVELS) * falls[1:2])
+        and falls[1] > LEVEL * abs(losses[0])
+    )
 
 
 def endless_fall(objective: Objective, at: Vector, start: Vector, ends: float) -> Fall | None:

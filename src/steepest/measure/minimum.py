@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steepest.formula import is_linear
-from steepest.measure.infimum import endless_fall, separated, without_error
+from steepest.measure.infimum import endless_fall, falls_at_edge, separated, without_error
 from steepest.measure.solvers import (
     FEW_EVALUATIONS,
     MOST_EVALUATIONS,
@@ -116,6 +116,8 @@ def find_minimum(
     )
     if unbounded:
         return known
+    if falls_at_edge(objective, best.weights):
+        return replace(known, loss=-np.inf, unbounded=True)
     fall = endless_fall(objective, best.weights, start, time.monotonic() + ENDLESS_SECONDS)
     if fall is None:
         return known

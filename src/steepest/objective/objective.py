@@ -7,6 +7,7 @@ nothing anew.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -18,12 +19,13 @@ import numpy as np
 
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import Call, Column, Formula, Node, evaluate, size
+from steepest.formula import Call, Column, Formula, Node, evaluate, quoted, size
 from steepest.methods.losses import LOGIT, MSE, PROBABILITY, loss_named
 from steepest.objective.losses import cost_of, loss_of, of_mean
 from steepest.objective.row_sums import MANY, sums
 from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.words.errors import InputError
+from steepest.words.wording import count, escaped
 
 Data = Mapping[str, Any]
 """A pytree of arrays. Everything under "rows" has the rows as its first axis."""
@@ -443,8 +445,9 @@ def row_weights(sigma: Vector, column: str) -> Vector:
     if np.any(sigma <= 0):
         raise InputError(
             "The standard deviations of the rows must be positive.",
-            given=f"{float(np.min(sigma)):g} in column {column}",
-            instead="Leave such rows out with --where.",
+            given=f"{count(int(np.sum(sigma <= 0)), 'row')} of {count(len(sigma))} in column "
+            f"{escaped(column)}, the least {float(np.min(sigma)):g}",
+            instead=f"Leave them out with --where {shlex.quote(f'{quoted(column)} > 0')}.",
         )
     return np.asarray(1.0 / sigma**2)
 

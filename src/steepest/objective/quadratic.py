@@ -11,20 +11,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.linalg.lapack import dgejsv
 
 from steepest.records.arrays import Mask, Matrix, Vector
 
 FAR = 10**15
 """More steps than this count as never."""
 
+UNSURE = 1e-6
+"""Singular values so small beside the largest have lost digits."""
+
+MOST_ROTATED = 200
+"""With more weights, rotations take too long."""
+
+CLOSE = 0.1
+"""An error of this share leaves a size standing."""
+
 
 @dataclass(frozen=True)
 class Modes:
-    """`eigenvalues` (m,) largest first, `vectors` (p, m), and the `floor` of the loss."""
+    """`eigenvalues` (m,) largest first, `vectors` (p, m), and the `floor` of the loss.
+
+    An eigenvalue up to `noise` cannot be told from zero.
+    """
 
     eigenvalues: Vector
     vectors: Matrix
     floor: float
+    noise: float = 0.0
 
     def distances(self, offset: Vector) -> Vector:
         """Signed distance to the minimum along each eigenvector, (m,)."""
@@ -34,7 +48,24 @@ class Modes:
 def modes_of(root: Matrix, floor: float) -> Modes:
     """The modes of floor + |root @ d|²/2. Singular values keep the digits of small eigenvalues."""
     _, singular, right = np.linalg.svd(root, full_matrices=False)
-    return Modes(singular**2, right.T, floor)
+    vectors = right.T
+    below = len(vectors) * 4 * float(np.finfo(float).eps)
+    noise = float((below * singular[0]) ** 2)
+    if singular[-1] < UNSURE * singular[0] and _is_small(root):
+        # Rotations of columns see small values beside large ones, as far as the columns, each
+        # brought to length 1, can be told apart (Drmač and Veselić 2008).
+        sva, _, among, work, _, failed = dgejsv(root, joba=0, jobu=3, jobv=0, jobr=0, jobt=0)
+        if not failed:
+            singular, vectors = sva * (work[0] / work[1]), among
+            lengths = np.linalg.norm(root, axis=0)
+            alike = np.linalg.cond(root / lengths) if np.all(lengths > 0) else np.inf
+            noise = 0.0 if alike * below < CLOSE else noise
+    return Modes(singular**2, vectors, floor, noise)
+
+
+def _is_small(root: Matrix) -> bool:
+    rows, weights = root.shape
+    return rows >= weights and weights <= MOST_ROTATED
 
 
 def excess(modes: Modes, offset: Vector, lr: Any, steps: Any) -> Any:

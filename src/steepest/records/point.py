@@ -103,6 +103,8 @@ class Spectrum:
     tolerance: float = 1e-6
     held: tuple[str, ...] = ()
     """Weights that the gradient presses against a bound: the others alone move and count here."""
+    known_to: float | None = None
+    """Down to here eigenvalues are known, where that is less than what a Hessian would show."""
 
     @property
     def residual(self) -> float:
@@ -126,7 +128,9 @@ class Spectrum:
 
     @property
     def noise(self) -> float:
-        """Below this an eigenvalue cannot be told from zero."""
+        """Up to this an eigenvalue cannot be told from zero."""
+        if self.known_to is not None:
+            return self.known_to
         top = float(np.max(np.abs(self.values))) if len(self.values) else 0.0
         return top * len(self.vectors) * 4 * float(np.finfo(float).eps)
 

@@ -265,7 +265,11 @@ def rounding_at(setup: Setup, minimum: Minimum | None, first_loss: float) -> flo
     if problem.loss == CROSS_ENTROPY.name:
         return 0.0
     target = np.asarray(objective.data["rows"]["target"])
-    residual = EPSILON * (np.abs(objective.predictions(at)) + np.abs(target))
+    size = np.abs(objective.predictions(at)) + np.abs(target)
+    if problem.linear_in_weights and target.size * len(at) <= MOST_ENTRIES:
+        # Terms that all but cancel are each rounded.
+        size = size + np.abs(objective.jacobian(at)) @ np.abs(at)
+    residual = EPSILON * size
     weight = objective.data["rows"]["weight"]
     power = 1 if problem.loss == MAE.name else 2
     mean = float(
