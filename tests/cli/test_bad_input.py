@@ -17,7 +17,12 @@ CASES: dict[str, tuple[str | None, str, list[str], list[str]]] = {
     "missing file": (None, LINE, [], ["data.csv"]),
     "empty file": ("", LINE, [], ["data.csv", "empty"]),
     "header only": ("x,y\n", LINE, [], ["no rows"]),
-    "one row": ("x,y\n1,2\n", LINE, [], ["row"]),
+    "a mistyped column": (
+        "time,y\n1,2\n2,3\n",
+        "y ~ a*tme + b",
+        [],
+        ["no column tme", "Did you mean time?", "--start tme="],
+    ),
     "text column": ("x,y\na,1\nb,2\nc,3\n", LINE, [], ["x", '"a"']),
     "text target": ("x,y\n1,u\n2,v\n3,w\n", LINE, [], ["y", '"u"']),
     "all missing": ("x,y\n,1\n,2\n,3\n", LINE, [], ["x", "missing"]),

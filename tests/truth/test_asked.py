@@ -216,3 +216,20 @@ def test_an_edge_alone_is_no_endless_fall(text: str, start: float, loss: float) 
     else:
         assert not minimum.unbounded
         assert minimum.loss == pytest.approx(loss, rel=1e-6)
+
+
+def test_one_row() -> None:
+    """(2*a + b - 3)**2 from a = b = 0: the gradient is -12 and -6, the minimum 0 on a line."""
+    found = steepest.fit(
+        {"x": [2.0], "y": [3.0]}, "y ~ a*x + b", start=ZERO, lr=0.05, steps=1, remedies=False
+    )
+    assert found.loss == pytest.approx((2 * 0.6 + 0.3 - 3) ** 2)
+    assert found.weights == pytest.approx({"a": 0.6, "b": 0.3})
+    assert "SD202" in {one.code for one in found.verdict.findings}
+
+
+def test_the_target_is_no_input() -> None:
+    formula = "log(`Rental Price`) ~ w0 + w1*Size + w2*Floor + w3*`Broadband Rate`"
+    found = steepest.fit(FITS / "rents.csv", formula, lr=1e-7, steps=1, remedies=False)
+    (unscaled,) = [one for one in found.verdict.findings if one.code == "SD304"]
+    assert set(unscaled.evidence["columns"]) == {"Size", "Floor", "Broadband Rate"}

@@ -43,7 +43,7 @@ def show_fit(data: str | None, formula: str | None, given: Mapping[str, Any]) ->
             from steepest.problem.early import refuse
 
             if options.get("resume") is None:
-                given_values = (options.get(name) for name in ("start", "fix"))
+                given_values = (options.get(name) for name in ("start", "fix", "bounds", "lr"))
                 named = [name for one in given_values if isinstance(one, Mapping) for name in one]
                 refuse(data, _stripped(formula), named)
             from steepest.jobs.fit import fit

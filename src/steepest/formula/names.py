@@ -10,6 +10,9 @@ from itertools import islice
 
 from steepest.words.suggest import LONGEST_COMPARED, MOST_COMPARED, suggest
 
+LEAST_TYPED = 3
+"""A shorter name is no other one mistyped."""
+
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
     """`Did you mean speed or speeds?`, or None where nothing is near."""
@@ -47,7 +50,8 @@ def doubtful(weights: Iterable[str], columns: Collection[str]) -> tuple[tuple[st
     """(weight, column) for each weight whose name nearly is that of a column.
 
     Nearly: equal but for case, spaces and punctuation, or one or two letters apart in a name
-    of four or more. Numbered names (`temp1`, `temp2`) are not doubtful.
+    of four or more; the weight may be one shorter. Numbered names (`temp1`, `temp2`) are not
+    doubtful.
     """
     bare: dict[str, str] = {}
     for column in columns:
@@ -58,12 +62,13 @@ def doubtful(weights: Iterable[str], columns: Collection[str]) -> tuple[tuple[st
         if key and key in bare:
             found.append((weight, bare[key]))
             continue
-        if not 4 <= len(key) <= LONGEST_COMPARED:
+        if not LEAST_TYPED <= len(key) <= LONGEST_COMPARED:
             continue
         near = [
             other
             for other in bare
             if other[:1] == key[:1]
+            and len(other) > LEAST_TYPED
             and abs(len(other) - len(key)) <= 2
             and _without_digits(other) != _without_digits(key)
         ]

@@ -38,9 +38,9 @@ from steepest.formula.nodes import (
     names_of,
 )
 from steepest.formula.render import to_text
-from steepest.formula.tokens import Kind, Token, fail, tokenize
+from steepest.formula.tokens import Kind, Token, fail, on_one_line, tokenize
 
-MAX_NODES = 200
+MAX_NODES = 600
 MAX_DEPTH = 25
 
 _BINARY: dict[type[ast.operator], Operator] = {
@@ -66,11 +66,13 @@ def parse_model(text: str, columns: Collection[str], *, declared: Collection[str
 
     The target is an expression of columns, such as `log(y)`. In the model every name that is
     no column, function or constant is a weight. `declared` are names known to be weights (from
-    `--start`, say): only so can a weight be called `e` or `pi`. A column wins over both.
+    `--start`, say): only so can a weight be called `e` or `pi`, or nearly as a column that is not
+    in the formula. A column wins over all.
 
     Raises FormulaError, which points at the place.
     """
     table = _in_order(columns)
+    text = on_one_line(text) if isinstance(text, str) else text
     tokens = tokenize(text, "model", table)
     tilde = next((i for i, t in enumerate(tokens) if t.kind == "operator" and t.text == "~"), None)
     if tilde is None:
@@ -106,7 +108,23 @@ def parse_model(text: str, columns: Collection[str], *, declared: Collection[str
             instead=_with_weights(target, model, table),
         )
     columns = names_of(Column, target, model)
-    return Formula(text, target, model, weights, columns, names.doubtful(weights, table))
+    doubtful = names.doubtful(weights, table)
+    for weight, column in doubtful:
+        if weight not in declared and column not in columns and len(weight) >= names.LEAST_TYPED:
+            _mistyped(text, tokens, weight, column)
+    return Formula(text, target, model, weights, columns, doubtful)
+
+
+def _mistyped(text: str, tokens: Sequence[Token], weight: str, column: str) -> NoReturn:
+    place = next(token for token in tokens if token.kind == "name" and token.text == weight)
+    fail(
+        f"There is no column {shown(weight)}.",
+        text,
+        place.start,
+        place.end,
+        instead=f"Did you mean {shown(column)}? A weight of this name needs a start: "
+        f"--start {weight}=0.1.",
+    )
 
 
 def _with_target(text: str, columns: Collection[str]) -> str:
@@ -133,6 +151,7 @@ def parse_expression(text: str, *, declared: Collection[str] = ()) -> Formula:
 
     `declared` as in `parse_model`. Raises FormulaError, which points at the place.
     """
+    text = on_one_line(text) if isinstance(text, str) else text
     model = _Reader(text, "expression", {}, declared).read(tokenize(text, "expression", ()))
     if is_condition(model):
         fail(

@@ -20,8 +20,11 @@ from steepest.formula.names import quoted, shown
 from steepest.words.errors import FormulaError
 from steepest.words.suggest import suggest
 
-MAX_LENGTH = 500
+MAX_LENGTH = 5000
 MAX_PARENTHESES = 50
+
+_SHOWN = 500
+"""So much of a formula that is too long is shown."""
 
 Kind: TypeAlias = Literal["model", "expression", "condition"]
 
@@ -106,6 +109,18 @@ def fail(
     raise FormulaError(problem, formula=text, column=start, length=length, instead=instead)
 
 
+_SPACES = re.compile(r"(`(?:[^`]|``)*`)|\s+")
+
+
+def on_one_line(text: str) -> str:
+    r"""The text with one space wherever it has white space, the names in backticks apart.
+
+    >>> on_one_line(" y ~ a*`my  x`\r\n  + b ")
+    'y ~ a*`my  x` + b'
+    """
+    return _SPACES.sub(lambda found: found[1] or " ", text).strip()
+
+
 def tokenize(text: str, kind: Kind, columns: Collection[str]) -> list[Token]:
     """The tokens of a text, in an order that makes sense.
 
@@ -117,8 +132,8 @@ def tokenize(text: str, kind: Kind, columns: Collection[str]) -> list[Token]:
     if len(text) > MAX_LENGTH:
         raise FormulaError(
             f"The {what} has {len(text)} characters.",
-            formula=text[:MAX_LENGTH],
-            instead=f"At most {MAX_LENGTH} are read.",
+            formula=text[:_SHOWN],
+            instead=f"At most {MAX_LENGTH} are read; columns with shorter names make it shorter.",
         )
     tokens = _Order(text, kind, columns).check(_scan(text, columns))
     if not tokens:

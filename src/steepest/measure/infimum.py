@@ -54,10 +54,10 @@ LEVELLED = 1e-13
 GRADUAL = 1e-8
 """With so little left a tenth of the way before, it came there gradually."""
 
-EDGE_TENTHS = 9
+_TENTHS = 9
 """So many tenths of the way that is left to an edge are gone."""
 
-LEVELS = 0.1
+_SLOWED = 0.1
 """A fall that is smaller than the one before by this share has slowed."""
 
 SLOWING = 0.5
@@ -188,11 +188,11 @@ def falls_at_edge(objective: Objective, at: Vector) -> bool:
         middle = (inside + beyond) / 2
         inside, beyond = (middle, beyond) if np.isfinite(value(10.0**middle)) else (inside, middle)
     edge = 10.0**inside
-    losses = [value(edge * (1 - 0.1**tenth)) for tenth in range(EDGE_TENTHS)]
+    losses = [value(edge * (1 - 0.1**tenth)) for tenth in range(_TENTHS)]
     falls = -np.diff(losses)
     return bool(
         np.all(np.isfinite(falls))
-        and np.all(falls[1:] >= (1 - LEVELS) * falls[1:2])
+        and np.all(falls[1:] >= (1 - _SLOWED) * falls[1:2])
         and falls[1] > LEVEL * abs(losses[0])
     )
 

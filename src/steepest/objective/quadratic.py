@@ -18,13 +18,13 @@ from steepest.records.arrays import Mask, Matrix, Vector
 FAR = 10**15
 """More steps than this count as never."""
 
-UNSURE = 1e-6
+_UNSURE = 1e-6
 """Singular values so small beside the largest have lost digits."""
 
-MOST_ROTATED = 200
+_MOST_ROTATED = 200
 """With more weights, rotations take too long."""
 
-CLOSE = 0.1
+_STANDS = 0.1
 """An error of this share leaves a size standing."""
 
 
@@ -51,7 +51,7 @@ def modes_of(root: Matrix, floor: float) -> Modes:
     vectors = right.T
     below = len(vectors) * 4 * float(np.finfo(float).eps)
     noise = float((below * singular[0]) ** 2)
-    if singular[-1] < UNSURE * singular[0] and _is_small(root):
+    if singular[-1] < _UNSURE * singular[0] and _is_small(root):
         # Rotations of columns see small values beside large ones, as far as the columns, each
         # brought to length 1, can be told apart (Drmač and Veselić 2008).
         sva, _, among, work, _, failed = dgejsv(root, joba=0, jobu=3, jobv=0, jobr=0, jobt=0)
@@ -59,13 +59,13 @@ def modes_of(root: Matrix, floor: float) -> Modes:
             singular, vectors = sva * (work[0] / work[1]), among
             lengths = np.linalg.norm(root, axis=0)
             alike = np.linalg.cond(root / lengths) if np.all(lengths > 0) else np.inf
-            noise = 0.0 if alike * below < CLOSE else noise
+            noise = 0.0 if alike * below < _STANDS else noise
     return Modes(singular**2, vectors, floor, noise)
 
 
 def _is_small(root: Matrix) -> bool:
     rows, weights = root.shape
-    return rows >= weights and weights <= MOST_ROTATED
+    return rows >= weights and weights <= _MOST_ROTATED
 
 
 def excess(modes: Modes, offset: Vector, lr: Any, steps: Any) -> Any:

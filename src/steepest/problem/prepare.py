@@ -142,7 +142,12 @@ def parsed(table: Table, text: str, options: Options) -> Formula:
     """The formula, the options having been looked at. Raises SteepestError."""
     check(options)
     loss_named(options.loss)
-    return parse_model(text, table.names, declared=(*options.start, *options.fix))
+    return parse_model(text, table.names, declared=declared(options))
+
+
+def declared(options: Options) -> tuple[str, ...]:
+    """Names that options say to be weights."""
+    return (*options.start, *options.fix, *options.bounds, *options.rates)
 
 
 def columns_in_use(table: Table, formula: Formula, options: Options) -> tuple[str, ...]:
@@ -298,7 +303,7 @@ def prepare_minimize(text: str, options: Options) -> Setup:
                 given=f"{name} {value}" if value is not True else name,
                 instead="Leave it out, or use steepest fit.",
             )
-    formula = parse_expression(text, declared=(*options.start, *options.fix))
+    formula = parse_expression(text, declared=declared(options))
     fixed, bounds = held(options, formula)
     names = tuple(name for name in formula.weights if name not in fixed)
     problem = Problem(

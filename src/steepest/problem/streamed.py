@@ -128,7 +128,7 @@ def _streamed(
     totals = _totals(rows, kernel, fixed, team, reading)
     survey = totals.survey(is_linear=is_quadratic)
     selection = _selection(survey, used)
-    check_selection(selection, table.source, survey.rows_read)
+    check_selection(selection, table.source, survey.rows_read, minimum_rows=2)
     problem = replace(
         problem_of(table, formula, options, selection),
         drawn=len(survey.numbers),

@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.checks.facts import combination, off_to_infinity
 from steepest.descent import Walked
-from steepest.formula import Number, derivative
+from steepest.formula import Column, Number, derivative, names_of
 from steepest.measure.curvature import Place, spectrum, stability_limit
 from steepest.measure.flat import flat_directions
 from steepest.measure.gradient import backward_pass, pull_amounts, row_shares
@@ -440,10 +440,7 @@ def column_facts(setup: Setup) -> tuple[ColumnFacts, ...]:
         return _surveyed_facts(setup, setup.streamed)
     facts: list[ColumnFacts] = []
     seen: dict[bytes, str] = {}
-    inputs = setup.problem.columns
-    for name in inputs:
-        if name == setup.problem.target:
-            continue
+    for name in names_of(Column, setup.formula.model):
         column = setup.columns[name]
         # Of the bytes where they are, so that no column is held twice.
         key = hashlib.blake2b(np.ascontiguousarray(column).data).digest()
@@ -466,8 +463,9 @@ def _surveyed_facts(setup: Setup, streamed: Streamed) -> tuple[ColumnFacts, ...]
     survey = streamed.survey
     facts: list[ColumnFacts] = []
     seen: dict[int, str] = {}
+    inputs = names_of(Column, setup.formula.model)
     for place, name in enumerate(streamed.totals.rows.wanted.columns):
-        if name == setup.problem.target or name not in setup.problem.columns:
+        if name not in inputs:
             continue
         subtracted, divided = setup.problem.standardized.get(name, (0.0, 1.0))
         ends = (np.array([survey.low[place], survey.high[place]]) - subtracted) / divided

@@ -43,7 +43,7 @@ def select(
     names: Iterable[str],
     keep: NDArray[np.bool_] | None = None,
     *,
-    minimum_rows: int = 2,
+    minimum_rows: int = 1,
 ) -> Selection:
     """Take the complete rows of `names`, among those where `keep` (table.rows,) is true.
 
@@ -93,7 +93,7 @@ def complete_rows(
     )
 
 
-def check_selection(found: Selection, source: str, rows_read: int, minimum_rows: int = 2) -> None:
+def check_selection(found: Selection, source: str, rows_read: int, minimum_rows: int = 1) -> None:
     """Raise InputError where too little is left of the rows that were read."""
     kept = rows_read - found.excluded_by_where
     if not kept:
