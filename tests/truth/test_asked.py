@@ -232,4 +232,5 @@ def test_the_target_is_no_input() -> None:
     formula = "log(`Rental Price`) ~ w0 + w1*Size + w2*Floor + w3*`Broadband Rate`"
     found = steepest.fit(FITS / "rents.csv", formula, lr=1e-7, steps=1, remedies=False)
     (unscaled,) = [one for one in found.verdict.findings if one.code == "SD304"]
-    assert set(unscaled.evidence["columns"]) == {"Size", "Floor", "Broadband Rate"}
+    columns: Any = unscaled.evidence["columns"]
+    assert set(columns) == {"Size", "Floor", "Broadband Rate"}

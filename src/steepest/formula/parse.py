@@ -72,7 +72,7 @@ def parse_model(text: str, columns: Collection[str], *, declared: Collection[str
     Raises FormulaError, which points at the place.
     """
     table = _in_order(columns)
-    text = on_one_line(text) if isinstance(text, str) else text
+    text = on_one_line(text)
     tokens = tokenize(text, "model", table)
     tilde = next((i for i, t in enumerate(tokens) if t.kind == "operator" and t.text == "~"), None)
     if tilde is None:
@@ -151,7 +151,7 @@ def parse_expression(text: str, *, declared: Collection[str] = ()) -> Formula:
 
     `declared` as in `parse_model`. Raises FormulaError, which points at the place.
     """
-    text = on_one_line(text) if isinstance(text, str) else text
+    text = on_one_line(text)
     model = _Reader(text, "expression", {}, declared).read(tokenize(text, "expression", ()))
     if is_condition(model):
         fail(

@@ -118,7 +118,13 @@ def on_one_line(text: str) -> str:
     >>> on_one_line(" y ~ a*`my  x`\r\n  + b ")
     'y ~ a*`my  x` + b'
     """
+    _check_text(text)
     return _SPACES.sub(lambda found: found[1] or " ", text).strip()
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        raise FormulaError(f"A formula is a text, not {type(text).__name__}.", formula="")
 
 
 def tokenize(text: str, kind: Kind, columns: Collection[str]) -> list[Token]:
@@ -126,8 +132,7 @@ def tokenize(text: str, kind: Kind, columns: Collection[str]) -> list[Token]:
 
     `columns` serves the messages only: it tells that `my col` is a column that wants backticks.
     """
-    if not isinstance(text, str):
-        raise FormulaError(f"A formula is a text, not {type(text).__name__}.", formula="")
+    _check_text(text)
     what = {"model": "formula", "expression": "expression", "condition": "condition"}[kind]
     if len(text) > MAX_LENGTH:
         raise FormulaError(

@@ -65,7 +65,7 @@ def modes_of(root: Matrix, floor: float) -> Modes:
 
 def _is_small(root: Matrix) -> bool:
     rows, weights = root.shape
-    return rows >= weights and weights <= _MOST_ROTATED
+    return bool(rows >= weights and weights <= _MOST_ROTATED)
 
 
 def excess(modes: Modes, offset: Vector, lr: Any, steps: Any) -> Any:
