@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.checks.layers import update_ratios
 from steepest.checks.loss_graph import zero_since
+from steepest.methods.losses import MSE
 from steepest.records.loss_graph import Compared, LossReading
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding
@@ -34,6 +35,7 @@ _LOST = 30.0
 
 def out_of_reach(record: TrainingRecord) -> Iterator[Finding]:
     """SD307: targets far from what the model can reach."""
+    yield from _worse_than_the_mean(record)
     late = [reading for reading in record.readings if reading.step >= _LATE and reading.compared]
     if not late or zero_since(record) is not None:
         return
@@ -66,6 +68,29 @@ def out_of_reach(record: TrainingRecord) -> Iterator[Finding]:
             "output_mean": after.output_mean,
             "size": scale,
         },
+    )
+
+
+def _worse_than_the_mean(record: TrainingRecord) -> Iterator[Finding]:
+    """A network that is farther from the targets than their mean is, also where it learned."""
+    learned = record.learned
+    if learned is None or learned.loss != MSE.name or not record.steps:
+        return
+    share, loss = learned.metrics.get("r_squared", math.nan), learned.metrics.get("loss", math.nan)
+    if not share < 0 or not math.isfinite(loss):
+        return
+    variance = loss / (1 - share)
+    if not record.losses.last > variance:
+        return
+    where = "held out" if learned.held_out else "learned from"
+    yield Finding(
+        "SD307",
+        "warning",
+        f"The outputs are farther from the targets than the mean of the targets is: R² is "
+        f"{number(share, 3)} on the rows {where}, after {count(record.steps, 'step')}. The "
+        f"targets' deviation is {number(math.sqrt(variance), 3)}. Where they are far from 0, or of "
+        "another size than 1, scale them to mean 0 and deviation 1.",
+        {"r_squared": share, "deviation": math.sqrt(variance)},
     )
 
 

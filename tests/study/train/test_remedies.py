@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import steepest
 from steepest.cli import steepest as command
 from steepest.records.verdict import Remedy
+from steepest.study.train.remedies import is_worse
 from steepest.words.wording import number, percent
 
 
@@ -75,6 +76,26 @@ GIVEN: dict[str, Any] = {"target": "place", "batch_size": 20, "steps": 400}
 def of(run: steepest.NetworkRun, change: str) -> Remedy:
     (found,) = [remedy for remedy in run.remedies if remedy.change == change]
     return found
+
+
+WORSE: dict[str, tuple[dict[str, float], dict[str, float] | None, bool]] = {
+    # What a command ends with, what there is, whether it is worse.
+    "lower": ({"loss": 0.9}, {"loss": 1.0}, False),
+    "higher": ({"loss": 1.2}, {"loss": 1.0}, True),
+    "about the same": ({"loss": 1.01}, {"loss": 1.0}, False),
+    "more rows are right": (
+        {"loss": 1.2, "accuracy": 0.9}, {"loss": 1.0, "accuracy": 0.8}, False,
+    ),
+    "fewer": ({"loss": 1.2, "accuracy": 0.7}, {"loss": 1.0, "accuracy": 0.8}, True),
+    "lost": ({"loss": float("nan")}, {"loss": 1.0}, True),
+    "nothing to compare with": ({"loss": 9.0}, None, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WORSE)
+def test_what_ends_worse_is_no_remedy(name: str) -> None:
+    end, own, expected = WORSE[name]
+    assert is_worse(end, own) == expected
 
 
 def test_another_learning_rate_and_scaled_inputs(rings: str) -> None:

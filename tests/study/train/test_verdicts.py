@@ -85,6 +85,24 @@ def test_a_learning_rate_far_too_large() -> None:
     assert "brings the loss to" in remedy.sentence
 
 
+@pytest.mark.parametrize("far", [True, False], ids=["far", "scaled"])
+def test_targets_that_are_far_away(tmp_path: Path, *, far: bool) -> None:
+    """R² is below 0 where a network begins at 0 and its targets are about 200,000."""
+    source = np.random.default_rng(3)
+    x = source.normal(size=(200, 3))
+    y = x @ [1.0, -0.5, 0.2] + 0.1 * source.normal(size=200)
+    table = {"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": 2e5 + 8e4 * y if far else y}
+    run = steepest.train(
+        table, "3-8-tanh-1", target="y", optimizer="adam", lr=1e-2, steps=200, loss="mse",
+        validation=0.2, remedies=False, store=tmp_path / "runs.db",
+    )  # fmt: skip
+    assert run.record.learned is not None
+    assert (run.record.learned.metrics["r_squared"] < 0) == far
+    assert ("SD307" in [finding.code for finding in run.verdict.findings]) == far
+    if far:
+        assert "scale them to mean 0" in sentence(run, "SD307")
+
+
 def test_dead_units() -> None:
     """Inputs up to 16 and too large a learning rate kill all units of the first layer."""
     run = steepest.train(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,6 +23,9 @@ from steepest.words.wording import number as shown
 
 BETTER: Final = 0.5
 """A remedy gets to the loss that the training ended with in this share of its steps, at most."""
+
+WORSE: Final = 0.05
+"""Ending higher by a larger share, on the rows of the result, a remedy is none."""
 
 TRIES: Final = 3
 """Learning rates that are run alone, one after another, until one helps."""
@@ -144,6 +147,8 @@ def _remedy(
     """The very training that was measured: all of its steps, with one learning rate."""
     if proof.end is None or not math.isfinite(proof.trial.loss):
         return None
+    if is_worse(proof.end.metrics, None if ended.own is None else ended.own.metrics):
+        return None
     changed = replace(
         options,
         lr=proof.trial.lr,
@@ -166,6 +171,18 @@ def _remedy(
         reached=True,
         options=given,
     )
+
+
+def is_worse(end: Mapping[str, float], own: Mapping[str, float] | None) -> bool:
+    """Whether what a command ends with is worse than what there is, on the rows of the result.
+
+    It may be quicker on the rows learned from, and say less of those held out.
+    """
+    if own is None or not math.isfinite(own["loss"]):
+        return False
+    if end.get("accuracy", 0.0) > own.get("accuracy", 0.0):
+        return False
+    return not end["loss"] <= own["loss"] + WORSE * abs(own["loss"])
 
 
 def _ending(ended: Ended, end: Judged) -> str:
