@@ -253,12 +253,9 @@ def _losses(at: Steps, loss: Vector, lr: Vector) -> LossFacts:
     trace = _trace(at, loss, lr)
     wide = np.zeros((len(at), 0))
     recorder = Recorder(0, 1)
-    recorder.add(Rows(**vars(trace), absent=wide.astype(bool), error=wide))
-    found = recorder.losses()
-    if np.isnan(loss[0]):
-        # It was given, and no number.
-        found = replace(found, lost_at=int(at[0]), count=len(at))
-    return found
+    given = np.ones(len(at), dtype=bool)
+    recorder.add(Rows(**vars(trace), absent=wide.astype(bool), error=wide, given=given))
+    return recorder.losses()
 
 
 def _probes(facts: LogFacts, at: Steps, loss: Vector) -> tuple[Probe, ...]:
