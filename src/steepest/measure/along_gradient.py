@@ -101,8 +101,8 @@ def along_gradient(
         )
     if misfit > _FITS:
         return (
-            "losses and gradient norms are not those of plain gradient descent with all rows and "
-            f"this learning rate (they are {percent(misfit)} off)"
+            f"losses and gradient norms are {percent(misfit)} off those of plain gradient descent "
+            "on a quadratic, so the loss is no quadratic, or the steps are others"
         )
     curvature, error = 2 * (1 - share) / rate, 2 * off_share / rate
     sharp = (curvature > 0) & (error <= _SHARP * curvature)
