@@ -344,7 +344,7 @@ def test_the_latest_twenty_uploads_are_kept(lab: Asking) -> None:
         pytest.param({"formula": "x +"}, "", id="unfinished"),
         pytest.param({"formula": "__import__('os')"}, "", id="code"),
         pytest.param({"formula": "9**9**9**9*x"}, "", id="huge"),
-        pytest.param({"formula": "x*" * 400 + "x"}, "500", id="long"),
+        pytest.param({"formula": "x*" * 400 + "x"}, "600", id="long"),
         pytest.param({"formula": "x", "command": "train"}, "command", id="command"),
         pytest.param({"formula": "y ~ a*x", "command": "fit"}, "data", id="no-data"),
         pytest.param({"example": "none"}, "example", id="no-example"),

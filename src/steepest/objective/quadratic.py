@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg.lapack import dgejsv
 
 from steepest.records.arrays import Mask, Matrix, Vector
 
@@ -52,6 +51,8 @@ def modes_of(root: Matrix, floor: float) -> Modes:
     below = len(vectors) * 4 * float(np.finfo(float).eps)
     noise = float((below * singular[0]) ** 2)
     if singular[-1] < _UNSURE * singular[0] and _is_small(root):
+        from scipy.linalg.lapack import dgejsv  # A quarter of a second, and seldom needed.
+
         # Rotations of columns see small values beside large ones, as far as the columns, each
         # brought to length 1, can be told apart (Drmač and Veselić 2008).
         sva, _, among, work, _, failed = dgejsv(root, joba=0, jobu=3, jobv=0, jobr=0, jobt=0)
