@@ -64,4 +64,4 @@ def _result(record: TrainingRecord) -> str:
     if learned is None or "accuracy" not in learned.metrics:
         return ""
     where = "held out" if learned.held_out else "learned from"
-    return f"{percent(learned.metrics['accuracy'], 4)} of the rows {where} are right. "
+    return f"{percent(learned.metrics['accuracy'], 3)} of the rows {where} are right. "
