@@ -90,6 +90,10 @@ def _compose(page: Page, record: TrainingRecord) -> None:
 def _screen(page: Page, record: TrainingRecord, why: str) -> None:
     """The result first, then what could be better."""
     learned, verdict = record.learned, record.verdict
+    told = learned is not None and "accuracy" in learned.metrics  # in the headline
+    if learned is not None and learned.metrics and not told:
+        show_metrics(page, learned)
+        page.blank()
     if verdict is not None:
         page.say((verdict.headline, "bold"))
     if record.proof is None:
@@ -100,7 +104,8 @@ def _screen(page: Page, record: TrainingRecord, why: str) -> None:
         _about(page, record)
         _loss(page, record)
     else:
-        show_metrics(page, learned)
+        if told:
+            show_metrics(page, learned)
         _loss(page, record, drawn=False)
         _rate(page, record, learned)
         if learned.stopped != "step limit":
