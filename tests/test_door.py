@@ -25,6 +25,7 @@ AT_ONCE = int(os.environ.get("STEEPEST_DOOR", "6"))
 """Wrong arguments for each parameter of what computes; 45 are all. What only reads gets all."""
 
 WRITTEN = Path(__file__).parent / "store" / "version-0.1" / "runs.db"
+LOG = Path(__file__).parent.parent / "examples" / "speed-log.csv"
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::steepest.StoreWarning"),
@@ -235,11 +236,12 @@ def test_every_method_answers_every_wrong_argument(kind: str, kept: Store) -> No
         sweep_of(method, base, f"{kind}.{name}", list(WRONG))
 
 
-@pytest.mark.parametrize("name", ["load", "runs", "explain"])
+@pytest.mark.parametrize("name", ["load", "runs", "explain", "judge"])
 def test_every_function_that_reads_answers_every_wrong_argument(name: str, kept: Store) -> None:
     more: dict[str, dict[str, Any]] = {
         "load": {"run": "x", "store": kept},
         "explain": {"loss": None},
+        "judge": {"log": LOG, "save": False},
     }
     base = more.get(name, {})
     assert sweep_of(getattr(steepest, name), base, name, list(WRONG)) > 20
@@ -295,7 +297,7 @@ def test_all_that_is_public_goes_through_the_gate() -> None:
     functions = {
         name for name in steepest.__all__ if inspect.isfunction(getattr(steepest, name, None))
     }
-    tried_above = {"load", "runs", "explain", *JOBS, "watch"}
+    tried_above = {"load", "runs", "explain", "judge", *JOBS, "watch"}
     assert functions == tried_above
     for name in functions:
         assert hasattr(getattr(steepest, name), "__wrapped__"), name

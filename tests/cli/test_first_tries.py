@@ -63,7 +63,6 @@ WORKS = [
         "--steps 1e3", "--x0 a=1", "--p0 1,2,3", "--init b=2", "--start 'a=1, b=2'",
         "--start 1,2,3", "--batch_size 4", "--random-state 7",
     )),
-    "fit data.csv 'speed ~ a*Time + b'",
     "minimize x**2 --start 3",
     "minimize x**2 --x0 3",
     "minimize -x",
@@ -126,6 +125,7 @@ FORMULAS: list[tuple[str, str | None, str]] = [
     ("speed ~ a*cosine(time) + b", "cosine", r"Did you mean (\w+) or"),
     ("speed ~ a*max(time, 2) + b", "max", r"Did you mean (\w+)\?"),
     ("sped ~ a*time + b", "sped", r"Did you mean (\w+)\?"),
+    ("speed ~ a*Time + b", "Time", r"Did you mean (\w+)\?"),
     ("y ~ a*time + b", "y", r"columns are time, (\w+)\."),
     ("speed ~ a*time²", "²", r"Write (\*\*2)\."),
 ]

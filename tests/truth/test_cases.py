@@ -54,8 +54,8 @@ def test_raw_features(lr: float) -> None:
     assert f"{limit:.6g}" in error.sentence
     assert "SD304" in codes(found)
 
-    best = found.remedies[0]
-    assert best.change == "a rate per weight"
+    assert found.remedies[0].change == "standardize"
+    (best,) = [remedy for remedy in found.remedies if remedy.change == "a rate per weight"]
     assert best.reached
     # Independently: those learning rates, each on its own weight.
     rates = np.array([best.settings.rates[name] for name in "abc"])

@@ -10,7 +10,7 @@ from steepest.data.logs.events import from_events, is_events
 from steepest.data.logs.json_logs import from_json, from_json_lines
 from steepest.data.logs.table import MOST_EVENT_BYTES, MOST_LOG_BYTES, LogTable
 from steepest.words.errors import InputError
-from steepest.words.wording import count
+from steepest.words.wording import count, pathname
 
 LOGS = ("metrics.csv", "trainer_state.json", "wandb-history.jsonl", "log.csv", "history.csv")
 """In a folder the first of these is read, where there are no event files."""
@@ -23,9 +23,11 @@ def read_log(path: str | os.PathLike[str]) -> LogTable:
         found = _read(place)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"The log cannot be read: {reason}.", given=str(path)) from error
+        raise InputError(
+            f"The log cannot be read: {reason}.", given=pathname(path, bare=True)
+        ) from error
     if not found.columns:
-        raise InputError("The log holds no column of numbers.", given=str(path))
+        raise InputError("The log holds no column of numbers.", given=pathname(path, bare=True))
     return found
 
 
@@ -39,12 +41,12 @@ def _read(place: Path) -> LogTable:
         if not known:
             raise InputError(
                 "This folder holds no log that Steepest knows.",
-                given=str(place),
+                given=pathname(place, bare=True),
                 instead=f"Name a file, or a folder with event files or {LOGS[0]}.",
             )
         place = known[0]
     if not place.is_file():
-        raise InputError("There is no such log.", given=str(place))
+        raise InputError("There is no such log.", given=pathname(place, bare=True))
     _check_size(
         place.stat().st_size, place, MOST_EVENT_BYTES if is_events(place) else MOST_LOG_BYTES
     )
@@ -52,7 +54,7 @@ def _read(place: Path) -> LogTable:
         return from_events(place.parent, [place])
     text = place.read_bytes().decode("utf-8-sig", "replace")
     if not text.strip():
-        raise InputError("The log is empty.", given=str(place))
+        raise InputError("The log is empty.", given=pathname(place, bare=True))
     begin = text.lstrip()[:1]
     if begin == "{" and place.suffix == ".jsonl":
         return from_json_lines(str(place), text)
@@ -65,5 +67,5 @@ def _check_size(size: int, place: Path, most: int) -> None:
     if size > most:
         raise InputError(
             f"The log has {count(size)} bytes, and at most {count(most)} are read.",
-            given=str(place),
+            given=pathname(place, bare=True),
         )
