@@ -78,10 +78,9 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     still = stands_still(record)
     if still is not None:
         return TrainingRate("not measured", still)
-    if record.proof is not None and at_fault(record.proof):
-        return TrainingRate(*word_of(record.proof))
-    if record.proof is not None and math.isfinite(record.proof.own):
-        return TrainingRate(*word_of(record.proof))
+    proof = record.proof
+    if proof is not None and (at_fault(proof) or math.isfinite(proof.own)):
+        return TrainingRate(*word_of(proof))
     if diverges(record):
         return TrainingRate("too large", "the loss grew beyond ten times its start")
     if rose(record):

@@ -9,9 +9,6 @@ import torch
 
 from steepest.watching.walk import inputs_of, is_leaf, kept, kind_of
 
-_OVERFLOW: Final = 60000.0
-"""Near the largest number of float16, 65,504."""
-
 Cause = str | None
 
 

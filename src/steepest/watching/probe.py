@@ -16,7 +16,7 @@ from steepest.methods.optimizers import ADAPTIVE, OPTIMIZER, Scaling, stability_
 from steepest.records.training import Group, Probe
 from steepest.watching.extremes import NotSymmetricError, extremes
 from steepest.watching.own_gradient import is_averaged, processes
-from steepest.watching.undisturbed import undisturbed
+from steepest.watching.undisturbed import put, undisturbed
 
 Closure = Callable[[], torch.Tensor]
 
@@ -117,14 +117,14 @@ class Prober:
         losses = []
         try:
             for factor in FACTORS:
-                _put(
+                put(
                     self._tensors,
                     [torch.lerp(o, n, factor) for o, n in zip(before, after, strict=True)],
                 )
                 with self._undisturbed():
                     losses.append(self._loss_of(closure))
         finally:
-            _put(self._tensors, after)
+            put(self._tensors, after)
         done = replace(waiting, factors=FACTORS, losses=tuple(losses))
         self.probes.append(done)
         return done
@@ -242,13 +242,13 @@ class Prober:
             for sign in (1, -1):
                 parts = _split(vector, self._tensors)
                 moved = [o + sign * by * part for o, part in zip(kept, parts, strict=True)]
-                _put(self._tensors, moved)
+                put(self._tensors, moved)
                 with self._undisturbed(), torch.enable_grad():
                     loss = closure().mean()
                     slopes = torch.autograd.grad(loss, self._tensors, allow_unused=True)
                 found.append(_flat(slopes, self._tensors))
         finally:
-            _put(self._tensors, kept)
+            put(self._tensors, kept)
         product: torch.Tensor = (found[0] - found[1]) / (2 * by)
         return product
 
@@ -363,9 +363,3 @@ def _split(vector: torch.Tensor, tensors: Sequence[torch.Tensor]) -> list[torch.
         piece.reshape(tensor.shape).to(tensor)
         for piece, tensor in zip(pieces, tensors, strict=True)
     ]
-
-
-def _put(tensors: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
-    """Change the weights, unseen by a graph that waits for its backward pass."""
-    for tensor, value in zip(tensors, values, strict=True):
-        tensor.data.copy_(value)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from steepest.watching.kept_steps import KeptState, KeptStep, KeptSteps, chance, copied
-from steepest.watching.undisturbed import undisturbed
+from steepest.watching.undisturbed import put, undisturbed
 
 _LOOK: Final = 16
 """Steps from one look at the losses to the next: a look waits for the device."""
@@ -170,7 +170,7 @@ def _put_back(kept: KeptSteps) -> Iterator[None]:
     devices = list({tensor.device for tensor in kept.tensors})
     with ExitStack() as stack:
         stack.callback(chance(kept.tensors).restore)
-        stack.callback(_set, kept.tensors, weights)
+        stack.callback(put, kept.tensors, weights)
         for name in _HOOKS:
             hooks = getattr(kept.model, name, None)
             if isinstance(hooks, OrderedDict):
@@ -184,14 +184,8 @@ def _refill(hooks: OrderedDict[Any, Any], before: OrderedDict[Any, Any]) -> None
     hooks.update(before)
 
 
-def _set(tensors: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
-    """Put values in, unseen by a graph that waits for its backward pass."""
-    for tensor, value in zip(tensors, values, strict=True):
-        tensor.data.copy_(value)
-
-
 def _stand(kept: KeptSteps, at: KeptState) -> None:
-    _set(kept.tensors, at.weights)
+    put(kept.tensors, at.weights)
     for module, name, buffer in at.buffers:
         module._buffers[name] = buffer.clone()
 

@@ -57,3 +57,9 @@ def _alone(stack: ExitStack, model: Any) -> None:
     before = model.require_forward_param_sync
     stack.callback(setattr, model, "require_forward_param_sync", before)
     model.require_forward_param_sync = False
+
+
+def put(tensors: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
+    """Put values in, unseen by a graph that waits for its backward pass."""
+    for tensor, value in zip(tensors, values, strict=True):
+        tensor.data.copy_(value)
