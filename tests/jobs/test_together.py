@@ -31,14 +31,14 @@ START = {"a": 1.0, "b": 0.5}
 
 # Every process joins once; then one fit after the other.
 JOB = """
-import json, sys
+import json, sys, time
 import numpy as np
 from steepest.jobs import fit as jobs, together
 from steepest.objective.passes.team import Team, join
 
 coordinator, processes, process, cases, out = sys.argv[1:]
 team = join(coordinator, int(processes), int(process))
-Team.leave = lambda self: None  # They stay together for the next one.
+leave, Team.leave = Team.leave, lambda self: None  # They stay together for the next one.
 found = []
 for data, formula, options in json.loads(cases):
     run = together.fit_together(team, data, formula, **options)
@@ -47,6 +47,9 @@ for data, formula, options in json.loads(cases):
         found.append([run.trace.loss.tolist(), run.trace.weights.tolist()])
 if team.leads:
     json.dump(found, open(out, "w"))
+else:
+    time.sleep(int(process))  # Process 0 is there until the slowest has parted.
+leave(team)
 """
 
 

@@ -7,13 +7,15 @@ mpi4py or Kubernetes.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
+from threading import Thread
 from typing import Any, Final
 
 import jax
@@ -73,10 +75,11 @@ class Team:
     def leave(self) -> None:
         """Part from the others, when all of them do. What this process computes goes on.
 
-        Process 0 stays reachable until it ends: JAX aborts one that is still parting when the
-        coordinator is gone.
+        Process 0 ends last: JAX aborts one that is still parting when the coordinator is gone.
         """
-        if not self.leads:
+        if self.leads:
+            atexit.register(_see_off)
+        else:
             jax.distributed.shutdown()
 
 
@@ -175,6 +178,21 @@ def _check(coordinator: str | None, processes: int | None, process: int | None) 
             given=f"{process} of {processes}" if processes else str(process),
             instead="The first is 0, and the last one less than --processes.",
         )
+
+
+def _see_off() -> None:
+    """Wait until the others have parted, or are lost."""
+    waiting = Thread(target=_see_who_is_there, daemon=True)
+    waiting.start()
+    waiting.join(HEARTBEAT_SECONDS)
+
+
+def _see_who_is_there() -> None:
+    from jax.experimental.multihost_utils import live_devices
+
+    # Answered when no other process is there that has not asked, and none of them asks.
+    with suppress(RuntimeError), live_devices(jax.devices()):
+        pass
 
 
 @contextmanager
