@@ -11,8 +11,8 @@ from steepest.objective.quadratic import (
     best_rate,
     excess,
     modes_of,
+    steps_of,
     steps_to,
-    steps_to_many,
 )
 from steepest.records.arrays import Vector
 
@@ -122,7 +122,7 @@ def test_steps_to(
 def test_goal_below_the_floor_is_never_reached() -> None:
     modes = modes_from(np.array([1.0]), floor=3.0)
     assert steps_to(modes, np.ones(1), 0.5, 2.9) is None
-    assert np.all(np.isinf(steps_to_many(modes, np.ones(1), np.array([0.5, 1.0]), 2.9)))
+    assert steps_of(modes, np.ones(1), np.array([0.5, 1.0]), 2.9) == [None, None]
     assert steps_to(modes, np.ones(1), 0.5, 3.5) == 0
 
 
@@ -141,8 +141,8 @@ def test_what_takes_longer_than_far_is_never() -> None:
     assert FAR == 10**15
 
 
-@given(SPECTRA, OFFSETS, st.floats(1e-4, 1.0), st.lists(st.floats(0.01, 0.99), min_size=1))
-def test_steps_to_many_is_steps_to_one_by_one(
+@given(SPECTRA, OFFSETS, st.floats(1e-4, 1.0), st.lists(st.floats(0.01, 2.0), min_size=1))
+def test_steps_of_many_are_those_of_each(
     eigenvalues: Vector, offsets: Vector, share: float, of_limit: list[float]
 ) -> None:
     assume(eigenvalues[0] > 1e-5)
@@ -151,8 +151,22 @@ def test_steps_to_many_is_steps_to_one_by_one(
     goal = share * 0.5 * float(np.sum(eigenvalues * offset**2))
     rates = np.array(of_limit) * 2 / eigenvalues[0]
     one_by_one = [steps_to(modes, offset, float(lr), goal) for lr in rates]
-    wanted = [np.inf if steps is None else steps for steps in one_by_one]
-    np.testing.assert_array_equal(steps_to_many(modes, offset, rates, goal), wanted)
+    assert steps_of(modes, offset, rates, goal) == one_by_one
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_modes_of_all_sizes(seed: int) -> None:
+    """Sizes over twelve decades, where each slower one takes over from the one before."""
+    draw = np.random.default_rng(seed)
+    eigenvalues = np.sort(10.0 ** draw.uniform(-12, 0, 60))[::-1]
+    offset = draw.normal(size=60) / np.sqrt(eigenvalues)
+    modes = modes_from(eigenvalues)
+    for share in (0.9, 0.5, 0.1, 1e-3):
+        allowed = share * float(excess(modes, offset, 1.9, 0))
+        found = steps_to(modes, offset, 1.9, allowed)
+        assert found is not None
+        assert excess(modes, offset, 1.9, found) <= allowed * (1 + 1e-9)
+        assert excess(modes, offset, 1.9, found - 1) > allowed * (1 - 1e-9)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -204,9 +204,9 @@ def test_a_negative_curvature_far_from_a_round_minimum_is_no_valley() -> None:
 LINE = {"x": [1.0, 2.0, 3.0, 4.0, 5.5], "y": [1.0, 4.0, 7.0, 10.0, 14.5]}
 
 
-@pytest.mark.parametrize(("off", "is_zero"), [(0.0, True), (1e-9, False)])
+@pytest.mark.parametrize(("off", "is_zero"), [(2.0**-49, True), (1e-9, False)])
 def test_a_minimum_of_rounding_is_called_zero(off: float, is_zero: bool) -> None:
-    """The target is 3*x - 2, or a row is off by a billionth: a loss of 1e-19 is no rounding."""
+    """A row off 3*x - 2 by one rounding, which none makes exact, or by a billionth: no rounding."""
     columns = {"x": LINE["x"], "y": [*LINE["y"][:-1], LINE["y"][-1] + off]}
     run = steepest.fit(columns, "y ~ a*x + b", lr=0.05, steps=3000, remedies=False)
     m = run.measurements

@@ -7,15 +7,21 @@ Nothing here touches the data.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from steepest.records.arrays import Mask, Matrix, Vector
+from steepest.records.arrays import Matrix, Vector
 
 FAR = 10**15
 """More steps than this count as never."""
+
+_NOTHING = math.log(5e-324) - math.log(2.0)
+"""What has a smaller logarithm is rounded to 0."""
+
+_MUCH = 1e300
 
 _UNSURE = 1e-6
 """Singular values so small beside the largest have lost digits."""
@@ -74,94 +80,61 @@ def excess(modes: Modes, offset: Vector, lr: Any, steps: Any) -> Any:
 
     `lr` and `steps` are numbers or arrays (m,), and so is what is found.
     """
-    lr, steps = np.asarray(lr)[..., None], np.asarray(steps)[..., None]
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        start = np.log(0.5 * modes.eigenvalues * modes.distances(offset) ** 2)
-        factor = 2.0 * np.log(np.abs(1.0 - lr * modes.eigenvalues))
+    start, factor = _decay(modes, offset, lr)
+    steps = np.asarray(steps)[..., None]
+    with np.errstate(over="ignore", invalid="ignore"):
         # -inf * 0 is a mode that is done at once, seen before any step.
         grown = np.where(steps == 0, start, start + steps * factor)
         return np.sum(np.exp(grown), axis=-1)
 
 
+def _decay(modes: Modes, offset: Vector, lr: Any) -> tuple[Vector, Matrix]:
+    """The logarithm of each mode's share of the loss at the start, and what a step adds to it."""
+    with np.errstate(divide="ignore", over="ignore"):
+        start = np.log(0.5 * modes.eigenvalues * modes.distances(offset) ** 2)
+        return start, 2.0 * np.log(np.abs(1.0 - np.asarray(lr)[..., None] * modes.eigenvalues))
+
+
 def steps_to(modes: Modes, offset: Vector, lr: float, goal: float) -> int | None:
-    """First step at which the loss is at or below `goal`; None where it never is.
-
-    The excess is a sum of exponentials in the number of steps, hence convex: it falls to one
-    lowest point and may rise from there, so bisection on the falling side finds the first step.
-    """
-    allowed = goal - modes.floor
-    if allowed < 0:
-        return None
-
-    def above(step: int) -> bool:
-        return bool(excess(modes, offset, lr, step) > allowed)
-
-    if not above(0):
-        return 0
-    low, high = 0, 1
-    while above(high):
-        if excess(modes, offset, lr, high) >= excess(modes, offset, lr, low):
-            found = _lowest(modes, offset, lr, low // 2, high)
-            if above(found):
-                return None
-            high = found
-            break
-        low, high = high, high * 2
-        if high > FAR:
-            return None
-    low = 0 if high < low else low
-    while high - low > 1:
-        middle = (low + high) // 2
-        if above(middle):
-            low = middle
-        else:
-            high = middle
-    return high
+    """First step at which the loss is at or below `goal`; None where it never is."""
+    return steps_of(modes, offset, np.array([lr]), goal)[0]
 
 
-def _lowest(modes: Modes, offset: Vector, lr: float, low: int, high: int) -> int:
-    while high - low > 2:
-        third = (high - low) // 3
-        left, right = low + third, high - third
-        if excess(modes, offset, lr, left) <= excess(modes, offset, lr, right):
-            high = right
-        else:
-            low = left
-    return min(range(low, high + 1), key=lambda step: excess(modes, offset, lr, step))
+def steps_of(modes: Modes, offset: Vector, rates: Vector, goal: float) -> list[int | None]:
+    """`steps_to` for many learning rates (m,)."""
+    found = _steps_to(modes, offset, rates, goal)
+    return [None if steps == np.inf else int(steps) for steps in found.tolist()]
 
 
-def steps_to_many(modes: Modes, offset: Vector, rates: Vector, goal: float) -> Vector:
-    """`steps_to` for many learning rates (m,) below the limit 2/λ at once, (m,).
+def _steps_to(modes: Modes, offset: Vector, rates: Vector, goal: float) -> Vector:
+    """First steps (m,) at which the loss is at or below `goal`; infinite where it never is.
 
-    Infinite where it never gets there. Below the limit the excess only falls, so plain bisection
-    will do.
+    The logarithm of a sum of exponentials in the number of steps is convex: Newton's tangents lie
+    below it, and so come to the first of these steps from the left, without passing it.
     """
     allowed = goal - modes.floor
     if allowed < 0:
         return np.full(len(rates), np.inf)
-
-    def above(steps: Vector) -> Mask:
-        return np.asarray(excess(modes, offset, rates, steps) > allowed)
-
-    low, high = np.zeros(len(rates)), np.full(len(rates), float(FAR))
-    never = above(high)
-    at_once = ~above(low)
-    while np.any(high - low > 1):
-        middle = np.floor((low + high) / 2)
-        is_above = above(middle)
-        low, high = np.where(is_above, middle, low), np.where(is_above, high, middle)
-    return np.where(at_once, 0.0, np.where(never, np.inf, high))
-
-
-def steps_of(modes: Modes, offset: Vector, rates: Vector, goal: float) -> list[int | None]:
-    """`steps_to` for many learning rates (m,), whether they lie below the limit or not."""
-    below = rates * modes.eigenvalues[0] < 2.0
-    quick = iter(steps_to_many(modes, offset, rates[below], goal).tolist())
-    found = [
-        next(quick) if is_below else steps_to(modes, offset, lr, goal)
-        for lr, is_below in zip(rates.tolist(), below.tolist(), strict=True)
-    ]
-    return [None if steps is None or steps == np.inf else int(steps) for steps in found]
+    wanted = math.log(allowed) if allowed > 0 else _NOTHING
+    start, factor = _decay(modes, offset, rates)
+    found = np.where(excess(modes, offset, rates, 0) <= allowed, 0.0, 1.0)
+    # After one step, modes that are done at once are no more.
+    ends = np.where(np.isneginf(factor), -np.inf, start)
+    factor = np.where(np.isneginf(factor), 0.0, factor)
+    going = found > 0
+    while np.any(going):
+        logs = ends[going] + found[going, None] * factor[going]
+        top = np.maximum(np.max(logs, axis=-1), -_MUCH)
+        shares = np.exp(logs - top[:, None])
+        total = np.sum(shares, axis=-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            above = top + np.log(total) - wanted
+            slope = np.sum(shares * factor[going], axis=-1) / total
+            step = np.where(slope < 0, np.ceil(-above / slope), np.inf)
+        found[going] += np.where(above > 0, step, 0.0)
+        found[found > FAR] = np.inf
+        going[going] = (above > 0) & np.isfinite(found[going])
+    return found
 
 
 def best_rate(modes: Modes, offset: Vector, goal: float) -> tuple[float, int] | None:
@@ -175,7 +148,7 @@ def best_rate(modes: Modes, offset: Vector, goal: float) -> tuple[float, int] | 
     shares = np.concatenate([np.geomspace(1e-3, 0.9, 60), 1.0 - np.geomspace(0.098, 1e-9, 120)])
     best_share, best_steps = 0.0, np.inf
     for _ in range(5):
-        steps = steps_to_many(modes, offset, limit * shares, goal)
+        steps = _steps_to(modes, offset, limit * shares, goal)
         fewest = float(np.min(steps))
         if not np.isfinite(fewest):
             return None

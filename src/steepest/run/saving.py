@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ MOST_STATE_BYTES: Final = 16_000_000
 COMPUTED_WITH: Final = ("jax", "jaxlib", "numpy", "optax", "scipy")
 
 
+@cache
 def versions() -> dict[str, str]:
     """Of Steepest and of what it computes with."""
     return {name: version(name) for name in ("steepest", *COMPUTED_WITH)}
