@@ -19,6 +19,7 @@ import click
 import grimp
 
 from steepest.checks import CHECKS
+from steepest.checks.about import to_do
 from steepest.cli import steepest
 from steepest.methods.losses import LOSS, LOSSES
 from steepest.methods.optimizers import OPTIMIZER, Factor
@@ -70,6 +71,22 @@ def list_of_checks() -> str:
     return text
 
 
+def findings() -> str:
+    """The checks, each with the first that its page says to do."""
+    rows = (f"| [{code}]({PAGES}/{code}.md) | {one.summary} | {_first(to_do(code))} |\n"
+            for code, one in CHECKS.items())  # fmt: skip
+    return "| code | it says | what to do |\n|---|---|---|\n" + "".join(rows)
+
+
+def _first(text: str) -> str:
+    """The first paragraph, or the first entry of a list, on one line of a table."""
+    first, _, code = re.split(r"\n\n(?!```)|\n- ", text.removeprefix("- "))[0].partition(
+        "```python"
+    )
+    lines = ", ".join(f"`{line}`" for line in code.rstrip("`\n").split("\n") if line)
+    return " ".join([*first.split(), lines]).strip().replace("|", "\\|")
+
+
 def list_of_words() -> str:
     """The words of the field, each with a link to its page."""
     rows = (
@@ -77,6 +94,41 @@ def list_of_words() -> str:
         for word in words().values()
     )
     return "\n".join(["| word | also | means |", "|---|---|---|", *rows, ""])
+
+
+def for_agents() -> str:
+    """`llms.txt`: what this is, and where everything stands, for a reader that is a program."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    pages = re.findall(
+        r"^\| (.+) \| (\[.+\)) \|$", (DOCS / "index.md").read_text("utf-8"), re.MULTILINE
+    )
+    linked = [(wish, title, page) for wish, links in pages
+              for title, page in re.findall(r"\[([^]]+)\]\((\w+\.md)\)", links)]  # fmt: skip
+    parts = {
+        "Commands": [
+            f"- `{_usage(one, path)}`: {one.get_short_help_str(200)}"
+            for path, one, _ in commands()
+            if not isinstance(one, click.Group)
+        ],
+        "Checks": [f"- {one.code} ({one.name}): {one.summary}" for one in CHECKS.values()],
+        "Docs": [f"- [{title}](docs/{page}): to {wish}" for wish, title, page in linked],
+    }
+    sections = "".join(f"\n## {name}\n\n" + "\n".join(of) + "\n" for name, of in parts.items())
+    return f"# Steepest\n\n> {project['description']}\n\n{_FOR_AGENTS}{sections}"
+
+
+_FOR_AGENTS = """\
+`pip install steepest`, then almost any command with `--json`: one document on standard output, of
+an error too. `remedies[0].command` of it is the change that helped most, as a command that was run.
+docs/programs.md says what to read first, docs/json.md every key. In Python: `steepest.fit`,
+`minimize`, `sweep`, `train`, `watch`, `judge`, `explain`.
+"""
+
+
+def _usage(command: click.Command, path: str) -> str:
+    context = click.Context(command, info_name=path)
+    return " ".join([path, *(word for word in command.collect_usage_pieces(context)
+                             if word != "[OPTIONS]")])  # fmt: skip
 
 
 def optimizers() -> str:
@@ -171,6 +223,7 @@ def _known() -> dict[str, set[str]]:
 
 
 PARTS = {
+    "findings": findings,
     "help": help_texts,
     "list": list_of_checks,
     "losses": losses,
@@ -196,9 +249,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare only")
     check = parser.parse_args().check
     stale = []
-    for path in sorted(DOCS.glob("*.md")):
+    for path in [*sorted(DOCS.glob("*.md")), *(DOCS.parent.glob("llms.txt"))]:
         before = path.read_text("utf-8")
-        after = generated(before)
+        after = for_agents() if path.name == "llms.txt" else generated(before)
         if after != before:
             stale.append(path.name)
             if not check:

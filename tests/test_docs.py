@@ -483,6 +483,16 @@ def test_every_key_of_the_list_of_runs_is_described(tmp_path: Path) -> None:
     assert emitted == documented("runs")
 
 
+@pytest.mark.parametrize(
+    ("part", "typed"),
+    [("explain", ["explain", "SD201"]), ("error", ["minimize", "x**"])],
+)
+def test_every_key_of_a_page_and_of_an_error_is_described(part: str, typed: list[str]) -> None:
+    answer = CliRunner().invoke(command, [*typed, "--json"])
+    shared = {"steepest", "command"}
+    assert keys_of(json.loads(answer.stdout)) - shared == documented(part) - shared
+
+
 def test_the_trace_is_as_long_as_described() -> None:
     assert f"at most {MOST_POINTS:,}, evenly spaced" in PAGES["json.md"]
 

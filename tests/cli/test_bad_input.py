@@ -1,11 +1,12 @@
 """What is at fault is said in one message, with exit code 1, and nothing half-done."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from steepest.cli import steepest
 
@@ -66,6 +67,31 @@ def told(error: str, names: list[str]) -> None:
     assert not any(c != "\n" and not c.isprintable() for c in error)
 
 
+KINDS = {1: ("input", "formula", "store", "fetch"), 2: ("usage", "not installed")}
+"""Exit code -> what may have been the matter."""
+
+
+def for_programs(answer: Result, command: str | None) -> None:
+    """The document in place of a result has the message of standard error."""
+    document = json.loads(answer.stdout)
+    assert list(document) == ["steepest", "command", "error"]
+    assert document["command"] == command
+    error = document["error"]
+    assert list(error) == ["kind", "message", "problem", "given", "instead", "exit_code", "place"]
+    assert error["exit_code"] == answer.exit_code
+    assert error["kind"] in KINDS[answer.exit_code]
+    said, *below = answer.stderr.partition("Error: ")[2].splitlines()
+    message = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in error["message"])
+    if "..." not in said:  # Long words are shortened for a person.
+        assert said == message.partition("\n")[0]
+    place = error["place"]
+    assert (place is not None) == (len(below) == 2 and below[1].strip().startswith("^"))
+    if place is not None:
+        under = below[1].index("^")
+        pointed_at = place["formula"][place["column"] :][:1]
+        assert below[0][under : under + 1] == (pointed_at if pointed_at.isprintable() else "?")
+
+
 @pytest.mark.parametrize(("content", "formula", "options", "names"), CASES.values(), ids=CASES)
 def test_one_message_and_exit_code_1(
     content: str | None,
@@ -82,8 +108,12 @@ def test_one_message_and_exit_code_1(
     for extra in ([], ["--json"]):
         answer = CliRunner().invoke(steepest, ["fit", "data.csv", formula, *options, *extra])
         assert answer.exception is None or isinstance(answer.exception, SystemExit)
-        assert (answer.exit_code, answer.stdout) == (1, "")
+        assert answer.exit_code == 1
         told(answer.stderr, names)
+        if extra:
+            for_programs(answer, "fit")
+        else:
+            assert answer.stdout == ""
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -121,6 +151,9 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
 def test_a_command_line_at_fault(arguments: list[str], names: list[str]) -> None:
     answer = CliRunner().invoke(steepest, arguments)
     assert (answer.exit_code, answer.stdout) == (2, "")
+    command = " ".join(arguments[: 2 if arguments[0] == "runs" else 1])
+    known = command.split(" ")[0] in steepest.commands
+    for_programs(CliRunner().invoke(steepest, [*arguments, "--json"]), command if known else None)
     usage, _, error = answer.stderr.partition("Error: ")
     assert len(answer.stderr) < 800
     assert all(len(line) <= 80 for line in usage.splitlines())

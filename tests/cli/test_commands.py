@@ -235,6 +235,22 @@ def test_an_interruption_before_anything_was_done(bench: Bench) -> None:
     assert answer.stderr == "Interrupted before anything was done.\n"
 
 
+@pytest.mark.parametrize(
+    ("raised", "kind", "code"),
+    [(KeyboardInterrupt(), "interrupted", 130), (RuntimeError("secret"), "internal", 1)],
+    ids=["interrupted", "internal"],
+)
+def test_a_program_is_told_that_there_is_no_result(
+    raised: BaseException, kind: str, code: int, bench: Bench
+) -> None:
+    bench.answer = raised
+    answer = CliRunner().invoke(command, [*FIT, "--json"])
+    error = json.loads(answer.stdout)["error"]
+    assert answer.exit_code == code
+    assert (error["kind"], error["exit_code"], error["place"]) == (kind, code, None)
+    assert "secret" not in answer.stdout
+
+
 def test_an_error_is_one_line(bench: Bench) -> None:
     bench.answer = InputError(
         "The file \x1b[31mhas \u202e no rows.", given="word " * 20, instead="Add some."

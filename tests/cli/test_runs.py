@@ -188,7 +188,11 @@ def test_one_sentence_and_an_exit_code(
     path, name = kept
     monkeypatch.setenv("STEEPEST_STORE", str(path))
     answer = run(*[name if word == "ID" else word for word in arguments])
-    assert (answer.exit_code, answer.stdout) == (code, "")
+    assert answer.exit_code == code
+    if "--json" in arguments:
+        assert told in json.loads(answer.stdout)["error"]["message"]
+    else:
+        assert answer.stdout == ""
     assert told in " ".join(answer.stderr.split())
 
 

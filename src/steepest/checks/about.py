@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from steepest.checks.registry import CHECKS, page
 from steepest.words.errors import UsageError
-from steepest.words.field import by_key, folded, word_for
+from steepest.words.field import by_key, folded, word_for, words
 from steepest.words.suggest import suggest
 from steepest.words.wording import escaped
 
@@ -28,6 +30,40 @@ def page_about(typed: str) -> str:
         given=f'"{escaped(typed)}"',
         instead=f"{hint}steepest explain lists what there is.",
     )
+
+
+def about(typed: str) -> dict[str, Any]:
+    """The same for a program. `to_do` and `code` are None of a word. Raises UsageError."""
+    text = page_about(typed)
+    code, _, name = text.partition("\n")[0].removeprefix("# ").partition(" · ")
+    if code in CHECKS:
+        found = {"code": code, "name": name, "summary": CHECKS[code].summary}
+        return {**found, "to_do": to_do(code), "page": text}
+    return {
+        "code": None,
+        "name": code,
+        "summary": words()[code].meaning,
+        "to_do": None,
+        "page": text,
+    }
+
+
+def to_do(code: str) -> str:
+    """What the page of a check says to do, as Markdown."""
+    return page(code).partition("## What to do\n")[2].partition("\n## ")[0].strip()
+
+
+def all_pages() -> dict[str, Any]:
+    """Every check and every word there is a page about, for a program."""
+    return {
+        "checks": [
+            {"code": one.code, "name": one.name, "family": one.family, "summary": one.summary}
+            for one in CHECKS.values()
+        ],
+        "words": [
+            {"name": one.name, "also": one.also, "summary": one.meaning} for one in words().values()
+        ],
+    }
 
 
 def _near(typed: str, titles: dict[str, str]) -> list[str]:

@@ -164,7 +164,8 @@ def _explained(context: click.Context, argument: click.Parameter, begun: str) ->
 
 @steepest.command(short_help="Show the page about a check or a word, or list them.")
 @click.argument("what", metavar="[CODE|WORD]", nargs=-1, shell_complete=_explained)
-def explain(what: tuple[str, ...]) -> None:
+@options.as_json
+def explain(what: tuple[str, ...], as_json: bool) -> None:
     """Show the page about a check or about a word of the field; without either, the list.
 
     CODE is as findings show it, such as SD201. WORD is for example gradient, learning rate, l1,
@@ -173,9 +174,9 @@ def explain(what: tuple[str, ...]) -> None:
     from steepest.cli.explaining import show_list, show_page
 
     if what:
-        show_page(" ".join(what))
+        show_page(" ".join(what), as_json)
     else:
-        show_list()
+        show_list(as_json)
 
 
 steepest.add_command(data)

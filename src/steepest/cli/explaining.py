@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from steepest.cli.output import is_terminal, write, write_text
 from steepest.words.field import word_for, words
@@ -79,21 +79,40 @@ def _spans(text: str) -> list[Span]:
     return [(Whole(part), CODE) if place % 2 else part for place, part in enumerate(parts)]
 
 
-def show_list() -> None:
+def show_list(as_json: bool) -> None:
     """List the checks and the words."""
-    write(_List())
+    if as_json:
+        from steepest.checks.about import all_pages
+
+        _write_json(all_pages())
+    else:
+        write(_List())
 
 
-def show_page(typed: str) -> None:
+def show_page(typed: str, as_json: bool) -> None:
     """Show the page about a check or a word: laid out on a terminal, else its Markdown as it is.
 
     Raises UsageError for what is neither.
     """
+    if as_json:
+        from steepest.checks.about import about
+
+        _write_json(about(typed))
+        return
     text = _page(typed)
     if is_terminal():
         write(Explained(text))
     else:
         write_text(text)
+
+
+def _write_json(found: dict[str, Any]) -> None:
+    import json
+
+    from steepest import __version__
+
+    document = {"steepest": __version__, "command": "explain", **found}
+    write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _page(typed: str) -> str:

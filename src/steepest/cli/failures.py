@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import shutil
 import sys
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import click
 
 from steepest.cli.help import Command, Context
 from steepest.jobs.ending import is_told
 from steepest.methods.elsewhere import COMMAND_WORDS, EXTRA_WORDS, OPTION_WORDS
-from steepest.words.errors import FormulaError, SteepestError
+from steepest.words.errors import FormulaError, SteepestError, UsageError
 from steepest.words.wording import pathname
 from steepest.words.wrapping import wrapped
 
 INTERRUPTED = 130
 TERMINATED = 143
+
+_JSON: Final = "steepest.json"
+"""Where a context keeps whether --json was typed."""
 
 # Words of what was typed that are longer than 200 characters; their two ends are shown.
 _ENDLESS = re.compile(r"(\S{100})\S{51,}(\S{50})")
@@ -34,25 +40,46 @@ class Commands(click.Group):
     context_class = Context
     command_class = Command
 
-    def make_context(self, *args: Any, **options: Any) -> click.Context:
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **more: Any,
+    ) -> click.Context:
         """Read the options of the group itself."""
+        asked = _asks_for_json(args) if parent is None else parent.meta[_JSON]
         try:
-            return super().make_context(*args, **options)
+            context = super().make_context(info_name, args, parent, **more)
         except click.UsageError as error:
+            _tell_usage(error, asked and parent is None)
             raise _fitted(error) from error
+        context.meta[_JSON] = asked
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. What is broken off before there is a result ends with 130 or 143."""
+        asked = ctx.meta[_JSON]
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
+            _tell_usage(error, asked and ctx.parent is None)
             raise _fitted(error) from error
         except SteepestError as error:
             report(error, sys.stderr)
+            tell(error, ctx)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as error:
-            click.echo(str(error) or "Interrupted before anything was done.", err=True)
+            said = str(error) or "Interrupted before anything was done."
+            click.echo(said, err=True)
+            tell(_InterruptionError(said), ctx)
             ctx.exit(code_of_interruption())
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            # Its traceback says more. A program learns at least that there is no result.
+            tell(_FaultError("Steepest is at fault.", given=type(error).__name__), ctx)
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -71,6 +98,52 @@ class Commands(click.Group):
         raise click.UsageError(f"There is no command {_visible(name)!r}. {hint}", ctx)
 
 
+class _InterruptionError(SteepestError):
+    """Broken off before there was a result."""
+
+    kind = "interrupted"
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        """130, or 143 where the system ended it."""
+        return code_of_interruption()
+
+
+class _FaultError(SteepestError):
+    """What must not happen."""
+
+    kind = "internal"
+
+
+def _asks_for_json(args: Sequence[str]) -> bool:
+    """Whether an answer is to be JSON, as far as that can be seen of a line that is at fault."""
+    return not {"--json", "-json"}.isdisjoint(takewhile("--".__ne__, args))
+
+
+def tell(error: SteepestError, ctx: click.Context) -> None:
+    """With --json: the document in place of a result. `ctx` is that of the command or its group."""
+    if ctx.meta[_JSON]:
+        path = " ".join([ctx.command_path, *filter(None, [ctx.invoked_subcommand])])
+        _write_refusal(error, path.partition(" ")[2] or None)
+
+
+def _tell_usage(error: click.UsageError, asked: bool) -> None:
+    if asked and not isinstance(error, click.exceptions.NoArgsIsHelpError):
+        said, hint = " ".join(_said(error).split()), _hint(error)
+        said += "." if hint.startswith(".") else ""
+        refusal = UsageError(said, instead=hint.lstrip(". ") or None)
+        path = "" if error.ctx is None else error.ctx.command_path
+        _write_refusal(refusal, path.partition(" ")[2] or None)
+
+
+def _write_refusal(error: SteepestError, command: str | None) -> None:
+    from steepest import __version__
+    from steepest.cli.output import write_text
+
+    found = {"steepest": __version__, "command": command, "error": error.to_dict()}
+    write_text(json.dumps(found) + "\n", encoding="utf-8")
+
+
 def code_of_interruption() -> int:
     """Of what was broken off: by Ctrl-C, or by the system."""
     return TERMINATED if is_told() else INTERRUPTED
@@ -84,13 +157,16 @@ def _fitted(error: click.UsageError) -> click.UsageError:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return error
     columns, ascii_only = _room(sys.stderr)
-    hint = _hint(error)
-    said = error.format_message()
-    if hint and isinstance(error, click.NoSuchOption):
-        said = click.NoSuchOption(error.option_name, ctx=error.ctx).format_message()
-    text = _ENDLESS.sub(r"\1...\2", said + hint)
+    text = _ENDLESS.sub(r"\1...\2", _said(error) + _hint(error))
     lines = _wrapped(text, columns, ascii_only)
     return click.UsageError("\n".join(lines).removeprefix("Error: "), error.ctx)
+
+
+def _said(error: click.UsageError) -> str:
+    """Click's message, without the nearest option where a hint names the one that is meant."""
+    if isinstance(error, click.NoSuchOption) and _hint(error):
+        return click.NoSuchOption(error.option_name, ctx=error.ctx).format_message()
+    return error.format_message()
 
 
 def _hint(error: click.UsageError) -> str:

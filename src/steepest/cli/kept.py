@@ -39,15 +39,13 @@ def show_run(run: str, given: Mapping[str, Any]) -> None:
     from steepest.run.data import changed_data
 
     store = Store(given["store"])
-    found = load(run, store)
+    found, summary, changed = load(run, store), store.summary(run), changed_data(store, run)
     if given["as_json"]:
         _write_json(found.to_dict())
     else:
         write_run(found, given)
-    summary = store.summary(run)
     if summary.status in ("killed", "interrupted") and summary.command != "watch":
         note(f"steepest {summary.command} --resume {summary.id} goes on with it.", sys.stderr)
-    changed = changed_data(store, run)
     if changed is not None:
         note(changed, sys.stderr)
     if is_as_bad(found.verdict, given["fail_on"]):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
-from steepest.cli.failures import code_of_interruption, note, report
+from steepest.cli.failures import code_of_interruption, note, report, tell
 from steepest.cli.output import write, write_json, write_run, write_text
 from steepest.cli.progress import Progress
 from steepest.engine.compiled import keep_compiled
@@ -75,6 +75,7 @@ def _fit_together(
         # In each, as each may have trouble of its own. And at once: JAX would wait for the others,
         # who are gone or have the same error.
         report(error, sys.stderr)
+        tell(error, click.get_current_context())
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(error.exit_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from steepest.words.wording import LONGEST_PATH, escaped
 
@@ -16,6 +17,7 @@ class SteepestError(Exception):
     """
 
     exit_code = 1
+    kind = "input"
 
     def __init__(self, problem: str, *, given: str | None = None, instead: str | None = None):
         self.problem = problem
@@ -25,14 +27,31 @@ class SteepestError(Exception):
         super().__init__(self.message)
 
     @property
-    def message(self) -> str:
-        """The whole message, on one line unless a formula is pointed at."""
+    def sentence(self) -> str:
+        """The whole message on one line."""
         parts = [self.problem]
         if self.given is not None:
             parts.append(f"Given: {self.given}.")
         if self.instead is not None:
             parts.append(self.instead)
         return " ".join(parts)
+
+    @property
+    def message(self) -> str:
+        """The whole message, on one line unless a formula is pointed at."""
+        return self.sentence
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a program is told: every error has these keys."""
+        return {
+            "kind": self.kind,
+            "message": self.sentence,
+            "problem": self.problem,
+            "given": self.given,
+            "instead": self.instead,
+            "exit_code": self.exit_code,
+            "place": None,
+        }
 
 
 class InputError(SteepestError):
@@ -43,10 +62,13 @@ class UsageError(SteepestError):
     """The command line or the call is at fault (exit code 2)."""
 
     exit_code = 2
+    kind = "usage"
 
 
 class NotInstalledError(UsageError, ImportError):
     """A library that Steepest does without until it is used is not installed (exit code 2)."""
+
+    kind = "not installed"
 
 
 @contextmanager
@@ -74,6 +96,8 @@ class StoreError(SteepestError):
     or a permission.
     """
 
+    kind = "store"
+
     def __init__(
         self,
         problem: str,
@@ -89,6 +113,8 @@ class StoreError(SteepestError):
 class FetchError(SteepestError):
     """A file cannot be fetched from the network, or not be kept (exit code 1)."""
 
+    kind = "fetch"
+
 
 class DataWarning(UserWarning):
     """Data can be read in more than one way, and it says which was taken."""
@@ -103,6 +129,8 @@ class FormulaError(InputError):
 
     `column` counts characters of `formula` from 0.
     """
+
+    kind = "formula"
 
     def __init__(
         self,
@@ -121,7 +149,7 @@ class FormulaError(InputError):
     @property
     def message(self) -> str:
         """The message, then the formula with a caret under the place."""
-        text = super().message
+        text = self.sentence
         if self.column is None:
             return text
         start = max(0, self.column - 50)
@@ -130,6 +158,13 @@ class FormulaError(InputError):
         caret = " " * (self.column - start) + "^" * max(1, min(self.length, 50))
         return f"{text}\n  {window}\n  {caret}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """The same, with the place in the formula."""
+        place = {"formula": self.formula, "column": self.column, "length": self.length}
+        return super().to_dict() | {"place": None if self.column is None else place}
+
 
 class LostProcessError(SteepestError):
     """Another process of the same job ended or cannot be reached (exit code 1)."""
+
+    kind = "lost process"
