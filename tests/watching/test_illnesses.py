@@ -467,6 +467,65 @@ def frozen_norm_moves(sick: bool) -> Loop:
     )
 
 
+class Steps(nn.Module):
+    """Sequences through a recurrent layer, of which the last step counts."""
+
+    def __init__(self, **how: Any):
+        super().__init__()
+        self.body, self.head = nn.GRU(4, 16, **how), nn.Linear(16, 1)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.head(self.body(x)[0][:, -1]).squeeze(1)
+
+
+def sequences(many: int = 60) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    drawn = [torch.randn(ROWS, 5, 4) for _ in range(many)]
+    return [(x, x.mean(1).sum(1) + x[:, -1, 0]) for x in drawn]
+
+
+def batch_as_time(sick: bool) -> Loop:
+    model, data = Steps(batch_first=not sick), sequences()
+    return Loop(model, adam(model), lambda i: functional.mse_loss(model(data[i][0]), data[i][1]))
+
+
+class Pooled(nn.Module):
+    """Weighs the steps of a sequence, or those of all rows, and has them in another order."""
+
+    def __init__(self, what: str):
+        super().__init__()
+        self.what = what
+        self.body, self.score, self.head = nn.Linear(4, 16), nn.Linear(16, 1), nn.Linear(16, 1)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        h = torch.tanh(self.body(x))
+        if self.what == "view":
+            h = h.view(5, len(x), 16).transpose(0, 1)
+        share = torch.softmax(self.score(h), 0 if self.what == "axis" else 1)
+        return self.head((share * h).sum(1)).squeeze(1)
+
+
+def view_for_transpose(sick: bool) -> Loop:
+    model, data = Pooled("view" if sick else ""), sequences()
+    return Loop(model, adam(model), lambda i: functional.mse_loss(model(data[i][0]), data[i][1]))
+
+
+def weighed_along_rows(sick: bool) -> Loop:
+    model, data = Pooled("axis" if sick else ""), sequences()
+    return Loop(model, adam(model), lambda i: functional.mse_loss(model(data[i][0]), data[i][1]))
+
+
+def attends_to_rows(sick: bool) -> Loop:
+    model = nn.Sequential(
+        nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=not sick),
+        nn.Flatten(),
+        nn.Linear(40, 1),
+    )
+    data = [(torch.cat((x, x), 2), y) for x, y in sequences()]
+    return Loop(
+        model, adam(model), lambda i: functional.mse_loss(model(data[i][0]).squeeze(1), data[i][1])
+    )
+
+
 CASES: dict[str, tuple[Callable[[bool], Loop], str, str]] = {
     # name: the training, the code of the finding, words that say why or what to do
     "every pair": (every_pair, "SD309", "targets.unsqueeze(1)"),
@@ -494,6 +553,10 @@ CASES: dict[str, tuple[Callable[[bool], Loop], str, str]] = {
     "out of range": (out_of_range, "SD308", "0 to 2"),
     "rate gone": (rate_gone, "SD104", "once an epoch"),
     "frozen norm moves": (frozen_norm_moves, "SD414", "frozen"),
+    "batch as time": (batch_as_time, "SD310", "body (GRU), which takes the first axis"),
+    "view for transpose": (view_for_transpose, "SD310", "between its layers"),
+    "weighed along rows": (weighed_along_rows, "SD310", "axis 0"),
+    "attends to rows": (attends_to_rows, "SD310", "batch_first=True"),
 }
 
 
@@ -521,17 +584,21 @@ def test_what_is_wrong_is_named(name: str, seed: int, *, probes: bool) -> None:
 
 def test_the_watched_weights_are_those_of_a_training_that_nobody_watches() -> None:
     """Also where a step is run again, a cut is looked for, or a zero."""
-    for name in ("all is padding", "root under where", "log by hand", "term as a number",
-                 "last relu", "constant start", "stays in eval", "underflow"):  # fmt: skip
+    for make in (all_is_padding, root_under_where, log_by_hand, term_as_a_number, last_relu,
+                 constant_start, stays_in_eval, underflow, attends_to_rows, moody):  # fmt: skip
         found = []
         for watched in (True, False):
             torch.manual_seed(3)
-            loop = CASES[name][0](True)
-            loop.run(probes=True, watched=watched)
+            loop = make(True)
+            loop.run(probes=make is not moody, watched=watched)
             found.append([*loop.model.state_dict().values(), torch.get_rng_state()])
+            found[-1] += [
+                torch.tensor(getattr(loop.model, "seen", ())),
+                *(getattr(loop.model, name) for name in ("hidden",) if hasattr(loop.model, name)),
+            ]
         for one, other in zip(*found, strict=True):
-            assert torch.equal(torch.nan_to_num(one), torch.nan_to_num(other)), name
-            assert torch.equal(torch.isnan(one), torch.isnan(other)), name
+            assert torch.equal(torch.nan_to_num(one), torch.nan_to_num(other)), make
+            assert torch.equal(torch.isnan(one), torch.isnan(other)), make
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -656,9 +723,89 @@ def warm_restarts(_: bool) -> Loop:
     )
 
 
+def time_first(_: bool) -> Loop:
+    """Batches of shape (time, rows, features), as PyTorch's layers take them."""
+    model, data = nn.GRU(4, 1), sequences()
+
+    def loss(i: int) -> Any:
+        x = data[i][0].transpose(0, 1)
+        return functional.mse_loss(model(x)[0].squeeze(2), x.sum(2).cumsum(0).sin())
+
+    return Loop(model, adam(model, 0.05), loss)
+
+
+class Tagger(nn.Module):
+    """One sequence of words, and a class for each, as in PyTorch's tutorial."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.body = nn.Embedding(12, 8), nn.LSTM(8, 8)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, words: torch.Tensor) -> Any:
+        return self.head(self.body(self.words(words).view(len(words), 1, -1))[0].squeeze(1))
+
+
+def one_sentence(_: bool) -> Loop:
+    model = Tagger()
+    data = [torch.randint(0, 12, (int(torch.randint(5, 9, ())),)) for _ in range(60)]
+    return Loop(model, adam(model), lambda i: functional.cross_entropy(model(data[i]), data[i] % 3))
+
+
+class Graph(nn.Module):
+    """Two layers over the neighbours of each node, which are given or known."""
+
+    def __init__(self, edges: torch.Tensor | None):
+        super().__init__()
+        self.edges = edges
+        self.one, self.two = nn.Linear(WIDE, 16), nn.Linear(16, 3)
+
+    def forward(self, x: torch.Tensor, edges: torch.Tensor | None = None) -> Any:
+        chosen = self.edges if edges is None else edges
+        assert chosen is not None
+        return self.two(chosen @ torch.relu(self.one(chosen @ x)))
+
+
+def graph(known: bool) -> Callable[[bool], Loop]:
+    def nodes(_: bool) -> Loop:
+        near = ((torch.rand(ROWS, ROWS) < 0.1) | torch.eye(ROWS).bool()).float()
+        edges = near / near.sum(1, keepdim=True)
+        model, (x, y) = Graph(edges if known else None), next(classes(3))
+        given = () if known else (edges,)
+        return Loop(
+            model, adam(model), lambda i: functional.cross_entropy(model(x, *given), y), steps=40
+        )
+
+    nodes.__name__ = "nodes_known" if known else "nodes_given"
+    return nodes
+
+
+class Moody(nn.Module):
+    """Keeps a count, a list and a hidden state between its passes, and draws from its own dice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.norm, self.head = nn.Linear(WIDE, 16), nn.BatchNorm1d(16), nn.Linear(16, 1)
+        self.passes, self.seen = 0, [0.0]
+        self.hidden, self.dice = torch.zeros(16), torch.Generator().manual_seed(1)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        self.passes += 1
+        self.seen.append(float(x[0, 0]))
+        noise = 0.01 * torch.rand(16, generator=self.dice)
+        h = torch.tanh(self.norm(self.body(x))) + self.hidden + noise * len(self.seen)
+        self.hidden.mul_(0.9).add_(0.01 * h.detach().mean(0))
+        return self.head(h).squeeze(1)
+
+
+def moody(_: bool) -> Loop:
+    model, data = Moody(), taken(numbers())
+    return Loop(model, adam(model), lambda i: functional.mse_loss(model(data[i][0]), data[i][1]))
+
+
 NEAR = (
     ranked, attended, contrasted, against_a_judge, physical, zero_head, clipped,
-    summed_and_healthy, warm_restarts,
+    summed_and_healthy, warm_restarts, time_first, one_sentence, graph(True), graph(False), moody,
 )  # fmt: skip
 
 

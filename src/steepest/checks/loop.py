@@ -129,7 +129,9 @@ def resets(record: TrainingRecord) -> Iterator[Finding]:
 
 def noise(record: TrainingRecord) -> Iterator[Finding]:
     """SD501: the noise of the mini-batches dominates the gradient."""
-    rows = record.inputs.rows
+    mixing = record.mixing
+    # An axis of time has no rows.
+    rows = record.inputs.rows if mixing is None or not mixing.maybe_time else None
     if record.noise is None or record.noise < NOISY or len(record.trace) < 20:
         return
     if record.losses.lost_at is not None or record.inputs.period == 1:

@@ -10,7 +10,7 @@ import numpy as np
 from steepest.records.loss_graph import LossReading, Squash, ZeroFrom
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding
-from steepest.words.wording import count, escaped, names, number
+from steepest.words.wording import count, escaped, names, number, percent
 
 _LEAST_STEPS = 5
 """After fewer steps nothing is said about what never happened."""
@@ -45,6 +45,38 @@ def pairs(record: TrainingRecord) -> Iterator[Finding]:
         f"{first.rows} numbers in the loss ({first.operation}), so only the mean of the targets "
         f"can be learned. Give both the same shape: {cure}.",
         {"rows": first.rows, "prediction": list(first.prediction), "operation": first.operation},
+    )
+
+
+def mixed(record: TrainingRecord) -> Iterator[Finding]:
+    """SD310: rows of a batch mix."""
+    seen = record.mixing
+    if seen is None:
+        return
+    where = (
+        "between its layers" if seen.layer is None else f"in {escaped(seen.layer)} ({seen.kind})"
+    )
+    cure = (
+        "which takes the first axis for time: give it batch_first=True."
+        if seen.of_sequences
+        else "look there for a view or reshape in the place of a transpose, and for a softmax, "
+        "mean or sum along axis 0."
+    )
+    doubt = ""
+    if seen.maybe_time:
+        doubt = " Where the first axis is one of time, that is as it must be."
+    elif record.inputs.period == 1:
+        doubt = (
+            " Where the same rows come at every step, as the nodes of one graph, it may be meant."
+        )
+    yield Finding(
+        "SD310",
+        "info" if doubt else "warning",
+        f"Rows of a batch mix: row {count(seen.row)} of {count(seen.rows)} gets another output "
+        f"where the other rows are others, in eval mode too. It moves by {percent(seen.moved)} of "
+        f"the deviation between rows. It begins {where}{',' if seen.of_sequences else ':'} {cure}"
+        f"{doubt}",
+        {"row": seen.row, "rows": seen.rows, "moved": seen.moved, "layer": seen.layer},
     )
 
 

@@ -95,6 +95,8 @@ _ALL = (
           "Targets are outside the loss's range, or there are none."),
     Check("SD309", "every-pair", _DATA, None, loss_graph.pairs,
           "Every prediction is compared with every target."),
+    Check("SD310", "rows-mix", _DATA, None, loss_graph.mixed,
+          "The output of a row depends on the other rows of its batch."),
     Check("SD401", "vanishing-gradient", _LAYERS, None, layers.vanishing,
           "The gradient vanishes before it reaches the first layers."),
     Check("SD402", "exploding-gradient", _LAYERS, None, layers.exploding,

@@ -173,3 +173,23 @@ class HalfFacts:
     """Share of entries that are exactly zero."""
     subnormal: float
     """Share of entries that have less than float16's ten bits."""
+
+
+@dataclass(frozen=True)
+class RowsMix:
+    """A row of a batch that gets another output beside other rows, in eval mode as well."""
+
+    step: int
+    row: int
+    """The one that was looked at, counted from 0."""
+    rows: int
+    moved: float
+    """How far its output moved, in deviations of what the outputs of the rows differ by."""
+    layer: str | None
+    """The first layer that makes something else of the same row; None: it is between layers."""
+    kind: str = ""
+    """The class of that layer."""
+    of_sequences: bool = False
+    """Whether that layer takes steps along its first axis, unless it is told otherwise."""
+    maybe_time: bool = False
+    """Whether the first axis may be one of time, on purpose."""

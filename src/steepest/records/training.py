@@ -22,6 +22,7 @@ from steepest.records.loss_graph import (
     HalfFacts,
     LossReading,
     ModeFacts,
+    RowsMix,
     ZeroFrom,
 )
 from steepest.records.verdict import Remedy, Verdict
@@ -584,6 +585,7 @@ class TrainingRecord:
     alike: tuple[Alike, ...] = ()
     modes: ModeFacts = field(default_factory=ModeFacts)
     half: HalfFacts | None = None
+    mixing: RowsMix | None = None
     eps_lost: tuple[str, ...] = ()
     """Where an eps was given that is zero in the type of the numbers."""
     losses_given: int = 0

@@ -221,6 +221,7 @@ class Attached:
             alike=tuple(self._reader.alike.values()),
             modes=self._reader.modes.facts(),
             half=self._reader.half,
+            mixing=self._reader.mixing,
             eps_lost=eps_lost(self._model, self._optimizers),
             losses_given=self._losses_given,
             validations=tuple(self._validations),
@@ -535,6 +536,8 @@ class Attached:
             )
         if self._proof is None and (self._kept is not None or self._not_proven):
             reasons["proof"] = self._not_proven or "watch.prove(seconds=30) was not called"
+        if self._reader.not_mixed:
+            reasons["mixing"] = self._reader.not_mixed
         if not self._validations:
             reasons["validation"] = "none was given; watch.validation(loss) records it"
         return reasons

@@ -11,17 +11,30 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from steepest.records.loss_graph import Alike, Birth, Cut, HalfFacts, LossReading, ZeroFrom
+from steepest.records.loss_graph import (
+    Alike,
+    Birth,
+    Cut,
+    HalfFacts,
+    LossReading,
+    RowsMix,
+    ZeroFrom,
+)
 from steepest.watching.birth import birth_in_graph, find_birth
 from steepest.watching.cuts import find_cuts
 from steepest.watching.graph import plain_name
+from steepest.watching.mixing import find_mixing
 from steepest.watching.modes import ModeWatch
+from steepest.watching.own_gradient import processes
 from steepest.watching.reading import read_loss
 from steepest.watching.undisturbed import undisturbed
 from steepest.watching.walk import inputs_of, is_leaf, ordered, shape_of
 
 _FIRST: Final = 3
 """So many first losses are read; after that one at four times the step of the last."""
+
+_MIXED_AT: Final = (1, 32)
+"""At these steps rows are looked at for whether they mix: later too, as layers may begin at 0."""
 
 _SETTLED: Final = 5
 """Before this step units may be alike because they began at zero."""
@@ -53,7 +66,7 @@ class Reader:
         """The last node of the loss of this step: what it keeps goes with `backward()`."""
         self._loss_is_finite = True
         self._closure: _Run | None = None
-        self._batch: tuple[Any, Any, list[int]] | None = None
+        self._batch: tuple[Any, Any, torch.Tensor, list[int]] | None = None
         self._rows: int | None = None
         self._all_zero = False
         self.modes = ModeWatch(model)
@@ -63,12 +76,15 @@ class Reader:
         self.zero_from: ZeroFrom | None = None
         self.alike: dict[int, Alike] = {}
         self.half: HalfFacts | None = None
+        self.mixing: RowsMix | None = None
+        self.not_mixed = ""
+        """Why it is not known whether rows mix."""
         self._searched = False
 
     def takes(self, step: int, args: Any, kwargs: Any, batch: torch.Tensor) -> None:
         """A batch goes into the model, to be learned from."""
         self._rows = len(batch) if batch.dim() else None
-        self._batch = args, kwargs, _versions((args, kwargs))
+        self._batch = args, kwargs, batch, _versions((args, kwargs))
         self.modes.passes(step)
 
     def loss(self, step: int, loss: torch.Tensor) -> None:
@@ -107,6 +123,8 @@ class Reader:
                 for place, tensor in enumerate(self._tensors)
                 if _are_alike(tensor)
             }
+        if step in _MIXED_AT and self.mixing is None:
+            self._look_for_mixing(step)
         if self._closure is not None and not self.cuts and self._is_cut():
             closure = self._closure
             with self._undisturbed():
@@ -145,6 +163,18 @@ class Reader:
         self._end = self._closure = self._batch = None
         self._loss_is_finite = True
 
+    def _look_for_mixing(self, step: int) -> None:
+        if self._model is None or self._batch is None or processes() > 1:
+            return
+        args, kwargs, batch, versions = self._batch
+        if _versions((args, kwargs)) != versions or not batch.dim():
+            return
+        try:
+            with self._undisturbed():
+                self.mixing = find_mixing(step, self._model, args, kwargs, batch)
+        except Exception as error:  # the model's own
+            self.not_mixed = f"the model does not run by itself ({type(error).__name__}: {error})"
+
     def _is_cut(self) -> bool:
         last = self.readings[-1]
         return last.graph == "told to ask" or any(
@@ -156,7 +186,7 @@ class Reader:
         """The model's pass again, unless its batch was overwritten."""
         if self._batch is None or self._model is None:
             return None
-        model, (args, kwargs, versions) = self._model, self._batch
+        model, (args, kwargs, _, versions) = self._model, self._batch
         if _versions((args, kwargs)) != versions:
             return None
         return lambda: model(*args, **kwargs)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import random
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -40,13 +42,44 @@ def undisturbed(
         yield
 
 
+_OF_MODULES: Final = frozenset(vars(nn.Module()))
+"""What every module has, of which the rest is put back one by one."""
+
+_GENERATORS: Final = (np.random.Generator, np.random.RandomState, random.Random)
+
+
 def _lend(stack: ExitStack, module: nn.Module) -> None:
-    """Let the module write into copies of its buffers, and go back to train or eval."""
+    """Let the module write into copies of its buffers and of what else it keeps in attributes.
+
+    It goes back to train or eval.
+    """
+    own = {name: value for name, value in vars(module).items() if name not in _OF_MODULES}
+    stack.callback(_give_back, module, own)
+    vars(module).update(
+        {name: lent for name, value in own.items() if (lent := _lent(value)) is not None}
+    )
     stack.callback(setattr, module, "training", module.training)
     for name, buffer in module._buffers.items():
         if buffer is not None:
             stack.callback(module._buffers.__setitem__, name, buffer)
             module._buffers[name] = buffer.detach().clone()
+
+
+def _lent(value: Any) -> Any:
+    """A copy of what a pass may write into; None where it cannot, or nobody knows how."""
+    if isinstance(value, torch.Tensor):
+        return None if value.requires_grad else value.clone()
+    if type(value) in (list, dict, set, deque):
+        return copy.copy(value)
+    if isinstance(value, torch.Generator):
+        return torch.Generator(value.device).set_state(value.get_state())
+    return copy.deepcopy(value) if isinstance(value, _GENERATORS) else None
+
+
+def _give_back(module: nn.Module, own: dict[str, Any]) -> None:
+    for name in [name for name in vars(module) if name not in _OF_MODULES and name not in own]:
+        del vars(module)[name]
+    vars(module).update(own)
 
 
 def _alone(stack: ExitStack, model: Any) -> None:
