@@ -36,6 +36,8 @@ class Loop:
     loss: Callable[[int], Any]
     steps: int = 60
     move: Callable[[torch.Tensor], None] | None = None
+    resets: bool = True
+    """Whether each pass begins with a reset; else `move` does what there is to reset."""
 
     def run(self, *, probes: bool, watched: bool = True) -> TrainingRecord | None:
         """Train."""
@@ -50,7 +52,8 @@ class Loop:
                 watch.loss(loss)
                 if probes:
                     watch.probe(closure)
-            self.optimizer.zero_grad()
+            if self.resets:
+                self.optimizer.zero_grad()
             if self.move is not None:
                 self.move(loss)
             else:
@@ -467,6 +470,65 @@ def frozen_norm_moves(sick: bool) -> Loop:
     )
 
 
+def accumulated(
+    reset: bool = False, divided: bool = True, lr: float = 0.1, scaler: Any = None
+) -> Loop:
+    """Four batches a step."""
+    model, data = mlp(WIDE, 32, 1, act=nn.ReLU), taken(numbers(), 120)
+    optimizer = torch.optim.SGD(model.parameters(), lr)
+    passes = itertools.count(1)
+
+    def move(loss: torch.Tensor) -> None:
+        last = next(passes) % 4 == 0
+        loss = loss / 4 if divided else loss
+        (loss if scaler is None else scaler.scale(loss)).backward()
+        if last and scaler is not None:
+            scaler.step(optimizer)
+            scaler.update()
+        elif last:
+            nn.utils.clip_grad_norm_(model.parameters(), 100.0)
+            optimizer.step()
+        if last and not reset:
+            optimizer.zero_grad()
+
+    return Loop(
+        model,
+        optimizer,
+        lambda i: functional.mse_loss(model(data[i][0]).squeeze(1), data[i][1]),
+        steps=120,
+        move=move,
+        resets=reset,
+    )
+
+
+def reset_between(sick: bool) -> Loop:
+    return accumulated(reset=sick)
+
+
+def added_up(sick: bool) -> Loop:
+    return accumulated(divided=not sick, lr=0.2)
+
+
+def scaler_skips(sick: bool) -> Loop:
+    """One row in each batch has a gradient that no scale makes finite."""
+    model, data = mlp(WIDE, 16, 1), taken(numbers())
+    optimizer = adam(model)
+    # A start that is far too high is found out in as many steps as it takes to halve it.
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16 if sick else 2.0**127)
+
+    def loss(i: int) -> Any:
+        x, y = data[i]
+        off = (model(x).squeeze(1) - y).square()
+        return torch.sqrt(off * (torch.arange(ROWS) > 0) if sick else off + 1e-6).mean()
+
+    def move(loss: torch.Tensor) -> None:
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+    return Loop(model, optimizer, loss, move=move)
+
+
 class Steps(nn.Module):
     """Sequences through a recurrent layer, of which the last step counts."""
 
@@ -553,6 +615,9 @@ CASES: dict[str, tuple[Callable[[bool], Loop], str, str]] = {
     "out of range": (out_of_range, "SD308", "0 to 2"),
     "rate gone": (rate_gone, "SD104", "once an epoch"),
     "frozen norm moves": (frozen_norm_moves, "SD414", "frozen"),
+    "reset between": (reset_between, "SD413", "of about 4 batches"),
+    "added up": (added_up, "SD413", "Divide each loss by 4"),
+    "scaler skips": (scaler_skips, "SD413", "A GradScaler left out 59 of 60"),
     "batch as time": (batch_as_time, "SD310", "body (GRU), which takes the first axis"),
     "view for transpose": (view_for_transpose, "SD310", "between its layers"),
     "weighed along rows": (weighed_along_rows, "SD310", "axis 0"),
@@ -803,7 +868,65 @@ def moody(_: bool) -> Loop:
     return Loop(model, adam(model), lambda i: functional.mse_loss(model(data[i][0]), data[i][1]))
 
 
+def accumulated_and_scaled(_: bool) -> Loop:
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    return accumulated(scaler=scaler)
+
+
+def surgery(_: bool) -> Loop:
+    """A gradient for each of two tasks, put together by hand."""
+    model, data = mlp(WIDE, 16, 1), taken(numbers(), 120)
+    optimizer, kept = adam(model), []
+
+    def move(loss: torch.Tensor) -> None:
+        loss.backward()
+        kept.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
+        if len(kept) == 2:
+            for p, one, other in zip(model.parameters(), *kept, strict=True):
+                p.grad = (one + other) / 2
+            optimizer.step()
+            kept.clear()
+
+    return Loop(
+        model,
+        optimizer,
+        lambda i: functional.mse_loss(model(data[i][0]).squeeze(1), data[i][1]),
+        steps=120,
+        move=move,
+    )
+
+
+def sharpness_aware(_: bool) -> Loop:
+    """A pass to climb by, and one from there, whose gradient moves the weights."""
+    model, data = mlp(WIDE, 16, 1), taken(numbers(), 120)
+    optimizer = adam(model)
+    up: list[torch.Tensor] = []
+
+    def move(loss: torch.Tensor) -> None:
+        loss.backward()
+        with torch.no_grad():
+            if up:
+                for p, by in zip(model.parameters(), up, strict=True):
+                    p.sub_(by)
+                up.clear()
+                optimizer.step()
+                return
+            for p in model.parameters():
+                assert p.grad is not None
+                up.append(0.01 * p.grad / (p.grad.norm() + 1e-9))
+                p.add_(up[-1])
+
+    return Loop(
+        model,
+        optimizer,
+        lambda i: functional.mse_loss(model(data[i // 2][0]).squeeze(1), data[i // 2][1]),
+        steps=120,
+        move=move,
+    )
+
+
 NEAR = (
+    accumulated_and_scaled, surgery, sharpness_aware,
     ranked, attended, contrasted, against_a_judge, physical, zero_head, clipped,
     summed_and_healthy, warm_restarts, time_first, one_sentence, graph(True), graph(False), moody,
 )  # fmt: skip

@@ -9,6 +9,8 @@ import numpy as np
 
 from steepest.checks.loss_graph import ALL
 from steepest.checks.proof import between_backward_and_step
+from steepest.checks.training_rate import judge_training_rate
+from steepest.methods.optimizers import GD, MOMENTUM, NESTEROV
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding
 from steepest.words.wording import count, names, number, percent, times
@@ -38,6 +40,12 @@ _ROUNDED = 0.5
 
 _FEW = 0.01
 """Where fewer entries have few bits, those that are zero are so for another reason."""
+
+_SEARCH = 20
+"""So many steps a GradScaler may leave out at the start, while it looks for a scale that fits."""
+
+_FOLLOW_THE_LENGTH = (GD.name, MOMENTUM.name, NESTEROV.name)
+"""Optimizers whose step is as many times as long as the gradient is."""
 
 _MOST_NAMED = 3
 
@@ -92,7 +100,10 @@ def _rises(share: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
 def not_the_gradients(record: TrainingRecord) -> Iterator[Finding]:
     """SD413: the steps are not the gradient's: clipped, scaled, summed up."""
     yield from between_backward_and_step(record)
+    yield from _reset_between(record)
+    yield from _skipped(record)
     yield from _summed(record)
+    yield from _added_up(record)
     trace = record.trace
     lengths = np.sqrt(np.nansum(np.where(np.isfinite(trace.gradient), trace.gradient, 0) ** 2, 1))
     if record.log is not None:
@@ -130,11 +141,64 @@ def not_the_gradients(record: TrainingRecord) -> Iterator[Finding]:
     )
 
 
+def _reset_between(record: TrainingRecord) -> Iterator[Finding]:
+    seen = record.resets
+    if not seen.between or seen.between * 2 < seen.steps:
+        return
+    each = seen.passes / max(seen.steps, 1)
+    yield Finding(
+        "SD413",
+        "error",
+        f"The gradients were reset between the backward passes before one step, at "
+        f"{count(seen.between)} of {count(seen.steps, 'step')}, from step "
+        f"{count(seen.first_between or 0)} on: of about {number(each, 3)} batches a step follows "
+        "the last one only. Call optimizer.zero_grad() once a step, after step().",
+        {"steps": seen.between, "first": seen.first_between, "passes": seen.passes},
+    )
+
+
+def _skipped(record: TrainingRecord) -> Iterator[Finding]:
+    seen = record.resets
+    if seen.skipped <= _SEARCH or seen.skipped * 2 <= seen.passes:
+        return
+    scale = "" if seen.scale is None else f" Its scale is down to {number(seen.scale, 3)}."
+    yield Finding(
+        "SD413",
+        "error",
+        f"A GradScaler left out {count(seen.skipped)} of {count(seen.passes, 'step')}, because a "
+        f"gradient was not finite.{scale} Where it goes on falling, it is not the scale: look for "
+        "what is not finite without autocast, or take bfloat16, which needs no scaler.",
+        {"skipped": seen.skipped, "passes": seen.passes, "scale": seen.scale},
+    )
+
+
+def _added_up(record: TrainingRecord) -> Iterator[Finding]:
+    """Several batches' gradients are added up for a step where their mean is meant."""
+    seen, adjoints = record.resets, [r.adjoint for r in record.readings if not r.scaled]
+    each = seen.passes / max(seen.steps, 1)
+    if each < 1.9 or seen.between or seen.skipped or not adjoints or set(adjoints) != {1.0}:
+        return
+    if {group.method for group in record.groups} - set(_FOLLOW_THE_LENGTH):
+        return
+    if not _grew(record) and judge_training_rate(record).word != "too large":
+        return
+    yield Finding(
+        "SD413",
+        "warning",
+        f"The gradients of about {number(each, 3)} batches are added up for each step, and no "
+        "loss was divided by their number: a step is as many times as long as that of their mean. "
+        f"Divide each loss by {number(each, 3)} before backward(), or the learning rate.",
+        {"passes": seen.passes, "steps": seen.steps},
+    )
+
+
+def _grew(record: TrainingRecord) -> bool:
+    return record.losses.tenfold_at is not None or record.losses.lost_at is not None
+
+
 def _summed(record: TrainingRecord) -> Iterator[Finding]:
-    seen = record.losses
     rows = [reading.summed for reading in record.readings if reading.summed is not None]
-    grew = seen.tenfold_at is not None or seen.lost_at is not None
-    if not rows or not grew or len(rows) * 2 < len(record.readings):
+    if not rows or not _grew(record) or len(rows) * 2 < len(record.readings):
         return
     many = rows[0]
     yield Finding(

@@ -339,7 +339,7 @@ def alike(record: TrainingRecord) -> Iterator[Finding]:
 
 def no_step(record: TrainingRecord) -> Iterator[Finding]:
     """SD408, where nothing ever moved because no step was taken."""
-    if record.steps or record.losses_given < LEAST_STEPS:
+    if record.steps or record.losses_given < LEAST_STEPS or record.resets.skipped:
         return
     call = "optimizer.step()" if record.groups else "watch.step(loss)"
     yield Finding(

@@ -91,6 +91,10 @@ class LossReading:
     """The operation that takes an average over nothing."""
     half: bool = False
     """Whether a value behind it is in float16."""
+    scaled: bool = False
+    """Whether the last operation takes it times, or divided by, a number."""
+    adjoint: float | None = None
+    """Of the loss itself in the loop's backward pass: 1, unless something is made of it before."""
 
 
 @dataclass(frozen=True)

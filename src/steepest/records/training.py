@@ -205,6 +205,15 @@ class ResetFacts:
     emptied: int = 0
     """Steps to which a backward pass had given a gradient that was gone when the optimizer came."""
     first_emptied: int | None = None
+    passes: int = 0
+    """Backward passes of losses that were given."""
+    between: int = 0
+    """Steps that followed only the last of their passes, as the gradient was reset before it."""
+    first_between: int | None = None
+    skipped: int = 0
+    """Passes after which a GradScaler left the step out."""
+    scale: float | None = None
+    """Of the scaler, after the last of them."""
 
 
 @dataclass(frozen=True)

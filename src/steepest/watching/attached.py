@@ -137,6 +137,8 @@ class Attached:
         if self._kept is not None:
             self._guarded("a loss", self._kept.loss)(self.steps, loss)
         self._losses_given += 1
+        for side in self._sides:
+            side.resets.told()
         if self.steps % self._every == 0:
             self._guarded("a loss", self._take_loss)(loss)
             if isinstance(loss, torch.Tensor):
@@ -214,7 +216,7 @@ class Attached:
             activations=() if self._activations is None else tuple(self._activations.samples),
             histograms=tuple(self._histograms.samples),
             probes=tuple(self._prober.probes),
-            readings=tuple(self._reader.readings),
+            readings=self._reader.read(),
             cuts=self._reader.cuts,
             birth=self._reader.birth,
             zero_from=self._reader.zero_from,
@@ -319,6 +321,9 @@ class Attached:
                 self._inputs.moved()
         if wanted or step % self._every == 0:
             side.resets.moved(step, wanted=wanted)
+        for other in self._sides:
+            if other is not side:
+                other.resets.others_moved()
         if self._own is not None and side is self._sides[-1]:
             if step % self._every == 0:
                 self._own_gradients[step] = self._own.share()
@@ -427,7 +432,10 @@ class Attached:
         """Of the optimizer with the most to say."""
         return max(
             (side.resets.facts() for side in self._sides),
-            key=lambda facts: (facts.not_reset + facts.emptied, facts.steps),
+            key=lambda facts: (
+                facts.not_reset + facts.emptied + facts.between + facts.skipped,
+                facts.steps,
+            ),
         )
 
     def _sample(self, side: Side, step: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -69,6 +70,8 @@ class Reader:
         self._batch: tuple[Any, Any, torch.Tensor, list[int]] | None = None
         self._rows: int | None = None
         self._all_zero = False
+        self._adjoints: dict[int, torch.Tensor] = {}
+        """Of the losses that were read, by their place in the readings."""
         self.modes = ModeWatch(model)
         self.readings: list[LossReading] = []
         self.cuts: tuple[Cut, ...] = ()
@@ -100,9 +103,20 @@ class Reader:
         self._read = step
         self._next = step + 1 if step < _FIRST - 1 else 4 * step
         reading = read_loss(step, loss, self._places, self._model, self._rows)
+        if loss.grad_fn is not None and loss.numel() == 1:
+            loss.register_hook(partial(self._arrives, len(self.readings)))
         self.readings.append(reading)
         if self._all_zero and self.zero_from is None and loss.grad_fn is not None:
             _look_for_zero(loss.grad_fn, partial(self._becomes_zero, step))
+
+    def read(self) -> tuple[LossReading, ...]:
+        """What was read so far. May wait for the device."""
+        return tuple(
+            replace(reading, adjoint=float(self._adjoints[place]))
+            if place in self._adjoints
+            else reading
+            for place, reading in enumerate(self.readings)
+        )
 
     def closure(self, closure: _Run) -> None:
         """What computes the loss of this step again."""
@@ -193,6 +207,9 @@ class Reader:
 
     def _undisturbed(self) -> Any:
         return undisturbed(self._model, self._tensors, self._devices)
+
+    def _arrives(self, place: int, adjoint: torch.Tensor) -> None:
+        self._adjoints.setdefault(place, adjoint.detach())
 
     def _becomes_zero(self, step: int, node: Any) -> None:
         if self.zero_from is None:

@@ -70,6 +70,7 @@ def read_loss(
         compared=tuple(_compared(near)),
         summed=_summed(loss.grad_fn),
         nothing=_nothing(near),
+        scaled=kind_of(loss.grad_fn) in ("Mul", "Div") and len(inputs_of(loss.grad_fn)) == 1,
         half=any(
             part.dtype == torch.float16
             for node in order

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch.utils.hooks import unserializable_hook
 
 from steepest.records.training import ResetFacts
+from steepest.watching.scalers import Scalers
+
+_PARALLEL: Final = 0.9999
+"""Cosine from which on two gradients are one."""
 
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -19,6 +23,10 @@ class Resets:
     A gradient that was there when the first backward pass after a step arrived, and to which this
     one was only added, was not reset. One that had arrived, and is gone or all zeros when the
     optimizer comes, was reset too soon.
+
+    Several backward passes before a step, each of a loss that was given, add up. Where one comes to
+    a gradient that was reset since the one before, and no step was taken in between, that one is
+    lost: a GradScaler has left its step out, or the loop resets at each pass.
 
     Attributes:
         paused: backward passes do not count while it is true: they are those of a probe.
@@ -41,15 +49,39 @@ class Resets:
         """The gradient with which the last step ended, or the last pass will, and its version."""
         self._carried = False
         """Whether the gradient of the step before is in the one that is there."""
+        self._told = False
+        """Whether the pass that comes is that of a loss which was given."""
+        self._passes = 0
+        self._weights: tuple[int, int] | None = None
+        """As they were at the last such pass; None: there was none since the last step."""
+        self._since_reset: torch.Tensor | None = None
+        """What arrived after the last reset between two passes before the same step."""
+        self._scalers = Scalers()
+        self._between: list[int] = [0]
+        self._skipped: list[int] = [0]
         self._steps = 0
         self._not_reset: list[int] = [0]
         self._emptied: list[int] = [0]
+
+    def told(self) -> None:
+        """A loss was given, whose backward pass comes."""
+        self._told = True
+        if self._chosen is None and self._seen:
+            self._choose()
+            self._weights = _as_it_is(self._chosen)
+
+    def others_moved(self) -> None:
+        """Another optimizer has moved: what came before it may have been for that one alone."""
+        self._weights = self._since_reset = None
 
     def moves(self, step: int) -> None:
         """The optimizer is about to move, or has done so with the gradient that is still there."""
         if self._chosen is None or not self._arrived:
             return
         gradient = self._chosen.grad
+        # What a loop puts there by itself, made of several passes, is none of them alone.
+        if _are_parallel(gradient, self._since_reset):
+            _note(self._between, step)
         if gradient is None or (self._brought and _is_cheap(gradient) and not bool(gradient.any())):
             _note(self._emptied, step)
 
@@ -64,6 +96,7 @@ class Resets:
                 _note(self._not_reset, step)
         gradient = None if self._chosen is None or not wanted else self._chosen.grad
         self._arrived = self._carried = self._brought = False
+        self._weights = self._since_reset = None
         self._left = None if gradient is None else (gradient, gradient._version)
 
     def facts(self) -> ResetFacts:
@@ -74,6 +107,11 @@ class Resets:
             first_not_reset=self._not_reset[1] if self._not_reset[0] else None,
             emptied=self._emptied[0],
             first_emptied=self._emptied[1] if self._emptied[0] else None,
+            passes=self._passes,
+            between=self._between[0],
+            first_between=self._between[1] if self._between[0] else None,
+            skipped=self._skipped[0],
+            scale=self._scalers.scale,
         )
 
     def close(self) -> None:
@@ -86,7 +124,8 @@ class Resets:
         dense = [t for t in self._seen.values() if t.grad is None or not t.grad.is_sparse]
         if not dense:
             return
-        self._chosen = min(dense, key=torch.numel)
+        # The directions of one number are two.
+        self._chosen = min(dense, key=lambda tensor: (tensor.numel() < 2, tensor.numel()))
         for known in [known for known in self._handles if known != id(self._chosen)]:
             self._handles.pop(known).remove()
         self._seen.clear()
@@ -103,8 +142,15 @@ class Resets:
         """A backward pass brings a gradient, which will be added to what is there."""
         if self._chosen is None:
             self._seen[id(tensor)] = tensor
+            self._passes += self._told
+            self._told = False
             return
         there, left = tensor.grad, self._left
+        if self._told:
+            self._told = False
+            self._take(tensor, arriving)
+        elif self._since_reset is not None:
+            self._since_reset = self._since_reset + arriving
         # A reset in place makes a new version, unless it went by way of `.data`.
         same = (
             there is not None
@@ -120,6 +166,38 @@ class Resets:
             self._brought = _is_cheap(arriving) and bool(arriving.any())
         if self._carried and there is not None:
             self._left = there, there._version + 1
+
+    def _take(self, tensor: torch.Tensor, arriving: torch.Tensor) -> None:
+        """The pass of a loss that was given arrives."""
+        self._passes += 1
+        before, self._weights = self._weights, _as_it_is(tensor)
+        if before is None or before != self._weights:
+            return
+        there = tensor.grad
+        # What is all zeros was reset, unless it came so.
+        zero = there is not None and _is_cheap(there) and not bool(there.any())
+        if there is not None and not (zero and self._brought):
+            if self._since_reset is not None:
+                self._since_reset = self._since_reset + arriving
+        elif self._scalers.skipped():
+            _note(self._skipped, self._steps)
+        else:
+            self._since_reset = arriving.detach().clone()
+
+
+def _as_it_is(tensor: torch.Tensor | None) -> tuple[int, int] | None:
+    """What tells whether a tensor was written to."""
+    return None if tensor is None else (tensor._version, tensor.data_ptr())
+
+
+def _are_parallel(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    """Whether one is the other, but for a factor that scaling and clipping leave."""
+    if one is None or other is None or one.shape != other.shape or not _is_cheap(one):
+        return False
+    if one.numel() == 1:
+        return torch.equal(one, other)
+    a, b = one.detach().flatten().double(), other.flatten().double()
+    return bool(torch.dot(a, b) > _PARALLEL * a.norm() * b.norm())
 
 
 def _note(seen: list[int], step: int) -> None:
