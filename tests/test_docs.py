@@ -332,6 +332,7 @@ NAMED = {
         "minimum.flat[]",
         "starts[]",
     ),
+    "problem.categories[].weights",
     *("problem.missing", "problem.non_finite", "problem.standardized", "options", "user_units"),
     *("not_measured", "statistics.weights", "statistics.not_measured", "remedies[].weights"),
     "verdict.findings[].evidence",
@@ -402,7 +403,10 @@ def documents() -> list[dict[str, Any]]:
             remedies=False,
         ),
         steepest.fit(
-            {"x": [0.0, 1.0], "y": [1.0, 3.0]}, "y ~ a*x + b", optimizer="lm", remedies=False
+            {"x": [0.0, 1.0, 1.0], "k": ["u", "u", "v"], "y": [1.0, 3.0, 4.0]},
+            "y ~ a*x + C(k) + b",
+            optimizer="lm",
+            remedies=False,
         ),
     ]
     return [run.to_dict() for run in runs]

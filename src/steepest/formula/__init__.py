@@ -6,7 +6,7 @@ from steepest.formula.derivative import derivative
 from steepest.formula.evaluate import SAFE, evaluate, may_have_no_slope
 from steepest.formula.fold import constant_value
 from steepest.formula.functions import CANONICAL_FUNCTIONS, CONSTANTS, FUNCTIONS
-from steepest.formula.names import did_you_mean, quoted, shown
+from steepest.formula.names import did_you_mean, indicated, indicator, quoted, shown
 from steepest.formula.nodes import (
     Binary,
     Call,
@@ -56,6 +56,8 @@ __all__ = [
     "derivative",
     "did_you_mean",
     "evaluate",
+    "indicated",
+    "indicator",
     "is_condition",
     "is_linear",
     "linear_parts",

@@ -142,17 +142,17 @@ def power(node: Node, exponent: Exact) -> Node:
 
 def plus(*nodes: Node) -> Node:
     """The sum, tidied: like terms are added up."""
-    terms: dict[frozenset[tuple[Node, Exact]], Product] = {}
-    for sign, node in _terms(nodes):
+    alike: dict[frozenset[tuple[Node, Exact]], Product] = {}
+    for sign, node in terms(nodes):
         term = product(node)
         term.coefficient = multiply(term.coefficient, sign)
         key = frozenset(term.factors.items())
-        if key in terms:
-            terms[key].coefficient = add(terms[key].coefficient, term.coefficient)
+        if key in alike:
+            alike[key].coefficient = add(alike[key].coefficient, term.coefficient)
         else:
-            terms[key] = term
+            alike[key] = term
     result: Node | None = None
-    for term in terms.values():
+    for term in alike.values():
         if term.coefficient == 0:
             continue
         if result is None:
@@ -165,7 +165,8 @@ def plus(*nodes: Node) -> Node:
     return ZERO if result is None else result
 
 
-def _terms(nodes: Iterable[Node]) -> list[tuple[Fraction, Node]]:
+def terms(nodes: Iterable[Node]) -> list[tuple[Fraction, Node]]:
+    """The terms of these nodes' sum, each with its sign."""
     found: list[tuple[Fraction, Node]] = []
     stack = [(Fraction(1), node) for node in reversed(list(nodes))]
     while stack:

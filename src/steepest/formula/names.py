@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import keyword
+import re
 import unicodedata
 from collections.abc import Collection, Iterable
 from itertools import islice
@@ -31,7 +32,34 @@ def is_plain(name: str) -> bool:
 
 def quoted(name: str) -> str:
     """The name as it is written in a formula; a backtick inside backticks is doubled."""
-    return name if is_plain(name) else "`" + name.replace("`", "``") + "`"
+    if is_plain(name) or indicated(name) is not None:
+        return name
+    return "`" + name.replace("`", "``") + "`"
+
+
+def indicator(column: str, category: str, op: str = "==") -> str:
+    r"""The name of the column that is 1 where another has this category, else 0.
+
+    Every table has it, whoever asks; it is written in a formula as it is called.
+
+    >>> indicator("city", "Rome"), indicator("home town", 'a "b" c')
+    ('city == "Rome"', '`home town` == "a ""b"" c"')
+    """
+    doubled = category.replace('"', '""')
+    return f'{quoted(column)} {op} "{doubled}"'
+
+
+_INDICATOR = re.compile(r'(`(?:[^`]|``)+`|[^\W\d]\w*) == "((?:[^"]|"")*)"', re.DOTALL)
+
+
+def indicated(name: str) -> tuple[str, str] | None:
+    """The column and the category that `indicator` made a name of; None for any other name."""
+    found = _INDICATOR.fullmatch(name) if name.endswith('"') else None
+    if found is None:
+        return None
+    column = found[1][1:-1].replace("``", "`") if found[1][0] == "`" else found[1]
+    category = found[2].replace('""', '"')
+    return (column, category) if indicator(column, category) == name else None
 
 
 def shown(name: str) -> str:

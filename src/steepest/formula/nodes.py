@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from steepest.records.problem import Categories
+
 Span: TypeAlias = tuple[int, int]
 Operator: TypeAlias = Literal["+", "-", "*", "/", "**"]
 Comparison: TypeAlias = Literal["<", "<=", ">", ">=", "==", "!="]
@@ -122,6 +124,12 @@ class Formula:
     weights: tuple[str, ...]
     columns: tuple[str, ...]
     doubtful: tuple[tuple[str, str], ...] = ()
+    categories: tuple[Categories, ...] = ()
+
+    @property
+    def written(self) -> str:
+        """The model as it stands in the text, with C(column) for the weights of its categories."""
+        return self.text[slice(*self.model.span)]
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NoReturn
 
 from steepest.formula import names
+from steepest.formula.categories import as_number, with_categories
 from steepest.formula.fold import ConstantError, Folded, fold_one
 from steepest.formula.functions import CONSTANTS, FUNCTIONS
-from steepest.formula.names import did_you_mean, listed, quoted, shown
+from steepest.formula.names import did_you_mean, indicator, listed, quoted, shown
 from steepest.formula.nodes import (
     Binary,
     Call,
@@ -38,7 +39,7 @@ from steepest.formula.nodes import (
     names_of,
 )
 from steepest.formula.render import to_text
-from steepest.formula.tokens import Kind, Token, fail, on_one_line, tokenize
+from steepest.formula.tokens import CATEGORIES, Kind, Token, fail, on_one_line, tokenize
 
 MAX_NODES = 600
 MAX_DEPTH = 25
@@ -61,13 +62,20 @@ _COMPARE: dict[type[ast.cmpop], Comparison] = {
 _LEVEL = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 3}
 
 
-def parse_model(text: str, columns: Collection[str], *, declared: Collection[str] = ()) -> Formula:
+def parse_model(
+    text: str,
+    columns: Collection[str],
+    *,
+    declared: Collection[str] = (),
+    categories: Callable[[str], Sequence[str]] | None = None,
+) -> Formula:
     """The formula `target ~ model` over a table with these columns.
 
     The target is an expression of columns, such as `log(y)`. In the model every name that is
     no column, function or constant is a weight. `declared` are names known to be weights (from
     `--start`, say): only so can a weight be called `e` or `pi`, or nearly as a column that is not
-    in the formula. A column wins over all.
+    in the formula. A column wins over all. `categories` says which ones a column has, in their
+    order; without it C(column) is an error.
 
     Raises FormulaError, which points at the place.
     """
@@ -82,8 +90,10 @@ def parse_model(text: str, columns: Collection[str], *, declared: Collection[str
             None,
             instead=_with_target(text, table),
         )
-    target = _Reader(text, "condition", table, (), "the target").read(tokens[:tilde])
+    target = as_number(_Reader(text, "condition", table, (), "the target").read(tokens[:tilde]))
     model = _Reader(text, "model", table, declared).read(tokens[tilde + 1 :])
+    written = names_of(Weight, model)
+    model, groups = with_categories(text, model, table, categories)
     for side, node in (("target", target), ("model", model)):
         if is_condition(node):
             fail(
@@ -108,11 +118,12 @@ def parse_model(text: str, columns: Collection[str], *, declared: Collection[str
             instead=_with_weights(target, model, table),
         )
     columns = names_of(Column, target, model)
-    doubtful = names.doubtful(weights, table)
+    used = {found[0] for found in map(names.indicated, columns) if found} | set(columns)
+    doubtful = names.doubtful(written, table)
     for weight, column in doubtful:
-        if weight not in declared and column not in columns and len(weight) >= names.LEAST_TYPED:
+        if weight not in declared and column not in used and len(weight) >= names.LEAST_TYPED:
             _mistyped(text, tokens, weight, column)
-    return Formula(text, target, model, weights, columns, doubtful)
+    return Formula(text, target, model, weights, columns, doubtful, groups)
 
 
 def _mistyped(text: str, tokens: Sequence[Token], weight: str, column: str) -> NoReturn:
@@ -294,11 +305,12 @@ class _Reader:
             case ast.BoolOp(op=op):
                 word: Literal["and", "or"] = "and" if isinstance(op, ast.And) else "or"
                 return Logical(word, self._conditions(operands), span=span)
-            case ast.Compare(ops=ops):
+            case ast.Compare(ops=ops, comparators=others):
+                operands = self._numbers(operands)
                 links = tuple(
-                    Compare(_COMPARE[type(op)], left, right, (left.span[0], right.span[1]))
-                    for op, left, right in zip(
-                        ops, self._numbers(operands), operands[1:], strict=False
+                    self._link(_COMPARE[type(op)], left, right, places.text(other))
+                    for op, left, right, other in zip(
+                        ops, operands, operands[1:], others, strict=False
                     )
                 )
                 return links[0] if len(links) == 1 else Logical("and", links, span)
@@ -307,7 +319,34 @@ class _Reader:
         # Nothing else can come out of checked tokens; an allow-list says so once more.
         fail("This has no place in a formula.", self.text, *span)
 
+    def _link(self, op: Comparison, left: Node, right: Node, category: str | None) -> Compare:
+        """A comparison; with a text, of the column that is 1 where the category is this."""
+        span = (left.span[0], right.span[1])
+        if category is None:
+            return Compare(op, left, right, span)
+        name = left.name if isinstance(left, Column | Weight) else ""
+        own = indicator(name, category)
+        if isinstance(left, Column) or own in self.columns:
+            return Compare(op, Column(own, span), Number(1, span), span)
+        fail(
+            f"There is no column {shown(name)} to compare with a text."
+            if name
+            else "Only a column is compared with a text.",
+            self.text,
+            *left.span,
+            instead=did_you_mean(name, self.columns) if name else "Write city == 'Rome'.",
+        )
+
     def _call(self, name: Token, operands: tuple[Node, ...], span: Span) -> Node:
+        if name.text == CATEGORIES and self.kind == "model":
+            return self._categories(operands, span)
+        if name.text == CATEGORIES:
+            fail(
+                f"{CATEGORIES}(...) gives categories weights, which {self.place} has none of.",
+                self.text,
+                *span,
+                instead="Compare with one of them: (city == 'Rome').",
+            )
         function = FUNCTIONS[name.text]
         if len(operands) != function.arity:
             wanted = "1 argument" if function.arity == 1 else f"{function.arity} arguments"
@@ -318,11 +357,21 @@ class _Reader:
                 instead="Write where(condition, a, b)." if function.name == "where" else None,
             )
         conditions = 1 if function.name == "where" else 0
-        self._conditions(operands[:conditions])
-        self._numbers(operands[conditions:])
-        return Call(function.name, operands, span)
+        first, rest = operands[:conditions], operands[conditions:]
+        return Call(function.name, (*self._conditions(first), *self._numbers(rest)), span)
+
+    def _categories(self, operands: tuple[Node, ...], span: Span) -> Node:
+        if len(operands) == 1 and isinstance(operands[0], Column):
+            return Call(CATEGORIES, operands, span)
+        fail(
+            f"{CATEGORIES}(...) gives each category of a column a weight, and this is no column.",
+            self.text,
+            *span,
+            instead=f"Write {CATEGORIES}(city). To multiply, write *.",
+        )
 
     def _numbers(self, operands: tuple[Node, ...]) -> tuple[Node, ...]:
+        operands = tuple(map(as_number, operands))
         for operand in operands:
             if is_condition(operand):
                 fail(
@@ -347,8 +396,8 @@ class _Reader:
     def _leaf(self, token: Token) -> Node:
         span = (token.start, token.end)
         name = token.text
-        if token.kind == "number":
-            return Number(token.value, span)
+        if token.kind in ("number", "text"):
+            return Number(token.value, span)  # What it says of a text is for its comparison.
         if name in self.columns:
             return Column(name, span)
         if token.quoted:
@@ -392,6 +441,10 @@ class _Places:
 
     def token(self, name: ast.Name) -> Token:
         return self.tokens[int(name.id[1:])]
+
+    def text(self, node: ast.expr) -> str | None:
+        token = self.token(node) if isinstance(node, ast.Name) else None
+        return token.text if token is not None and token.kind == "text" else None
 
     def span(self, node: ast.expr) -> Span:
         return self.starts[node.col_offset], self.ends[node.end_col_offset or 0]

@@ -10,7 +10,7 @@ import re
 from html import escape
 from typing import Protocol
 
-from steepest.formula.names import quoted
+from steepest.formula.names import indicated, indicator, quoted
 from steepest.formula.nodes import (
     Binary,
     Call,
@@ -44,6 +44,8 @@ def _strength(node: Node) -> int:
             return _MINUS
         case Number(value) if value < 0:
             return _MINUS
+        case Column(name) if indicated(name):
+            return _COMPARE
         case _:
             return _ATOM
 
@@ -75,6 +77,9 @@ def to_text(node: Node) -> str:
             return inner(left, own) + sign + inner(right, own + 1)
         case Call(function, arguments):
             return f"{function}({', '.join(to_text(a) for a in arguments)})"
+        case Compare("==" | "!=" as op, Column(name), Number(1)) if indicated(name):
+            column, category = indicated(name) or ("", "")
+            return indicator(column, category, op)
         case Compare(op, left, right):
             return f"{inner(left, _SUM)} {op} {inner(right, _SUM)}"
         case Logical(op, operands):
@@ -149,6 +154,8 @@ def _draw(node: Node, pen: _Pen) -> str:
             return pen.cases(*(_draw(part, pen) for part in (then, condition, otherwise)))
         case Call(function, arguments):
             return pen.call(function, [_draw(argument, pen) for argument in arguments])
+        case Compare("==" | "!=", Column(name), Number(1)) if indicated(name):
+            return pen.name(to_text(node))
         case Compare(op, left, right):
             return _draw(left, pen) + pen.symbol(op) + _draw(right, pen)
         case Logical(op, operands):

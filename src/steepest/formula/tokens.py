@@ -31,6 +31,8 @@ Kind: TypeAlias = Literal["model", "expression", "condition"]
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _OPERATOR = re.compile(r"\*\*|//|<=|>=|==|!=|<>|&&|\|\||:=|[-+*/(),<>=~]")
 
+_TEXT_PLACE = "A text stands only behind == or !=, and a column before that: city == 'Rome'."
+
 _REFUSED = {
     "//": "Write / for a division.",
     "<>": "Write != for not equal.",
@@ -67,9 +69,12 @@ _REFUSED = {
     "≠": "Write !=.",
     "π": "Write pi.",
     "∞": "A formula works with finite numbers.",
-} | dict.fromkeys(
-    "'\"“”‘’«»", "A formula works with numbers only; put a column's name in backticks, not quotes."
-)
+    "'": _TEXT_PLACE,
+    '"': _TEXT_PLACE,
+} | dict.fromkeys("“”‘’«»", "Write the quotes of the keyboard.")
+
+CATEGORIES = "C"
+"""What gives each category of a column a weight is written as a function of this name."""
 
 _KEYWORDS = {
     "if": "Write where(condition, a, b).",
@@ -86,9 +91,9 @@ _KEYWORDS = {
 
 @dataclass(frozen=True)
 class Token:
-    """`text` is the number or operator as written, or the name itself without backticks."""
+    """`text` is the number or operator as written, the name or the text itself without quotes."""
 
-    kind: Literal["number", "name", "operator"]
+    kind: Literal["number", "name", "text", "operator"]
     text: str
     start: int
     end: int
@@ -109,11 +114,13 @@ def fail(
     raise FormulaError(problem, formula=text, column=start, length=length, instead=instead)
 
 
-_SPACES = re.compile(r"(`(?:[^`]|``)*`)|\s+")
+_AFTER_TEXT = (")", ",", "and", "or", "~", "=")
+
+_SPACES = re.compile(r"""(`(?:[^`]|``)*`|"[^"]*"|'[^']*')|\s+""")
 
 
 def on_one_line(text: str) -> str:
-    r"""The text with one space wherever it has white space, the names in backticks apart.
+    r"""The text with one space wherever it has white space, what stands in quotes apart.
 
     >>> on_one_line(" y ~ a*`my  x`\r\n  + b ")
     'y ~ a*`my  x` + b'
@@ -155,6 +162,8 @@ def _scan(text: str, columns: Collection[str]) -> Iterator[Token]:
             continue
         if c == "`":
             token = _quoted(text, position)
+        elif c in "'\"" and not text[:position][-1:].isalnum():
+            token = _text(text, position)
         elif "0" <= c <= "9" or (c == "." and text[position + 1 : position + 2].isdecimal()):
             token = _number(text, position)
         elif c.isidentifier() and not (c == "π" and c not in columns):
@@ -175,6 +184,19 @@ def _quoted(text: str, start: int) -> Token:
     if not match.group(1):
         fail("There is no name between the backticks.", text, start, match.end())
     return Token("name", match.group(1).replace("``", "`"), start, match.end(), quoted=True)
+
+
+def _text(text: str, start: int) -> Token:
+    # As with backticks, a doubled quote stands for one of the text.
+    quote = text[start]
+    match = re.compile(f"{quote}((?:[^{quote}]|{quote * 2})*){quote}", re.DOTALL).match(text, start)
+    if match is None:
+        fail("This quote is not closed.", text, start, instead=_TEXT_PLACE)
+    if start == 0 and match.end() == len(text):
+        fail("The formula stands in quotes.", text, 0, instead="Leave out the quotes around it.")
+    # Cells are read without the spaces around them.
+    inside = match.group(1).replace(quote * 2, quote).strip()
+    return Token("text", inside, start, match.end())
 
 
 def _number(text: str, start: int) -> Token:
@@ -231,8 +253,6 @@ def _name(text: str, start: int, columns: Collection[str]) -> Token:
 
 def _refuse(text: str, position: int, symbol: str, columns: Collection[str]) -> NoReturn:
     instead = _REFUSED.get(symbol)
-    if symbol in "'\"" and position == 0 and len(text) > 1 and text[-1] == symbol:
-        instead = "Leave out the quotes around it."
     if symbol == ".":
         _refuse_library(text, position)
     before = re.search(r"\w+\Z", text[:position])
@@ -301,6 +321,8 @@ class _Order:
         return self.tokens
 
     def _operand(self, token: Token) -> None:
+        if token.kind == "text":
+            self._text(token)
         if not self.wants_operand:
             previous = self.tokens[-1]
             column = _starting(self.text, previous.start, self.columns)
@@ -311,7 +333,32 @@ class _Order:
             )  # fmt: skip
         self.wants_operand = False
 
+    def _text(self, token: Token) -> None:
+        before = [(one.kind, one.text) for one in self.tokens[-2:]]
+        match before:
+            case [("name", _), ("operator", "==" | "!=")] if self.kind != "expression":
+                if not token.text:
+                    fail(
+                        "There is no text between the quotes.", self.text, token.start, token.end,
+                        instead="Rows without a category are left out by themselves.",
+                    )  # fmt: skip
+                return
+        if self.kind == "expression":
+            instead = "An expression works with numbers only."
+        elif token.text in self.columns:
+            instead = f"To use the column, write {shown(token.text)}" + (
+                " in backticks." if quoted(token.text) != token.text else " without quotes."
+            )
+        else:
+            instead = _TEXT_PLACE
+        fail("A text has no place here.", self.text, token.start, token.end, instead=instead)
+
     def _operator(self, token: Token) -> None:
+        if self.tokens and self.tokens[-1].kind == "text" and token.text not in _AFTER_TEXT:
+            fail(
+                f"There is no {token.text} with a text.", self.text, token.start, token.end,
+                instead="Put the comparison in parentheses: a*(city == 'Rome').",
+            )  # fmt: skip
         match token.text:
             case "(":
                 self._opening(token)
@@ -381,7 +428,8 @@ class _Order:
                 token.start,
                 instead="To multiply, write *.",
             )
-        if previous.quoted or previous.text not in FUNCTIONS:
+        known = FUNCTIONS if self.kind != "model" else {*FUNCTIONS, CATEGORIES}
+        if previous.quoted or previous.text not in known:
             self._no_function(previous)
         self.open.append((token, True))
         self.wants_operand = True

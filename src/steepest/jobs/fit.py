@@ -108,7 +108,7 @@ def begin(
         )
     check_order(data, formula)
     table = read_table(data)
-    asked = read_options(placed(options, lambda: weights_of(formula, table.names)))
+    asked = read_options(placed(options, lambda: weights_of(formula, table, options.get("where"))))
     source = os.fsdecode(data) if isinstance(data, str | os.PathLike) else None
     if team.size > 1:
         announce(team, source or "", formula, asked)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from steepest.data.table import read_table
-from steepest.formula import parse_model
+from steepest.data.table.categories import formula_over
 
 _MOST_BYTES: Final = 2**20
 """A file of this size is read in milliseconds."""
@@ -28,4 +28,4 @@ def refuse(data: str | None, formula: str | None, declared: Collection[str] = ()
         return
     table = read_table(data)
     if formula is not None:
-        parse_model(formula, table.names, declared=declared)
+        formula_over(table, formula, declared)

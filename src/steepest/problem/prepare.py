@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from steepest.data.table import Selection, Table, read_table, select
+from steepest.data.table.categories import formula_over
 from steepest.data.table.condition import rows_where
 from steepest.formula import (
     Call,
     Column,
     Formula,
+    indicated,
+    indicator,
     is_linear,
     names_of,
     parse_expression,
-    parse_model,
     to_text,
 )
 from steepest.methods.losses import LOGIT, PROBABILITY, VALUE, loss_named
@@ -47,6 +49,8 @@ def prepare_fit(data: Any, text: str, options: Options) -> Setup:
 
 def prepared(table: Table, formula: Formula, options: Options) -> Setup:
     """Build the objective of rows that are held. Raises SteepestError."""
+    # Those without a weight too, so that the columns say what there is.
+    table.load(indicator(group.column, one) for group in formula.categories for one in group.known)
     keep = None if options.where is None else rows_where(table, options.where)
     selection = select(table, columns_in_use(table, formula, options), keep)
     problem = problem_of(table, formula, options, selection)
@@ -142,7 +146,7 @@ def parsed(table: Table, text: str, options: Options) -> Formula:
     """The formula, the options having been looked at. Raises SteepestError."""
     check(options)
     loss_named(options.loss)
-    return parse_model(text, table.names, declared=declared(options))
+    return formula_over(table, text, declared(options), options.where)
 
 
 def declared(options: Options) -> tuple[str, ...]:
@@ -185,13 +189,19 @@ def problem_of(table: Table, formula: Formula, options: Options, selection: Sele
         source=table.source,
         rows=selection.rows,
         rows_read=table.rows,
-        missing=dict(selection.missing),
+        missing=_by_source(selection.missing),
         non_finite=dict(selection.non_finite),
         excluded_by_where=selection.excluded_by_where,
         doubtful_names=formula.doubtful,
+        categories=formula.categories,
         sigma=options.sigma,
         constant=not names_of(Column, formula.model),
     )
+
+
+def _by_source(missing: Mapping[str, int]) -> dict[str, int]:
+    """By the columns of the data: all columns of one's categories miss what it misses."""
+    return {(indicated(name) or (name,))[0]: rows for name, rows in missing.items()}
 
 
 def gives_of(formula: Formula, options: Options) -> Any:

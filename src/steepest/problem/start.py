@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from steepest.formula import parse_expression, parse_model
+from steepest.data.table import Table
+from steepest.data.table.categories import formula_over
+from steepest.formula import parse_expression
 from steepest.words.errors import UsageError
 from steepest.words.given import shown_value
 
@@ -50,9 +52,10 @@ def placed(options: Mapping[str, Any], weights: Callable[[], Sequence[str]]) -> 
     )
 
 
-def weights_of(text: Any, columns: Sequence[str] | None = None) -> Sequence[str]:
-    """The weights of an expression, or of a formula over these columns. Raises FormulaError."""
-    return (parse_expression(text) if columns is None else parse_model(text, columns)).weights
+def weights_of(text: Any, table: Table | None = None, where: Any = None) -> Sequence[str]:
+    """The weights of an expression, or of a formula over a table. Raises SteepestError."""
+    formula = parse_expression(text) if table is None else formula_over(table, text, (), where)
+    return formula.weights
 
 
 def check_order(data: Any, formula: Any) -> None:

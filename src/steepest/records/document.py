@@ -223,6 +223,9 @@ def _problem(problem: Problem) -> dict[str, Any]:
             for name, (subtracted, divided) in problem.standardized.items()
         },
         **told(problem, "rescaled sigma drawn processes"),
+        "categories": [
+            told(group, "column weights left_out beside") for group in problem.categories
+        ],
     }
 
 

@@ -11,6 +11,24 @@ from steepest.records.arrays import Command
 
 
 @dataclass(frozen=True)
+class Categories:
+    """The weights that the categories of a column have, where a formula says C(column)."""
+
+    column: str
+    weights: Mapping[str, str]
+    """Weight -> its category, in the order of the categories."""
+    left_out: str | None = None
+    """The category without a weight: the others' weights say how they differ from it."""
+    beside: str | None = None
+    """What stands for it in the formula: a weight, or the weights of other categories."""
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All categories, the one without a weight first."""
+        return (*([] if self.left_out is None else [self.left_out]), *self.weights.values())
+
+
+@dataclass(frozen=True)
 class Problem:
     """What is minimized."""
 
@@ -42,6 +60,7 @@ class Problem:
     """Over how many the rows were spread."""
     constant: bool = False
     """No column is in the model, so that it predicts the same for every row."""
+    categories: tuple[Categories, ...] = ()
 
 
 @dataclass(frozen=True)

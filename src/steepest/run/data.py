@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from steepest.data.table import Table, fingerprint, read_table, select, was_passed
+from steepest.formula import indicated
 from steepest.records.arrays import Vector
 from steepest.store import KeptData, Store
 from steepest.words.errors import InputError, SteepestError
@@ -58,7 +59,7 @@ def _still_here(kept: KeptData) -> str:
 
 def compare_data(kept: KeptData, table: Table, run: str) -> None:
     """Raise InputError where the table is not the data of the run."""
-    lost = [name for name in kept.used if name not in table.names]
+    lost = [name for name in kept.used if not table.has(name)]
     if lost or fingerprint_of(table, kept.used) != kept.fingerprint:
         raise data_changed(run, table.source)
 
@@ -73,16 +74,23 @@ def data_changed(run: str, source: str) -> InputError:
 
 
 def _table(kept: KeptData, columns: Mapping[str, Vector]) -> Table:
+    # Of a column with categories those are kept, as columns of their own.
+    names = tuple(dict.fromkeys((*kept.names, *kept.used)))
+
     def read(positions: Sequence[int]) -> dict[int, Vector]:
-        unknown = [kept.names[place] for place in positions if kept.names[place] not in columns]
+        unknown = [names[place] for place in positions if names[place] not in columns]
         if unknown:
             raise InputError(
                 "This column of the data was not used by the run, and so was not kept with it.",
                 given=escaped(unknown[0]),
             )
-        return {place: columns[kept.names[place]] for place in positions}
+        return {place: columns[names[place]] for place in positions}
 
-    table = Table(kept.source, kept.names, kept.rows, read)
+    def read_categories(position: int) -> list[str]:
+        found = [indicated(name) for name in kept.used]
+        return [one[1] for one in found if one is not None and one[0] == names[position]]
+
+    table = Table(kept.source, names, kept.rows, read, _read_categories=read_categories)
     table.load(kept.used)
     return table
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 
 from steepest.data.table import Table
-from steepest.formula import Column, Node, names_of, parse_condition
+from steepest.formula import Column, Node, indicated, names_of, parse_condition
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
@@ -100,9 +101,11 @@ def _reads_as(path: str, delimiter: str, columns: dict[str, Vector]) -> bool:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter=delimiter)
-            if not set(columns) <= set(reader.fieldnames or ()):
+            if not {(indicated(name) or (name,))[0] for name in columns} <= set(
+                reader.fieldnames or ()
+            ):
                 return False
-            table = [[_number(row[name]) for name in columns] for row in reader]
+            table = [[_read(row, name) for name in columns] for row in reader]
     except (OSError, UnicodeError, csv.Error, ValueError):
         return False
     read = np.array(table, dtype=np.float64).reshape(-1, len(columns)).T
@@ -110,6 +113,11 @@ def _reads_as(path: str, delimiter: str, columns: dict[str, Vector]) -> bool:
         np.array_equal(mine, theirs, equal_nan=True)
         for mine, theirs in zip(read, columns.values(), strict=True)
     )
+
+
+def _read(row: Mapping[str, str], name: str) -> float:
+    found = indicated(name)
+    return _number(row[name]) if found is None else float(row[found[0]].strip() == found[1])
 
 
 def _number(cell: str | None) -> float:

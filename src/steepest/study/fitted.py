@@ -339,7 +339,7 @@ class _Look:
         formula = self.setup.formula
         taken = {*formula.weights, *formula.columns}
         fresh = (name for name in NAMES if name not in taken)
-        text = f"{self.setup.problem.target} ~ {to_text(formula.model)}"
+        text = f"{self.setup.problem.target} ~ {formula.written}"
         for power, weight in zip(powers, fresh, strict=False):
             text += f" + {weight}"
             if column is not None:
@@ -374,7 +374,7 @@ class _Look:
         positive = np.all(target > 0) and np.all(stand.prediction > 0)
         if not positive or problem.sigma is not None or problem.target is None:
             return []
-        text = f"log({problem.target}) ~ log({to_text(self.setup.formula.model)})"
+        text = f"log({problem.target}) ~ log({self.setup.formula.written})"
         root = stand.kept.astype(np.float64)
         return [(told, Variant(root, np.zeros((len(root), 0)), logarithm=True), text)]
 

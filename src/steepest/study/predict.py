@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.data.table import Table, read_table, select
+from steepest.data.table.categories import check_seen
 from steepest.formula import Column, names_of
 from steepest.objective.objective import Objective, formula_objective
 from steepest.objective.scaling import scaled_columns
@@ -36,6 +37,7 @@ def on_rows(
 
     The objective has no target; its weights are those of the descent.
     """
+    check_seen(table, setup.formula.categories)
     names = names_of(Column, setup.formula.model)
     asked = tuple(dict.fromkeys([*names, *also]))
     # A model without columns says the same of every row.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steepest.data.table.cells import is_number
-from steepest.data.table.labels import LARGEST, Labels
+from steepest.data.table.labels import LARGEST, Labels, in_order
 from steepest.data.table.wording import nearest, quoted
 from steepest.words.errors import InputError
 from steepest.words.wording import count, listed
@@ -18,18 +18,6 @@ MOST_CLASSES = 1_000
 
 _OF_NUMBERS = "To predict a number and not a class, choose a loss for numbers: --loss mse."
 _INFINITE = frozenset(sign + word for sign in ("", "+", "-") for word in ("inf", "infinity"))
-
-
-def in_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """Each label once: by size where all are whole numbers, else by the alphabet.
-
-    >>> in_order(["10", "9", "9"]), in_order(["b", "10", "9"])
-    (('9', '10'), ('10', '9', 'b'))
-    """
-    distinct = set(labels)
-    if all(_is_whole(label) for label in distinct):
-        return tuple(sorted(distinct, key=lambda label: (float(label), label)))
-    return tuple(sorted(distinct))
 
 
 def class_labels(labels: Labels, of: str) -> Labels:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.samples.classes import check_classes, class_labels, in_order, places
+from steepest.data.samples.classes import check_classes, class_labels, places
 from steepest.data.samples.layout import picture_of
 from steepest.data.samples.record import NewRows, Samples
 from steepest.data.table import Table
 from steepest.data.table.condition import rows_where
-from steepest.data.table.labels import Labels
+from steepest.data.table.labels import Labels, in_order
 from steepest.data.table.wording import nearest, quoted
 from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count, opening, origin

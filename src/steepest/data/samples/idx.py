@@ -13,8 +13,9 @@ from typing import IO, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.samples.classes import check_classes, in_order, places
+from steepest.data.samples.classes import check_classes, places
 from steepest.data.samples.record import Samples
+from steepest.data.table.labels import in_order
 from steepest.words.errors import InputError
 from steepest.words.wording import count, escaped, listed, pathname
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.samples.classes import check_classes, in_order
+from steepest.data.samples.classes import check_classes
 from steepest.data.samples.idx import MOST_VALUES
 from steepest.data.samples.record import Samples
+from steepest.data.table.labels import in_order
 from steepest.words.errors import InputError, needing
 from steepest.words.wording import count, escaped, listed, pathname
 

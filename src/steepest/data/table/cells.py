@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from steepest.data.table.aligned import aligned
 from steepest.data.table.wording import quoted
+from steepest.formula import shown
 from steepest.words.errors import DataWarning, InputError
 from steepest.words.wording import origin
 
@@ -160,7 +161,7 @@ def from_text(texts: pl.Series, column: Column, *, decimal_comma: bool = False) 
             return values
         first = int(too_large[0])
         raise column.error(int(at[first]), bad_words[first], _TOO_LARGE)
-    raise column.error(int(at[0]), bad_words[0], _hint(bad_words[0]))
+    raise column.error(int(at[0]), bad_words[0], _hint(bad_words[0], column))
 
 
 def _are_decimal_commas(
@@ -222,11 +223,15 @@ def _meaning(word: str) -> tuple[float, bool]:
     return _INFINITE.get(folded, math.nan), folded in _INFINITE
 
 
-def _hint(word: str) -> str:
+def _hint(word: str, column: Column) -> str:
     for pattern, hint in _HINTS:
         if pattern.fullmatch(word):
             return hint
-    return _NUMBERS_OR_NOTHING
+    named = shown(column.name)
+    return (
+        f"{_NUMBERS_OR_NOTHING.rstrip('.')}; in a formula, C({named}) gives each of its words a "
+        "weight."
+    )
 
 
 def from_objects(cells: Sequence[object], column: Column) -> Floats:

@@ -10,13 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.data.table.cells import Column
-from steepest.data.table.labels import Labels, labels_from_objects
+from steepest.data.table.labels import (
+    Coded,
+    Labels,
+    as_categories,
+    coded,
+    labels_from_objects,
+)
 from steepest.data.table.wording import nearest, quoted
+from steepest.formula import indicated
 from steepest.words.errors import InputError
 from steepest.words.wording import opening, origin
 
 Floats = NDArray[np.float64]
 Read = Callable[[Sequence[int]], Mapping[int, Floats]]
+ReadCategories = Callable[[int], Iterable[str]]
 ReadLabels = Callable[[int], Labels]
 ReadPart = Callable[[int, int], "Table"]
 
@@ -36,7 +44,10 @@ class Table:
     _read_labels: ReadLabels | None = field(default=None, repr=False)
     _read_part: ReadPart | None = field(default=None, repr=False)
     """Reads only these rows, where that can be done: (first row, how many) -> a table of them."""
+    _read_categories: ReadCategories | None = field(default=None, repr=False)
+    """Reads the distinct labels of a column, where that takes less than reading all of them."""
     _kept: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
+    _kept_codes: dict[str, Coded] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def loaded(self) -> Mapping[str, Floats]:
@@ -46,8 +57,10 @@ class Table:
     def numbers(self, name: str) -> Floats:
         """Return the column as float64 (rows,), NaN where a value is missing; read-only.
 
-        Raises InputError for a name that is no column, and for a column that holds anything but
-        numbers: it names the first row at fault, counted from 0 in file order.
+        `city == "Rome"` is a column of every table that has a column city: 1 where that is the
+        row's category, 0 where it has another. Raises InputError for a name that is no column, and
+        for a column that holds anything but numbers: it names the first row at fault, counted from
+        0 in file order.
         """
         self.load((name,))
         return self._kept[name]
@@ -64,6 +77,23 @@ class Table:
         labels = self._read_labels(position)
         self._check_rows(name, len(labels))
         return labels
+
+    def coded(self, name: str) -> Coded:
+        """Return the column by its categories, which are kept. Errors as in `labels`."""
+        if name not in self._kept_codes:
+            self._kept_codes[name] = coded(self.labels(name))
+        return self._kept_codes[name]
+
+    def categories(self, name: str) -> tuple[str, ...]:
+        """The categories that the column has, in order. Errors as in `labels`."""
+        if self._read_categories is not None and name not in self._kept_codes:
+            return as_categories(self._read_categories(self._position(name)))
+        return self.coded(name).categories
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        found = None if name in self.names else indicated(name)
+        return name in self.names or (found is not None and found[0] in self.names)
 
     @property
     def has_parts(self) -> bool:
@@ -87,15 +117,19 @@ class Table:
     def load(self, names: Iterable[str]) -> None:
         """Read these columns in one pass over the data. Errors as in `numbers`."""
         wanted = [name for name in dict.fromkeys(names) if name not in self._kept]
-        positions = [self._position(name) for name in wanted]
-        if not positions:
-            return
-        values = self._read(positions)
-        for name, position in zip(wanted, positions, strict=True):
-            column = values[position]
-            self._check_rows(name, len(column))
-            column.setflags(write=False)
-            self._kept[name] = column
+        tests = {name: indicated(name) for name in wanted if name not in self.names}
+        for name, found in tests.items():
+            if found is not None:
+                self._keep(name, self.coded(found[0]).indicator(found[1]))
+        positions = {name: self._position(name) for name in wanted if name not in self._kept}
+        values = self._read([*positions.values()]) if positions else {}
+        for name, position in positions.items():
+            self._keep(name, values[position])
+
+    def _keep(self, name: str, column: Floats) -> None:
+        self._check_rows(name, len(column))
+        column.setflags(write=False)
+        self._kept[name] = column
 
     def _check_rows(self, name: str, rows: int) -> None:
         if rows != self.rows:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.data.table.cells import TIMES, Column, is_missing
+from steepest.data.table.aligned import aligned
+from steepest.data.table.cells import TIMES, Column, is_missing, is_number
 from steepest.words.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +42,52 @@ def labels_from_objects(cells: Sequence[object], column: Column) -> Labels:
     Raises InputError for the first cell that names no class, such as a date, a list or bytes.
     """
     return _array([_label(cell, row, column) for row, cell in enumerate(cells)])
+
+
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Each label once: by size where all are numbers, else by the alphabet.
+
+    >>> in_order(["10", "9", "9"]), in_order(["b", "10", "9"])
+    (('9', '10'), ('10', '9', 'b'))
+    """
+    distinct = set(labels)
+    if all(is_number(label) for label in distinct):
+        return tuple(sorted(distinct, key=lambda label: (float(label), label)))
+    return tuple(sorted(distinct))
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Labels by the places (rows,) of their categories, -1 where one is missing."""
+
+    categories: tuple[str, ...]
+    places: NDArray[np.int32]
+
+    def indicator(self, category: str) -> NDArray[np.float64]:
+        """1 where the row has this category, 0 where it has another, NaN where none is known."""
+        wanted = _meant(category)
+        same = [at for at, known in enumerate(self.categories) if _meant(known) == wanted]
+        found = aligned(np.isin(self.places, same))
+        found[self.places < 0] = np.nan
+        return found
+
+
+def coded(labels: Labels) -> Coded:
+    """The categories of labels (rows,) in order, and the place of each row's."""
+    known = set(labels.tolist()) - {None}
+    categories = as_categories(known)
+    place = {_meant(category): at for at, category in enumerate(categories)}
+    places = {None: -1} | {label: place[_meant(label)] for label in known}
+    return Coded(categories, np.array([places[one] for one in labels.tolist()], dtype=np.int32))
+
+
+def as_categories(labels: Iterable[str]) -> tuple[str, ...]:
+    """Each category once, in order: 3, 3.0 and 03 are one."""
+    return in_order({_meant(label): label for label in sorted(labels, reverse=True)}.values())
+
+
+def _meant(label: str) -> float | str:
+    return float(label) if is_number(label) else label
 
 
 def _array(labels: Sequence[str | None]) -> Labels:

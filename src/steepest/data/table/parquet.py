@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from steepest.data.table.wording import quoted
 from steepest.words.errors import InputError
 from steepest.words.wording import opening
 
+_Place = TypeVar("_Place")
 _Result = TypeVar("_Result")
 
 
@@ -63,15 +64,42 @@ def read_parquet(files: Sequence[Path], source: str, *, by_folder: bool = False)
                 for position, name in zip(positions, names, strict=True)
             }
 
-        return Table(source, table.names, rows, lambda p: _with_errors(lambda: read(p), source))
+        def read_labels(position: int) -> Labels:
+            name = table.names[position]
+            return np.concatenate(
+                [
+                    read_frame(frame([file]).slice(low, count), source, rows=count).labels(name)
+                    for file, low, count in pieces
+                ]
+            )
 
-    def read(positions: Sequence[int]) -> Mapping[int, Floats]:
-        return _with_errors(lambda: table._read(positions), source)
+        return Table(
+            source, table.names, rows, _guarded(read, source), _guarded(read_labels, source)
+        )
+
+    def read_categories(position: int) -> Iterable[str]:
+        """As the labels of the distinct values, which take no room."""
+        distinct = frame(files).select(table.names[position]).unique()
+        labels = read_frame(distinct, source).labels(table.names[position])
+        return [label for label in labels.tolist() if label is not None]
 
     def read_labels(position: int) -> Labels:
-        return _with_errors(lambda: table.labels(table.names[position]), source)
+        return table.labels(table.names[position])
 
-    return Table(source, table.names, table.rows, read, read_labels, part)
+    return Table(
+        source,
+        table.names,
+        table.rows,
+        _guarded(table._read, source),
+        _guarded(read_labels, source),
+        part,
+        _guarded(read_categories, source),
+    )
+
+
+def _guarded(read: Callable[[_Place], _Result], source: str) -> Callable[[_Place], _Result]:
+    """The same with errors that are Steepest's own."""
+    return lambda place: _with_errors(lambda: read(place), source)
 
 
 def _with_errors(work: Callable[[], _Result], source: str) -> _Result:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from steepest.formula import Node
+from steepest.formula import Node, indicated
 from steepest.records.arrays import Vector
 from steepest.show.export.expression import Library, Names, expression
 from steepest.show.export.layout import WIDTH, indented, listing, text
@@ -93,6 +93,7 @@ def _from_file(file: CsvFile, library: Library) -> list[str]:
         ),
         f"    table = list(csv.DictReader(file{delimiter}))",
         *_columns(file, library),
+        *_indicators(file, library),
     ]
     kept = []
     if file.gaps:
@@ -113,10 +114,23 @@ def _from_file(file: CsvFile, library: Library) -> list[str]:
     return lines
 
 
+def _indicators(file: CsvFile, library: Library) -> list[str]:
+    """Columns that are 1 on the rows where another has a category."""
+    lines = []
+    for name in file.columns:
+        found = indicated(name)
+        if found is not None:
+            cell = f"row[{text(found[0])}].strip()"
+            rows = f"[float({cell} == {text(found[1])}) for row in table]"
+            lines.append(f"{key(name)} = {library.array}({rows})")
+    return lines
+
+
 def _columns(file: CsvFile, library: Library) -> list[str]:
+    plain = [name for name in file.columns if indicated(name) is None]
     reader = "number" if file.gaps else "float"
     item = f"name: {library.array}([{reader}(row[name]) for row in table])"
-    each = listing("for name in [", [text(name) for name in file.columns], "]")
+    each = listing("for name in [", [text(name) for name in plain], "]")
     whole = " ".join([item, *each])
     if len(each) == 1 and len(f"data = {{{whole}}}") <= WIDTH:
         return [f"data = {{{whole}}}"]

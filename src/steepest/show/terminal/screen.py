@@ -9,7 +9,9 @@ from typing import Final
 from steepest.checks import CHECKS
 from steepest.checks.facts import arrived
 from steepest.checks.learning_rate import getting_to
+from steepest.formula import quoted as in_formula
 from steepest.methods.optimizers import ADAPTIVE
+from steepest.records.problem import Categories
 from steepest.records.run import RunRecord
 from steepest.records.verdict import Finding, Remedy, WeightStatistics
 from steepest.show.terminal.lists import values_of
@@ -215,7 +217,9 @@ def _needed(record: RunRecord) -> str:
 
 
 def mind(page: Page, record: RunRecord, indent: int) -> None:
-    """What may not be meant: a model without a column, a weight called nearly as a column is."""
+    """What may not be meant or known: of categories, columns and names that are like columns."""
+    for group in record.problem.categories:
+        page.say(_categories(group), label=("Mind", "bold magenta"), indent=indent)
     if record.problem.constant:
         page.say(
             "The model uses no column of the data, so it predicts the same value for every row. "
@@ -230,6 +234,18 @@ def mind(page: Page, record: RunRecord, indent: int) -> None:
             label=("Mind", "bold magenta"),
             indent=indent,
         )
+
+
+def _categories(group: Categories) -> str:
+    """Which categories have a weight, and what the weights say where one has none."""
+    column, known = in_formula(group.column), [f'"{one}"' for one in group.weights.values()]
+    whose = f"C({column}) is a weight for each of {listed(known, _MOST_WEIGHTS)}"
+    if group.left_out is None:
+        return f"{whose}."
+    return (
+        f'{whose}, and none for "{group.left_out}", for which {group.beside} stands: each says how '
+        f'much more it is than with "{group.left_out}".'
+    )
 
 
 # The findings
