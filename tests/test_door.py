@@ -292,12 +292,20 @@ def test_a_watch_answers_wrong_arguments() -> None:
             sweep_of(getattr(seen, name), {}, f"Watch.{name}", list(WRONG))
 
 
+def test_an_estimator_answers_wrong_arguments() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    x, y = np.arange(6.0).reshape(3, 2), np.array([1.0, 2.0, 4.0])
+    base = {"estimator": linear_model.SGDRegressor(max_iter=9, tol=None).fit(x, y), "X": x, "y": y}
+    base["cures"] = False
+    assert sweep_of(steepest.judge_estimator, base, "judge_estimator", list(WRONG)) > 100
+
+
 def test_all_that_is_public_goes_through_the_gate() -> None:
     """A function or method that is added, is tried above or is named here."""
     functions = {
         name for name in steepest.__all__ if inspect.isfunction(getattr(steepest, name, None))
     }
-    tried_above = {"load", "runs", "explain", "judge", *JOBS, "watch"}
+    tried_above = {"load", "runs", "explain", "judge", "judge_estimator", *JOBS, "watch"}
     assert functions == tried_above
     for name in functions:
         assert hasattr(getattr(steepest, name), "__wrapped__"), name

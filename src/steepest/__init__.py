@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from steepest.integrations.sklearn import judge_estimator
     from steepest.jobs.fit import fit, minimize
     from steepest.jobs.judge import judge
     from steepest.jobs.load import load, runs
@@ -39,6 +40,7 @@ _HOMES = {
     "Run": "steepest.run.run",
     "explain": "steepest.run.explaining",
     "judge": "steepest.jobs.judge",
+    "judge_estimator": "steepest.integrations.sklearn",
     "load": "steepest.jobs.load",
     "runs": "steepest.jobs.load",
     "sweep": "steepest.jobs.sweep",
@@ -76,6 +78,7 @@ __all__ = [
     "explain",
     "fit",
     "judge",
+    "judge_estimator",
     "load",
     "minimize",
     "runs",
@@ -85,9 +88,10 @@ __all__ = [
     "watch",
 ]
 
-if find_spec("torch") is None:
-    # `from steepest import *` takes what can be had. `steepest.watch` says what is missing.
-    __all__[:] = [name for name in __all__ if name not in {"Watch", "watch"}]
+for _needed, _names in (("torch", {"Watch", "watch"}), ("sklearn", {"judge_estimator"})):
+    if find_spec(_needed) is None:
+        # `from steepest import *` takes what can be had. `steepest.watch` says what is missing.
+        __all__[:] = [name for name in __all__ if name not in _names]
 
 
 def __getattr__(name: str) -> Any:
