@@ -24,7 +24,7 @@ _MOST_ITERATIONS: Final = 2000
 _WIDEST: Final = 200
 """Weights of which the curvature is measured whole."""
 
-Loss = Callable[[Any, Any], Any]
+_Objective = Callable[[Any, Any], Any]
 """Parameters (k,) and softness, and from it a number."""
 
 
@@ -40,8 +40,8 @@ class EstimatorLoss:
     """The mean loss, in words."""
     unit: float
     """What the mean loss is multiplied by where it is shown: 2 for half a squared error."""
-    data: Loss
-    penalized: Loss
+    data: _Objective
+    penalized: _Objective
     fitted: Vector
     convex: bool
     corners: bool
@@ -93,23 +93,23 @@ class EstimatorLoss:
 
 
 @in_float64
-def _value(loss: Loss, parameters: Vector, softness: float) -> Any:
+def _value(loss: _Objective, parameters: Vector, softness: float) -> Any:
     return loss(jnp.asarray(parameters), softness)
 
 
 @in_float64
-def _slope(loss: Loss, parameters: Vector, softness: float) -> tuple[float, Vector]:
+def _slope(loss: _Objective, parameters: Vector, softness: float) -> tuple[float, Vector]:
     value, slope = jax.value_and_grad(loss)(jnp.asarray(parameters), softness)
     return float(value), np.asarray(slope, dtype=np.float64)
 
 
 @in_float64
-def _curvature(loss: Loss, parameters: Vector) -> Matrix:
+def _curvature(loss: _Objective, parameters: Vector) -> Matrix:
     return np.asarray(jax.hessian(loss)(jnp.asarray(parameters), 0.0))
 
 
 @in_float64
-def _descended(loss: Loss, start: Vector, softness: float) -> Vector:
+def _descended(loss: _Objective, start: Vector, softness: float) -> Vector:
     both = jax.jit(jax.value_and_grad(loss))
 
     def of(parameters: Vector) -> tuple[float, Vector]:
