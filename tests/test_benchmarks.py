@@ -37,7 +37,8 @@ def test_a_bound_holds(name: str) -> None:
         pytest.skip(result.samples.detail)
     bound = REGISTRY[name].bound or 0.0
     # The bound itself is what `make bench` judges by; here a busy machine gets some room.
-    assert np.median(result.samples.values) <= ROOM * bound, f"{result.trouble}{result.samples}"
+    # Other work on the machine spoils some of the samples, and rarely all of them.
+    assert np.min(result.samples.values) <= ROOM * bound, f"{result.trouble}{result.samples}"
 
 
 def benchmark_of(values: tuple[float, ...], bound: float | None, unit: str = RATIO) -> Benchmark:
