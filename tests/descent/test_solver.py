@@ -95,7 +95,8 @@ def test_a_solver_stops_within_its_time(optimizer: str, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Objective, "value_and_gradient", slow)
     clock = SimpleNamespace(monotonic=lambda: asked[-1])
-    monkeypatch.setattr("steepest.descent.solver.time", clock)
+    for module in ("descent.solver", "measure.solvers"):
+        monkeypatch.setattr(f"steepest.{module}.time", clock)
     done = solve_by(CURVE, Settings(optimizer=optimizer, steps=500, time_limit=0.45), START)
     # A step that was begun is brought to its end.
     assert sum(moment > 0.45 for moment in asked) <= 4
