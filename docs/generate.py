@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import grimp
 
+from steepest.agents.server import TOOLS
 from steepest.checks import CHECKS
 from steepest.checks.about import to_do
 from steepest.cli import steepest
@@ -120,8 +121,8 @@ def for_agents() -> str:
 _FOR_AGENTS = """\
 `pip install steepest`, then almost any command with `--json`: one document on standard output, of
 an error too. `remedies[0].command` of it is the change that helped most, as a command that was run.
-docs/programs.md says what to read first, docs/json.md every key. In Python: `steepest.fit`,
-`minimize`, `sweep`, `train`, `watch`, `judge`, `explain`.
+docs/programs.md says what to read first, docs/json.md every key. `steepest mcp` offers the same
+over stdio. In Python: `steepest.fit`, `minimize`, `sweep`, `train`, `watch`, `judge`, `explain`.
 """
 
 
@@ -178,6 +179,15 @@ def _limit(factor: Factor | None) -> str:
     return f"{over}/({under}·λ)" if under else f"{over}/λ"
 
 
+def tools() -> str:
+    """What an agent can ask."""
+    rows = (
+        f"| `{name}` | {one.says} | {', '.join(f'`{need}`' for need in one.needs)} |\n"
+        for name, one in TOOLS.items()
+    )
+    return "| tool | it gives | needs |\n|---|---|---|\n" + "".join(rows)
+
+
 def tree() -> str:
     """The rooms from the highest floor to the lowest, each with what it says of itself."""
     rows = ""
@@ -232,6 +242,7 @@ PARTS = {
     "schedules": schedules,
     "stability": stability,
     "told": told,
+    "tools": tools,
     "tree": tree,
     "words": list_of_words,
 }

@@ -161,11 +161,29 @@ def transformers(example: str) -> None:
     assert callback.watch.run.record.steps == 4
 
 
+def mcp(example: str) -> None:
+    """Answer an agent."""
+    _told("mcp")
+    sdk, anyio = import_module("mcp"), import_module("anyio")
+    folder = str(Path(example).parent)
+    server = sdk.StdioServerParameters(
+        command=STEEPEST[0], args=[*STEEPEST[1:], "mcp", "--folder", folder]
+    )
+
+    async def ask() -> Any:
+        async with sdk.Client(sdk.stdio_client(server)) as client:
+            given = {"data": Path(example).name, "formula": FORMULA, "lr": 1e-5, "steps": 10}
+            return await client.call_tool("fit", {**given, "start": START})
+
+    assert abs(anyio.run(ask).structured_content["loss"] - PUBLISHED) < 0.01
+
+
 USES: Final[dict[Callable[[str], None], tuple[str, ...]]] = {
     torch: ("torch",),
     figures: ("quickjs", "vl_convert"),
     pictures: ("PIL",),
     tensorboard: ("tensorboardX",),
+    mcp: ("mcp",),
     notebook: ("anywidget", "ipykernel", "quickjs", "vl_convert"),
     lightning: ("lightning", "torch"),
     transformers: ("transformers", "accelerate", "torch"),
@@ -202,7 +220,12 @@ def _told(*arguments: str) -> str:
     """Standard output of a command. Raises CalledProcessError."""
     environment = os.environ | {"COLUMNS": "200"}
     return subprocess.run(
-        [*STEEPEST, *arguments], env=environment, check=True, capture_output=True, text=True
+        [*STEEPEST, *arguments],
+        env=environment,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
     ).stdout
 
 

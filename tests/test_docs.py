@@ -335,11 +335,15 @@ NAMED = {
     "problem.categories[].weights",
     *("problem.missing", "problem.non_finite", "problem.standardized", "options", "user_units"),
     *("not_measured", "statistics.weights", "statistics.not_measured", "remedies[].weights"),
+    "remedies[].options",
     "verdict.findings[].evidence",
     *("trace.weight", "trace.update", "trace.turn"),
     *("probes[].losses", "learned.options", "versions"),
 }
 """Where the keys are names of weights, columns or options."""
+
+FREE = ("options", "remedies[].options", "verdict.findings[].evidence")
+"""What is below their names is not described."""
 
 SAME = {
     "rates.own": "rates.trials[]",
@@ -360,7 +364,7 @@ def keys_of(value: Any, path: str = "") -> set[str]:
         for key, child in value.items():
             below = f"{path}.{'NAME' if named else key}".lstrip(".")
             # Evidence and options are free in what they hold.
-            free = named and path in ("options", "verdict.findings[].evidence")
+            free = named and path in FREE
             found |= {below} if free else keys_of(child, below)
         return found or {path}
     if isinstance(value, list):

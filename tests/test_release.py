@@ -90,7 +90,7 @@ def test_the_terms_of_each_module_in_the_bundle_go_with_it() -> None:
 
 def test_what_is_missing_says_which_extra_has_it(tmp_path: Path) -> None:
     modules = {
-        *("PIL", "accelerate", "anywidget", "ipykernel", "lightning", "quickjs"),
+        *("PIL", "accelerate", "anywidget", "ipykernel", "lightning", "mcp", "quickjs"),
         *("tensorboardX", "torch", "transformers", "vl_convert"),
     }
     # Python imports it first, in the processes that are started too.
@@ -111,6 +111,7 @@ def test_what_is_missing_says_which_extra_has_it(tmp_path: Path) -> None:
         "figures": "Drawing a figure into a file needs quickjs-ng",
         "pictures": "Reading pictures needs Pillow",
         "tensorboard": "Error: Writing for TensorBoard needs tensorboardX",
+        "mcp": "Error: Answering agents needs the package mcp",
         "notebook": "A widget needs anywidget",
         "lightning": "The callback needs Lightning",
         "transformers": "The callback needs transformers",

@@ -8,6 +8,7 @@ import click
 
 from steepest import __version__
 from steepest.cli import options
+from steepest.cli.agents import mcp
 from steepest.cli.data import data
 from steepest.cli.failures import Commands
 from steepest.cli.lab import lab
@@ -181,4 +182,5 @@ def explain(what: tuple[str, ...], as_json: bool) -> None:
 
 steepest.add_command(data)
 steepest.add_command(lab)
+steepest.add_command(mcp)
 steepest.add_command(runs)

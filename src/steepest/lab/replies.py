@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from steepest.jobs.workers import BusyError, GoneError, SupersededError, TooLongError
 from steepest.lab.guard import refusal
 from steepest.lab.requests import JSON
 from steepest.lab.runs import NoSuchRunError
-from steepest.lab.work import BusyError, GoneError, SupersededError, TooLongError
 from steepest.words.errors import FormulaError, SteepestError, StoreError
 
 Handler = Callable[[Request], Awaitable[Response]]

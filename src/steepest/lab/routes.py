@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from steepest.jobs.workers import BusyError, GoneError, TooLongError, Turns, Workers
 from steepest.lab.answers import Answers, example_table
 from steepest.lab.guard import refusal
 from steepest.lab.networks import network_examples as all_networks
@@ -33,7 +34,6 @@ from steepest.lab.requests import (
 )
 from steepest.lab.runs import Runs
 from steepest.lab.uploads import Uploads, file_name
-from steepest.lab.work import BusyError, GoneError, TooLongError, Turns, Workers
 from steepest.words.errors import SteepestError, UsageError
 
 LIVE_SECONDS: Final = 2.0

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from steepest.jobs.workers import Stopped
 from steepest.lab.guard import Address, Guard
-from steepest.lab.work import Stopped
 from steepest.store import Store
 from steepest.words.errors import InputError, UsageError
 

@@ -378,7 +378,7 @@ def outcome_document(remedy: Remedy) -> dict[str, Any]:
     """What a remedy is and what came of it, without its weights."""
     return {
         **told(remedy, "change sentence command python predicted_steps measured_steps"),
-        **told(remedy, "measured_loss reached"),
+        **told(remedy, "measured_loss reached options"),
     }
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from tests.lab.conftest import in_a_loop
 
-from steepest.lab.kept import Kept
-from steepest.lab.work import (
+from steepest.jobs.workers import (
     BusyError,
     Stopped,
     SupersededError,
@@ -20,6 +19,7 @@ from steepest.lab.work import (
     Turns,
     Workers,
 )
+from steepest.lab.kept import Kept
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -126,7 +126,7 @@ def test_no_more_at_once_than_there_are_threads() -> None:
 
 
 def test_too_many_that_wait_are_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steepest.lab.work.MOST_WAITING", 2)
+    monkeypatch.setattr("steepest.jobs.workers.MOST_WAITING", 2)
 
     async def work() -> None:
         loop, workers = Loop(), Workers(1)
@@ -143,7 +143,7 @@ def test_too_many_that_wait_are_sent_away(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_who_waits_too_long_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steepest.lab.work.WAITING_SECONDS", 0.05)
+    monkeypatch.setattr("steepest.jobs.workers.WAITING_SECONDS", 0.05)
 
     async def work() -> None:
         loop, workers = Loop(), Workers(1)

@@ -55,7 +55,7 @@ class _Job(Generic[_T]):
         self.answer: asyncio.Future[_T] = self._loop.create_future()
         # Nobody may be left to ask for an error of a job that was stopped.
         self.answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._thread = threading.Thread(target=self._run, name="lab job", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="job", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
