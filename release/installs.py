@@ -22,7 +22,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CONSTRAINTS: Final = ROOT / "constraints.txt"
 
 EXTRAS: Final = (
-    *("figures", "pictures", "tensorboard", "notebook"),
+    *("figures", "pictures", "tensorboard", "mcp", "notebook"),
     *("torch", "lightning", "transformers"),
 )
 
