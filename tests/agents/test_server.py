@@ -182,7 +182,8 @@ def test_large_parts_come_in_pieces_remedies_run_and_runs_are_kept(tmp_path: Pat
             tools = (await client.list_tools()).tools
             assert not any(one.annotations and one.annotations.read_only_hint for one in tools)
             made = told(await client.call_tool("fit", given))
-            offset, text = 0, ""
+            offset: int | None = 0
+            text = ""
             while offset is not None:
                 asked = {"result": made["run"], "part": "trace", "offset": offset}
                 piece = told(await client.call_tool("rest", asked))
