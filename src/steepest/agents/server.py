@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import Any, Final
 
 import anyio
@@ -164,8 +165,6 @@ def serve(desk: Desk, *, keep: bool) -> None:
 
 
 async def _serve(desk: Desk, *, keep: bool) -> None:
-    from steepest import __version__
-
     workers = Workers(_AT_ONCE)
     hints = types.ToolAnnotations(
         read_only_hint=not keep, destructive_hint=False, open_world_hint=False
@@ -193,7 +192,7 @@ async def _serve(desk: Desk, *, keep: bool) -> None:
 
     server = Server(
         "steepest",
-        version=__version__,
+        version=version("steepest"),
         instructions=_ABOUT,
         on_list_tools=tools,
         on_call_tool=call,
