@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +11,8 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.chromium import CHROMIUM, launched
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
-from benchmarks.scrub import CHROMIUM, FLAGS
 
 MOVES = 120
 SECONDS = 60_000
@@ -67,7 +66,6 @@ def _lab() -> Iterator[tuple[Browser, str]]:
     """A browser, and the address of a lab that has answered once."""
     if CHROMIUM is None:
         raise DifferentWorkError("Chromium is missing: `make test` installs it")
-    sandbox = () if os.geteuid() else ("--no-sandbox",)
     server = subprocess.Popen(
         [sys.executable, "-m", "steepest", "lab", "--port", "0", "--no-open"],
         stdout=subprocess.PIPE,
@@ -77,7 +75,7 @@ def _lab() -> Iterator[tuple[Browser, str]]:
     try:
         address = server.stdout.readline().removeprefix("Lab:").strip()
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *sandbox])
+            browser = launched(playwright)
             _opened(browser, address).close()
             yield browser, address
             browser.close()

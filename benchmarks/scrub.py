@@ -6,8 +6,6 @@ any moment between two frames of the screen.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import steepest
 from benchmarks.baselines import by_hand
+from benchmarks.chromium import CHROMIUM, launched
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 
 ROWS = 200
@@ -29,15 +28,6 @@ MOVES = 120
 
 STATIC = Path(steepest.__file__).parent / "static"
 PLOTLY = Path(__file__).parent.parent / "frontend/node_modules/plotly.js-dist-min/plotly.min.js"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-FLAGS = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 # Without it a move waits up to 16.7 ms for the screen, whatever the work: that hides a ratio.
 UNCAPPED = ("--disable-frame-rate-limit", "--disable-gpu-vsync")
 
@@ -210,11 +200,8 @@ def _pages(board: dict[str, Any], *flags: str) -> Iterator[tuple[Page, Page]]:
     """Ours and theirs, in one browser."""
     if CHROMIUM is None or not PLOTLY.is_file():
         raise DifferentWorkError("Chromium or Plotly is missing: `make test` installs them")
-    sandbox = () if os.geteuid() else ("--no-sandbox",)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*FLAGS, *flags, *sandbox]
-        )
+        browser = launched(playwright, *flags)
         sides = []
         for script, style, build in (
             (STATIC / "steepest.js", STATIC / "steepest.css", OURS),

@@ -6,9 +6,7 @@ They are no part of `make check`: browsers and their fonts draw the same page a 
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.chromium import CHROMIUM, launched
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -209,16 +208,12 @@ def lab() -> Iterator[str]:
 def main() -> int:
     """Take all pictures, or those named; returns the exit code."""
     wanted = set(sys.argv[1:]) or {screen.name for screen in SCREENS}
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
+    if CHROMIUM is None:
         print("Chromium is missing: `make test` installs it.", file=sys.stderr)
         return 1
     PICTURES.mkdir(parents=True, exist_ok=True)
-    sandbox = [] if os.geteuid() else ["--no-sandbox"]
     with lab() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--force-color-profile=srgb", *sandbox]
-        )
+        browser = launched(playwright)
         for screen in SCREENS:
             if screen.name in wanted:
                 (PICTURES / f"{screen.name}.webp").write_bytes(take(browser, address, screen))
