@@ -67,3 +67,43 @@ def test_json_is_what_the_store_gives_back() -> None:
 def test_what_is_not_kept_is_not_there() -> None:
     assert json.loads(run("judge", log(healthy(0)), "--no-save", "--json").stdout)["run"] is None
     assert "No runs" in run("runs", "list").stdout
+
+
+GROWN = ("step,loss\n0,1.0\n1,0.8\n2,0.", "7\n3,0.6\n4,40.0\n5,300.0\n", "6,4000.0\n7,9e4\n")
+
+
+def growing(path: Path, monkeypatch: pytest.MonkeyPatch, then: type[BaseException]) -> None:
+    """A log that is a piece longer each time that it is waited for, until `then` is raised."""
+    left = iter(GROWN)
+
+    def wait(_: float) -> None:
+        piece = next(left, None)
+        if piece is None:
+            raise then
+        with path.open("a") as log:
+            log.write(piece)
+
+    monkeypatch.setattr("steepest.jobs.judge.time.sleep", wait)
+
+
+def test_a_log_that_grows_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not there at first, and its third row is cut in the middle of a number."""
+    log = tmp_path / "log.csv"
+    growing(log, monkeypatch, KeyboardInterrupt)
+    done = run(*["judge", str(log), "--follow", "--no-save"])
+    assert done.exit_code == 130, done.output
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("From step 1 on: ")
+    assert sum(line.startswith("At step 5, SD101: The loss went from 0.6") for line in lines) == 1
+    assert "8 steps" in done.stdout
+
+
+def test_it_ends_at_what_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log.csv"
+    growing(log, monkeypatch, AssertionError)
+    given = ["judge", str(log), "--follow", "--no-save", "--fail-on", "error"]
+    done = run(*given)
+    assert done.exit_code == 3, done.output
+    assert "6 steps" in done.stdout
+    refused = run(*[*given, "--json"])
+    assert (refused.exit_code, "Leave out one of the two" in refused.stderr) == (2, True)

@@ -128,6 +128,9 @@ def sweep(data: str, formula: str, **given: Any) -> None:
 @steepest.command(short_help="Judge a training that is over, from its log.")
 @click.argument("log", metavar="LOG")
 @options.columns
+@click.option(
+    "--follow", is_flag=True, help="Judge a log that grows, until Ctrl-C or what --fail-on names."
+)
 @options.why
 @options.fail_on
 @options.kept_as

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from steepest.checks.log import cannot_be_known
 from steepest.checks.training import judge_training, not_judged
-from steepest.data.logs import LogColumn, LogTable, chosen_columns, read_log
+from steepest.data.logs import LogColumn, LogTable, chosen_columns, read_log, state_of
 from steepest.data.logs.columns import Role, words_of
 from steepest.descent.training_recorder import Recorder, Rows
 from steepest.measure.along_gradient import along_gradient
@@ -36,6 +37,9 @@ from steepest.words.wording import escaped
 
 _MOST = 4000
 """Points of the trace; of more rows they are spread evenly."""
+
+_PAUSE, _REST = 0.5, 4.0
+"""Seconds between two looks at a log that grows, and times of what the last one took."""
 
 _MOST_OTHERS, _LONGEST_NAME = 20, 120
 
@@ -73,23 +77,49 @@ def judge(
 
     Raises InputError for a log that cannot be read, UsageError where no column is the loss.
     """
-    began = time.monotonic()
-    table = read_log(log)
     named: Mapping[Role, str | None] = {
         "loss": loss, "step": step, "lr": lr, "grad_norm": grad_norm, "validation": validation,
     }  # fmt: skip
+    return keep_judged(replace(_judged(log, named), name=name), store, save)
+
+
+def judged_as_it_grows(
+    log: str | os.PathLike[str], columns: Mapping[Role, str | None]
+) -> Iterator[TrainingRecord]:
+    """The record of a log, whenever it has grown, without an end. Nothing is kept.
+
+    A log that is not there yet, or has fewer than two losses, is waited for. Raises UsageError
+    where no column is the loss.
+    """
+    seen: object = None
+    while True:
+        began = time.monotonic()
+        state = state_of(log)
+        if state != seen:
+            seen = state
+            with suppress(InputError):
+                yield _judged(log, columns, growing=True)
+        # A long log is not judged all the time.
+        time.sleep(max(_PAUSE, _REST * (time.monotonic() - began)))
+
+
+def _judged(
+    log: str | os.PathLike[str], columns: Mapping[Role, str | None], *, growing: bool = False
+) -> TrainingRecord:
+    began = time.monotonic()
+    table = read_log(log, growing=growing)
     # A log may hold any number: where sums of them overflow, nothing follows from these.
     with np.errstate(all="ignore"):
-        record = replace(_record(table, named), name=name)
+        record = _record(table, columns)
         assert record.log is not None
         facts = replace(record.log, not_judged=not_judged(record))
         record = replace(record, log=facts, not_measured=cannot_be_known(record))
         record = replace(record, seconds=time.monotonic() - began)
-        record = replace(record, verdict=judge_training(record))
-    return _kept(record, store, save)
+        return replace(record, verdict=judge_training(record))
 
 
-def _kept(record: TrainingRecord, store: Place, save: bool | None) -> TrainingRun:
+def keep_judged(record: TrainingRecord, store: Place, save: bool | None) -> TrainingRun:
+    """The run of a judged log, kept as it was asked."""
     recording, unsaved = recording_for(_opening(record), save, store)
     if recording is not None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from steepest.data.logs.delimited import from_delimited
@@ -16,11 +17,14 @@ LOGS = ("metrics.csv", "trainer_state.json", "wandb-history.jsonl", "log.csv", "
 """In a folder the first of these is read, where there are no event files."""
 
 
-def read_log(path: str | os.PathLike[str]) -> LogTable:
-    """A log as a table. Raises InputError for what cannot be read, or holds no number."""
+def read_log(path: str | os.PathLike[str], *, growing: bool = False) -> LogTable:
+    """A log as a table. Of one that is `growing`, a line that is not ended yet is left out.
+
+    Raises InputError for what cannot be read, or holds no number.
+    """
     place = Path(os.path.expanduser(os.fspath(path)))
     try:
-        found = _read(place)
+        found = _read(place, growing)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(
@@ -31,7 +35,18 @@ def read_log(path: str | os.PathLike[str]) -> LogTable:
     return found
 
 
-def _read(place: Path) -> LogTable:
+def state_of(path: str | os.PathLike[str]) -> tuple[tuple[str, int, int], ...]:
+    """What changes when a log grows: its files, each with its size and when it was written."""
+    place = Path(os.path.expanduser(os.fspath(path)))
+    found = []
+    for one in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        with suppress(OSError):
+            seen = one.stat()
+            found.append((str(one), seen.st_size, seen.st_mtime_ns))
+    return tuple(found)
+
+
+def _read(place: Path, growing: bool) -> LogTable:
     if place.is_dir():
         events = sorted(one for one in place.rglob("*") if is_events(one))
         if events:
@@ -53,6 +68,8 @@ def _read(place: Path) -> LogTable:
     if is_events(place):
         return from_events(place.parent, [place])
     text = place.read_bytes().decode("utf-8-sig", "replace")
+    if growing and text.lstrip()[:1] != "[" and place.suffix != ".json":
+        text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
     if not text.strip():
         raise InputError("The log is empty.", given=pathname(place, bare=True))
     begin = text.lstrip()[:1]
