@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,7 +18,10 @@ from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count, escaped
 from steepest.words.wrapping import wrapped
 
-_COLUMNS = ("loss", "step", "lr", "grad_norm", "validation")
+if TYPE_CHECKING:
+    from steepest.data.logs.columns import Role
+
+_COLUMNS: Final[tuple[Role, ...]] = ("loss", "step", "lr", "grad_norm", "validation")
 
 
 def show_judged(log: str, given: Mapping[str, Any]) -> None:
@@ -69,14 +72,16 @@ def _followed(log: str, given: Mapping[str, Any]) -> tuple[TrainingRecord, bool]
         )
     last: TrainingRecord | None = None
     told: dict[str, str] | None = None
+    columns = {name: given[name] for name in _COLUMNS}
     try:
-        for record in judged_as_it_grows(log, {name: given[name] for name in _COLUMNS}):
-            last = replace(record, name=given["name"])
-            found = {one.code: one.sentence for one in last.verdict.findings}
-            for line in _news(last, told, found):
+        for record in judged_as_it_grows(log, columns):
+            last, verdict = replace(record, name=given["name"]), record.verdict
+            assert verdict is not None
+            found = {one.code: one.sentence for one in verdict.findings}
+            for line in _news(last, verdict.headline, told, found):
                 write_text(line + "\n")
             told = found
-            if is_as_bad(last.verdict, given["fail_on"]):
+            if is_as_bad(verdict, given["fail_on"]):
                 return last, False
     except KeyboardInterrupt:
         if last is None:
@@ -88,13 +93,13 @@ def _followed(log: str, given: Mapping[str, Any]) -> tuple[TrainingRecord, bool]
 
 
 def _news(
-    record: TrainingRecord, told: Mapping[str, str] | None, found: Mapping[str, str]
+    record: TrainingRecord, headline: str, told: Mapping[str, str] | None, found: Mapping[str, str]
 ) -> list[str]:
     """What has changed since it was told last, in lines."""
     assert record.log is not None
     place = f"{record.log.counts} {count(int(record.trace.step[-1]))}"
     if told is None:
-        said = [f"From {place} on: {record.verdict.headline}"]
+        said = [f"From {place} on: {headline}"]
     else:
         said = [f"At {place}, {code}: {found[code]}" for code in found if code not in told]
         said += [
