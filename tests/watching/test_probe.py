@@ -285,18 +285,6 @@ def test_one_loss_for_the_batch_tells_no_noise() -> None:
     assert measured(model, SGD(model.parameters(), lr=0.1), "mean").noise_scale is None
 
 
-@pytest.mark.parametrize("lengths", [(3.0, 3.0), (3.0, 1.0)], ids=["same", "different"])
-def test_a_limit_only_where_groups_have_one_rate(lengths: tuple[float, float]) -> None:
-    model = network()
-    optimizer = SGD(
-        [
-            {"params": layer.parameters(), "lr": lr / 10}
-            for layer, lr in zip((model[0], model[2]), lengths, strict=True)
-        ]
-    )
-    assert (measured(model, optimizer).limit is None) == (lengths[0] != lengths[1])
-
-
 def test_only_what_moves_is_probed() -> None:
     """The curvature of a layer that the optimizer does not have says nothing about its rate."""
     model = network()
@@ -378,3 +366,69 @@ def test_a_closure_with_a_backward_pass_leaves_the_gradients() -> None:
         assert p.grad is gradient
         assert torch.equal(gradient, values)
     watch.detach()
+
+
+@pytest.mark.parametrize("adaptive", [False, True], ids=["sgd", "adam"])
+def test_rates_of_groups_scale_the_hessian(adaptive: bool) -> None:
+    """The limit is that of all rates together, and its direction says whose it is."""
+    model = network()
+    rates = (0.3, 0.001)
+    layers = [list(model[place].parameters()) for place in (0, 2)]
+    groups = [{"params": p, "lr": lr} for p, lr in zip(layers, rates, strict=True)]
+    optimizer: Any = Adam(groups) if adaptive else SGD(groups)
+    stepped(model, optimizer, 5)
+    H = dense(model).numpy()
+    scales = [math.sqrt(lr / rates[0]) for p, lr in zip(layers, rates, strict=True) for _ in p]
+    parts = []
+    for p, scale in zip(model.parameters(), scales, strict=True):
+        found = torch.full_like(p, scale)
+        if adaptive:
+            square = optimizer.state[p]["exp_avg_sq"] / (1 - 0.999**5)
+            found = found / (square.sqrt() + 1e-8).sqrt()
+        parts.append(found.reshape(-1))
+    S = torch.cat(parts).detach().numpy()
+    values, vectors = np.linalg.eigh(H * S[:, None] * S[None, :])
+    probe = measured(model, optimizer)
+    assert probe.largest == pytest.approx(values[-1], rel=1e-4)
+    assert probe.limit == pytest.approx((38 if adaptive else 2) / values[-1], rel=1e-4)
+    first = float(np.sum(vectors[: sum(p.numel() for p in layers[0]), -1] ** 2))
+    assert probe.shares == pytest.approx((first, 1 - first), abs=1e-3)
+
+
+class Unknown(torch.optim.Optimizer):
+    """Steps of a given length along the gradient, of which no limit is known."""
+
+    def __init__(self, params: Any, lr: float):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.sub_(group["lr"] * p.grad)
+
+
+@pytest.mark.parametrize("factor", [1e-4, 0.05, 0.3, 0.9, 3.0, 100.0])
+def test_the_critical_length_of_a_step(factor: float) -> None:
+    """On a square the loss is where it was after twice the way to the bottom: 2/(η·λ) steps."""
+    x = nn.Parameter(torch.tensor([3.0, -1.0], dtype=torch.float64))
+    curvature = torch.tensor([4.0, 4.0], dtype=torch.float64)
+    optimizer = Unknown([x], factor * 2 / 4.0)
+    prober = Prober(
+        None, [x], [group_of(optimizer, g) for g in optimizer.param_groups], [optimizer]
+    )
+
+    def closure() -> torch.Tensor:
+        return (curvature * x.square()).sum() / 2
+
+    prober.measure(0, closure)
+    closure().backward()
+    optimizer.step()
+    probe = prober.complete()
+    assert probe is not None
+    assert probe.limit is None
+    assert probe.critical is not None
+    if factor == 1e-4:  # beyond all that was tried
+        assert probe.critical == math.inf
+    else:  # between two factors, of which one is at most four times the other
+        assert 1 / probe.critical == pytest.approx(factor, rel=0.7)

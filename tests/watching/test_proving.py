@@ -146,6 +146,12 @@ def three(last: nn.Module | None = None) -> Callable[[], Any]:
     return lambda: mlp(out=3, last=last)
 
 
+def one_fast_group(weights: Any, lr: float) -> Any:
+    """Of the first layer the rate is 300 times as large."""
+    first, *rest = weights
+    return Adam([{"params": [first], "lr": 300 * lr}, {"params": rest}], lr=lr)
+
+
 SICK: dict[str, tuple[Loop, set[str]]] = {
     "rate too large, adam": (Loop(1.0), {"learning rate"}),
     "rate too large, sgd": (Loop(5.0, optimizer=SGD), {"learning rate"}),
@@ -163,6 +169,7 @@ SICK: dict[str, tuple[Loop, set[str]]] = {
     "scaled away": (Loop(0.1, optimizer=SGD, between=clipped_twice), {"plain loop"}),
     "reset too soon": (Loop(3e-3, between=forgets), {"plain loop"}),
     "uphill": (Loop(3e-3, between=signs), {"plain loop"}),
+    "the rate of one group": (Loop(1e-2, optimizer=one_fast_group), {"learning rate of a group"}),
     "softmax twice": (
         Loop(1e-2, three(nn.Softmax(1)), SGD, classes, classes=True),
         {"learning rate"},
@@ -199,6 +206,11 @@ def test_a_remedy_does_what_was_said_when_it_is_pasted(name: str) -> None:
         assert not np.isfinite(own) or end < own
     faults = [found for found in watch.verdict.findings if "plain" in found.evidence]
     assert bool(faults) == ("plain loop" in expected)
+
+
+def test_a_group_whose_rate_is_too_large_is_named() -> None:
+    (found,) = [f for f in proven("the rate of one group").verdict.findings if f.code == "SD101"]
+    assert "the learning rate of parameter group 0 (0.weight) alone" in found.sentence
 
 
 @pytest.mark.parametrize("name", ["rate too large, adam", "rate too small, sgd", "softmax twice"])

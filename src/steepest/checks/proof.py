@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from steepest.records.arrays import Word
-from steepest.records.training import Replay, TrainingProof, TrainingRecord
+from steepest.records.training import ONE_GROUP, Replay, TrainingProof, TrainingRecord
 from steepest.records.verdict import Finding, Remedy
 from steepest.words.wording import count, number, together
 
@@ -59,13 +59,30 @@ def at_fault(proof: TrainingProof) -> bool:
     return proof.told and proof.differs_at is not None and helps(proof, proof.replays[0])
 
 
+def _group_rate(proof: TrainingProof) -> Replay | None:
+    """Another rate of one parameter group that helps as well as the best one of all does."""
+    tried = [one for one in proof.replays if one.kind == ONE_GROUP and helps(proof, one)]
+    found = min(tried, key=lambda one: one.loss, default=None)
+    of_all = best_rate(proof)
+    if found is None or (of_all is not None and helps(proof, of_all, found.loss)):
+        return None
+    return found
+
+
+def _in_words(proof: TrainingProof, found: Replay, groups: Sequence[str] = ()) -> str:
+    return f"with {_with(found, proof, groups)} {_outcome(proof, found)}"
+
+
 def rates(proof: TrainingProof) -> list[Replay]:
     """Other learning rates that were run, without other changes."""
     return [found for found in proof.replays if found.kind == "learning rate"]
 
 
-def word_of(proof: TrainingProof) -> tuple[Word, str]:
-    """The word about the learning rate from runs at other rates, and why."""
+def word_of(proof: TrainingProof, groups: Sequence[str] = ()) -> tuple[Word, str]:
+    """The word about the learning rate from runs at other rates, and why.
+
+    `groups`: what the parameter groups are called.
+    """
     if at_fault(proof):
         end, own = together(proof.replays[0].loss, proof.own)
         return "not measured", (
@@ -73,15 +90,21 @@ def word_of(proof: TrainingProof) -> tuple[Word, str]:
             "the rate that keeps the loss up"
         )
     tried = rates(proof)
+    of_group = _group_rate(proof)
+    if of_group is not None:
+        why = _in_words(proof, of_group, groups)
+        # A group may be held back on purpose, as a network that was learned before.
+        large = of_group.factor < 1 and (_is_soon(proof, of_group) or not learns(proof))
+        return "too large" if large else "not measured", why
     better = best_rate(proof)
     if better is not None and (_is_quick(proof, better) or not learns(proof)):
         word: Word = "too small" if better.factor > 1 else "too large"
-        return word, f"with {_with(better, proof)} {_outcome(proof, better)}"
+        return word, _in_words(proof, better)
     quick = [found for found in tried if _is_quick(proof, found)]
     if quick and learns(proof):
         quickest = min(quick, key=lambda found: found.reached_at or 0)
         word = "too small" if quickest.factor > 1 else "too large"
-        return word, f"with {_with(quickest, proof)} {_outcome(proof, quickest)}"
+        return word, _in_words(proof, quickest)
     if not learns(proof):
         if not tried:
             return "not measured", "the loss does not fall, and no other rate was run in the time"
@@ -92,7 +115,7 @@ def word_of(proof: TrainingProof) -> tuple[Word, str]:
         )
     if not any(found.factor > 1 for found in tried) or not any(f.factor < 1 for f in tried):
         return "not measured", "there was no time to run larger and smaller rates"
-    half = [f for f in tried if f.reached_at is not None and 2 * f.reached_at <= 1.1 * proof.steps]
+    half = [found for found in tried if _is_soon(proof, found)]
     if half:
         one = min(half, key=lambda found: (not _stays(proof, found), found.reached_at or 0))
         doubt = "quicker, but not ten times" if _stays(proof, one) else "it does not stay there"
@@ -115,11 +138,19 @@ def _is_quick(proof: TrainingProof, found: Replay) -> bool:
     return there and _stays(proof, found)
 
 
+def _is_soon(proof: TrainingProof, found: Replay) -> bool:
+    """Whether it has the loss of the loop's end in about half the steps."""
+    return found.reached_at is not None and 2 * found.reached_at <= 1.1 * proof.steps
+
+
 def _stays(proof: TrainingProof, found: Replay) -> bool:
     return found.ended == "all steps" and found.loss <= proof.own
 
 
-def _with(found: Replay, proof: TrainingProof) -> str:
+def _with(found: Replay, proof: TrainingProof, groups: Sequence[str] = ()) -> str:
+    if found.group is not None:
+        named = dict(enumerate(groups)).get(found.group, f"parameter group {count(found.group)}")
+        return f"the learning rate of {named} alone {number(found.factor)} times as large"
     return (
         f"learning rates {number(found.factor)} times as large "
         f"({number(found.factor * proof.lr, 3)} instead of {number(proof.lr, 3)} at the first step)"
@@ -158,7 +189,7 @@ def offered(record: TrainingRecord) -> tuple[Remedy, ...]:
 
 def _parts(found: Replay) -> int:
     """Of how many changes it is made."""
-    return (found.factor != 1) + (found.kind not in ("learning rate", "plain loop"))
+    return (found.factor != 1) + (found.kind not in ("learning rate", ONE_GROUP, "plain loop"))
 
 
 def _remedy(proof: TrainingProof, found: Replay) -> Remedy:

@@ -14,7 +14,7 @@ from steepest.methods.contract import TENTH
 from steepest.records.arrays import Vector, Word
 from steepest.records.training import Probe, TrainingRecord, Trial
 from steepest.records.verdict import Finding
-from steepest.words.wording import count, escaped, number, percent, times, together
+from steepest.words.wording import count, escaped, names, number, percent, times, together
 
 OVER = 1.2
 """So many times the stability limit is above it, though the curvature differs between batches."""
@@ -36,6 +36,9 @@ FALLS = 0.98
 
 HARDLY = 0.9
 """A loss that ends above this share of its start has hardly fallen."""
+
+_MOSTLY = 0.9
+"""A direction lies in a group where so much of its squared length does."""
 
 STILL = 2e-5
 """A loss that changes by a smaller share hardly changes in 32-bit numbers, which have 7 digits."""
@@ -80,7 +83,7 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         return TrainingRate("not measured", still)
     proof = record.proof
     if proof is not None and (at_fault(proof) or math.isfinite(proof.own)):
-        return TrainingRate(*word_of(proof))
+        return TrainingRate(*word_of(proof, _named_groups(record)))
     if diverges(record):
         return TrainingRate("too large", "the loss grew beyond ten times its start")
     if rose(record):
@@ -102,10 +105,19 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         given = record.learned is not None or record.losses_given > 0
         why = "the loss was not given (watch.loss(loss) records it)"
         return TrainingRate("not measured", "no step was taken" if given else why)
-    share = share_of_limit(record)
-    if share is not None and share > OVER and not seen.last < seen.start:
+    share, along = share_of_limit(record), share_of_critical(record)
+    stays = not seen.last < seen.start
+    if share is not None and share > OVER and stays:
+        group = steepest_group(record)
+        of = "" if group is None else f" in {_named_groups(record)[group]}"
         return TrainingRate(
-            "too large", "it is above the stability limit, and the loss does not fall"
+            "too large", f"it is above the stability limit{of}, and the loss does not fall"
+        )
+    if share is None and along is not None and OVER < along < math.inf and stays:
+        return TrainingRate(
+            "too large",
+            f"a step is {times(along)} as long as would leave the loss of its own batch where it "
+            "was, and the loss does not fall",
         )
     if is_too_small(record):
         return TrainingRate("too small", _gain_in_words(_done(record)[-1]))
@@ -271,6 +283,36 @@ def share_of_limit(record: TrainingRecord) -> float | None:
     return float(np.median(shares)) if shares else None
 
 
+def share_of_critical(record: TrainingRecord) -> float | None:
+    """The learning rate over the critical one along the steps themselves, in the middle of them.
+
+    The critical one leaves the loss of a step's own batch where it was (arXiv 2601.16979). It needs
+    no theory of the optimizer. Infinite where even the shortest step raises the loss.
+    """
+    found = [probe.critical for probe in record.probes if probe.critical is not None][-5:]
+    return float(np.median([1 / c if c else math.inf for c in found])) if found else None
+
+
+def steepest_group(record: TrainingRecord) -> int | None:
+    """The parameter group in which the most curved direction lies, as its rate scales it."""
+    shares = [probe.shares for probe in limits(record)[-5:] if probe.shares]
+    if not shares:
+        return None
+    middle = np.median(np.array(shares), axis=0)
+    return int(middle.argmax()) if middle.max() > _MOSTLY else None
+
+
+def _named_groups(record: TrainingRecord) -> list[str]:
+    """What to call the parameter groups: their places, and the tensors in them."""
+    held: list[list[str]] = [[] for _ in record.groups]
+    for tensor in record.tensors:
+        if tensor.group is not None:
+            held[tensor.group].append(tensor.name)
+    return [
+        f"parameter group {count(place)} ({names(inside, 2)})" for place, inside in enumerate(held)
+    ]
+
+
 def is_too_small(record: TrainingRecord) -> bool:
     """Whether every probe says that much longer steps would be better, and the loss stays."""
     done = _done(record)
@@ -279,6 +321,8 @@ def is_too_small(record: TrainingRecord) -> bool:
     if _rises(record):
         return False  # what lowers the loss of one batch raises it on the others
     share = share_of_limit(record)
+    if share is None:
+        share = share_of_critical(record)
     if share is not None and share > SMALL:
         return False
     if any(vanishing(record)) or is_blocked(record):
@@ -343,15 +387,17 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
             f"The loss does not fall, and the units of {escaped(died[0])}, which worked at first, "
             f"give zero for every row at step {count(died[1])}"
         )
-    elif record.proof is not None:
-        reason = judge_training_rate(record).reason
-        sentence = reason[:1].upper() + reason[1:]
     elif (quicker := quicker_trial(record)) is not None:
         sentence = f"With a learning rate of {_got_there(record, quicker)}"
+    elif record.proof is not None or share is None:
+        reason = judge_training_rate(record).reason
+        sentence = reason[:1].upper() + reason[1:]
     else:
         sentence = "The loss does not fall"
     if share is not None and share > 1:
-        sentence += f", and the learning rate is {times(share)} the limit of the curvature"
+        group = steepest_group(record)
+        where = "" if group is None else f", which is that of {_named_groups(record)[group]}"
+        sentence += f", and the learning rate is {times(share)} the limit of the curvature{where}"
     yield Finding(
         "SD101",
         "error",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -260,13 +260,25 @@ class Probe:
     sharpness: float = float("nan")
     """gᵀHg / |g|² of this batch."""
     limit: float | None = None
-    """The largest learning rate that this curvature allows."""
+    """The largest learning rate that this curvature allows; of several, the largest group's."""
+    shares: tuple[float, ...] = ()
+    """Of the direction of the largest eigenvalue: how much of it lies in each parameter group, as
+    squared lengths. Only where the groups' learning rates differ; the Hessian is then scaled by
+    them as well, relative to the largest."""
+    critical: float | None = None
+    """So many times as long, the step that was taken would leave the loss of this batch where it
+    was; infinite beyond all that was tried, 0 where even the shortest raises it. None: not between
+    the factors, or not looked for because a limit is known."""
     noise_scale: float | None = None
     """Rows in a batch at which noise and gradient are equally long."""
     factors: tuple[float, ...] = ()
     """Of the step that was taken."""
     losses: tuple[float, ...] = ()
     """Of this batch, had the step been so many times as long."""
+
+
+ONE_GROUP: Final = "learning rate of a group"
+"""The kind of a change to the rate of one parameter group alone."""
 
 
 @dataclass(frozen=True)
@@ -292,6 +304,8 @@ class Replay:
     reached_at: int | None = None
     """How many steps it took to have the loss that the loop ended with."""
     ended: Literal["all steps", "lost", "behind", "time"] = "all steps"
+    group: int | None = None
+    """The parameter group whose rate alone was changed."""
 
 
 @dataclass(frozen=True)

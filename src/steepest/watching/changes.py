@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from steepest.records.training import ONE_GROUP
 from steepest.watching.kept_steps import KeptSteps
 from steepest.watching.replay import Change, at_start
 
@@ -43,6 +44,12 @@ with torch.random.fork_rng():
 def rate(factor: float) -> Change:
     """All learning rates so many times as large."""
     return Change(f"learning rate ×{factor:g}", "learning rate", factor)
+
+
+def rate_of(group: int, factor: float) -> Change:
+    """The learning rate of one parameter group so many times as large."""
+    name = f"learning rate of group {group} ×{factor:g}"
+    return Change(name, ONE_GROUP, factor, group=group)
 
 
 def others(kept: KeptSteps, factor: float, steps: int) -> list[Change]:

@@ -40,6 +40,8 @@ class Extremes:
     """|Hv - λv| / |λ|."""
     along: float
     """The curvature along the first of the vectors that were given; NaN where that was zero."""
+    top: torch.Tensor
+    """The direction of the largest, of length 1."""
 
 
 def extremes(
@@ -96,6 +98,7 @@ def extremes(
         values=(high, low),
         residuals=(top / abs(high) if high else 0.0, bottom / abs(low) if low else 0.0),
         along=along,
+        top=_mixed(space.basis, mixtures[:, -1]),
     )
 
 

@@ -26,6 +26,14 @@ PRODUCTS: Final = (40, 6)
 """Of the Hessian with vectors: in the first probe, and in a later one. From the gradient, in which
 the most curved direction is strong, six lead to the largest eigenvalue."""
 
+_TIMES: Final = 4.0
+_FARTHEST: Final = 4
+"""Where the loss does not cross its start between the factors, so many more are tried, each four
+times as far."""
+
+_ROUNDING: Final = 2e-5
+"""Of a loss in 32 bits: a smaller change is none."""
+
 CURVATURE_FIRST: Final = (0, 1, 2, 4)
 CURVATURE_EVERY: Final = 8
 """These probes, and then one in so many, measure the curvature, which costs most: a product with
@@ -102,6 +110,12 @@ class Prober:
         self._before = [tensor.detach().clone() for tensor in self._tensors]
 
     @property
+    def _is_due(self) -> bool:
+        """Whether this probe looks for the limit."""
+        number = len(self.probes)
+        return number in CURVATURE_FIRST or number % CURVATURE_EVERY == 0
+
+    @property
     def waits(self) -> bool:
         """Whether the next move is to be compared with shorter and longer ones."""
         return self._waiting is not None
@@ -114,20 +128,26 @@ class Prober:
         if waiting is None or before is None or closure is None:
             return None
         after = [tensor.detach().clone() for tensor in self._tensors]
-        losses = []
+
+        def at(factor: float) -> float:
+            there = [torch.lerp(o, n, factor) for o, n in zip(before, after, strict=True)]
+            put(self._tensors, there)
+            with self._undisturbed():
+                return self._loss_of(closure)
+
         try:
-            for factor in FACTORS:
-                put(
-                    self._tensors,
-                    [torch.lerp(o, n, factor) for o, n in zip(before, after, strict=True)],
-                )
-                with self._undisturbed():
-                    losses.append(self._loss_of(closure))
+            losses = {factor: at(factor) for factor in FACTORS}
+            critical = _critical(losses, at if self._is_unknown(waiting) else None)
         finally:
             put(self._tensors, after)
-        done = replace(waiting, factors=FACTORS, losses=tuple(losses))
+        done = replace(waiting, factors=FACTORS, losses=tuple(losses.values()), critical=critical)
         self.probes.append(done)
         return done
+
+    def _is_unknown(self, probe: Probe) -> bool:
+        """Whether a probe that looked for a limit found none, and none will be known."""
+        methods = {group.method for group in self._groups}
+        return self._is_due and probe.limit is None and (None in methods or len(methods) != 1)
 
     def _loss_of(self, closure: Closure) -> float:
         """Without a graph, unless the loss is made of slopes, as in physics."""
@@ -151,9 +171,7 @@ class Prober:
             noise_scale=_noise(rows, gradient, self._tensors),
         )
         length = float(torch.linalg.vector_norm(gradient))
-        number = len(self.probes)
-        due = number in CURVATURE_FIRST or number % CURVATURE_EVERY == 0
-        if not due or not math.isfinite(length):
+        if not self._is_due or not math.isfinite(length):
             return found
         if self._has_second:
             try:
@@ -174,7 +192,7 @@ class Prober:
         *,
         exact: bool = True,
     ) -> Probe:
-        scale = self._preconditioner()
+        scale = self._scales()
 
         def scaled(vector: torch.Tensor) -> torch.Tensor:
             return vector if scale is None else vector * scale
@@ -207,6 +225,8 @@ class Prober:
                 most_negative=ends.values[1],
                 most_negative_residual=ends.residuals[1],
             )
+        if len(self._rates()) > 1 and scale is not None:
+            found = replace(found, shares=self._shares(ends.top))
         return replace(found, limit=self._limit(found))
 
     def _by_backward(
@@ -252,6 +272,40 @@ class Prober:
         product: torch.Tensor = (found[0] - found[1]) / (2 * by)
         return product
 
+    def _rates(self) -> set[float]:
+        return {float(group["lr"]) for o in self._optimizers for group in o.param_groups}
+
+    def _shares(self, direction: torch.Tensor) -> tuple[float, ...]:
+        """How much of a direction lies in each group."""
+        parts = {
+            id(tensor): float(part.square().sum())
+            for tensor, part in zip(self._tensors, _split(direction, self._tensors), strict=True)
+        }
+        return tuple(
+            sum(parts.get(id(tensor), 0.0) for tensor in group["params"])
+            for optimizer in self._optimizers
+            for group in optimizer.param_groups
+        )
+
+    def _scales(self) -> torch.Tensor | None:
+        """By what the Hessian is scaled on both sides: as the optimizer and the groups' rates do.
+
+        None: by nothing.
+        """
+        found, rates = self._preconditioner(), self._rates()
+        adaptive = {group.method for group in self._groups} & set(ADAPTIVE)
+        if len(rates) < 2 or not max(rates) > 0 or (adaptive and found is None):
+            return found
+        of = {
+            id(tensor): float(group["lr"]) / max(rates)
+            for optimizer in self._optimizers
+            for group in optimizer.param_groups
+            for tensor in group["params"]
+        }
+        beside = [torch.full_like(t, of.get(id(t), 0.0) ** 0.5) for t in self._tensors]
+        flat = _flat(beside, self._tensors)
+        return flat if found is None else found * flat
+
     def _preconditioner(self) -> torch.Tensor | None:
         """P to the power -1/2 of an adaptive optimizer, where it has taken steps.
 
@@ -275,18 +329,46 @@ class Prober:
         return torch.rsqrt(_flat(divisors, self._tensors))
 
     def _limit(self, probe: Probe) -> float | None:
-        """The largest learning rate; None where groups differ, or the curvature is not known."""
+        """The largest learning rate; None where methods differ, or the curvature is not known."""
         kinds = {(group.method, group.momentum) for group in self._groups}
-        rates = {float(group["lr"]) for o in self._optimizers for group in o.param_groups}
-        if len(rates) > 1:
-            return None
         if len(kinds) != 1 or not probe.largest_residual <= GOOD or probe.largest <= 0:
             return None
         ((method, momentum),) = kinds
-        if method is None or (method in ADAPTIVE) != probe.preconditioned:
+        if method is None or (method in ADAPTIVE and not probe.preconditioned):
             return None
         factor = stability_factor(method, momentum)
         return None if factor is None else factor / probe.largest
+
+
+def _critical(losses: dict[float, float], at: Callable[[float], float] | None) -> float | None:
+    """Where along the step the loss is again what it was before it, from losses at some factors.
+
+    `at` gives others, where they are worth a pass.
+    """
+    start = losses[0.0]
+    if not math.isfinite(start):
+        return None
+    bar = start + _ROUNDING * abs(start)
+    known = dict(sorted(losses.items())[1:])
+    for _ in range(_FARTHEST):
+        least, most = min(known), max(known)
+        if at is None or (known[least] <= bar < known[most]) or not math.isfinite(known[most]):
+            break
+        if known[least] > bar:
+            known = {least / _TIMES: at(least / _TIMES), **known}
+        elif known[most] <= bar:
+            known[most * _TIMES] = at(most * _TIMES)
+    factors = sorted(known)
+    above = next((f for f in factors if not known[f] <= bar), None)
+    if above is None:
+        return None if at is None else math.inf
+    below = max((f for f in factors if f < above), default=None)
+    if below is None:
+        return None if at is None else 0.0
+    if not math.isfinite(known[above]) or known[below] == known[above]:
+        return below
+    share = (start - known[below]) / (known[above] - known[below])
+    return below + max(0.0, share) * (above - below)
 
 
 def _divisor(state: Any, group: dict[str, Any], scaling: Scaling) -> torch.Tensor:

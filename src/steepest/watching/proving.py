@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.records.arrays import Vector
 from steepest.records.training import Replay, TrainingProof
-from steepest.watching.changes import others, rate, structural
+from steepest.watching.changes import others, rate, rate_of, structural
 from steepest.watching.kept_steps import KeptSteps
 from steepest.watching.replay import PLAIN_LOOP, Change, can_replay, losses_at, replay
 
@@ -20,6 +20,9 @@ _SAME: Final = 1e-3
 
 _UP: Final = (10.0, 100.0, 1000.0)
 _DOWN: Final = (0.1, 0.01)
+
+_MOST_GROUPS: Final = 4
+"""Groups, of those with the largest rates, whose own are tried."""
 
 _LEAST_STEPS: Final = 10
 _WINDOW: Final = 10
@@ -88,6 +91,7 @@ class _Course:
             lower=float(np.mean(apart > 0)) if whole else math.nan,
             reached_at=self._reached(found),
             ended="all steps" if whole else "lost" if lost else "time" if late else "behind",
+            group=change.group,
         )
 
     def _reached(self, losses: Vector) -> int | None:
@@ -177,6 +181,7 @@ class _Trials:
         self._course = _Course(own, self._steps)
         self._replays.append(self._course.compared(PLAIN_LOOP, plain, late=False))
         best = self._rates()
+        self._rates_of_groups()
         for factor in dict.fromkeys((1.0, best)):
             for change in structural(self._kept, factor):
                 self._try(change)
@@ -218,6 +223,16 @@ class _Trials:
             if found is not None:
                 ends[found.factor] = found.loss
         return _lowest(ends)
+
+    def _rates_of_groups(self) -> None:
+        """Where groups have rates of their own: others for one at a time."""
+        groups = self._kept.kept[0].groups
+        given = {place: float(group.get("lr", math.nan)) for place, group in enumerate(groups)}
+        if len(set(given.values())) < 2:
+            return
+        for place in sorted(given, key=lambda place: -given[place])[:_MOST_GROUPS]:
+            for factor in (*_DOWN, _UP[0]):
+                self._try(rate_of(place, factor))
 
 
 def _lowest(ends: dict[float, float]) -> float:

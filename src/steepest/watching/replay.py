@@ -39,6 +39,8 @@ class Change:
     """Run after backward() and before step()."""
     after: str = ""
     """Run after step()."""
+    group: int | None = None
+    """The parameter group whose rate alone is changed; None: of all."""
     batches: int = 1
     """Whose gradients are averaged for one step."""
 
@@ -46,7 +48,7 @@ class Change:
     def lines(self) -> str:
         """What to add to a loop, with comments that say where."""
         parts = [
-            ("when the optimizer is made", _rates(self.factor) + self.setup),
+            ("when the optimizer is made", _rates(self.factor, self.group) + self.setup),
             ("after loss.backward()", self.between),
             ("after optimizer.step()", self.after),
         ]
@@ -56,9 +58,11 @@ class Change:
 PLAIN_LOOP: Final = Change("the plain loop", "plain loop")
 
 
-def _rates(factor: float) -> str:
+def _rates(factor: float, group: int | None) -> str:
     if factor == 1:
         return ""
+    if group is not None:
+        return f'optimizer.param_groups[{group}]["lr"] *= {factor:g}\n'
     return f'for group in optimizer.param_groups:\n    group["lr"] *= {factor:g}\n'
 
 
@@ -107,7 +111,7 @@ def replay(
         for group in optimizer.param_groups:
             group["lr"] = float(group["lr"]) or nominal
         made = [float(group["lr"]) for group in optimizer.param_groups]
-        _run(_rates(change.factor) + change.setup, names)
+        _run(_rates(change.factor, change.group) + change.setup, names)
         same = names["optimizer"] is optimizer
         optimizer = names["optimizer"]
         factors = [
