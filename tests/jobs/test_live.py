@@ -118,7 +118,7 @@ def test_the_limit_lies_where_descents_begin_to_diverge(speed: Live, valley: Liv
     assert speed.limit == pytest.approx(2 / 56499.0, rel=1e-3)
 
 
-def test_one_that_comes_upon_the_goal_and_leaves_it_did_not_arrive() -> None:
+def test_one_that_comes_upon_the_goal_and_leaves_it_is_no_reference() -> None:
     """Above the limit a descent may jump about for ever, and be at the goal now and then."""
     prepared = live("minimize", None, "x**4 - x**2", Options(start={"x": 0.3}))
     rates = prepared.rates()
@@ -133,7 +133,10 @@ def test_one_that_comes_upon_the_goal_and_leaves_it_did_not_arrive() -> None:
     leaving = (first >= 0) & ~there
     assert np.any(leaving)
     found = np.array([-1 if rate.steps is None else rate.steps for rate in view.swept])
-    np.testing.assert_array_equal(found, np.where(there, first, -1))
+    np.testing.assert_array_equal(found, first)
+    assert [rate.middle.left for rate in view.swept] == leaving.tolist()
+    assert view.staying is not None
+    assert not view.staying.middle.left
 
 
 @pytest.mark.parametrize("own", [None, 1e-5, 1e-12, 0.3, 1e-300, 1e300])

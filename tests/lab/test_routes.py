@@ -104,7 +104,7 @@ def test_the_view_of_an_example(lab: Asking, name: str) -> None:
     assert examples()[name].problem.options.rate in rates
     assert frames[0] == 0
     assert len(frames) <= 41
-    for many in (found["steps"], found["outcome"], found["values"], found["loss"]):
+    for many in (found["steps"], found["diverged"], found["values"], found["loss"]):
         assert len(many) == len(rates)
     shape = (len(rates), len(frames), len(found["weights"]))
     assert np.array(found["values"], dtype=float).shape == shape
@@ -112,9 +112,10 @@ def test_the_view_of_an_example(lab: Asking, name: str) -> None:
     assert (low, high) == pytest.approx((rates[0], rates[-1]))
     for one, other in zip(found["zones"], found["zones"][1:], strict=False):
         assert one["high"] == other["low"]
-        assert one["word"] != other["word"]
+        assert one["label"] != other["label"]
     words = [zone["word"] for zone in found["zones"]]
-    assert "just right" in words
+    # Who gets over the barrier there does so by luck.
+    assert ("just right" in words) == (name != "local")
     assert words[-1] == "too large"
     assert (found["contour"] is None) == (len(found["weights"]) == 1)
 
@@ -236,12 +237,12 @@ def test_a_remedy_can_be_tried(lab: Asking) -> None:
     assert tried["document"]["descent"]["final_loss"] == pytest.approx(best["measured_loss"])
 
 
-def test_a_race_is_from_one_start_and_over_the_same_steps(lab: Asking) -> None:
+def test_a_race_is_from_one_start_and_as_long_as_each_needs(lab: Asking) -> None:
     problem = {"example": "rosenbrock", "optimizers": ["gd", "adam"]}
     racers = ok(lab.post("/api/race", problem))["racers"]
     assert [racer["optimizer"] for racer in racers] == ["gd", "adam"]
-    assert racers[0]["frames"] == racers[1]["frames"]
     for racer in racers:
+        assert racer["frames"][-1] == racer["steps"]
         assert racer["values"][0] == [-1.5, 2]
         assert len(racer["values"]) == len(racer["loss"]) == len(racer["frames"])
         assert racer["loss"][-1] < racer["loss"][0]
@@ -546,5 +547,5 @@ def test_numbers_that_are_not_finite_come_through(lab: Asking) -> None:
     problem = {"formula": "-exp(x)", "start": {"x": 1}, "lr": 50, "steps": 30}
     found = ok(lab.post("/api/live", problem))
     assert any(loss is None or not math.isfinite(loss) for row in found["loss"] for loss in row)
-    assert "diverged" in found["outcome"]
+    assert any(found["diverged"])
     assert ok(lab.post("/api/board", problem))["document"]["descent"]["stopped"] == "diverged"

@@ -63,20 +63,29 @@ export interface Plane {
   levels: number[];
 }
 
-/** Every learning rate's descent, thinned: what the slider needs to move without asking. */
-export interface Live {
-  weights: string[];
-  /** In the user's units; `values` are in those of the descent. */
-  start: Record<string, number>;
+/** Steps to the goal by learning rate: one judgement for slider, title, zones and headline. */
+export interface Rated {
   rates: number[];
   /** To the goal; null where it was not reached. */
   steps: (number | null)[];
-  outcome: string[];
+  diverged: boolean[];
+  /** What is said of each. */
+  said: string[];
+  zones: { word: string; label: string; low: number; high: number }[];
+}
+
+/** Every learning rate's descent, thinned: what the slider needs to move without asking. */
+export interface Live extends Rated {
+  weights: string[];
+  /** In the user's units; `values` are in those of the descent. */
+  start: Record<string, number>;
   /** Steps before it diverged, else all. */
   walked: number[];
+  /** The quickest that is at the goal at its end too; where there is none, the lowest. */
   best: number | null;
-  zones: { word: string; low: number; high: number }[];
   limit: number | null;
+  /** Where its curvature was taken; null where that is the same everywhere. */
+  limit_at: "start" | "minimum" | null;
   goal: number | null;
   minimum: { loss: number; weights: Record<string, number> } | null;
   frames: number[];
@@ -96,6 +105,8 @@ export interface Window {
 
 export interface Judged {
   board: Board;
+  /** The learning rates beside this run's `lr`, by its own verdict; null where there are none. */
+  rated: (Rated & { lr: number }) | null;
   document: RunDocument;
   equations: Equations | null;
   command: string;
@@ -173,12 +184,14 @@ export interface Racer {
   optimizer: string;
   lr: number | null;
   steps: number | null;
-  outcome: string;
+  /** What became of it, as far as it was run. */
+  said: string;
+  lucky: boolean;
   weights: string[];
+  /** None where every learning rate diverges. */
   frames: number[];
-  /** Null where no learning rate stays finite. */
-  values: number[][] | null;
-  loss: number[] | null;
+  values: number[][];
+  loss: number[];
 }
 
 /** A run in the store, as the list has it. */
@@ -258,6 +271,6 @@ export function readJudged(raw: unknown): Judged {
 export const readRacers = (raw: unknown): Racer[] =>
   (raw as { racers: Racer[] }).racers.map((racer) => ({
     ...racer,
-    values: racer.values && holes(racer.values),
-    loss: racer.loss && holes(racer.loss),
+    values: holes(racer.values),
+    loss: holes(racer.loss),
   }));

@@ -12,6 +12,13 @@ export interface Facts {
   show: (frame: number) => void;
 }
 
+/** Where a curvature was taken. */
+const PLACES: Record<string, string> = {
+  start: "(at the start)",
+  end: "(where it ended)",
+  minimum: "(at the minimum)",
+};
+
 export function makeFacts(): Facts {
   const element = html("p", { class: "facts", "aria-label": "Numbers of this run", role: "group" });
   const loss = askable({ about: "loss" });
@@ -40,7 +47,8 @@ export function makeFacts(): Facts {
       add("minimum", "minimum", minimum?.loss ?? null);
       add("goal", "goal", live.goal);
       add("learning rate", "rate", document.descent.lr);
-      add("stable up to", "limit", limit);
+      const where = live.limit_at && curvature?.at ? ` ${PLACES[curvature.at] ?? ""}` : "";
+      add(`stable up to${where}`, "limit", limit);
       add("largest curvature", "largest", curvature?.largest ?? null);
       add("smallest", "smallest", curvature?.smallest ?? null);
       add("condition", "condition", curvature?.condition ?? null, 6);

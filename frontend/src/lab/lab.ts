@@ -20,7 +20,6 @@ import { USUAL } from "./methods";
 import { makePage, type Page } from "./page";
 import { windowOf } from "./planes";
 import { quickView } from "./quick";
-import { quickWords } from "./rates";
 import { asLive, descentAt, descentOf, frameAt, sceneOf, type Descent, type Scene } from "./scene";
 import { fetched, get, isAborted, newest, oneAtATime, post, Refused, upload } from "./server";
 import { makeTheme } from "./theme";
@@ -146,7 +145,7 @@ class Lab {
     const { live } = this.scene;
     this.place = { ...this.place, problem: { ...this.place.problem, lr: live.rates[index]! } };
     this.doubt();
-    this.page.opinion.say(quickWords(live, index));
+    this.page.opinion.say(`${live.said[index]}.`);
     this.follow(descentAt(live, index));
     this.judgeSoon();
     this.write();
@@ -173,7 +172,7 @@ class Lab {
     const ran = descentOf(found, live);
     page.tell(found, { ...this.scene!, live }, ran);
     if (live.rates.length) {
-      page.slider.go(placeOf(live, found.document.descent.lr ?? "auto"));
+      page.slider.judge(found.rated, placeOf(live, found.document.descent.lr ?? "auto"));
     } else {
       // Without learning rates to choose among, this is the only descent there is.
       this.scene = { ...this.scene!, live: asLive(live, ran) };
@@ -211,7 +210,7 @@ class Lab {
     }
     page.slider.draw(next);
     page.slider.go(index);
-    page.opinion.say(quickWords(live, index));
+    page.opinion.say(`${live.said[index]}.`);
     this.follow(descentAt(live, index));
   }
 

@@ -33,7 +33,7 @@ export const sceneOf = (live: Live, scaled: boolean): Scene => ({
 
 /** A descent as far as it went: one that diverges ends where its loss was no use any more. */
 export function descentAt(live: Live, index: number): Descent {
-  const broke = live.outcome[index] === "diverged" ? (live.walked[index] ?? null) : null;
+  const broke = live.diverged[index] ? (live.walked[index] ?? null) : null;
   const n = broke === null ? live.frames.length : frameAt(live.frames, broke) + 1;
   return {
     lr: live.rates[index]!,

@@ -6,8 +6,7 @@ import { at, line, sticks } from "../path";
 import { extent, roomy } from "../scale";
 import { number } from "../words";
 import { askIn } from "./asked";
-import type { Live } from "./contract";
-import { quickest, rateWords } from "./rates";
+import type { Judged, Live, Rated } from "./contract";
 import type { Scene } from "./scene";
 
 export interface RateSlider {
@@ -15,6 +14,8 @@ export interface RateSlider {
   draw: (scene: Scene) => void;
   /** Where the ball is, among the learning rates. */
   go: (index: number) => void;
+  /** The run at that place was judged, and its verdict holds for what is near it. */
+  judge: (rated: Judged["rated"], index: number) => void;
   resize: () => void;
 }
 
@@ -31,6 +32,7 @@ const CLASSES: Record<string, string> = {
 export function makeRateSlider(moved: (index: number) => void): RateSlider {
   const { element, title, best, track, host } = makeTrack();
   let live: Live | null = null;
+  let judged: Judged["rated"] = null;
   let scene: Scene | null = null;
   let frame: Plot | null = null;
   let ball: SVGElement | null = null;
@@ -40,33 +42,31 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
 
   const show = (): void => {
     if (!live || !frame) return;
-    const rate = live.rates[index]!;
-    const words = rateWords(live, index);
-    title.textContent = words;
-    askIn(title, [
-      { value: rate, question: { about: "rate" } },
-      { value: live.steps[index] ?? NaN, question: { about: "forecast" } },
-    ]);
+    const place = judged ? judged.rates.indexOf(judged.lr) : index;
+    const { rate, steps, words } = spoken(judged ?? live, place, title);
     track.setAttribute("aria-valuenow", String(index));
     track.setAttribute("aria-valuetext", words);
     const left = frame.x(rate);
-    const steps = live.steps[index];
-    const top = steps === null || steps === undefined ? 9 : frame.y(Math.max(1, steps));
-    ball!.setAttribute("transform", at(left, top));
+    const top = frame.y(Math.max(1, steps));
+    ball!.setAttribute("transform", at(left, Number.isNaN(steps) ? 9 : top));
     stem!.setAttribute("d", `M${Math.round(left) + 0.5},0V${frame.height}`);
-    best.hidden = quickest(live) === null || quickest(live) === index;
+    best.hidden = live.best === null || live.steps[live.best] == null || live.best === index;
+  };
+  const put = (to: number, verdict: Judged["rated"]): void => {
+    index = to;
+    if (judged === verdict) return show();
+    judged = verdict;
+    redraw();
   };
   const go = (to: number): void => {
     if (!live) return;
     const inside = Math.min(live.rates.length - 1, Math.max(0, to));
     if (inside === index) return;
-    index = inside;
-    show();
+    put(inside, null);
     moved(index);
   };
   best.addEventListener("click", () => {
-    const found = live && quickest(live);
-    if (found !== null) go(found);
+    if (live?.best != null) go(live.best);
     track.focus();
   });
 
@@ -83,7 +83,7 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     if (!scene || !live) return;
     drawn = host.clientWidth;
     host.replaceChildren();
-    frame = drawCurve(host, scene, { width: Math.max(260, drawn), height: TALL });
+    frame = drawCurve(host, scene, judged ?? live, { width: Math.max(260, drawn), height: TALL });
     stem = frame.path("now");
     ball = frame.put(svg("circle", { class: "here ball", r: 8 }));
     track.setAttribute("aria-valuemin", "0");
@@ -95,17 +95,27 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     draw(given) {
       scene = given;
       live = given.live;
+      judged = null;
       index = Math.min(index, live.rates.length - 1);
       redraw();
     },
-    go(to) {
-      index = to;
-      show();
-    },
+    go: (to) => put(to, null),
+    judge: (rated, to) => put(to, rated),
     resize() {
       if (host.clientWidth !== drawn) redraw();
     },
   };
+}
+
+/** What is said of a learning rate stands over the slider, its numbers to be asked. */
+function spoken({ rates, said, steps: all }: Rated, place: number, title: HTMLElement) {
+  const [rate, steps, words] = [rates[place]!, all[place] ?? NaN, said[place]!];
+  title.textContent = words;
+  askIn(title, [
+    { value: rate, question: { about: "rate" } },
+    { value: steps, question: { about: "forecast" } },
+  ]);
+  return { rate, steps, words };
 }
 
 function makeTrack() {
@@ -186,43 +196,44 @@ const known = (steps: (number | null)[]): number[] =>
 function drawCurve(
   host: HTMLElement,
   { live, ghost }: Scene,
+  { rates, zones, steps: counted }: Rated,
   size: { width: number; height: number },
 ): Plot {
-  const { rates, zones, limit } = live;
-  const steps = known(live.steps);
+  const { limit, limit_at: where } = live;
+  const steps = known(counted);
   const former = ghost?.live ?? null;
   const before = known(former?.steps ?? []);
   const frame = plot(host, size, "Steps to the goal by learning rate", {
     x: {
       axis: { label: "learning rate", scale: "log" },
-      domain: roomy("log", extent("log", rates, former?.rates ?? []), 0.01),
+      domain: roomy("log", extent("log", live.rates, former?.rates ?? []), 0.01),
     },
     y: {
       axis: { label: "steps to the goal", scale: "log" },
-      domain: roomy("log", extent("log", steps, before), 0.14),
+      domain: roomy("log", extent("log", steps, known(live.steps), before), 0.14),
     },
   });
   frame.picture.setAttribute("aria-hidden", "true");
   const { x, y, width, height } = frame;
   const inside = (value: number): number => Math.min(width, Math.max(0, x(value)));
-  for (const { word, low, high } of zones) {
+  for (const { word, label, low, high } of zones) {
     const [from, to] = [inside(low), inside(high)];
     if (!(to > from)) continue;
     const box = { x: Math.round(from), width: Math.round(to - from), height };
     frame.put(svg("rect", { class: CLASSES[word] ?? "zone", ...box }));
-    if (to - from > word.length * CHARACTER) {
+    if (to - from > label.length * CHARACTER) {
       const middle = (from + to) / 2;
       const under = nearest(rates.length, (place) => Math.abs(x(rates[place]!) - middle)) ?? 0;
       // Above the curve, where that comes down to the words.
       const lies = height - y(steps[under]!) < LOW ? height - LOW : height - 8;
-      frame.say("zone-name", word, middle, lies, "middle");
+      frame.say("zone-name", label, middle, lies, "middle");
     }
   }
   if (limit !== null && Number.isFinite(x(limit)) && x(limit) >= 0 && x(limit) <= width) {
     const left = Math.round(x(limit)) + 0.5;
     frame.path("level", `M${left},0V${height}`);
     const early = left > width / 2;
-    const words = `stable up to ${number(limit, 3)}`;
+    const words = `stable up to ${number(limit, 3)}${where ? ` at the ${where}` : ""}`;
     frame.say("aside", words, left + (early ? -6 : 6), 14, early ? "end" : "start");
   }
   const through = (across: number[], up: number[]): string =>

@@ -35,6 +35,7 @@ from steepest.checks.learning_rate import (
     bounces,
     grows_above_limit,
     growth_in_words,
+    jumped,
     limit_in_words,
     needs,
     own_needs,
@@ -122,6 +123,11 @@ def _arrived(m: Measurements, rate: Rate) -> str:
     text = f"At the minimum: loss {loss_in_words(m, m.descent.final_loss)} after {steps}"
     if useless(m):
         return f"{text}, {USELESS}{_r_squared(m)}."
+    if m.rates is not None and m.rates.calm is not None and jumped(m):
+        return (
+            f"{text}, by jumping out of the valley it began in, which is luck: with the learning "
+            f"rate {number(m.rates.calm.lr, 3)} it ends at {number(m.rates.calm.lowest_loss, 3)}."
+        )
     if rate.word == "too small" and rate.better is not None and m.rates is not None:
         many = "s are" if own_rates(m) else " is"
         return f"{text}, but the learning rate{many} too small: {needs(m, m.rates, rate.better)}."

@@ -52,6 +52,7 @@ LUCK = (
     "the descent is in a local minimum, and larger ones that get lower do so by jumping out of its "
     "valley, which is luck"
 )
+JUMPS = "those that get there jump out of the valley that the descent begins in, which is luck"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def judge_rate(m: Measurements) -> Rate:
     that was run does so. Just right: neither.
 
     A descent that fell without end, or that could not take its first step, says nothing about its
-    learning rate. Neither does a goal that no learning rate reached.
+    learning rate. Neither does a goal that no learning rate reached, or that is reached only by
+    jumping out of the valley that the descent begins in.
     """
     if endless(m):
         return Rate("not measured", reason="the loss fell without end")
@@ -86,6 +88,8 @@ def judge_rate(m: Measurements) -> Rate:
         return Rate("not measured", reason=_reason(m))
     if better is not None and better.lr > own and in_local_minimum(m):
         return Rate("not measured", reason=LUCK)
+    if m.rates.by_luck and (better is None or better.lr > own):
+        return Rate("not measured", reason=JUMPS)
     if better is not None:
         return Rate("too large" if better.lr < own else "too small", better)
     if not _answers(m.rates):
@@ -93,6 +97,13 @@ def judge_rate(m: Measurements) -> Rate:
     if not anyone_arrives(m.rates):
         return Rate("not measured", reason=_nobody(m.rates))
     return Rate("just right")
+
+
+def jumped(m: Measurements) -> bool:
+    """Tell whether the descent arrived by jumping out of the valley that calmer ones end in."""
+    if m.rates is None or m.rates.calm is None or not m.rates.by_luck:
+        return False
+    return m.rates.own.steps is not None and m.rates.own.lr > m.rates.calm.lr
 
 
 def _reason(m: Measurements) -> str:

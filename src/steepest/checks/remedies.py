@@ -53,7 +53,8 @@ def ladder(measurements: Measurements) -> tuple[Proposal, ...]:
     if own_steps is not None and own_steps <= FEW:
         return (exact,) if own != LM.name and finishes(exact, measurements) else ()
     found: list[Proposal] = []
-    if own not in SOLVERS:
+    lucky = measurements.rates is not None and measurements.rates.by_luck
+    if own not in SOLVERS and not lucky:
         found.append(Proposal("better learning rate"))
     plain = not problem.standardized and not problem.rescaled
     shares = rates_by_curvature(measurements) if plain else {}

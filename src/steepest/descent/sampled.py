@@ -32,6 +32,13 @@ from steepest.objective.objective import Kernel, Objective
 from steepest.records.arrays import Mask, Steps, Vector
 from steepest.records.problem import Settings
 
+LEAST_STAY = 10
+"""Over so many steps at the least, a descent that is at the goal stays there."""
+
+STILL, SHORT = 1e-6, 1e-3
+"""A descent stands still where half of its steps changed the loss by no more of itself, and the
+gradient is no longer than so much of the first one."""
+
 MOST_SEEN = 41
 """Steps at which descents are seen: always as many, so that they are compiled once."""
 
@@ -46,10 +53,13 @@ class Sampled(NamedTuple):
     loss: Vector
     weights: Vector
     arrived: Steps
-    """The first step at or below the goal, -1 where there was none.
-
-    Nor is there one for a descent that comes upon the goal and has left it again at the end.
-    """
+    """The first step at or below the goal, -1 where there was none."""
+    stays: Mask
+    """Whether it is at the goal at its last step too: a bold one may have left it again."""
+    passes: Mask
+    """Whether it left the goal within a tenth of its steps after it had arrived."""
+    still: Mask
+    """Whether the second half of its steps changed nothing, and its gradient is short."""
     walked: Steps
     """How many steps it really had: all, unless it diverged."""
     lowest: Vector
@@ -63,6 +73,12 @@ class _Field(NamedTuple):
     arrived: Any
     lowest: Any
     latest: Any
+    left: Any
+    """Whether it was above the goal soon after it had arrived."""
+    slope: Any
+    """The squared length of the gradient."""
+    halfway: Any
+    """The loss after half of the steps."""
 
 
 @partial(jax.jit, static_argnames=("kernel", "optimizer"))
@@ -71,6 +87,7 @@ def _walk(
     optimizer: str,
     field: _Field,
     lengths: jax.Array,
+    half: jax.Array,
     goal: jax.Array,
     setting: Setting,
     hyper: Hyper,
@@ -87,12 +104,17 @@ def _walk(
 
         state, record = jax.vmap(move, in_axes=AXES)(field.state, hyper)
         is_there = (field.arrived < 0) & (record.loss <= goal)
+        soon = field.state.step <= field.arrived + field.arrived // 10 + LEAST_STAY
+        is_gone = (field.arrived >= 0) & soon & (record.loss > goal)
         finite = jnp.where(jnp.isfinite(record.loss), record.loss, jnp.inf)
         return _Field(
             state,
             jnp.where(is_there, field.state.step, field.arrived),
             jnp.minimum(field.lowest, finite),
             record.loss,
+            field.left | is_gone,
+            jnp.sum(record.gradient * record.gradient, axis=-1),
+            jnp.where(place == half, record.loss, field.halfway),
         )
 
     def leg(
@@ -138,12 +160,16 @@ def sampled(
         np.full(count, -1, dtype=np.int64),
         np.full(count, np.inf),
         np.full(count, np.nan),
+        np.zeros(count, dtype=np.bool_),
+        np.full(count, np.nan),
+        np.full(count, np.nan),
     )
     last, (loss, position) = _walk(
         objective.kernel,
         settings.optimizer,
         field,
         np.diff(np.append(filled, steps + 1)),
+        np.int64(steps // 2),
         np.float64(goal),
         setting_of(objective),
         hyper_of(paced(objective, rates), momentum),
@@ -151,6 +177,10 @@ def sampled(
         batches,
     )
     latest, walked = np.asarray(last.latest), np.asarray(last.state.step)
+    arrived, halfway = np.asarray(last.arrived), np.asarray(last.halfway)
+    short = np.asarray(last.slope) <= SHORT**2 * np.asarray(last.state.first_norm)
+    with np.errstate(invalid="ignore"):  # what diverged
+        still = short & (np.abs(latest - halfway) <= STILL * np.abs(latest))
     ceiling = CEILING * np.maximum(np.abs(np.asarray(last.state.first_loss)), scale)
     beyond = ~np.isfinite(latest) | (np.abs(latest) > ceiling)
     weights = objective.weights_at(np.asarray(position)[: len(seen)])
@@ -158,7 +188,10 @@ def sampled(
         seen=seen,
         loss=np.asarray(loss)[: len(seen)].T,
         weights=np.swapaxes(weights, 0, 1),
-        arrived=np.where(latest <= goal, np.asarray(last.arrived), -1),
+        arrived=arrived,
+        stays=(arrived >= 0) & (latest <= goal),
+        passes=np.asarray(last.left),
+        still=still,
         walked=walked,
         lowest=np.asarray(last.lowest),
         # One that ended early with a finite loss has a gradient that is not finite.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from steepest.descent.sampled import MOST_SEEN, Sampled, sampled
 from steepest.jobs.sweep import beyond
 from steepest.measure.curvature import stability_limit
 from steepest.measure.landscape import over, span_around
-from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of
+from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of, optimizer_of
+from steepest.objective.recurrence import Inertia, steps_beyond
 from steepest.problem.options import Options
 from steepest.problem.prepare import draw_start, prepare_fit, prepare_minimize
 from steepest.problem.setup import Setup
@@ -30,9 +31,9 @@ from steepest.run.figures.scene import telling
 from steepest.study.aim import aim_at, known_minimum
 from steepest.study.batch_limit import batch_limit, in_batches
 from steepest.study.lanes import EFFORT, STEPS, affordable, rates_of
-from steepest.study.rates import has_closed_form
+from steepest.study.rates import has_closed_form, is_recurrence
 from steepest.study.spectra import spectrum_at
-from steepest.study.zones import judged, lowest, quickest
+from steepest.study.zones import is_lucky, judged, lowest, quickest
 from steepest.words.errors import UsageError
 from steepest.words.wording import count
 
@@ -72,6 +73,10 @@ class View:
     swept: tuple[SweptRate, ...]
     best: int | None
     """The place of the quickest learning rate, else of the one with the lowest loss."""
+    staying: SweptRate | None
+    """The quickest that is at the goal at the end too."""
+    lucky: bool
+    """Whether the quickest arrives by jumping out of a valley that calmer ones end in."""
     weights: tuple[str, ...]
     """Those that are shown."""
     frames: Steps
@@ -92,7 +97,9 @@ class Live:
     settings: Settings
     minimum: Minimum | None
     limit: float | None
-    """The predicted stability limit at the minimum; None where there is no prediction."""
+    """The predicted stability limit; None where there is no prediction."""
+    limit_at: Literal["start", "minimum"] | None
+    """Where the curvature of the limit was taken; None where it is the same everywhere."""
     lanes: int
     """How many learning rates are run side by side; none where the optimizer has no such thing."""
     steps: int
@@ -131,17 +138,21 @@ class Live:
         *,
         plane: Window | None = None,
         contour: bool = True,
+        goal: Goal | None = None,
     ) -> View:
         """Descend from `start` (p,) with `rates`, as many as `lanes`; seen are the first `steps`.
 
-        `plane` is that of the contour, None for the most telling one around path and minimum.
+        `plane` is that of the contour, None for the most telling one around path and minimum. The
+        `goal` is within 1 % of the minimum, unless there is another.
         """
         setup = self.setup
         first = setup.objective.value(start)
-        goal = aim_at(setup, self.minimum, first).goal
+        goal = goal or aim_at(setup, self.minimum, first).goal
         frames = self._frames(min(steps, self.steps))
         shown = sorted(self.order[:_MOST_WEIGHTS])
         swept: tuple[SweptRate, ...] = ()
+        staying: SweptRate | None = None
+        lucky = False
         found = _none_of(start, frames)
         if len(rates):
             found = sampled(
@@ -154,8 +165,15 @@ class Live:
                 goal=-math.inf if goal is None else goal.loss,
                 scale=setup.scale,
             )
-            swept = self._judged(start, rates, found, goal)
-        best = quickest(swept) or lowest(swept)
+            swept = self._swept(start, rates, found, goal)
+            there = zip(swept, found.stays, found.passes, strict=True)
+            ending = [(r, passes) for r, stays, passes in there if stays or not r.measured]
+            staying = quickest([rate for rate, passes in ending if not passes])
+            staying = staying or quickest([rate for rate, _ in ending])
+            lucky = setup.solved is None and is_lucky(swept, staying)
+            swept = judged(swept, staying, lucky=lucky)
+            staying = next((rate for rate in swept if staying and rate.lr == staying.lr), None)
+        best = staying or lowest(swept)
         place = None if best is None else next(i for i, r in enumerate(swept) if r.lr == best.lr)
         path = found.weights[place or 0] if len(rates) else start[None, :]
         return View(
@@ -163,6 +181,8 @@ class Live:
             goal=goal,
             swept=swept,
             best=place,
+            staying=staying,
+            lucky=lucky,
             weights=tuple(setup.objective.names[i] for i in shown),
             frames=frames,
             loss=found.loss,
@@ -182,25 +202,54 @@ class Live:
         least = np.arange(most, dtype=np.int64)
         return np.maximum(np.round(spread).astype(np.int64), least)
 
-    def _judged(
+    def _swept(
         self, start: Vector, rates: Vector, found: Sampled, goal: Goal | None
     ) -> tuple[SweptRate, ...]:
         trials = [
             RateTrial(
                 lr=float(lr),
                 steps=None if diverged or arrived < 0 else int(arrived),
-                limit=int(walked),
+                limit=None if still and arrived < 0 else int(walked),
                 lowest_loss=float(low),
                 diverged=bool(diverged),
                 measured=True,
+                left=not stays and not diverged and arrived >= 0,
             )
-            for lr, arrived, walked, low, diverged in zip(
-                rates, found.arrived, found.walked, found.lowest, found.diverged, strict=True
+            for lr, arrived, walked, low, diverged, still, stays in zip(
+                rates,
+                found.arrived,
+                found.walked,
+                found.lowest,
+                found.diverged,
+                found.still,
+                found.stays,
+                strict=True,
             )
         ]
         if goal is not None and has_closed_form(self.setup, self.settings):
             trials = beyond(self.setup, start[None, :], rates, trials, goal.loss)
-        return judged([SweptRate(trial.lr, "not measured", (trial,)) for trial in trials])
+        elif goal is not None and is_recurrence(self.setup, self.settings):
+            trials = self._carried_on(start, trials, goal)
+        return tuple(SweptRate(trial.lr, "not measured", (trial,)) for trial in trials)
+
+    def _carried_on(self, start: Vector, trials: list[RateTrial], goal: Goal) -> list[RateTrial]:
+        """The trials of momentum on a quadratic, with what more steps would have come to."""
+        modes, settings = self.setup.modes, self.settings
+        left = [place for place, one in enumerate(trials) if one.steps is None and not one.diverged]
+        if modes is None or not left:
+            return trials
+        inertia = Inertia(
+            momentum_of(settings.optimizer, settings.momentum) or 0.0,
+            optimizer_of(settings.optimizer).looks_ahead,
+        )
+        rates = np.array([trials[place].lr for place in left])
+        offset = self.setup.from_minimum(start)
+        more = steps_beyond(modes, offset, rates, inertia, goal.loss, self.steps)
+        found = list(trials)
+        for place, steps in zip(left, more, strict=True):
+            if steps is not None:
+                found[place] = replace(trials[place], steps=steps, limit=None, measured=False)
+        return found
 
     def _contour(self, start: Vector, path: Matrix, plane: Window | None) -> Contour | None:
         setup, names = self.setup, self.setup.objective.names
@@ -233,7 +282,8 @@ def live(command: Command, data: Any, formula: str, options: Options) -> Live:
     limit = None
     best = _place_of(minimum, setup.objective.names)
     at = setup.start if best is None else best
-    spectrum = spectrum_at(setup, settings, None, at, "start" if best is None else "minimum")
+    place: Literal["start", "minimum"] = "start" if best is None else "minimum"
+    spectrum = spectrum_at(setup, settings, None, at, place)
     if settings.optimizer not in (*ADAPTIVE, *SOLVERS):
         momentum = momentum_of(settings.optimizer, settings.momentum)
         limit = stability_limit(settings.optimizer, momentum, spectrum)
@@ -264,6 +314,7 @@ def live(command: Command, data: Any, formula: str, options: Options) -> Live:
         settings=settings,
         minimum=minimum,
         limit=limit,
+        limit_at=None if setup.solved is not None else place,
         lanes=lanes,
         steps=steps,
         slopes=slopes,
@@ -280,6 +331,9 @@ def _none_of(start: Vector, frames: Steps) -> Sampled:
         loss=np.zeros((0, len(frames))),
         weights=np.zeros((0, len(frames), len(start))),
         arrived=nobody,
+        stays=np.zeros(0, dtype=np.bool_),
+        passes=np.zeros(0, dtype=np.bool_),
+        still=np.zeros(0, dtype=np.bool_),
         walked=nobody,
         lowest=np.zeros(0),
         diverged=np.zeros(0, dtype=np.bool_),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
-from itertools import groupby, pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +15,8 @@ from steepest.data.table import Table, read_delimited
 from steepest.engine.xla import forget_compiled
 from steepest.jobs.fit import fit, minimize
 from steepest.jobs.live import Contour, Live, View, Window, live
+from steepest.jobs.race import racer
+from steepest.jobs.rated import Rated, rated, rated_with
 from steepest.lab.equations import equations_of
 from steepest.lab.kept import Kept
 from steepest.lab.model import model_of
@@ -24,13 +25,11 @@ from steepest.lab.uploads import Uploads
 from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
 from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
-from steepest.records.descent import SweptRate
 from steepest.records.document import plain, to_json
 from steepest.records.verdict import Remedy
 from steepest.run.run import Run
 from steepest.show.figures.contour import levels_of
 from steepest.study.prove import prove
-from steepest.study.rates import around
 from steepest.words.errors import SteepestError, UsageError
 
 MOST_LIVES: Final = 40
@@ -179,6 +178,7 @@ class Answers:
         return _json(
             {
                 "board": run.figures().to_dict(),
+                "rated": self._rated(asked, run),
                 "document": run.to_dict(),
                 "equations": equations_of(run),
                 "command": command_line(command, name, asked.formula, asked.options),
@@ -186,6 +186,17 @@ class Answers:
                 "pytorch": pytorch,
             }
         )
+
+    def _rated(self, asked: Asked, run: Run) -> dict[str, Any] | None:
+        """The learning rates beside that of a judged run; None where there are none to choose."""
+        prepared = self._live(asked)
+        lr = run.record.descent.lr
+        if not prepared.lanes or not math.isfinite(lr):
+            return None
+        study, word = run.record.measurements.rates, run.verdict.learning_rate
+        start = prepared.start_of(asked.options)
+        found = rated_with(prepared, start, lr, study, word)
+        return {"lr": lr, **_curve(found)}
 
     def _racer(self, asked: Asked, optimizer: str) -> dict[str, Any]:
         if optimizer in SOLVERS:
@@ -197,25 +208,19 @@ class Answers:
         options = asked.options.changed(
             optimizer=optimizer, momentum=asked.options.momentum if own else None
         )
-        changed = replace(asked, options=options)
-        prepared = self._live(changed)
-        start = prepared.start_of(options)
-        rates = prepared.rates()
-        view = prepared.view(start, rates, options.steps, contour=False)
-        if view.best is not None:
-            finer = around(rates, view.swept[view.best].lr, prepared.lanes)
-            again = prepared.view(start, finer, options.steps, contour=False)
-            view = again if _is_quicker(again, view) else view
-        best = view.best
+        prepared = self._live(replace(asked, options=options))
+        study = self._run(asked).record.measurements.rates if own else None
+        found = racer(prepared, prepared.start_of(options), study)
         return {
             "optimizer": optimizer,
-            "lr": None if best is None else view.swept[best].lr,
-            "steps": None if best is None else view.swept[best].steps,
-            "outcome": "diverged" if best is None else _outcome(view.swept[best]),
-            "weights": view.weights,
-            "frames": view.frames,
-            "values": None if best is None else _single(view.values[best]),
-            "loss": None if best is None else _single(view.loss[best]),
+            "lr": None if found.trial is None else found.trial.lr,
+            "steps": None if found.trial is None else found.trial.steps,
+            "said": found.said,
+            "lucky": found.lucky,
+            "weights": prepared.setup.objective.names,
+            "frames": found.steps,
+            "values": _single(found.weights),
+            "loss": _single(found.loss),
         }
 
 
@@ -241,13 +246,11 @@ def _view(prepared: Live, view: View) -> dict[str, Any]:
     return {
         "weights": view.weights,
         "start": dict(view.start),
-        "rates": [rate.lr for rate in view.swept],
-        "steps": [rate.steps for rate in view.swept],
-        "outcome": [_outcome(rate) for rate in view.swept],
+        **_curve(rated(view)),
         "walked": view.walked,
         "best": view.best,
-        "zones": _zones(view.swept),
         "limit": prepared.limit,
+        "limit_at": prepared.limit_at,
         "goal": None if view.goal is None else view.goal.loss,
         "minimum": shown_minimum,
         "measured_steps": prepared.steps,
@@ -275,32 +278,15 @@ def _contour(contour: Contour) -> dict[str, Any]:
     }
 
 
-def _outcome(rate: SweptRate) -> str:
-    if rate.diverged:
-        return "diverged"
-    if rate.steps is None:
-        return "not there"
-    return "arrived" if rate.measured else "computed"
-
-
-def _zones(swept: Sequence[SweptRate]) -> list[dict[str, Any]]:
-    """Neighbours with one word together; they meet in the middle, by the logarithm."""
-    groups = [(word, [r.lr for r in group]) for word, group in groupby(swept, lambda r: r.zone)]
-    edges = [math.sqrt(one[-1]) * math.sqrt(other[0]) for (_, one), (_, other) in pairwise(groups)]
-    ends = [*(rates[0] for _, rates in groups[:1]), *edges, *(r[-1] for _, r in groups[-1:])]
-    return [
-        {"word": word, "low": ends[place], "high": ends[place + 1]}
-        for place, (word, _) in enumerate(groups)
-    ]
-
-
-def _is_quicker(one: View, other: View) -> bool:
-    if one.best is None or other.best is None:
-        return one.best is not None
-    first, second = one.swept[one.best], other.swept[other.best]
-    if first.steps is None and second.steps is None:
-        return first.middle.lowest_loss < second.middle.lowest_loss
-    return first.needed < second.needed
+def _curve(found: Rated) -> dict[str, Any]:
+    """Steps to the goal by learning rate, with what is said of each."""
+    return {
+        "rates": [rate.lr for rate in found.rates],
+        "steps": [rate.steps for rate in found.rates],
+        "diverged": [rate.diverged for rate in found.rates],
+        "said": [found.said(rate) for rate in found.rates],
+        "zones": [asdict(zone) for zone in found.zones()],
+    }
 
 
 def _remedy(asked: Asked, remedy: Remedy) -> dict[str, Any]:

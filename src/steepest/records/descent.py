@@ -103,6 +103,13 @@ class RateTrial:
     diverged: bool
     measured: bool
     """True: it was run. False: from the closed form of a quadratic."""
+    left: bool = False
+    """Whether it was run on from the goal, and was off it again in the end."""
+
+    @property
+    def stands_short(self) -> bool:
+        """Whether it was run until it stood still, and that is not at the goal."""
+        return self.measured and not self.diverged and self.steps is None and self.limit is None
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,13 @@ class RateStudy:
     trials: tuple[RateTrial, ...]
     best: RateTrial | None
     """The quickest of them, run."""
+    calm: RateTrial | None = None
+    """A tenth of the quickest learning rate, run until it arrived or stood still."""
+
+    @property
+    def by_luck(self) -> bool:
+        """Whether the quickest arrived by jumping out of the valley that calmer ones end in."""
+        return self.calm is not None and self.calm.stands_short
 
 
 @dataclass(frozen=True)

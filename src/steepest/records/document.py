@@ -338,7 +338,7 @@ def strongest(found: Statistics, most: int, above: float = 0.0) -> list[tuple[st
 
 
 def _rates(rates: RateStudy | None) -> dict[str, Any] | None:
-    return None if rates is None else told(rates, "goal own best trials")
+    return None if rates is None else told(rates, "goal own best trials calm")
 
 
 def _taylor(explanation: Explanation) -> dict[str, Any] | None:

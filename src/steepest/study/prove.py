@@ -23,6 +23,7 @@ from steepest.checks.remedies import (
 from steepest.checks.shape import FEW
 from steepest.descent import Walked, solve_by
 from steepest.descent.run import descend
+from steepest.descent.sampled import LEAST_STAY
 from steepest.measure.curvature import stability_limit
 from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, OPTIMIZERS, SOLVERS, optimizer_of
@@ -30,6 +31,7 @@ from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup, standardized, with_own_units, with_rates
 from steepest.records.arrays import Vector
+from steepest.records.descent import RateTrial
 from steepest.records.verdict import Measurements, Remedy
 from steepest.study.aim import at_most
 from steepest.study.auto import good_rate
@@ -40,6 +42,7 @@ from steepest.study.rates import (
     MOST_STEPS,
     affordable,
     best_in_closed_form,
+    calmer,
     closed_form_steps,
     has_closed_form,
     rounded_rate,
@@ -56,9 +59,6 @@ CALMER = (1.0, 0.5, 0.25, 0.1)
 
 MOST_CALM = 100_000
 """Steps that a calmer one has at most."""
-
-LEAST_STAY = 10
-"""Over so many steps at the least, a descent that is at the goal stays there."""
 
 PIECE = 65_536
 """Steps that are looked at together."""
@@ -168,7 +168,9 @@ def _with_last_word(
     if not others:
         return tuple(found)
     plain = f"No descent that was tried gets there ({listed(others)})"
-    if first.change == "another start":
+    if measurements.rates is not None and measurements.rates.by_luck:
+        plain = "From this one descents get there only by jumping out of its valley, which is luck"
+    elif first.change == "another start":
         # Not even a solver gets there from this one, so it is the start that is wrong.
         plain = f"From this start no descent that was tried gets there ({listed(others)})"
     elif SCALING.intersection(tried):
@@ -184,6 +186,8 @@ def _try(
     attempt, done, there = _settling(attempt, aim, measurements.settings.time_limit)
     descent = done.descent
     if descent.stopped == "diverged" or not math.isfinite(descent.final_loss):
+        return None
+    if there is not None and _jumps(attempt, there, measurements):
         return None
     if not helps(
         reached=there is not None,
@@ -217,6 +221,17 @@ def _try(
         settings=typed.settings(),
         options=typed.given(),
     )
+
+
+def _jumps(attempt: Attempt, there: int, measurements: Measurements) -> bool:
+    """Whether it arrives by jumping out of a valley, as the quickest learning rate does."""
+    rates, rate = measurements.rates, attempt.options.rate
+    if rates is None or not rates.by_luck or rate is None:
+        return False
+    mine = RateTrial(rate, there, there, rates.goal.loss, diverged=False, measured=True)
+    settings = attempt.options.settings()
+    calm = calmer(attempt.setup, settings, mine, rates.goal, GUARD)
+    return calm is not None and calm.stands_short
 
 
 def changed_setup(setup: Setup, options: Options) -> Setup | None:

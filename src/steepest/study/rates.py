@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from steepest.descent.run import descend
+from steepest.descent.sampled import STILL
 from steepest.descent.sweep import try_rates
 from steepest.methods.contract import TENTH
-from steepest.methods.optimizers import ADAPTIVE, GD
+from steepest.methods.optimizers import ADAPTIVE, GD, optimizer_of
 from steepest.objective.quadratic import best_rate, steps_of, steps_to
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
@@ -73,9 +74,14 @@ def affordable(setup: Setup, effort: float, batch_size: int | None) -> int:
 
 def has_closed_form(setup: Setup, settings: Settings) -> bool:
     """Plain gradient descent on all rows of a quadratic without bounds."""
+    return settings.optimizer == GD.name and is_recurrence(setup, settings)
+
+
+def is_recurrence(setup: Setup, settings: Settings) -> bool:
+    """Whether each step is the same linear map: all rows of a quadratic, without bounds."""
     return (
         setup.solved is not None
-        and settings.optimizer == GD.name
+        and optimizer_of(settings.optimizer).is_linear
         and (settings.batch_size is None or settings.batch_size >= setup.objective.rows)
         and not setup.objective.bounded
     )
@@ -345,7 +351,28 @@ def study(
         enough = min(max(enough, 1000), affordable(setup, EFFORT, settings.batch_size))
         further = min(affordable(setup, OWN_EFFORT, settings.batch_size), MOST_STEPS)
         mine = run_one(setup, settings, own, goal.loss, max(enough, further), seconds, VANISHED)
-    return RateStudy(goal, mine, tuple(trials), best)
+    return RateStudy(goal, mine, tuple(trials), best, calmer(setup, settings, best, goal, seconds))
+
+
+def calmer(
+    setup: Setup, settings: Settings, best: RateTrial | None, goal: Goal, seconds: float
+) -> RateTrial | None:
+    """A tenth of the quickest learning rate, run until it arrives or stands still.
+
+    Where that stands still short of the goal, the quickest came there by jumping out of the valley
+    that it began in. None where that cannot be: a quadratic has one valley.
+    """
+    if best is None or not best.steps or setup.solved is not None:
+        return None
+    most = affordable(setup, OWN_EFFORT, settings.batch_size)
+    steps = min(max(LONG, TENTH * TENTH * best.steps), most)
+    calm = run_one(setup, settings, best.lr / TENTH, goal.loss, steps, seconds, VANISHED)
+    if calm.steps is None and calm.limit is not None and not calm.diverged:
+        # Where weights decay, the gradient is not zero where a descent stands still.
+        less = walked(setup, settings, calm.lr, calm.limit // 2, seconds).final_loss
+        more = walked(setup, settings, calm.lr, calm.limit, seconds).final_loss
+        calm = replace(calm, limit=None) if abs(more - less) <= STILL * abs(less) else calm
+    return calm
 
 
 def _study_in_closed_form(

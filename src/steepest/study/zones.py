@@ -12,25 +12,33 @@ from steepest.records.descent import Goal, SweptRate
 from steepest.words.wording import count, number, roughly
 
 
-def judged(rates: Sequence[SweptRate]) -> tuple[SweptRate, ...]:
-    """The same learning rates with their words; the quickest of them is the reference.
+def judged(
+    rates: Sequence[SweptRate], best: SweptRate | None = None, *, lucky: bool = False
+) -> tuple[SweptRate, ...]:
+    """The same learning rates with their words; the `best` is the reference, else the quickest.
 
     Too large: it diverged, or the quickest is smaller and needs at most a tenth of its steps. Too
     small: the quickest is larger and needs at most a tenth. Not measured: it had not arrived after
-    fewer than ten times the steps of the quickest, or nobody arrived.
+    fewer than ten times the steps of the quickest, or nobody arrived; or the quickest is `lucky`,
+    because it arrives by jumping out of a valley: that is none that another one should be like.
     """
-    best = quickest(rates)
-    return tuple(replace(rate, zone=_word(rate, best)) for rate in rates)
+    best = best or quickest(rates)
+    return tuple(replace(rate, zone=_word(rate, best, lucky)) for rate in rates)
 
 
-def _word(rate: SweptRate, best: SweptRate | None) -> Word:
+def _word(rate: SweptRate, best: SweptRate | None, lucky: bool) -> Word:
     if rate.diverged:
         return "too large"
-    if best is None or best.steps is None:
+    if best is None or best.steps is None or (lucky and rate.lr <= best.lr):
         return "not measured"
     if best.steps >= 1 and TENTH * best.steps <= rate.needed:
         return "too small" if rate.lr < best.lr else "too large"
-    return "not measured" if rate.steps is None else "just right"
+    return "not measured" if rate.steps is None or lucky else "just right"
+
+
+def is_lucky(rates: Sequence[SweptRate], best: SweptRate | None) -> bool:
+    """Whether a calmer learning rate than the best was run until it stood still elsewhere."""
+    return best is not None and any(r.lr < best.lr and r.middle.stands_short for r in rates)
 
 
 def quickest(rates: Sequence[SweptRate]) -> SweptRate | None:

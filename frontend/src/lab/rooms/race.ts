@@ -5,7 +5,7 @@ import { outlines, pair } from "../../figures/contour";
 import { CROSS, plot } from "../../frame";
 import { at, line } from "../../path";
 import { extent, roomy } from "../../scale";
-import { count, cut, number } from "../../words";
+import { count, cut, number, stepsOf } from "../../words";
 import type { Problem, Racer } from "../contract";
 import { readRacers } from "../contract";
 import { OPTIMIZERS } from "../methods";
@@ -72,8 +72,8 @@ const size = (host: HTMLElement) => {
 
 function drawLosses(host: HTMLElement, racers: Racer[]): void {
   const most = Math.max(1, ...racers.flatMap(({ frames }) => frames));
-  const reached = extent("log", ...racers.map(({ loss }) => loss ?? []));
-  const all = extent("linear", ...racers.map(({ loss }) => loss ?? []));
+  const reached = extent("log", ...racers.map(({ loss }) => loss));
+  const all = extent("linear", ...racers.map(({ loss }) => loss));
   const kind = all && all[0] > 0 ? "log" : "linear";
   const frame = plot(host, size(host), "The loss of each optimizer by step", {
     x: { axis: { label: "step", scale: most > 100 ? "symlog" : "linear" }, domain: [0, most] },
@@ -83,7 +83,6 @@ function drawLosses(host: HTMLElement, racers: Racer[]): void {
     },
   });
   racers.forEach(({ frames, loss }, index) => {
-    if (!loss) return;
     const path = line(
       frames.length,
       (place) => frame.x(frames[place]!),
@@ -112,7 +111,6 @@ function drawPaths(host: HTMLElement, racers: Racer[], { live }: Scene): boolean
   }
   racers.forEach(({ weights, values }, index) => {
     const [across, up] = [weights.indexOf(first), weights.indexOf(second)];
-    if (!values) return;
     const path = line(
       values.length,
       (place) => x(values[place]![across]!),
@@ -123,23 +121,25 @@ function drawPaths(host: HTMLElement, racers: Racer[], { live }: Scene): boolean
   return true;
 }
 
+/** Who comes there by luck wins nothing. */
 function winner(racers: Racer[]): string {
-  const arrived = racers.filter(({ steps }) => steps !== null);
+  const arrived = racers.filter(({ steps, lucky }) => steps !== null && !lucky);
   const [first] = [...arrived].sort((a, b) => a.steps! - b.steps!);
-  if (!first) return "None of them reaches the goal in the steps that were tried.";
-  const others = racers.length - arrived.length;
-  const rest = others ? ` ${count(others)} of ${count(racers.length)} do not reach it.` : "";
-  return `${cut(first.optimizer, 20)} is first, with ${count(first.steps!)} steps to the goal.${rest}`;
+  const jumped = racers.filter(({ lucky }) => lucky).length;
+  const luck = jumped
+    ? ` ${count(jumped)} of ${count(racers.length)} get there by jumping out of the valley that they begin in, which is luck.`
+    : "";
+  if (!first) return `None of them gets down to the goal in the steps that it had.${luck}`;
+  return `${cut(first.optimizer, 20)} is first, with ${stepsOf(first.steps!)} to the goal.${luck}`;
 }
 
 function listOf(racers: Racer[]): HTMLElement {
   const list = html("ul", { class: "legend", "aria-label": "Racers" });
-  racers.forEach(({ optimizer, lr, steps, outcome }, index) => {
+  racers.forEach(({ optimizer, lr, said }, index) => {
     const picture = svg("svg", { viewBox: "-11 -7 22 14", "aria-hidden": "true" });
     picture.append(svg("path", { class: `weight w${index % 7}`, d: "M-11,0H11" }));
-    const how = steps === null ? outcome : `${count(steps)} steps`;
     const rate = lr === null ? "" : `, learning rate ${number(lr, 4)}`;
-    list.append(html("li", {}, picture, `${optimizer}: ${how}${rate}`));
+    list.append(html("li", {}, picture, `${optimizer}: ${said}${rate}`));
   });
   return list;
 }

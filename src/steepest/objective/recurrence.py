@@ -1,0 +1,103 @@
+"""Momentum on a quadratic: where it is after any number of steps, without walking them.
+
+Along an eigenvector of eigenvalue λ the distance x to the minimum and w, the learning rate η times
+the velocity, follow a linear recurrence: w' = βw + ηλx, and x' = x - w', or for Nesterov's
+x' = x - ηλx - βw' (PyTorch's convention). So its powers, each the square of the one before, say
+where it is after 2, 4, 8 ... steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.objective.quadratic import Modes
+from steepest.records.arrays import Vector
+
+_DOUBLINGS = 50
+"""More steps than two to this power count as never, as in gradient descent's closed form."""
+
+_SPENT = 1e-3
+"""What swings is over once it holds so small a share of the loss that is allowed."""
+
+_MOST_MODES = 200
+"""With more of them the powers take too much room."""
+
+
+@dataclass(frozen=True)
+class Inertia:
+    """A linear optimizer with momentum: `looks_ahead` is Nesterov's."""
+
+    momentum: float
+    looks_ahead: bool
+
+
+def steps_beyond(
+    modes: Modes, offset: Vector, rates: Vector, inertia: Inertia, goal: float, walked: int
+) -> list[int | None]:
+    """The first step at or below `goal` of descents (m,) that were above it for `walked` steps.
+
+    Infinite modes aside, a descent that no longer swings falls step by step, so halving finds the
+    step. None where it never arrives, or still swings after `walked` steps.
+    """
+    allowed = goal - modes.floor
+    if allowed <= 0 or not len(rates) or len(modes.eigenvalues) > _MOST_MODES:
+        return [None] * len(rates)
+    with np.errstate(over="ignore", invalid="ignore"):
+        move = _moves(modes, rates, inertia)
+        powers = [move]
+        for _ in range(_DOUBLINGS - 1):
+            powers.append(powers[-1] @ powers[-1])
+        first = np.zeros((len(rates), len(modes.eigenvalues), 2))
+        first[:, :, 0] = modes.distances(offset)
+        begun = _advanced(first, powers, walked)
+        calm = _is_calm(modes, move, first, allowed, walked)
+        state, steps = begun, np.zeros(len(rates), dtype=np.int64)
+        for place in reversed(range(_DOUBLINGS)):
+            later = _advanced_by(state, powers[place])
+            above = ~(_excess(modes, later) <= allowed)
+            state = np.where(above[:, None, None], later, state)
+            steps += above * 2**place
+        never = steps >= 2**_DOUBLINGS - 1
+        there = _excess(modes, begun) <= allowed
+    return [
+        None if not calm[lane] or never[lane] else walked if there[lane] else walked + int(more) + 1
+        for lane, more in enumerate(steps)
+    ]
+
+
+def _moves(modes: Modes, rates: Vector, inertia: Inertia) -> Vector:
+    """One step as matrices (m, k, 2, 2) of (x, w)."""
+    steep = np.multiply.outer(rates, modes.eigenvalues)
+    beta = inertia.momentum
+    move = np.empty((*steep.shape, 2, 2))
+    move[..., 0, 0] = 1.0 - steep * (1.0 + beta if inertia.looks_ahead else 1.0)
+    move[..., 0, 1] = -(beta**2) if inertia.looks_ahead else -beta
+    move[..., 1, 0] = steep
+    move[..., 1, 1] = beta
+    return move
+
+
+def _advanced(state: Vector, powers: list[Vector], steps: int) -> Vector:
+    for place in range(steps.bit_length()):
+        if steps >> place & 1:
+            state = _advanced_by(state, powers[place])
+    return state
+
+
+def _advanced_by(state: Vector, power: Vector) -> Vector:
+    return np.asarray((power @ state[..., None])[..., 0])
+
+
+def _excess(modes: Modes, state: Vector) -> Vector:
+    return np.asarray(0.5 * np.sum(modes.eigenvalues * state[..., 0] ** 2, axis=-1))
+
+
+def _is_calm(modes: Modes, move: Vector, first: Vector, allowed: float, walked: int) -> Vector:
+    """Whether what is left of modes that swing no longer matters, (m,)."""
+    trace = move[..., 0, 0] + move[..., 1, 1]
+    product = move[..., 0, 0] * move[..., 1, 1] - move[..., 0, 1] * move[..., 1, 0]
+    swings = trace**2 < 4.0 * product
+    left = 0.5 * modes.eigenvalues * first[..., 0] ** 2 * np.abs(product) ** walked
+    return np.asarray(np.sum(np.where(swings, left, 0.0), axis=-1) <= _SPENT * allowed)
