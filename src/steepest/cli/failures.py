@@ -163,8 +163,8 @@ def _fitted(error: click.UsageError) -> click.UsageError:
 
 
 def _said(error: click.UsageError) -> str:
-    """Click's message, without the nearest option where a hint names the one that is meant."""
-    if isinstance(error, click.NoSuchOption) and _hint(error):
+    """Click's message, without the nearest options: a hint names the one that is meant."""
+    if isinstance(error, click.NoSuchOption):
         return click.NoSuchOption(error.option_name, ctx=error.ctx).format_message()
     return error.format_message()
 
@@ -173,7 +173,9 @@ def _hint(error: click.UsageError) -> str:
     """What is meant by a word of another program, as a sentence behind the message."""
     if isinstance(error, click.NoSuchOption):
         meant = OPTION_WORDS.get(error.option_name.lstrip("-").replace("_", "-").lower())
-        return "" if meant is None else f" {meant}."
+        near = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1)
+        guess = f" Did you mean {near[0]}?" if near else ""
+        return guess if meant is None else f" {meant}."
     if error.ctx is not None and "unexpected extra argument" in error.message:
         meant = EXTRA_WORDS.get(error.ctx.info_name or "")
         return "" if meant is None else f". {meant}"
