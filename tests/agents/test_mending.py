@@ -104,11 +104,11 @@ SCRIPTS: dict[str, tuple[dict[str, str], str, Callable[[str], str]]] = {
 
 
 def _code(advice: str) -> str:
-    return re.findall(r"```python\n(.*?)```", advice, re.DOTALL)[0].strip()
+    return str(re.findall(r"```python\n(.*?)```", advice, re.DOTALL)[0]).strip()
 
 
 def _span(advice: str, name: str) -> str:
-    return next(span for span in re.findall(r"`([^`]+)`", advice) if name in span)
+    return next(str(span) for span in re.findall(r"`([^`]+)`", advice) if name in span)
 
 
 @pytest.fixture(autouse=True)
