@@ -12,6 +12,13 @@ FOLDER = Path(__file__).parents[1] / "examples" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel and Matplotlib keep theirs at home, where perhaps nobody may write."""
+    for name in ("IPYTHONDIR", "MPLCONFIGDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+
+
 def test_there_are_some() -> None:
     assert len(NOTEBOOKS) >= 4
 

@@ -60,9 +60,10 @@ def call(store: Store, *words: str) -> Result:
 
 
 def refused(answer: Result, told: str) -> None:
-    """With one sentence, nothing on standard output, and no traceback."""
+    """With one sentence, nothing but a document of it on standard output, and no traceback."""
     said = " ".join(answer.stderr.split())
-    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.exit_code == 2
+    assert not answer.stdout or told in json.loads(answer.stdout)["error"]["message"]
     assert told in said
     assert said.startswith("Error: ")
 

@@ -231,3 +231,13 @@ def test_terms_that_cancel_leave_their_rounding() -> None:
     assert run.measurements.rounding == pytest.approx(16 * 2.2e-16 * 8, rel=0.5)
     assert run.loss > run.measurements.rounding
     assert "rounding" not in run.verdict.headline
+
+
+@pytest.mark.parametrize("x", [3.0, 30.0, 100.0])
+def test_a_minimum_is_not_called_zero_because_the_start_was_high(x: float) -> None:
+    """That of exp(x) - 3*x is 3 - 3*log(3), from wherever one begins."""
+    run = steepest.minimize("exp(x) - 3*x", start={"x": x}, steps=30, remedies=False)
+    minimum = run.measurements.minimum
+    assert minimum is not None
+    assert minimum.loss == pytest.approx(3 - 3 * np.log(3), rel=1e-9)
+    assert "zero to within rounding" not in run.verdict.headline

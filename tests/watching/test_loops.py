@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import locale
 import logging
 import pickle
 import random
@@ -515,6 +516,10 @@ def test_a_copy_of_the_model_is_not_watched() -> None:
 
 @pytest.mark.skipif(
     shutil.which("g++") is None and shutil.which("clang++") is None, reason="no compiler of C++"
+)
+@pytest.mark.skipif(
+    locale.getpreferredencoding(False).lower() in ("ascii", "us-ascii", "ansi_x3.4-1968"),
+    reason="PyTorch's compiler cannot read its own files in ASCII",
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_a_compiled_model(monkeypatch: pytest.MonkeyPatch) -> None:

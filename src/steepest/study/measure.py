@@ -136,7 +136,7 @@ def measure(
         not_measured=missing,
         statistics=stated,
         escape=_escape(setup, plain, weights),
-        rounding=rounding_at(setup, minimum, descent.first_loss),
+        rounding=rounding_at(setup, minimum),
         minimum_spectrum=_at_minimum(setup, settings, plain, minimum),
         deciding=doubted.deciding,
         misfit=doubted.misfit,
@@ -245,12 +245,12 @@ def _rates(
     return None
 
 
-def rounding_at(setup: Setup, minimum: Minimum | None, first_loss: float) -> float:
+def rounding_at(setup: Setup, minimum: Minimum | None) -> float:
     """The size of a loss that is zero to within rounding; 0 where no loss is.
 
     With rows: the loss of residuals that are rounding of predictions and targets. Of an expression:
-    what rounding of its parts makes of the loss at the minimum, and at the least the square of
-    rounding, in units of the first loss.
+    what rounding of its parts makes of the loss at the minimum, and what rounding of the weights
+    does, at the size that they had at the start.
     """
     objective, problem = setup.objective, setup.problem
     if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
@@ -260,8 +260,10 @@ def rounding_at(setup: Setup, minimum: Minimum | None, first_loss: float) -> flo
         nodes = backward_pass(objective, at)
         with np.errstate(all="ignore"):
             parts = EPSILON * sum(float(np.sum(np.abs(n.value * n.adjoint))) for n in nodes[:-1])
-        least = EPSILON**2 * abs(first_loss)
-        return max(part if math.isfinite(part) else 0.0 for part in (parts, least))
+            size = EPSILON * np.maximum(np.abs(at), np.abs(setup.start))
+            here, *near = (objective.value(at + size * sign) for sign in (0.0, 1.0, -1.0))
+        moved = (abs(loss - here) for loss in near)
+        return max(part if math.isfinite(part) else 0.0 for part in (parts, *moved))
     if problem.loss == CROSS_ENTROPY.name:
         return 0.0
     target = np.asarray(objective.data["rows"]["target"])

@@ -53,6 +53,10 @@ def message(data: object) -> str:
     ],
 )
 def test_text_files(name: str, content: bytes) -> None:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        pytest.skip("This system cannot write the name.")
     Path(name).write_bytes(content)
     for data in (name, Path(name)):
         table = read_table(data)
