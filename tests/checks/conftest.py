@@ -41,11 +41,13 @@ def study(
     goal: Goal | None = None,
 ) -> RateStudy:
     """`own` is (lr, steps, limit); each trial is (lr, steps) or (lr, steps, measured)."""
+    others = tuple(trial(*given) for given in trials)
+    run = [one for one in others if one.measured and one.steps is not None]
     return RateStudy(
         goal or Goal(0.01, WITHIN),
         trial(own[0], own[1], own[1] is not None and own[2] is not None, own[2]),
-        tuple(trial(*given) for given in trials),
-        None,
+        others,
+        min(run, key=lambda one: one.steps or 0, default=None),
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.agree import contradictions
 
 from steepest.checks import judge
+from steepest.checks.remedies import BETTER_RATE, ladder
 from steepest.records.descent import Forecast, Goal
 from steepest.records.point import Breakdown, Minimum
 from steepest.records.verdict import Measurements
@@ -21,10 +23,10 @@ GOAL = Goal(1.01, WITHIN)
 
 def test_the_tutorial(tutorial: Callable[..., Measurements]) -> None:
     assert judge(tutorial()).headline == (
-        "The learning rate is right, but 283.99 is not the minimum, 1.04 is: the curvature is "
-        "218,451 times as large along one direction of the weights as along another (896 times by "
-        "scale, 244 times by correlation), so getting within 1 % of the minimum takes 1,971,722 "
-        "steps."
+        "The learning rate is within 3.54 times of the best, but 283.99 is not the minimum, 1.04 "
+        "is: the curvature is 218,451 times as large along one direction of the weights as along "
+        "another (896 times by scale, 244 times by correlation), so getting within 1 % of the "
+        "minimum takes 1,971,722 steps."
     )
 
 
@@ -64,13 +66,13 @@ HEADLINES: dict[str, tuple[Callable[[Any], Measurements], str]] = {
             descent={"final_loss": 3.5}, minimum=FLOOR, goal=GOAL,
             forecast=Forecast(WITHIN, 1234, ""), rates=make.study((0.1, 1234, None), [(0.2, 700)]),
         ),
-        "The learning rate is right, but 3.5 is not the minimum, 1 is: getting within 1 % of the "
-        "minimum takes 1,234 steps.",
+        "The learning rate is within 1.76 times of the best, but 3.5 is not the minimum, 1 is: "
+        "getting within 1 % of the minimum takes 1,234 steps.",
     ),
     "right, and no forecast": (
         lambda make: make.build(
             descent={"final_loss": 3.512}, minimum=FLOOR, goal=GOAL,
-            rates=make.study((0.1, 1234, None), [(0.2, 700)]),
+            rates=make.study((0.1, 1234, None), [(0.2, 1150)]),
         ),
         "The learning rate is right, but 3.51 is not the minimum, 1 is.",
     ),
@@ -80,20 +82,27 @@ HEADLINES: dict[str, tuple[Callable[[Any], Measurements], str]] = {
             forecast=Forecast(WITHIN, 1234, ""), spectrum=make.spectrum([5000.0, 1.0]),
             rates=make.study((0.1, 1234, None), [(0.2, 700)]),
         ),
-        "The learning rate is right, but 3.51 is not the minimum, 1 is: the curvature is 5,000 "
-        "times as large along one direction of the weights as along another, and getting within "
-        "1 % of the minimum takes 1,234 steps.",
+        "The learning rate is within 1.76 times of the best, but 3.51 is not the minimum, 1 is: "
+        "the curvature is 5,000 times as large along one direction of the weights as along "
+        "another, and getting within 1 % of the minimum takes 1,234 steps.",
     ),
     "right, and no minimum known": (
-        lambda make: make.build(rates=make.study((0.1, 1234, None), [(0.2, 700)])),
+        lambda make: make.build(rates=make.study((0.1, 1234, None), [(0.2, 1150)])),
         "The learning rate is right. The loss went from 10 to 1 in 5 steps; no minimum is known.",
     ),
     "right, and nothing lower is known": (
         lambda make: make.build(
             minimum=FLOOR, goal=Goal(1.0, "the loss this run ended with"),
-            rates=make.study((0.1, 1234, None), [(0.2, 700)]),
+            rates=make.study((0.1, 1234, None), [(0.2, 1300)]),
         ),
         "The learning rate is right. The loss is 1, the lowest one known.",
+    ),
+    "not the best, and how far from it is not known": (
+        lambda make: make.build(
+            descent={"final_loss": 3.512}, minimum=FLOOR, goal=GOAL,
+            rates=make.study((0.1, None, 5000), [(0.2, 700)]),
+        ),
+        "The learning rate is not the best that was run, but 3.51 is not the minimum, 1 is.",
     ),
     "not measured": (
         lambda make: make.build(
@@ -254,3 +263,16 @@ def test_headline_is_one_or_two_plain_sentences(make: Any, case: Any) -> None:
     assert headline.endswith(".")
     assert headline.count(". ") <= 2
     assert len(headline) <= 240
+
+
+@pytest.mark.parametrize("case", HEADLINES.values(), ids=HEADLINES)
+def test_nothing_is_tried_that_the_headline_denies(make: Any, case: Any) -> None:
+    m = case[0](make)
+    assert contradictions(judge(m), m, [(one.change, None) for one in ladder(m)]) == []
+
+
+def test_a_contradiction_is_seen(make: Any) -> None:
+    m = HEADLINES["right, on its way"][0](make)
+    assert BETTER_RATE in {one.change for one in ladder(m)}
+    denying = replace(judge(m), headline="The learning rate is right, but 3.5 is not the minimum.")
+    assert contradictions(denying, m, [(BETTER_RATE, None)])

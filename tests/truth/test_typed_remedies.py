@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tests.agree import of_run
 
 import steepest
 from steepest.cli import steepest as command
@@ -42,6 +43,7 @@ def test_offered_commands_hold(case: Any, tmp_path: Path, monkeypatch: Any) -> N
     goal = found.measurements.goal
     assert goal is not None
     assert any(remedy.reached for remedy in found.remedies), found.verdict.headline
+    assert of_run(found) == []
     for remedy in found.remedies:
         words = shlex.split(remedy.command)[1:]
         typed = CliRunner().invoke(command, [*words, "--json", "--no-save", "--no-remedies"])

@@ -39,6 +39,7 @@ from steepest.checks.learning_rate import (
     limit_in_words,
     needs,
     own_needs,
+    right_in_words,
 )
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.verdict import Measurements
@@ -162,7 +163,8 @@ def _on_the_way(m: Measurements, rate: Rate) -> str:
     if between is not None:
         return f"{rate_is(m)} at the stability limit: {between}."
     if rate.word == "just right":
-        start, joint = f"The learning rate{'s are' if own_rates(m) else ' is'} right", ", but"
+        many = "s are" if own_rates(m) else " is"
+        start, joint = f"The learning rate{many} {right_in_words(m)}", ", but"
     else:
         reason = rate.reason or "no other learning rate was run"
         start, joint = f"Whether the learning rate is right was not measured: {reason}", "."

@@ -41,6 +41,9 @@ ABOUT = 1.5
 LEAST_ROWS = 10
 """With fewer rows a factor of about their number may well be chance."""
 
+WORTH_IT = 0.9
+"""A tenth fewer steps are worth another learning rate."""
+
 REGAINED = 0.1
 """Having risen again by this share of its fall, the loss is not bouncing near the minimum."""
 
@@ -104,6 +107,30 @@ def jumped(m: Measurements) -> bool:
     if m.rates is None or m.rates.calm is None or not m.rates.by_luck:
         return False
     return m.rates.own.steps is not None and m.rates.own.lr > m.rates.calm.lr
+
+
+def quicker(m: Measurements) -> RateTrial | None:
+    """Return the best learning rate that was run, where it is worth more than a tenth of the steps.
+
+    None where it gets lower by jumping out of a valley, which is luck.
+    """
+    best, own = (None, None) if m.rates is None else (m.rates.best, m.rates.own)
+    if m.rates is None or m.rates.by_luck or best is None or best.steps is None or own is None:
+        return None
+    if best.lr == own.lr or (best.lr > own.lr and in_local_minimum(m)):
+        return None
+    slow = own.steps is None or best.steps < WORTH_IT * own.steps
+    return best if slow else None
+
+
+def right_in_words(m: Measurements) -> str:
+    """Write how right a learning rate is that is neither too small nor too large."""
+    best, own = quicker(m), None if m.rates is None else m.rates.own.steps
+    if best is None:
+        return "right"
+    if own is None:
+        return "not the best that was run"
+    return f"within {times(own / max(best.steps or 1, 1))} of the best"
 
 
 def _reason(m: Measurements) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from steepest.checks.facts import causes
+from steepest.checks.learning_rate import WORTH_IT, quicker
 from steepest.methods.losses import SQUARED
 from steepest.methods.optimizers import LBFGS, LM, REMEDIES, SOLVERS, optimizer_of
 from steepest.records.verdict import Measurements
@@ -26,6 +27,7 @@ LEAST_SCALE = 3
 """A scale that makes the condition number no more than so many times larger is not worth a cure."""
 
 OWN_RATES = "a rate per weight"
+BETTER_RATE = "better learning rate"
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,8 @@ def ladder(measurements: Measurements) -> tuple[Proposal, ...]:
     if own_steps is not None and own_steps <= FEW:
         return (exact,) if own != LM.name and finishes(exact, measurements) else ()
     found: list[Proposal] = []
-    lucky = measurements.rates is not None and measurements.rates.by_luck
-    if own not in SOLVERS and not lucky:
-        found.append(Proposal("better learning rate"))
+    if own not in SOLVERS and (measurements.rates is None or quicker(measurements) is not None):
+        found.append(Proposal(BETTER_RATE))
     plain = not problem.standardized and not problem.rescaled
     shares = rates_by_curvature(measurements) if plain else {}
     if shares:
@@ -132,7 +133,9 @@ def helps(
     if reached and finishes and measured_loss < own_loss:
         return True
     if reached:
-        return own_steps is None or (own_steps > FEW and (measured_steps or 0) < 0.9 * own_steps)
+        return own_steps is None or (
+            own_steps > FEW and (measured_steps or 0) < WORTH_IT * own_steps
+        )
     if own_steps is not None:
         return False
     return own_diverged or measured_loss < own_loss - 0.01 * abs(own_loss)

@@ -12,6 +12,7 @@ import numpy as np
 
 from steepest.checks.facts import causes
 from steepest.checks.remedies import (
+    BETTER_RATE,
     OWN_RATES,
     QUICK,
     Proposal,
@@ -104,7 +105,7 @@ def prove(
             if is_solver and _spare(proposal, found, measurements):
                 continue
             changes = {**({} if is_solver or proposal.scales else base), **proposal.options}
-            if proposal.change == "better learning rate":
+            if proposal.change == BETTER_RATE:
                 changes = {}
             attempt = _attempt(proposal, changes, setup, options, measurements)
             if attempt is None:
@@ -483,7 +484,7 @@ def _sentence(
     if options.optimizer in SOLVERS:
         how = f"{title}, {method.source}:"
     what = {
-        "better learning rate": f"With {rate}",
+        BETTER_RATE: f"With {rate}",
         OWN_RATES: f"With {rate}, in inverse proportion to its own curvature,",
         "standardize": f"With every input column scaled to {mean}deviation 1, and the "
         f"{rate.removeprefix('the ')},",

@@ -6,6 +6,7 @@ from math import isfinite
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
+from steepest.checks.learning_rate import quicker, right_in_words
 from steepest.records.run import RunRecord
 from steepest.show.terminal.backward import show_backward
 from steepest.show.terminal.facts import show_facts, show_findings, show_remedies
@@ -70,7 +71,13 @@ def _head(page: Page, record: RunRecord) -> None:
     word = record.verdict.learning_rate
     page.say((record.verdict.headline, "bold"))
     page.blank()
-    page.say((word, WORD_STYLE[word]), label=("Learning rate", "bold"), indent=INDENT)
+    lags = word == "just right" and quicker(record.measurements) is not None
+    page.say(
+        (word, WORD_STYLE[word]),
+        f", {right_in_words(record.measurements)}" if lags else "",
+        label=("Learning rate", "bold"),
+        indent=INDENT,
+    )
     problem, descent = record.problem, record.descent
     if problem.rows is not None:
         source = f" of {origin(problem.source)}" if problem.source else ""

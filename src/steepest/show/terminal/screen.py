@@ -8,7 +8,7 @@ from typing import Final
 
 from steepest.checks import CHECKS
 from steepest.checks.facts import arrived
-from steepest.checks.learning_rate import getting_to
+from steepest.checks.learning_rate import getting_to, quicker, right_in_words
 from steepest.formula import quoted as in_formula
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.problem import Categories
@@ -173,8 +173,10 @@ def _rate(page: Page, record: RunRecord) -> None:
     said = f"{rate} ({descent.optimizer}{momentum}{chosen}), "
     parts = [part for part in (_limit(record), _needed(record)) if part]
     told = f": {'; '.join(parts)}" if parts else ""
-    unknown = " whether it is right" if word == "not measured" else ""
-    _fact(page, "Rate", said, (f"{word}{unknown}", WORD_STYLE[word]), told)
+    shown = f"{word} whether it is right" if word == "not measured" else word
+    if word == "just right" and quicker(record.measurements) is not None:
+        shown = right_in_words(record.measurements)
+    _fact(page, "Rate", said, (shown, WORD_STYLE[word]), told)
 
 
 def _limit(record: RunRecord) -> str:
