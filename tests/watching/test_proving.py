@@ -213,6 +213,14 @@ def test_a_group_whose_rate_is_too_large_is_named() -> None:
     assert "the learning rate of parameter group 0 (0.weight) alone" in found.sentence
 
 
+def test_a_loss_that_falls_well_is_no_warning() -> None:
+    """A larger rate is quicker, which is said; nothing is amiss."""
+    for loop, severity in ((Loop(1e-3), "info"), (Loop(3e-3, optimizer=SGD), "warning")):
+        verdict = loop.run(0, prove=60.0)[1].verdict
+        assert verdict.learning_rate == "too small"
+        assert [(f.code, f.severity) for f in verdict.findings] == [("SD102", severity)]
+
+
 @pytest.mark.parametrize("name", ["rate too large, adam", "rate too small, sgd", "softmax twice"])
 def test_the_plain_loop_is_the_loop_to_the_bit(name: str) -> None:
     """Where it is a plain one; every other rate is the loop with that rate, run anew."""

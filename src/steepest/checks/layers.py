@@ -36,6 +36,9 @@ DEAD = 0.5
 _MOSTLY = 0.9
 """Up to this share of dead units a layer may well do what it is for, where the loss falls."""
 
+FELL = 0.5
+"""A loss that fell below this share of its start has been learned from."""
+
 LARGE_UPDATE, USUAL, SMALL_UPDATE = 0.1, 1e-3, 1e-6
 """Length of a step over that of the weights: outside of the first and the last it is said."""
 
@@ -189,9 +192,10 @@ def step_sizes(record: TrainingRecord) -> Iterator[Finding]:
         value = float(outside(ratios[severe]))
         chosen = [record.tensors[place].name for place in np.array(layers)[severe]]
         much = "much" if word == "long" else "little"
+        harmless = word == "long" and record.losses.end < FELL * record.losses.start
         yield Finding(
             "SD404",
-            "warning",
+            "info" if harmless else "warning",
             f"A step is as {much} as {number(value, 3)} times as long as the weights of "
             f"{names(chosen, MOST_NAMED)} that it changes: too {word} for them (a thousandth is "
             "usual).",

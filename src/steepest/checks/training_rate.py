@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.checks.layers import is_blocked, killed_layer, vanishing
+from steepest.checks.layers import FELL, is_blocked, killed_layer, vanishing
 from steepest.checks.proof import at_fault, word_of
 from steepest.methods.contract import TENTH
 from steepest.records.arrays import Vector, Word
@@ -22,14 +22,14 @@ OVER = 1.2
 EDGE = 0.9
 """From this share of the stability limit on the learning rate is at the edge."""
 
+_GENTLE = 0.1
+"""Below this share of the stability limit no step makes a loss grow."""
+
 SMALL = 0.02
 """Up to this share of the stability limit it may be too small."""
 
 _LINEAR = 3.5
 """Where the loss is still straight, a step four times as long lowers it so many times as much."""
-
-FELL = 0.5
-"""A loss that fell below this share of its start has been learned from."""
 
 FALLS = 0.98
 """A loss below this share of its start has fallen."""
@@ -197,7 +197,7 @@ def diverges(record: TrainingRecord) -> bool:
     seen = record.losses
     if seen.lost_last and record.inputs.lost_at is None:
         return _grown(record, 9) or _grew(record)
-    if seen.tenfold_at is None or seen.last < FELL * seen.start:
+    if seen.tenfold_at is None or seen.last < FELL * seen.start or _is_gentle(record):
         return False
     return _grown(record, 9) or _ran_away(record) or is_blocked(record)
 
@@ -218,7 +218,24 @@ def rose(record: TrainingRecord) -> bool:
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
     if len(losses) < LEAST_LOSSES or record.losses.last < FALLS * record.losses.start:
         return False
+    if _is_gentle(record):
+        return False
     return any(_above(losses, block, 1) for block in _blocks(losses))
+
+
+def _is_gentle(record: TrainingRecord) -> bool:
+    """Whether every probe says that a step four times as long lowers the loss of its batch more.
+
+    Then it is not the steps that raise it: batches of few rows differ.
+    """
+    done = _done(record)
+    fans = [dict(zip(probe.factors, probe.losses, strict=True)) for probe in done]
+    share = share_of_limit(record)
+    return (
+        len(done) >= LEAST_PROBES
+        and (share is None or share < _GENTLE)
+        and all(fan[4.0] < fan[1.0] < fan[0.0] for fan in fans)
+    )
 
 
 def _grown(record: TrainingRecord, by: float) -> bool:
@@ -318,6 +335,8 @@ def is_too_small(record: TrainingRecord) -> bool:
     done = _done(record)
     if len(done) < LEAST_PROBES or record.losses.last < HARDLY * record.losses.start:
         return False
+    if record.others_move:
+        return False  # what one network gains, the other takes
     if _rises(record):
         return False  # what lowers the loss of one batch raises it on the others
     share = share_of_limit(record)
@@ -410,10 +429,12 @@ def too_small(record: TrainingRecord) -> Iterator[Finding]:
     """SD102: the learning rate is too small."""
     if judge_training_rate(record).word != "too small":
         return
-    if record.proof is not None:
+    proof = record.proof
+    if proof is not None:
         yield Finding(
             "SD102",
-            "warning",
+            # A loss that falls well is quicker at another rate, and nothing is amiss.
+            "info" if proof.own < HARDLY * proof.start else "warning",
             f"The learning rate is too small: {judge_training_rate(record).reason}.",
             {"proven": True, "share_of_limit": share_of_limit(record)},
         )

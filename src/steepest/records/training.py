@@ -610,6 +610,9 @@ class TrainingRecord:
     half: HalfFacts | None = None
     mixing: RowsMix | None = None
     eps_lost: tuple[str, ...] = ()
+    others_move: bool = False
+    """Whether an optimizer that is not watched moved other weights meanwhile, as one network's does
+    that is trained against another; seen by probes only."""
     """Where an eps was given that is zero in the type of the numbers."""
     losses_given: int = 0
     """Calls of `watch.loss`, also of those that were followed by no step."""

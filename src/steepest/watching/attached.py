@@ -32,6 +32,7 @@ from steepest.watching.histograms import Histograms
 from steepest.watching.inputs import Hook, Inputs
 from steepest.watching.kept_steps import KeptSteps
 from steepest.watching.modes import eps_lost
+from steepest.watching.others import Others
 from steepest.watching.own_gradient import OwnGradient, is_averaged
 from steepest.watching.probe import Closure, Prober
 from steepest.watching.proving import prove
@@ -84,6 +85,7 @@ class Attached:
         self._prober = Prober(self._model, found.tensors, found.groups, optimizers)
         self._reader = Reader(self._model, found.tensors)
         self._optimizers = optimizers
+        self._others = Others(found.tensors)
         self._losses_given = 0
         self._activations = (
             None
@@ -189,6 +191,7 @@ class Attached:
             handle.remove()
         for side in self._sides:
             side.close()
+        self._others.close()
         if self._own is not None:
             self._own.close()
         if self._activations is not None:
@@ -225,6 +228,7 @@ class Attached:
             half=self._reader.half,
             mixing=self._reader.mixing,
             eps_lost=eps_lost(self._model, self._optimizers),
+            others_move=self._others.moved,
             losses_given=self._losses_given,
             validations=tuple(self._validations),
             ended=self._ended,
@@ -402,6 +406,7 @@ class Attached:
         began = time.perf_counter()
         if self._prober.refused() is not None:
             return
+        self._others.look()
         with self._apart():
             self._prober.measure(self.steps, closure)
         self._spend(began)
@@ -416,7 +421,7 @@ class Attached:
     def _apart(self) -> Iterator[None]:
         """Passes through the model do not count in here."""
         self._probing = True
-        hooks = [self._own, *(side.resets for side in self._sides)]
+        hooks = [self._own, self._others, *(side.resets for side in self._sides)]
         for hook in hooks:
             if hook is not None:
                 hook.paused = True
