@@ -29,6 +29,14 @@ ENDLESS = {
     "along a diagonal": ("exp(-(x - y)) + (x + y - 1)**2", [0.0, 0.0], 0.0, ("x", "y")),
     "along a curve": ("(x*y - 1)**2 + x**2", [1.0, 2.0], 0.0, ("y",)),
     "with a flat direction": ("exp(-x - y)", [0.0, 0.0], 0.0, ("x", "y")),
+    # Where rounding makes it level, far from the start or at the start itself.
+    "softplus from afar": ("softplus(x)", [3e4], 0.0, ("x",)),
+    "sigmoid from afar": ("sigmoid(x)", [3e4], 0.0, ("x",)),
+    "from an infinite loss": ("exp(x)", [3e4], 0.0, ("x",)),
+    "level at the start": ("tanh(x)", [-30.0], -1.0, ("x",)),
+    # Beside a valley.
+    "cubic": ("x**3 - 100*x", [1.3], -math.inf, ()),
+    "cubic beside a square": ("x**3 - 100*x + y**2", [8.0, 1.0], -math.inf, ()),
 }
 
 ATTAINED = {
@@ -39,6 +47,9 @@ ATTAINED = {
     "nearly flat": ("1e-12*(x - 1)**2 + 1", [5.0], 1.0),
     "level on one side": ("abs(x) + x", [2.0], 0.0),
     "smoothly level on one side": ("(abs(x) + x)**2", [2.0], 0.0),
+    "level at the start": ("maximum(x, 0)", [-30.0], 0.0),
+    "steeply level on one side": ("(abs(x) + x)**8", [2.0], 0.0),
+    "two valleys": ("x**4 - 3*x**2", [1.0], -2.25),
     "flat direction": ("(x + y)**2", [1.0, 2.0], 0.0),
     "curve of minima": ("(x*y - 1)**2", [1.0, 3.0], 0.0),
     "weight without effect": ("x**2 + 0*y", [1.0, 1.0], 0.0),

@@ -48,11 +48,12 @@ LEVEL = 1e-6
 ROUNDING = 1e-10
 """Of how much the loss differs around where it is lowest, this share may be rounding."""
 
-LEVELLED = 1e-13
-"""With so little of its fall left, a loss is level to within rounding."""
+LEVELLED = (1e-7, 1e-10, 1e-13)
+"""With the last of these shares of its fall left, a loss is level to within rounding."""
 
-GRADUAL = 1e-8
-"""With so little left a tenth of the way before, it came there gradually."""
+GRADUAL = 0.6
+"""Where the last of three such falls takes this part of the way of the one before, the loss came
+to its level gradually: an exponential takes as long for each."""
 
 _TENTHS = 9
 """So many tenths of the way that is left to an edge are gone."""
@@ -248,20 +249,27 @@ def _ordinary(objective: Objective, at: Vector, start: Vector, loss: float, size
 def _vanishes(objective: Objective, began: Vector, at: Vector) -> bool:
     """Whether the loss came to a standstill gradually, as an exponential does, and not at an edge.
 
-    Only rounding makes it level then. Of an edge, where a loss such as |x| + x becomes level, a
-    tenth of the way before it a good part of the loss is left.
+    Only rounding makes it level then. To an edge, where a loss such as |x| + x becomes level, the
+    last falls take next to none of the way.
     """
     floor = objective.value(at)
+
+    def fallen(most: float) -> float:
+        """The share of the way from `began` after which no more than this is left."""
+        low, high = 1e-18, 1.0
+        for _ in range(60):
+            middle = float(np.sqrt(low * high))
+            left = objective.value(began + middle * (at - began)) - floor
+            low, high = (low, middle) if left <= most else (middle, high)
+        return high
+
     whole = objective.value(began) - floor
-
-    def left(share: float) -> float:
-        return (objective.value(began + share * (at - began)) - floor) / whole
-
-    low, high = 1e-18, 1.0
-    for _ in range(60):
-        middle = float(np.sqrt(low * high))
-        low, high = (low, middle) if left(middle) <= LEVELLED else (middle, high)
-    return bool(np.isfinite(whole)) and left(0.9 * high) <= GRADUAL
+    if not np.isfinite(whole):
+        # From where it is a number at all.
+        began = began + fallen(float(np.finfo(float).max)) * (at - began)
+        whole = objective.value(began) - floor
+    first, second, third = (fallen(share * whole) for share in LEVELLED)
+    return third - second >= GRADUAL * (second - first)
 
 
 def _flattest(objective: Objective, at: Vector, slope: Vector, size: Vector) -> Iterator[int]:
@@ -295,17 +303,17 @@ def _ways(
         yield Way(lambda point, far: at + far * moved, lambda: start, start)
     for index in _flattest(objective, at, slope, size):
         sign = np.sign(moved[index]) if came[index] else -np.sign(slope[index])
-        if sign == 0:
-            continue
-        step = sign * size[index]
-        back = start[index] if came[index] else at[index] - step / 2
-        behind = at.copy()
-        behind[index] = back
-        yield Way(
-            partial(_held_further, objective, at, index, step, ends),
-            partial(_held, objective, at, index, back, ends),
-            behind,
-        )
+        # Of a start that is level itself, either side may be that of the fall.
+        for side in (sign,) if sign else (1.0, -1.0):
+            step = side * size[index]
+            back = start[index] if came[index] else at[index] - step / 2 * (1 if sign else 4)
+            behind = at.copy()
+            behind[index] = back
+            yield Way(
+                partial(_held_further, objective, at, index, step, ends),
+                partial(_held, objective, at, index, back, ends),
+                behind,
+            )
 
 
 def _falling(

@@ -29,6 +29,15 @@ from steepest.objective.objective import FormulaKernel, Objective
 from steepest.records.arrays import Vector
 from steepest.records.point import Minimum
 
+LEAST_STARTS = 4
+"""Tried even where the time is over."""
+
+FAR_AWAY = (10.0, 1e3, 1e6)
+"""How far away a lower place is looked for, in units of a weight's size."""
+
+MOST_LOOKED_AT = 50
+"""Weights along each of which that is done."""
+
 BOTTOMLESS = 1e12
 """A loss this far below zero, in units of the first loss, is taken to fall for ever."""
 
@@ -36,7 +45,7 @@ SAME = 1e-9
 """Losses closer than this, relative, differ by rounding."""
 
 FINISH_SECONDS = 0.3
-ENDLESS_SECONDS = 1.0
+ENDLESS_SECONDS = 4.0
 """It takes long only where the loss does go on falling."""
 
 ENOUGH_STARTS = 8
@@ -85,7 +94,7 @@ def find_minimum(
     found = [c for c in (_candidate(objective, at, how) for at, how in also) if c]
     unbounded, tried = False, 0
     for index, begin in enumerate(starts(objective, start, seed)):
-        if index > 0 and time.monotonic() > ends:
+        if index >= LEAST_STARTS and time.monotonic() > ends:
             break
         tried = index + 1
         for candidate in _solvers(objective, begin, ends, index):
@@ -98,6 +107,11 @@ def find_minimum(
             break
     if not found:
         return None
+    further = None if unbounded else _lower_far_away(objective, _lowest(found))
+    if further is not None:
+        far = [c for c in _solvers(objective, further, ends, 1) if c is not None]
+        unbounded = any(c.loss < -BOTTOMLESS * max(1.0, abs(_lowest(found).loss)) for c in far)
+        found += far
     best = _finished(objective, _lowest(found), ends)
     if without_error(objective, best.weights, best.loss, start):
         return Minimum(
@@ -123,6 +137,25 @@ def find_minimum(
         return known
     endless = fall.infimum == -np.inf
     return replace(known, loss=fall.infimum, unbounded=endless, growing=fall.growing)
+
+
+def _lower_far_away(objective: Objective, known: Candidate) -> Vector | None:
+    """A point far out along one weight that is lower than the lowest known; None without one.
+
+    Looked for where no rows are: a loss of rows has a floor.
+    """
+    if objective.rows or objective.bounded or len(known.weights) > MOST_LOOKED_AT:
+        return None
+    size = np.where(known.weights == 0, 1.0, np.abs(known.weights))
+    tried = [
+        known.weights + sign * far * step
+        for step in np.diag(size)
+        for far in FAR_AWAY
+        for sign in (1, -1)
+    ]
+    lowest = min(tried, key=lambda at: _safe_value(objective, at))
+    clear = known.loss - max(1.0, abs(known.loss))
+    return lowest if _safe_value(objective, lowest) < clear else None
 
 
 def _compile(objective: Objective, start: Vector) -> None:
@@ -176,8 +209,9 @@ def _solvers(
     kernel = objective.kernel
     where = "from this start" if index == 0 else f"from the start drawn as number {index}"
     now = time.monotonic()
-    # The given start always gets its chance, if only a short one; none takes all the time.
-    limit = max((now + ends) / 2, now + (0.5 if index == 0 else 0.0))
+    # The first starts always get their chance, if only a short one: what is found must not depend
+    # on how busy the machine is. None takes all the time.
+    limit = max((now + ends) / 2, now + (0.5 if index < LEAST_STARTS else 0.0))
     most = MOST_EVALUATIONS if index == 0 else FEW_EVALUATIONS
     if squared(objective):
         path = least_squares_path(objective, begin, limit, most)
