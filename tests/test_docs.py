@@ -434,6 +434,8 @@ def test_every_key_of_the_document_is_described(documents: list[dict[str, Any]])
         "statistics.user_units.NAME",
         "rates.trials",
         "problem.rescaled.NAME",
+        "remedies[].held_out.loss",
+        "remedies[].held_out.loss_before",
     }
 
 

@@ -386,7 +386,7 @@ def test_ctrl_c_before_the_first_remedy_keeps_the_run() -> None:
 
 def test_ctrl_c_during_a_remedy_keeps_the_ones_before(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
-    real = prove._try
+    real = prove.outcome_of
 
     def attempt(chosen: Any, *given: Any) -> Any:
         tried.append(chosen.proposal.change)
@@ -394,7 +394,7 @@ def test_ctrl_c_during_a_remedy_keeps_the_ones_before(monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
         return real(chosen, *given)
 
-    monkeypatch.setattr(prove, "_try", attempt)
+    monkeypatch.setattr(prove, "outcome_of", attempt)
     found = fit_speed()
     assert tried == ["better learning rate", "a rate per weight"]
     assert [remedy.change for remedy in found.remedies] == ["better learning rate"]

@@ -28,6 +28,8 @@ LEAST_SCALE = 3
 
 OWN_RATES = "a rate per weight"
 BETTER_RATE = "better learning rate"
+STOP = "stop early"
+SOFTER = "softer targets"
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 
 from steepest.checks.facts import arrived, lowest, place_of
 from steepest.methods.losses import loss_named
 from steepest.records.fitted import StillWeight
+from steepest.records.point import Minimum
 from steepest.records.verdict import Finding, Measurements
 from steepest.words.wording import count, escaped, listed, names, number, times
 
@@ -49,7 +51,10 @@ def zero(m: Measurements) -> Iterator[Finding]:
 
 
 def far_start(m: Measurements) -> Iterator[Finding]:
-    """SD307: the start is so far off that the gradient does not lead to the minimum."""
+    """SD307: no weights reach the targets, or no gradient leads there from so far off."""
+    if m.minimum is not None and m.minimum.separable:
+        yield _unreachable(m, m.minimum)
+        return
     if arrived(m):
         return
     small = [one for one in m.still if one.kind == "small"]
@@ -81,6 +86,27 @@ def far_start(m: Measurements) -> Iterator[Finding]:
         },
     }
     yield Finding("SD307", "warning", sentence, evidence)
+
+
+def _unreachable(m: Measurements, minimum: Minimum) -> Finding:
+    rows, seen = count(m.problem.rows or 0, "row"), m.apart
+    apart = f"all {rows}" if minimum.loss == 0 else f"a part of the {rows}"
+    text = (
+        f"No weights reach the targets: {apart} can be told apart without an error, and a chance "
+        "of exactly 0 or 1 takes weights without end."
+    )
+    if seen is not None:
+        best, end, soft = (number(one, 3) for one in (seen.best, seen.end, seen.soft))
+        text += f" Rows held out in turn have a loss of {end} where the descent ended"
+        if seen.stopping_helps:
+            text += f", and of {best} after {count(seen.step, 'step')}"
+        elif seen.softening_helps:
+            text += ", the lowest on the way"
+        else:
+            text += ", the lowest on the way: so far growing does no harm"
+        text += f". With softer targets, for which there is a minimum, it is {soft}."
+    evidence = {"separable": True, "rows": m.problem.rows} | ({} if seen is None else asdict(seen))
+    return Finding("SD307", "warning", text, evidence)
 
 
 def _scales(m: Measurements, there: Mapping[str, float]) -> dict[str, tuple[float, float]]:

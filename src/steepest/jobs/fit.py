@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any, Unpack
 
 from steepest.checks import judge
+from steepest.checks.remedies import SOFTER
 from steepest.data.table import Table, read_table
 from steepest.descent import Walked, solve_by
 from steepest.descent.run import Checkpoints, as_it_stands, check_settings, descend
@@ -41,11 +42,13 @@ from steepest.run.stored import Going, as_it_stood, go_on
 from steepest.run.walk import Walk, explanation_at
 from steepest.store import Store
 from steepest.study.aim import Aim, aim_at, at_most, known_minimum
+from steepest.study.apart import softened
 from steepest.study.auto import Choice, choose_rate
 from steepest.study.measure import measure
 from steepest.study.prove import changed_setup, prove
 from steepest.study.rates import GUARD
 from steepest.study.spectra import spectrum_at
+from steepest.study.told_apart import told_apart
 from steepest.words.errors import LostProcessError, UsageError
 from steepest.words.gate import gated
 
@@ -223,7 +226,8 @@ def rerun(parent: Run, remedy: Remedy) -> Run:
     if remedy.options is None:
         raise ValueError("this remedy does not say how it was run")
     options = read_options(remedy.options).changed(remedies=False)
-    setup = changed_setup(parent._setup, options)
+    same = softened(parent._setup) if remedy.change == SOFTER else parent._setup
+    setup = changed_setup(same, options)
     if setup is None:
         raise ValueError("this problem cannot be changed so")
     return _run(setup, options, None, None, saver=Saver(None))
@@ -390,7 +394,8 @@ def _remedies(
     """What was tried and helped; of rows that are not at hand, on those that were drawn."""
     near = setup.near
     if near is None:
-        return prove(setup, options, data, measurements)
+        proven = prove(setup, options, data, measurements)
+        return proven or told_apart(setup, options, data, measurements)
     if near is not setup.for_trials:
         aim = aim_at(near, known_minimum(near, options.seed, options.time_limit))
     measured = replace(measurements, goal=aim.goal, minimum=aim.minimum)

@@ -379,6 +379,9 @@ def outcome_document(remedy: Remedy) -> dict[str, Any]:
     return {
         **told(remedy, "change sentence command python predicted_steps measured_steps"),
         **told(remedy, "measured_loss reached options"),
+        "held_out": None
+        if remedy.held_out is None
+        else dict(zip(("loss", "loss_before"), remedy.held_out, strict=True)),
     }
 
 

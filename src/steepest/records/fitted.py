@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,34 @@ class Misfit:
     """The best of those tried; None where none of them does better on rows held out."""
     tried: tuple[str, ...] = ()
     """The formulas of all that were tried."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Classes that can be told apart: the mean loss of rows held out, each part of them once."""
+
+    parts: int
+    end: float
+    """After as many steps as the descent made."""
+    step: int
+    """Where it is lowest on the way, and"""
+    best: float
+    """what it is there."""
+    soft: float
+    """At the minimum with softer targets."""
+
+    @property
+    def stopping_helps(self) -> bool:
+        """Whether it is lower on the way than at its end, by more than a hundredth."""
+        return self.best < _LESS * self.end
+
+    @property
+    def softening_helps(self) -> bool:
+        """Whether softer targets make it lower than at the end, by more than a hundredth."""
+        return self.soft < _LESS * self.end
+
+
+_LESS: Final = 0.99
 
 
 @dataclass(frozen=True)

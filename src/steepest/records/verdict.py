@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from steepest.records.arrays import Edge, Matrix, Severity, Word
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
-from steepest.records.fitted import DecidingRows, Misfit, StillWeight
+from steepest.records.fitted import Apart, DecidingRows, Misfit, StillWeight
 from steepest.records.point import BatchLimit, Breakdown, Escape, Minimum, Spectrum
 from steepest.records.problem import Problem, Settings
 
@@ -122,6 +122,7 @@ class Measurements:
     reference_loss: float | None = None
     """Loss of the best constant prediction (`fit`)."""
     lower_minimum: Minimum | None = None
+    apart: Apart | None = None
     """A lower minimum than the one this descent is heading for."""
     not_measured: Mapping[str, str] = field(default_factory=dict)
     statistics: Statistics | None = None
@@ -179,3 +180,5 @@ class Remedy:
     settings: Settings | None = None
     options: Mapping[str, object] | None = None
     """The options of its command, by their long names."""
+    held_out: tuple[float, float] | None = None
+    """The mean loss of rows held out in turn, with it and without it, where that is its proof."""

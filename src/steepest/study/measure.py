@@ -35,6 +35,7 @@ from steepest.records.point import BatchLimit, Breakdown, Escape, Minimum, Spect
 from steepest.records.problem import Settings
 from steepest.records.verdict import ColumnFacts, Measurements, RowShare, Statistics
 from steepest.study.aim import Aim, aim_at, at_most
+from steepest.study.apart import apart_at
 from steepest.study.auto import Choice
 from steepest.study.batch_limit import batch_limit, in_batches
 from steepest.study.fitted import doubts
@@ -142,6 +143,7 @@ def measure(
         misfit=doubted.misfit,
         start=setup.objective.named(setup.start),
         still=still_weights(setup, descended, minimum),
+        apart=apart_at(setup, settings, descent, minimum),
     )
 
 

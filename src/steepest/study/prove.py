@@ -107,12 +107,12 @@ def prove(
             changes = {**({} if is_solver or proposal.scales else base), **proposal.options}
             if proposal.change == BETTER_RATE:
                 changes = {}
-            attempt = _attempt(proposal, changes, setup, options, measurements)
+            attempt = attempt_of(proposal, changes, setup, options, measurements)
             if attempt is None:
                 continue
             if not is_solver:
                 tried.append(proposal.change)
-            remedy = _try(attempt, setup, data, measurements)
+            remedy = outcome_of(attempt, setup, data, measurements)
             if remedy is None:
                 continue
             found.append(remedy)
@@ -179,9 +179,10 @@ def _with_last_word(
     return (replace(first, sentence=f"{first.sentence} {plain}."), *found[1:])
 
 
-def _try(
+def outcome_of(
     attempt: Attempt, setup: Setup, data: str | None, measurements: Measurements
 ) -> Remedy | None:
+    """The remedy, run; None where it does not help."""
     proposal, goal = attempt.proposal, measurements.goal
     aim = None if goal is None else goal.loss
     attempt, done, there = _settling(attempt, aim, measurements.settings.time_limit)
@@ -248,7 +249,7 @@ def changed_setup(setup: Setup, options: Options) -> Setup | None:
     return None if changed is None else with_rates(changed, options.rates)
 
 
-def _attempt(
+def attempt_of(
     proposal: Proposal,
     changes: Mapping[str, Any],
     setup: Setup,

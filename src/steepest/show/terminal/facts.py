@@ -13,7 +13,7 @@ from steepest.records.verdict import Finding, Measurements, Remedy
 from steepest.show.terminal.lists import sentence, values_of
 from steepest.show.terminal.page import INDENT, Page, Span
 from steepest.show.terminal.styles import SEVERITY_STYLE
-from steepest.words.wording import count, names, number, percent, roughly, times
+from steepest.words.wording import count, names, number, percent, roughly, times, together
 
 BY_RATES: Final = "Each weight counts by its learning rate, as a share of the largest."
 
@@ -105,6 +105,8 @@ def _curvature(spectrum: Spectrum) -> str:
 def _minimum(measured: Measurements, minimum: Minimum) -> str:
     if minimum.unbounded:
         return sentence(f"There is none: the loss falls without end ({minimum.found_by})")
+    if minimum.separable:
+        return sentence(f"There is none: the weights grow for ever ({minimum.found_by})")
     if minimum.growing:
         return (
             f"There is none: the loss falls for ever while {off_to_infinity(minimum)}, and nears "
@@ -147,6 +149,10 @@ def show_remedies(page: Page, remedies: Sequence[Remedy]) -> None:
 
 
 def _outcome(remedy: Remedy) -> str:
+    if remedy.held_out is not None:
+        here, end = together(*remedy.held_out)
+        ends = number(remedy.measured_loss)
+        return f"on rows held out {here}, not {end}; its command ends with loss {ends}"
     predicted = (
         "no prediction"
         if remedy.predicted_steps is None

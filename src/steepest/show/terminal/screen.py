@@ -18,7 +18,7 @@ from steepest.show.terminal.lists import values_of
 from steepest.show.terminal.page import Page, Span
 from steepest.show.terminal.statistics import error_of
 from steepest.show.terminal.styles import SEVERITY_STYLE, WORD_STYLE
-from steepest.words.wording import count, listed, number, percent, roughly, times
+from steepest.words.wording import count, listed, number, percent, roughly, times, together
 
 HEIGHT: Final = 23
 """Lines: a terminal of 24 with the prompt below them."""
@@ -56,6 +56,9 @@ def _proven(record: RunRecord) -> str:
     if not record.remedies:
         return ""
     best, goal = record.remedies[0], record.measurements.goal
+    if best.held_out is not None:
+        here, end = together(*best.held_out)
+        return f"{best.change}. Run, rows held out in turn have a loss of {here}, not {end}."
     if not best.reached or best.measured_steps is None or goal is None:
         return f"{best.change}. Run, it ends with loss {number(best.measured_loss)}."
     steps = count(best.measured_steps, "step")
