@@ -20,7 +20,9 @@ def rows() -> tuple[torch.Tensor, torch.Tensor]:
     return inputs, inputs.sum(1, keepdim=True)
 
 
-def train_with_lightning(folder: Path, callbacks: list[Any]) -> nn.Module:
+def train_with_lightning(
+    folder: Path, callbacks: list[Any], epochs: int = 2, **how: Any
+) -> nn.Module:
     lightning = pytest.importorskip("lightning.pytorch")
 
     class Model(lightning.LightningModule):  # type: ignore[misc, name-defined]
@@ -32,7 +34,9 @@ def train_with_lightning(folder: Path, callbacks: list[Any]) -> nn.Module:
             return self.layer(inputs)
 
         def training_step(self, batch: Any, index: int) -> Any:
-            return (self(batch[0]) - batch[1]).square().mean()
+            loss = (self(batch[0]) - batch[1]).square().mean()
+            self.log("loss", loss)
+            return {"loss": loss}
 
         def validation_step(self, batch: Any, index: int) -> None:
             self.log("val_loss", (self(batch[0]) - batch[1]).square().mean())
@@ -44,7 +48,7 @@ def train_with_lightning(folder: Path, callbacks: list[Any]) -> nn.Module:
     model = Model()
     data = TensorDataset(*rows())
     trainer = lightning.Trainer(
-        max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False,
+        **how, max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, callbacks=callbacks,
         default_root_dir=folder, num_sanity_val_steps=1,
     )  # fmt: skip
@@ -52,7 +56,10 @@ def train_with_lightning(folder: Path, callbacks: list[Any]) -> nn.Module:
     return model
 
 
-def train_with_transformers(folder: Path, callbacks: list[Any], epochs: int = 2) -> nn.Module:
+def train_with_transformers(
+    folder: Path, callbacks: list[Any], epochs: int = 2, *, bare: bool = False, **how: Any
+) -> nn.Module:
+    """`bare`: the model gives no loss; the trainer makes it of what it gives."""
     transformers = pytest.importorskip("transformers")
     pytest.importorskip("accelerate")
 
@@ -73,6 +80,8 @@ def train_with_transformers(folder: Path, callbacks: list[Any], epochs: int = 2)
 
         def forward(self, inputs: torch.Tensor, labels: torch.Tensor) -> Any:
             out = self.layer(inputs)
+            if bare:
+                return {"logits": out}
             loss = (out - labels).square().mean()
             return transformers.modeling_outputs.SequenceClassifierOutput(loss=loss, logits=out)
 
@@ -82,8 +91,19 @@ def train_with_transformers(folder: Path, callbacks: list[Any], epochs: int = 2)
         output_dir=str(folder), num_train_epochs=epochs, per_device_train_batch_size=16,
         eval_strategy="epoch", report_to=[], save_strategy="no", use_cpu=True,
         learning_rate=0.05, disable_tqdm=True, logging_strategy="no", dataloader_pin_memory=False,
+        max_grad_norm=0.0, **how,
     )  # fmt: skip
-    trainer = transformers.Trainer(
+
+    class Bare(transformers.Trainer):  # type: ignore[misc, name-defined]
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, **named: Any
+        ) -> Any:
+            labels = inputs.pop("labels")
+            out = model(**inputs, labels=labels)
+            loss = (out["logits"] - labels).square().mean()
+            return (loss, out) if return_outputs else loss
+
+    trainer = (Bare if bare else transformers.Trainer)(
         model=model, args=arguments, train_dataset=Rows(), eval_dataset=Rows(), callbacks=callbacks
     )
     trainer.train()
@@ -140,16 +160,32 @@ def test_the_callback_watches_and_changes_nothing(library: str, tmp_path: Path) 
     assert not watched._forward_pre_hooks
 
 
-@pytest.mark.filterwarnings("ignore")  # of the library's own
-def test_a_trainer_is_probed_and_run_again(tmp_path: Path) -> None:
+VARIANTS: dict[str, tuple[str, int, dict[str, Any]]] = {
+    # name: the library, batches a step, and how it is told
+    "trainer": ("transformers", 1, {}),
+    "a loss of the trainer's own": ("transformers", 1, {"bare": True}),
+    "trainer, accumulated": ("transformers", 2, {"gradient_accumulation_steps": 2}),
+    "trainer, bfloat16": ("transformers", 1, {"bf16": True}),
+    "lightning": ("lightning", 1, {}),
+    "lightning, accumulated": ("lightning", 2, {"accumulate_grad_batches": 2}),
+    "lightning, bfloat16": ("lightning", 1, {"precision": "bf16-mixed"}),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.filterwarnings("ignore")  # of the libraries' own
+def test_a_trainer_is_probed_and_run_again(name: str, tmp_path: Path) -> None:
     """No closure has to be given; and all is bit for bit as without the callback."""
-    pytest.importorskip("transformers")
+    library, batches, how = VARIANTS[name]
+    pytest.importorskip(library)
+    epochs = 3 * batches
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        module = __import__("steepest.integrations.transformers", fromlist=["WatchCallback"])
-        plain = train_with_transformers(tmp_path / "plain", [], 3)
+        module = __import__(f"steepest.integrations.{library}", fromlist=["WatchCallback"])
+        train: Any = LIBRARIES[library]
+        plain = train(tmp_path / "plain", [], epochs, **how)
         callback = module.WatchCallback(store=False, probe_every=4, prove=60.0)
-        watched = train_with_transformers(tmp_path / "watched", [callback], 3)
+        watched = train(tmp_path / "watched", [callback], epochs, **how)
     for one, other in zip(plain.parameters(), watched.parameters(), strict=True):
         assert torch.equal(one, other)
     record, steps = callback.watch.run.record, STEPS * 3 // 2
@@ -161,3 +197,4 @@ def test_a_trainer_is_probed_and_run_again(tmp_path: Path) -> None:
     assert record.losses.count == steps
     assert record.proof is not None, record.not_measured["proof"]
     assert record.proof.steps == steps
+    assert record.proof.differs_at is None

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from steepest.words.errors import needing
 
 with needing("transformers", "The callback needs transformers", install="steepest[transformers]"):
-    from transformers import TrainerCallback
+    from transformers import Trainer, TrainerCallback
 
+    from steepest.integrations.batches import StepBatches
     from steepest.jobs.watch import Watch, watch
 
 
 class WatchCallback(TrainerCallback):
     """Watches a training. The options are those of `steepest.watch`.
 
-    The loss of each batch is taken from what the model gives (`.loss`), the one on held-out rows
-    from the metrics of an evaluation. Probes call the model with the same batch again. With
-    `prove=` the first steps are kept, so that `watch.prove()` can run them again; where gradients
-    are accumulated, or the Trainer makes a loss of its own, it says why it cannot.
-    After the training `.watch` has the run and its verdict.
+    The loss of each batch is what the Trainer's own `compute_loss` gives, the one on held-out rows
+    comes from the metrics of an evaluation. Probes call `compute_loss` with the same batches again,
+    those of all accumulated ones together. With `prove=` the first steps are kept, so that
+    `watch.prove()` can run them again. After the training `.watch` has the run and its verdict.
     """
 
     def __init__(self, **options: Any):
         self.watch: Watch | None = None
         self._options = options
-        self._handle: Any = None
-        self._again = False
-        """Whether it is a probe that calls the model."""
+        self._batches: StepBatches | None = None
+        self._trainer: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **about: Any) -> None:
         """Attach to the model and its optimizer."""
@@ -35,7 +35,35 @@ class WatchCallback(TrainerCallback):
         # Accelerate wraps it, and its own step may leave the real one out.
         optimizer = getattr(optimizer, "optimizer", optimizer)
         self.watch = watch(model, optimizer, **self._options)
-        self._handle = model.register_forward_hook(self._passed, with_kwargs=True)
+        # No callback is told whose it is.
+        self._trainer = next((one for one in gc.get_objects() if self._is_mine(one)), None)
+        if self._trainer is None:
+            return
+        original, trainer = self._trainer.compute_loss, self._trainer
+
+        def compute(model: Any, inputs: dict[str, Any], named: dict[str, Any]) -> Any:
+            with trainer.compute_loss_context_manager():
+                return original(model, dict(inputs), **named)
+
+        batches = self._batches = StepBatches(self.watch, compute)
+
+        def compute_loss(model: Any, inputs: Any, *more: Any, **named: Any) -> Any:
+            if more:  # by place: whether outputs are asked for
+                named = {"return_outputs": more[0], **named}
+            kept = dict(inputs)
+            found = original(model, inputs, **named)
+            loss = found[0] if isinstance(found, tuple) else found
+            if model.training and not batches.again and loss.requires_grad:
+                again = {name: value for name, value in named.items() if name != "return_outputs"}
+                batches.take(model, kept, again, loss=loss, shares=_is_share(trainer, named))
+            return found
+
+        self._trainer.compute_loss = compute_loss
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **about: Any) -> None:
+        """A step's gradients are there."""
+        if self._batches is not None:
+            self._batches.moves()
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **about: Any) -> None:
         """Record the validation loss."""
@@ -45,23 +73,24 @@ class WatchCallback(TrainerCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **about: Any) -> None:
         """Close the watch."""
-        if self._handle is not None:
-            self._handle.remove()
+        if self._trainer is not None:
+            del self._trainer.compute_loss
+            self._trainer = None
         if self.watch is not None:
             self.watch.close()
 
-    def _passed(self, model: Any, arguments: Any, named: dict[str, Any], output: Any) -> None:
-        loss = getattr(output, "loss", None)
-        if self.watch is None or loss is None or not model.training or self._again:
-            return
+    def _is_mine(self, one: Any) -> bool:
+        if not issubclass(type(one), Trainer):
+            return False
+        handler = getattr(one, "callback_handler", None)
+        return any(callback is self for callback in getattr(handler, "callbacks", ()))
 
-        def closure() -> Any:
-            self._again = True
-            try:
-                return model(*arguments, **named).loss
-            finally:
-                self._again = False
 
-        self.watch.loss(loss)
-        if loss.requires_grad:
-            self.watch.probe(closure)
+def _is_share(trainer: Any, named: dict[str, Any]) -> bool:
+    """Whether a loss is divided by what is in all accumulated batches together."""
+    told = getattr(trainer, "loss_is_scaled_for_ga", None)
+    if told is not None:
+        return bool(told)
+    known = named.get("num_items_in_batch") is not None
+    accepts = bool(getattr(trainer, "model_accepts_loss_kwargs", False))
+    return (accepts and known) or getattr(trainer, "compute_loss_func", None) is not None
