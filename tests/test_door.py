@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import optax
 import pytest
 
 import steepest
@@ -273,6 +274,15 @@ def test_every_job_answers_wrong_arguments(name: str) -> None:
     assert refused > AT_ONCE
 
 
+def test_a_watch_of_optax_answers_wrong_arguments() -> None:
+    base: dict[str, Any] = {"optimizer": optax.sgd(0.1)}
+    assert sweep_of(steepest.watch_optax, base, "watch_optax", list(WRONG)) > 40
+    watched = steepest.watch_optax(**base)
+    state = watched.init({"w": np.zeros(2)})
+    sweep_of(watched.run, {"state": state, "save": False}, "run", list(WRONG))
+    assert sweep_of(watched.verdict, {}, "verdict", list(WRONG)) == len(WRONG)
+
+
 def test_a_watch_answers_wrong_arguments() -> None:
     torch = pytest.importorskip("torch")
     model = torch.nn.Linear(1, 1)
@@ -305,7 +315,16 @@ def test_all_that_is_public_goes_through_the_gate() -> None:
     functions = {
         name for name in steepest.__all__ if inspect.isfunction(getattr(steepest, name, None))
     }
-    tried_above = {"load", "runs", "explain", "judge", "judge_estimator", *JOBS, "watch"}
+    tried_above = {
+        "load",
+        "runs",
+        "explain",
+        "judge",
+        "judge_estimator",
+        *JOBS,
+        "watch",
+        "watch_optax",
+    }
     assert functions == tried_above
     for name in functions:
         assert hasattr(getattr(steepest, name), "__wrapped__"), name

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from steepest.jobs.sweep_network import NetworkSweep, sweep_network
     from steepest.jobs.train import train
     from steepest.jobs.watch import Watch, watch
+    from steepest.jobs.watch_optax import watch_optax
     from steepest.records import ranks as ranks
     from steepest.run.explaining import explain
     from steepest.run.network import NetworkRun
@@ -51,6 +52,7 @@ _HOMES = {
     "NetworkSweep": "steepest.jobs.sweep_network",
     "watch": "steepest.jobs.watch",
     "Watch": "steepest.jobs.watch",
+    "watch_optax": "steepest.jobs.watch_optax",
     "ranks": "steepest.records.ranks",
     "SteepestError": "steepest.words.errors",
     "InputError": "steepest.words.errors",
@@ -86,6 +88,7 @@ __all__ = [
     "sweep_network",
     "train",
     "watch",
+    "watch_optax",
 ]
 
 for _needed, _names in (("torch", {"Watch", "watch"}), ("sklearn", {"judge_estimator"})):

@@ -64,7 +64,7 @@ _LONGEST_LINE = 120
 def vanishing(record: TrainingRecord) -> Iterator[Finding]:
     """SD401: the gradient gets so small on its way back that the first layers do not learn."""
     layers = _layers(record)
-    if len(layers) < 3 or _lost(record) is not None:
+    if len(layers) < 3 or not record.in_order or _lost(record) is not None:
         return
     sizes = _entry_sizes(record, layers)
     known = np.isfinite(sizes) & (sizes > 0)
@@ -110,7 +110,8 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
     sizes = _entry_sizes(record, layers, early)
     known = np.isfinite(sizes) & (sizes > 0)
     last = sizes[known][-1] if known.any() else math.nan
-    grows = len(layers) >= 3 and sizes[known][0] > UNEVEN * last if known.any() else False
+    ordered = record.in_order and len(layers) >= 3
+    grows = ordered and sizes[known][0] > UNEVEN * last if known.any() else False
     if share < EXPLODED and not grows:
         return
     tensor = record.tensors[layers[worst]]

@@ -128,7 +128,8 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         learned = record.learned
         if learned is None:
             first, last = together(seen.first, seen.last)
-            others = "" if record.log is not None else " (watch.prove() runs others)"
+            cannot = record.log is not None or "jax" in record.versions
+            others = "" if cannot else " (watch.prove() runs others)"
             return TrainingRate(
                 "not measured",
                 f"the loss went from {first} to {last} in {count(record.steps, 'step')}, and no "

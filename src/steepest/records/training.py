@@ -637,6 +637,8 @@ class TrainingRecord:
     learned: Learned | None = None
     """What is known beyond a watch; None for a loop that was watched."""
     remedies: tuple[Remedy, ...] = ()
+    in_order: bool = True
+    """Whether the tensors stand in the order in which they are passed."""
     standstill: Standstill | None = None
     """From which it can be gone on with."""
     proof: TrainingProof | None = None

@@ -1,0 +1,202 @@
+"""A training in JAX, watched: an optimizer of optax that records what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any, Final
+
+import jax
+import numpy as np
+import optax
+
+from steepest.checks.training import judge_training
+from steepest.descent import optax_steps
+from steepest.descent.optax_steps import Recorded
+from steepest.methods.optimizers import ADAM, GD
+from steepest.records.training import Group, Tensor, TrainingRecord
+from steepest.records.verdict import Verdict
+from steepest.run.keeping import recording_for
+from steepest.run.place import Place
+from steepest.run.training import TrainingRun
+from steepest.store import Opening
+from steepest.words.errors import StoreError, UsageError
+from steepest.words.gate import gated
+from steepest.words.given import shown_value
+
+_NOT_HERE: Final = "it is not measured of a training in JAX"
+_KNOWN: Final = {"ScaleByAdamState": ADAM.name}
+"""States of optax that say which method it is."""
+
+
+class OptaxWatch(optax.GradientTransformationExtraArgs):
+    """An optimizer of optax that records what it does in its own state. `update` takes `value`."""
+
+    __slots__ = ()
+
+    @gated
+    def run(
+        self,
+        state: Any,
+        *,
+        model: str = "",
+        name: str | None = None,
+        store: Place = None,
+        save: bool | None = None,
+    ) -> TrainingRun:
+        """What the state has recorded, judged, and kept where `store` or `save` says so."""
+        record = replace(_record(_recorded(state)), name=name, model=model)
+        record = replace(record, verdict=judge_training(record))
+        return _kept(record, store, save)
+
+    @gated
+    def verdict(self, state: Any) -> Verdict:
+        """The verdict so far."""
+        return self.run(state).verdict
+
+
+@gated
+def watch_optax(optimizer: Any, *, lr: float | Callable[..., Any] | None = None) -> OptaxWatch:
+    """The same optimizer of optax, which records what it does inside of `jit`, `scan` and the like.
+
+    Args:
+        optimizer: Any optimizer of optax, a chain of them too.
+        lr: Its learning rate or schedule, so that it is recorded. Without it the rate of
+            `optax.inject_hyperparams` is taken, or that of moves along the gradient is measured.
+
+    Returns:
+        An optimizer of optax: give `update` the loss as `value=loss`, and ask `.run(state)` or
+        `.verdict(state)` whenever you like. Its state is larger by the last gradient and 512 rows.
+
+    Raises UsageError for what is no optimizer of optax.
+    """
+    if not (
+        callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "update", None))
+    ):
+        raise UsageError(
+            "This is no optimizer of optax.",
+            given=shown_value(optimizer),
+            instead="For example steepest.watch_optax(optax.sgd(0.1)).",
+        )
+    inner: Any = optax.with_extra_args_support(optimizer)  # type: ignore[attr-defined]
+
+    def init(params: Any) -> Recorded:
+        if optax_steps.is_empty(params):
+            raise UsageError("There is nothing to watch: params has no arrays.")
+        return optax_steps.begin(inner.init(params), params)
+
+    def update(
+        updates: Any, state: Recorded, params: Any = None, *, value: Any = None, **more: Any
+    ) -> tuple[Any, Recorded]:
+        if params is None:
+            raise UsageError(
+                "update needs the parameters.",
+                instead="update(gradient, state, params, value=loss)",
+            )
+        given = more if value is None else {**more, "value": value}
+        moves, after = inner.update(updates, state.inner, params, **given)
+        rate = optax_steps.rate_of(after) if lr is None else _rate_at(lr, state.step)
+        recorded = optax_steps.record(state, after, params, updates, moves, value, rate)
+        return moves, recorded
+
+    return OptaxWatch(init, update)  # type: ignore[arg-type]
+
+
+def _rate_at(lr: float | Callable[..., Any], step: Any) -> Any:
+    return lr(step) if callable(lr) else lr
+
+
+def _recorded(state: Any) -> Recorded:
+    """The recorded part of an optimizer's state, however it is wrapped. Raises UsageError."""
+    found = _found_in(state)
+    if found is None:
+        raise UsageError(
+            "This is no state of an optimizer that is watched.",
+            given=shown_value(state),
+            instead="Give what update returned last.",
+        )
+    # Flax's NNX wraps each array of a state.
+    bare = jax.tree.map(_bare, found, is_leaf=lambda part: hasattr(part, "get_value"))
+    leaves, tree = jax.tree.flatten(bare)
+    return jax.tree.unflatten(tree, jax.device_get(leaves))  # type: ignore[no-any-return]
+
+
+def _found_in(state: Any) -> Recorded | None:
+    """The first recorded state in tuples, lists and mappings."""
+    if isinstance(state, Recorded):
+        return state
+    parts = state.values() if isinstance(state, Mapping) else state
+    if not isinstance(state, Mapping | tuple | list):
+        return None
+    return next((found for part in parts if (found := _found_in(part)) is not None), None)
+
+
+def _bare(part: Any) -> Any:
+    return part.get_value() if hasattr(part, "get_value") else part
+
+
+def _record(state: Recorded) -> TrainingRecord:
+    leaves = optax_steps.leaves_of(state.before)
+    losses = optax_steps.losses_of(state)
+    kinds = optax_steps.kinds_in(state.inner)
+    straight = optax_steps.goes_downhill(state)
+    method = next((_KNOWN[kind] for kind in kinds if kind in _KNOWN), GD.name if straight else None)
+    reasons = {
+        "probes": _NOT_HERE,
+        "activations": _NOT_HERE,
+        "validation": _NOT_HERE,
+        "inputs": _NOT_HERE,
+    }
+    if not leaves.in_order:
+        reasons["order"] = (
+            "which layer comes first is not known of names in a dict; a list or numbers tell it"
+        )
+    if not losses.count:
+        reasons["loss"] = "it was not given; update(gradient, state, params, value=loss) records it"
+    return TrainingRecord(
+        version=version("steepest"),
+        model="",
+        tensors=tuple(
+            Tensor(name=name, layer=name.rpartition(".")[0], kind="", shape=shape, group=0)
+            for name, shape in zip(leaves.names, leaves.shapes, strict=True)
+        ),
+        groups=(Group(optimizer="optax", method=method),),
+        trace=optax_steps.trace_of(state, leaves.places),
+        facts=optax_steps.facts_of(state, leaves.places),
+        steps=int(state.step),
+        every=1,
+        losses=losses,
+        losses_given=losses.count,
+        noise=optax_steps.noise_of(state),
+        ended="closed",
+        in_order=leaves.in_order,
+        versions={"jax": jax.__version__, "optax": optax.__version__},
+        not_measured=reasons,
+    )
+
+
+def _kept(record: TrainingRecord, store: Place, save: bool | None) -> TrainingRun:
+    opening = Opening(
+        command="watch",
+        formula=record.model or "parameters",
+        weights=tuple(tensor.name for tensor in record.tensors),
+        optimizer="optax",
+        step_limit=0,
+        options={"every": 1},
+        versions={"steepest": record.version, **record.versions, "numpy": np.__version__},
+        name=record.name,
+    )
+    recording, unsaved = recording_for(opening, save, store)
+    if recording is not None:
+        try:
+            recording.training(record).result()
+        except StoreError as error:
+            recording.discard()
+            unsaved = error
+        else:
+            record = replace(record, run=recording.run)
+            recording.close()
+    run = TrainingRun(record)
+    run.unsaved = unsaved
+    return run
