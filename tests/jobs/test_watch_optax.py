@@ -191,6 +191,25 @@ def test_it_records_without_the_host_and_keeps_what_was_seen_of_every_step() -> 
     assert record.groups[0].method == "adam"
 
 
+def test_its_state_can_be_given_away() -> None:
+    """As a loop does that calls a compiled step, so that nothing is copied."""
+    optimizer = steepest.watch_optax(optax.sgd(0.1))
+
+    def step(params: Any, state: Any) -> Any:
+        loss, gradient = jax.value_and_grad(lambda p: jnp.sum(p["w"] ** 2))(params)
+        moves, state = optimizer.update(gradient, state, params, value=loss)
+        return optax.apply_updates(params, moves), state
+
+    compiled = jax.jit(step, donate_argnums=(0, 1))
+    params: Any = {"w": jnp.ones(3)}
+    state = optimizer.init(params)
+    for _ in range(6):
+        params, state = compiled(params, state)
+    record = optimizer.run(state).record
+    np.testing.assert_allclose(record.trace.loss, 3 * 0.64 ** np.arange(6), rtol=1e-5)
+    np.testing.assert_allclose(record.trace.overall_turn[1:], 1.0, rtol=1e-6)
+
+
 def test_equinox_and_flax_give_the_names(tmp_path: Path) -> None:
     x, y = jnp.array(INPUTS[:32]), jnp.array(TARGETS[:32])
     model: Any = eqx.nn.MLP(8, 1, 4, 2, key=jax.random.key(0))

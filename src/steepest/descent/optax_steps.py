@@ -80,8 +80,8 @@ def begin(inner: Any, params: Any) -> Recorded:
     nothing = jnp.full(ROWS_KEPT, jnp.nan)
     wide = jnp.full((ROWS_KEPT, leaves), jnp.nan)
     never, lost = jnp.array(-1), jnp.array(jnp.nan)
-    return Recorded(
-        inner=inner,
+    state = Recorded(
+        inner=None,
         told=jnp.array(True),
         step=jnp.array(0),
         stride=jnp.array(1),
@@ -103,6 +103,8 @@ def begin(inner: Any, params: Any) -> Recorded:
         ),
         before=jax.tree.map(jnp.zeros_like, params),
     )
+    # Each a buffer of its own: a caller may give the state away, and a buffer but once.
+    return jax.tree.map(jnp.copy, state)._replace(inner=inner)
 
 
 def record(
