@@ -104,7 +104,8 @@ def begin(inner: Any, params: Any) -> Recorded:
         before=jax.tree.map(jnp.zeros_like, params),
     )
     # Each a buffer of its own: a caller may give the state away, and a buffer but once.
-    return jax.tree.map(jnp.copy, state)._replace(inner=inner)
+    apart: Recorded = jax.tree.map(jnp.copy, state)
+    return apart._replace(inner=inner)
 
 
 def record(
