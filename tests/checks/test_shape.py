@@ -50,7 +50,8 @@ def test_sd201_on_the_tutorial(tutorial: Any) -> None:
         "218,451 times apart. Scale makes 896 times of it: the curvature along a alone is 28,133 "
         "times that along c, and learning rates in inverse proportion would take that away. "
         "Correlation makes the other 244 times: a change of one weight is nearly made up for by "
-        "changes of others, which no learning rate for each weight takes away."
+        "changes of others, and whatever the learning rate of each weight, at least 81.3 times "
+        "stay."
     )
     assert one.evidence["condition"] == pytest.approx(218_450.6, rel=1e-6)
     assert (one.evidence["most_curved_weight"], one.evidence["least_curved_weight"]) == ("a", "c")
@@ -83,7 +84,7 @@ def test_sd201_names_no_weight_where_the_directions_are_mixtures(make: Any) -> N
     assert one.sentence == (
         "The curvature is 5,000 along one direction of the weights and 1 along another, 5,000 "
         "times apart. That is correlation: a change of one weight is nearly made up for by changes "
-        "of others. A learning rate for each weight leaves 5,000 times."
+        "of others. Learning rates in inverse proportion leave 5,000 times."
     )
 
 

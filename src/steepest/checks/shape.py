@@ -88,6 +88,7 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
         f"{number(smallest, 3)} along another, {times(condition)} apart"
     )
     because = causes(m)
+    flat = m.minimum is not None and bool(m.minimum.flat)
     if is_hidden(m):
         sentence = (
             f"{start} is {number(largest, 5)} along one direction of the weights, and along "
@@ -99,7 +100,7 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
     elif m.descent.optimizer in ADAPTIVE or because is None:
         sentence += "."
     else:
-        sentence += f". {_because(because, again=own_rates(m))}"
+        sentence += f". {_because(because, again=own_rates(m), flat=flat)}"
         evidence["own_curvatures"] = dict(because.own)
         evidence["by_scale"] = because.by_scale
         evidence["by_correlation"] = because.by_correlation
@@ -115,10 +116,12 @@ def ill_conditioned(m: Measurements) -> Iterator[Finding]:
     yield Finding("SD201", severity, sentence, evidence)
 
 
-def _because(because: Causes, *, again: bool) -> str:
+def _because(because: Causes, *, again: bool, flat: bool) -> str:
     """Write what makes the curvature uneven: scale, or weights that must move together.
 
-    It is scale `again` where each weight has a learning rate of its own.
+    It is scale `again` where each weight has a learning rate of its own. No learning rates leave
+    less than one over the number of weights of what these leave (van der Sluis 1969), where no
+    direction is `flat`.
     """
     most = max(because.own, key=lambda name: because.own[name])
     least = min(because.own, key=lambda name: because.own[name])
@@ -132,11 +135,15 @@ def _because(because: Causes, *, again: bool) -> str:
     if because.by_correlation < FEW:
         return f"That is scale: {scale}. Learning rates in inverse proportion leave {left}."
     if because.by_scale < FEW:
-        return f"That is correlation: {together}. A learning rate for each weight leaves {left}."
+        return (
+            f"That is correlation: {together}. Learning rates in inverse proportion leave {left}."
+        )
+    stays = because.by_correlation / len(because.own)
+    whatever = f", and whatever the learning rate of each weight, at least {times(stays)} stay"
     return (
         f"Scale makes {times(because.by_scale)} of it: {scale}, and learning rates in inverse "
-        f"proportion would take that away. Correlation makes the other {left}: {together}, which "
-        "no learning rate for each weight takes away."
+        f"proportion would take that away. Correlation makes the other {left}: {together}"
+        f"{whatever if stays >= FEW and not flat else ''}."
     )
 
 
