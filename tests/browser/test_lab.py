@@ -42,7 +42,7 @@ def test_the_first_visit(visit: Open) -> None:
 
     page.get_by_role("button", name="Try standardize").click(timeout=SECONDS)
     here.judged(re.compile("^At the minimum"))
-    steps = re.search(r"(\d+) steps to the goal", here.rate)
+    steps = re.search(r"(\d+) steps to ", here.rate)
     assert steps
     assert 10 <= int(steps[1]) <= 20
     # Both descents on one page.
@@ -66,6 +66,29 @@ def test_the_first_visit(visit: Open) -> None:
     page.get_by_role("button", name="Go back").click()
     expect(page.locator("h1")).to_have_text(re.compile("too large", re.IGNORECASE), timeout=SECONDS)
     assert page.locator("figure.loss .before").count() == 0
+
+
+def test_any_model_can_be_typed(visit: Open) -> None:
+    """Starts of weights that are gone go with them, and without a ~ an expression is minimized."""
+    here = visit()
+    page, formula = here.page, here.page.locator("#formula")
+    here.judged(TUTORIAL)
+    for text, names in (
+        ("speed ~ a*time**2 + b*time", ["a", "b"]),
+        ("(x - 3)**2", ["x"]),
+        ("speed ~ a*time + d", ["a", "d"]),
+    ):
+        formula.fill(text)
+        formula.press("Enter")
+        expect(page.locator(".course-list .name")).to_have_text(names, timeout=SECONDS)
+        assert page.inner_text(".refused") == ""
+        expect(page.locator("#start")).to_have_value(re.compile("=.*, ".join(names) + "="))
+    # What was collinear has no single place that is its minimum.
+    page.locator("#example").select_option("collinear")
+    expect(page.locator("figure.courses figcaption")).to_contain_text(
+        "a, b are not determined", timeout=SECONDS
+    )
+    assert page.locator(".live .contour .minimum").count() == 0
 
 
 def test_by_keyboard_alone(visit: Open) -> None:
@@ -279,7 +302,7 @@ def test_a_csv_with_faults_in_its_cells(visit: Open) -> None:
     assert "note holds text" in preview
     formula = page.locator("#formula")
     # The formula to begin with runs.
-    expect(formula).to_have_value("price ~ a*`size <b>m</b>` + b")
+    expect(formula).to_have_value("price ~ a*`size <b>m</b>` + b*rooms + c")
     expect(page.get_by_role("list", name="Findings")).to_contain_text("SD301", timeout=SECONDS)
 
     # One without a place for the caret, one with.

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
+import jax
 import pytest
+from tests.lab.conftest import in_a_loop
 
 from steepest.engine.xla import forget_compiled
 from steepest.jobs.live import Live, View
+from steepest.jobs.workers import TooLongError, Workers
 from steepest.lab import answers
 from steepest.lab.answers import Answers
-from steepest.lab.problem import read_problem
+from steepest.lab.problem import Asked, read_problem
 from steepest.lab.uploads import Uploads
 
 
@@ -64,3 +70,37 @@ def test_what_is_prepared_has_nothing_left_to_compile(monkeypatch: pytest.Monkey
         visitor.join()
     # One view to prepare, and one for each.
     assert seen == [False, True, True, True]
+
+
+def test_a_soak_of_drags_that_are_given_up_compiles_each_problem_once() -> None:
+    """What was stopped while it compiled must not be compiled at every later request."""
+    compiled: list[str] = []
+
+    def listen(event: str, duration_secs: float, **more: str | int) -> None:
+        if "backend_compile" in event:
+            compiled.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    known = Answers(Uploads())
+
+    def asked(problem: int, x: float) -> Asked:
+        return read_problem({"formula": f"x**2 + {problem}*x**4", "start": {"x": x}, "steps": 5})
+
+    async def soak() -> None:
+        workers = Workers(2)
+        for problem in range(6):
+            # Given up at every stage of preparing it: the first time after 10 ms.
+            for seconds in (0.01, 0.05, 0.15):
+                with suppress(TooLongError):
+                    await workers.run(partial(known.live, asked(problem, 1.0)), seconds)
+        await workers.end(20)
+
+    in_a_loop(soak())
+    for problem in range(6):
+        known.live(asked(problem, 1.0))
+    compiled.clear()
+    began = time.process_time()
+    for drag in range(60):
+        known.live(asked(drag % 6, 1.0 + drag / 100), again=True)
+    assert compiled == []
+    assert (time.process_time() - began) / 60 < 0.1

@@ -20,6 +20,8 @@ import httpx
 import pytest
 from tests.lab.conftest import in_a_loop
 
+from steepest.cli.lab import open_by
+
 STEEPEST = (sys.executable, "-m", "steepest", "lab", "--no-open")
 
 SECONDS = float(os.environ.get("STEEPEST_LAB_SECONDS", "2.5"))
@@ -226,6 +228,36 @@ async def misbehaving(running: Running, until: float, number: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_who_says_nothing_keeps_nobody_out(running: Running) -> None:
+    """600 connections with half a request, and no token: more than the lab holds at once."""
+    with contextlib.ExitStack() as silent:
+        for _ in range(600):
+            one = silent.enter_context(socket.create_connection(running.place, 5))
+            one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        answer = httpx.get(f"{running.base}/api/examples", headers=running.headers, timeout=10)
+        assert answer.status_code == 200
+        # Numbers as text are sent packed.
+        assert answer.headers["content-encoding"] == "gzip"
+
+
+def test_the_browser_is_led_by_a_file_of_this_user_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every user of a machine can read what a browser was started with."""
+    opened: list[str] = []
+
+    class Browser:
+        def open(self, address: str) -> None:
+            opened.append(address)
+
+    monkeypatch.setattr("webbrowser.get", Browser)
+    door = tmp_path / "lab.html"
+    open_by(door, "http://127.0.0.1:1/?token=secret")
+    assert opened == [door.as_uri()]
+    assert "url=http://127.0.0.1:1/?token=secret" in door.read_text()
+    assert door.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_crowd_does_not_disturb_each_other(running: Running) -> None:
     took: list[float] = []
 

@@ -122,6 +122,14 @@ def test_a_run_without_any_step(store: Store) -> None:
     recording.close()
 
 
+def test_nobody_else_reads_a_new_store(tmp_path: Path) -> None:
+    """Neither the file nor what SQLite makes beside it."""
+    recording = Store(tmp_path / "runs.db").begin(opening(specimens.parabola()))
+    modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}, modes
+    recording.close()
+
+
 def test_the_newest_run_comes_first(store: Store, keep: Keep) -> None:
     first = keep()
     second = keep(specimens.diverged(), name="wild")

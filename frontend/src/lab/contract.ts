@@ -33,6 +33,8 @@ export interface Upload {
   columns: string[];
   preview: unknown[][];
   notes: string[];
+  /** To begin with. */
+  formula: string;
 }
 
 /** What a stack machine does: `["number", 2]`, `["weight", "a"]`, `["+"]`, `["call", "exp", 1]`. */
@@ -87,7 +89,8 @@ export interface Live extends Rated {
   /** Where its curvature was taken; null where that is the same everywhere. */
   limit_at: "start" | "minimum" | null;
   goal: number | null;
-  minimum: { loss: number; weights: Record<string, number> } | null;
+  /** `undetermined`: weights that may be others at the same minimum. */
+  minimum: { loss: number; weights: Record<string, number>; undetermined: string[] } | null;
   frames: number[];
   values: number[][][];
   loss: number[][];

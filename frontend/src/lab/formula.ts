@@ -1,12 +1,17 @@
-// A formula to begin with, for a file that was just opened: its last column by its first.
+// What else changes with a formula that somebody typed.
 
-const plain = /^[A-Za-z_][A-Za-z0-9_]*$/;
+import type { Problem } from "./contract";
 
-export function guessedFormula(columns: string[]): string {
-  const [first, last] = [columns[0] ?? "x", columns.at(-1) ?? "y"];
-  const named = (column: string): string => (plain.test(column) ? column : `\`${column}\``);
-  const free = ["a", "b", "c", "w", "w1", "w2", "w3"].filter((name) => !columns.includes(name));
-  const [slope, level] = [free[0] ?? "slope", free[1] ?? "level"];
-  if (columns.length < 2) return `${named(last)} ~ ${slope}`;
-  return `${named(last)} ~ ${slope}*${named(first)} + ${level}`;
+/** With a ~ it is a fit, without one an expression; starts of names that are gone go with them. */
+export function typed(formula: string, { start, command }: Problem): Partial<Problem> {
+  const names = new Set(formula.match(/[\p{L}_][\p{L}\p{N}_]*/gu));
+  const kept = Object.entries(start).filter(([name]) => names.has(name));
+  const next = formula.includes("~") ? "fit" : "minimize";
+  return {
+    formula,
+    command: next,
+    start: Object.fromEntries(kept),
+    // What suited another problem does not suit this one.
+    ...(next === command && kept.length === Object.keys(start).length ? {} : { lr: "auto" }),
+  };
 }

@@ -14,7 +14,7 @@ import {
   type Upload,
 } from "./contract";
 import { takeDrops } from "./drop";
-import { guessedFormula } from "./formula";
+import { typed } from "./formula";
 import { makeFormer, type Ghost } from "./former";
 import { USUAL } from "./methods";
 import { makePage, type Page } from "./page";
@@ -51,7 +51,11 @@ class Lab {
     this.page = makePage(root, this.cursor, {
       example: ({ problem }) => void this.ask({ ...problem }, false),
       file: (file) => void this.take(file),
-      change: (part) => void this.ask({ ...(this.wanted ?? this.place.problem), ...part }),
+      change: (part) => {
+        const now = this.wanted ?? this.place.problem;
+        const more = part.formula === undefined ? part : typed(part.formula, now);
+        void this.ask({ ...now, ...more });
+      },
       report: () => this.saveReport(),
       theme: makeTheme(),
       problem: () => this.place.problem,
@@ -313,8 +317,8 @@ class Lab {
     try {
       const found = (await upload(file)) as Upload;
       header.preview(found);
-      const formula = guessedFormula(found.columns);
-      const fields = { upload: found.upload, formula, loss: USUAL, steps: 100 };
+      const { upload: kept, formula } = found;
+      const fields = { upload: kept, formula, loss: USUAL, steps: 100 };
       await this.ask({ ...EMPTY, ...fields }, false);
     } catch (error) {
       this.begun = false;

@@ -75,5 +75,11 @@ export const frameAt = (frames: number[], step: number): number =>
     frames.findLastIndex((known) => known <= step),
   );
 
+/** The weights at the minimum; one that may be another there is not a number. */
+export const determined = (live: Live): number[] | null =>
+  atMinimum(live)?.map((value, place) =>
+    live.minimum!.undetermined.includes(live.weights[place]!) ? NaN : value,
+  ) ?? null;
+
 export const atMinimum = ({ weights, minimum }: Live): number[] | null =>
   minimum && weights.map((name) => minimum.weights[name] ?? NaN);

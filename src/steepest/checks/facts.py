@@ -148,6 +148,15 @@ def in_local_minimum(m: Measurements) -> bool:
     return above > margin and settled(m)
 
 
+def undetermined(minimum: Minimum) -> list[str]:
+    """The weights that may be others at the same minimum: those along which it is flat."""
+    return [
+        name
+        for name in minimum.weights
+        if any(abs(direction.get(name, 0.0)) > 1e-6 for direction in minimum.flat)
+    ]
+
+
 def spectrum_of(m: Measurements) -> Spectrum | None:
     """Return the spectrum where every eigenvalue of it was measured."""
     found = m.spectrum

@@ -27,6 +27,7 @@ from steepest.checks.facts import (
     spectrum_of,
     start_broken,
     taken,
+    undetermined,
     useless,
 )
 from steepest.checks.learning_rate import (
@@ -133,11 +134,7 @@ def _arrived(m: Measurements, rate: Rate) -> str:
         many = "s are" if own_rates(m) else " is"
         return f"{text}, but the learning rate{many} too small: {needs(m, m.rates, rate.better)}."
     if m.minimum is not None and m.minimum.flat:
-        weights = [
-            name
-            for name in m.problem.weights
-            if any(abs(direction.get(name, 0.0)) > 1e-6 for direction in m.minimum.flat)
-        ]
+        weights = undetermined(m.minimum)
         if len(weights) > 1:
             return f"{text}, but {names(weights, 4)} are not the only weights that reach it."
     return f"{text}."

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import html
+import os
 import sys
 import threading
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 import click
 
 from steepest.cli import options
 from steepest.cli.help import Command
+
+_DOOR: Final = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Steepest lab</title>'
+    '<meta name="referrer" content="no-referrer">'
+    '<meta http-equiv="refresh" content="0;url={address}"><p><a href="{address}">Open the lab</a>'
+)
 
 
 @click.command(cls=Command, short_help="Open the lab: gradient descent in a browser, live.")
@@ -47,18 +57,24 @@ def lab(**given: Any) -> None:
         if sys.stderr.isatty():
             click.echo("Ctrl-C ends it.", err=True)
         if not given["no_open"]:
-            threading.Thread(target=_open, args=(address,), daemon=True).start()
+            threading.Thread(target=open_by, args=(door, address), daemon=True).start()
 
-    serve(
-        ready,
-        port=given["port"],
-        host=given["host"],
-        token=given["token"],
-        store=Store(given["store"]),
-    )
+    with TemporaryDirectory(prefix="steepest-lab-", ignore_cleanup_errors=True) as folder:
+        door = Path(folder) / "lab.html"
+        serve(
+            ready,
+            port=given["port"],
+            host=given["host"],
+            token=given["token"],
+            store=Store(given["store"]),
+        )
 
 
-def _open(address: str) -> None:
+def open_by(door: Path, address: str) -> None:
+    """Open the lab by a file that only this user reads, in a folder that only they see.
+
+    Every user of a machine reads the command line of a browser, and an address holds the token.
+    """
     import webbrowser
 
     try:
@@ -67,4 +83,6 @@ def _open(address: str) -> None:
         return
     # One that runs in the terminal would take it over.
     if type(browser) is not webbrowser.GenericBrowser:
-        browser.open(address)
+        with open(os.open(door, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as page:
+            page.write(_DOOR.format(address=html.escape(address)))
+        browser.open(door.as_uri())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 from typing import Any, Final, Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -16,6 +18,8 @@ MOST_WAITING: Final = 200
 
 WAITING_SECONDS: Final = 30.0
 STOP_AGAIN_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.02
+"""Between two looks at whether a job can be stopped."""
 
 
 class Stopped(BaseException):
@@ -43,6 +47,8 @@ class _Job(Generic[_T]):
 
     It is stopped by an exception raised in its thread, as Ctrl-C would be: between two of Python's
     instructions. What runs in compiled code goes on until it returns, so such calls are kept short.
+    So does compiling: what JAX keeps of a program whose making was broken off is made anew at
+    every later call of it.
     """
 
     def __init__(self, work: Callable[[], _T], ended: Callable[[], None]):
@@ -63,8 +69,10 @@ class _Job(Generic[_T]):
         with self._lock:
             if self._over:
                 return
-            _raise_in(self._thread, Stopped)
-        self._loop.call_later(STOP_AGAIN_SECONDS, self.stop)
+            is_compiling = _in_jax(sys._current_frames().get(self._thread.ident or 0))
+            if not is_compiling:
+                _raise_in(self._thread, Stopped)
+        self._loop.call_later(LOOK_SECONDS if is_compiling else STOP_AGAIN_SECONDS, self.stop)
 
     def _run(self) -> None:
         while True:
@@ -100,6 +108,15 @@ class _Job(Generic[_T]):
             self.answer.set_exception(error)
         else:
             self.answer.set_result(result)  # type: ignore[arg-type]
+
+
+def _in_jax(frame: FrameType | None) -> bool:
+    """Whether a thread that stands in this frame is tracing or compiling, or about to."""
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] in ("jax", "jaxlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:

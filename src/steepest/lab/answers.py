@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
+from steepest.checks.facts import undetermined
 from steepest.data.table import Table, read_delimited
 from steepest.engine.xla import forget_compiled
 from steepest.jobs.fit import fit, minimize
@@ -242,7 +243,11 @@ def _view(prepared: Live, view: View) -> dict[str, Any]:
     minimum = prepared.minimum
     shown_minimum = None
     if minimum is not None and minimum.exists and math.isfinite(minimum.loss):
-        shown_minimum = {"loss": minimum.loss, "weights": dict(minimum.weights)}
+        shown_minimum = {
+            "loss": minimum.loss,
+            "weights": dict(minimum.weights),
+            "undetermined": undetermined(minimum),
+        }
     return {
         "weights": view.weights,
         "start": dict(view.start),

@@ -14,6 +14,7 @@ import uvicorn
 
 from steepest.jobs.workers import Stopped
 from steepest.lab.guard import Address, Guard
+from steepest.lab.patience import Patience
 from steepest.store import Store
 from steepest.words.errors import InputError, UsageError
 
@@ -68,7 +69,7 @@ def serve(
         log_level="critical",
         access_log=False,
         lifespan="off",
-        http="h11",
+        http=Patience,
         ws="none",
         proxy_headers=False,
         server_header=False,

@@ -6,14 +6,16 @@ import secrets
 import threading
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count as count_from
 from typing import Any, Final
 from urllib.parse import unquote
 
 import numpy as np
 
 from steepest.data.table import Table, first_rows, read_delimited
+from steepest.formula import quoted
 from steepest.words.errors import InputError
 from steepest.words.wording import count, escaped, names
 
@@ -24,6 +26,8 @@ _MOST_BYTES: Final = 100_000_000
 _MOST_COLUMNS: Final = 2000
 LONGEST_LINE: Final = 100_000
 MOST_NOTES: Final = 10
+MOST_INPUTS: Final = 12
+"""Columns of a formula to begin with."""
 PREVIEW_ROWS: Final = 5
 LONGEST_CELL: Final = 80
 _LONGEST_NAME: Final = 100
@@ -41,6 +45,8 @@ class Upload:
     """Bytes that it takes."""
     preview: Sequence[Sequence[str]]
     notes: Sequence[str]
+    formula: str
+    """To begin with."""
 
     def to_dict(self) -> dict[str, Any]:
         """What the page shows of it, in terms of JSON."""
@@ -51,6 +57,7 @@ class Upload:
             "columns": self.table.names,
             "preview": self.preview,
             "notes": self.notes,
+            "formula": self.formula,
         }
 
 
@@ -123,7 +130,28 @@ def _read(content: bytes, name: str) -> Upload:
     ]
     notes = _notes(table)
     size = len(content) + 8 * table.rows * len(table.loaded)
-    return Upload(secrets.token_urlsafe(9), name, table, size, rows, notes)
+    return Upload(secrets.token_urlsafe(9), name, table, size, rows, notes, _formula(table))
+
+
+def _formula(table: Table) -> str:
+    """The last column that holds numbers by the others, a weight each: text and dates are none.
+
+    What has the same value in every row explains nothing, and is no target while there is another.
+    """
+    numbers = [name for name in table.names if name in table.loaded]
+    moving = [name for name in numbers if np.ptp(table.numbers(name)) != 0]
+    if not numbers:
+        return f"{quoted(table.names[-1])} ~ a"
+    target = (moving or numbers)[-1]
+    inputs = [name for name in moving if name != target][:MOST_INPUTS]
+    free = (name for name in _weights() if name not in table.names)
+    terms = [f"{next(free)}*{quoted(name)}" for name in inputs]
+    return f"{quoted(target)} ~ {' + '.join([*terms, next(free)])}"
+
+
+def _weights() -> Iterator[str]:
+    yield from "abcdfghjkmnpqrstuvw"  # none that is a constant, or read as a digit
+    yield from (f"w{number}" for number in count_from(1))
 
 
 def _notes(table: Table) -> list[str]:

@@ -7,7 +7,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -118,6 +118,9 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     Use it inside `explained`, and `transaction` on it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        # Runs hold the user's data: what SQLite makes beside the file is as private as it is.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     db = _connect(path, "mode=rwc")
     try:
         version = version_of(db)

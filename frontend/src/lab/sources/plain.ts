@@ -47,15 +47,22 @@ function loss(run: Asked): Source | null {
 function minimum({ scene, judged }: Asked): Source | null {
   const { minimum } = judged.document;
   if (!minimum) return null;
-  const at = Object.entries(scene.live.minimum?.weights ?? {}).slice(0, 6);
+  const open = scene.live.minimum?.undetermined ?? [];
+  const all = Object.entries(scene.live.minimum?.weights ?? {});
+  const at = all.filter(([name]) => !open.includes(name)).slice(0, 6);
   const where = at.map(([name, value]) => `${cut(name, 16)} = ${number(value, 5)}`).join(", ");
   return {
     title: `The lowest loss that is known is ${number(minimum.loss, 8)}`,
-    says: `Not by this descent, but by ${minimum.found_by}.${where ? ` There ${where}.` : ""}`,
+    says: `Not by this descent, but by ${minimum.found_by}.${where ? ` There ${where}.` : ""}${undecided(open)}`,
     equations: [],
     torch: [],
   };
 }
+
+const undecided = (names: string[]): string =>
+  names.length
+    ? ` Of ${names.map((name) => cut(name, 16)).join(", ")} other values reach it as well.`
+    : "";
 
 function goal({ scene, judged }: Asked): Source | null {
   const { minimum } = judged.document;

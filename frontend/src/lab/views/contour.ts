@@ -34,7 +34,10 @@ export const paintContour =
       y: { axis: { label: second, scale: "linear" }, domain: side(plane.grid_y), plain: true },
     });
     const { x, y, width, height } = frame;
-    const best = live.minimum && [first, second].map((name) => live.minimum!.weights[name] ?? NaN);
+    // Where a weight may be another, no single place is the minimum.
+    const open = plane.weights.some((name) => live.minimum?.undetermined.includes(name));
+    const known = open ? null : live.minimum;
+    const best = known && [first, second].map((name) => known.weights[name] ?? NaN);
     const taken: [number, number][] = best ? [[x(best[0]!), y(best[1]!)]] : [];
     let labels = 0;
     for (const { value, rings } of outlines(plane, x, y)) {

@@ -5,7 +5,7 @@ import { at, line } from "../../path";
 import { extent, roomy, scale } from "../../scale";
 import { cut, number, stepsOf } from "../../words";
 import { askable } from "../asked";
-import { atMinimum, type Descent } from "../scene";
+import { determined, type Descent } from "../scene";
 import type { Paint } from "./view";
 
 const [TALL, MOST, EDGE] = [34, 8, 6];
@@ -13,7 +13,7 @@ const [NEAR, AWAY] = [0.01, 10]; // of a weight's way to the minimum
 const REACH = 2; // times from the start to the minimum: farther out lies what diverges
 
 export const paintWeights: Paint = (host, { live }, { width }) => {
-  const best = atMinimum(live);
+  const best = determined(live);
   const list = html("ul", { class: "course-list" });
   host.append(list);
   const shown = live.weights.slice(0, MOST);
@@ -37,7 +37,7 @@ export const paintWeights: Paint = (host, { live }, { width }) => {
     let places: [number, number][] = [];
     return (descent: Descent, frame: number): void => {
       const of = (row: number[] | undefined): number => row?.[weight] ?? NaN;
-      const minimum = best?.[weight] ?? null;
+      const minimum = Number.isNaN(best?.[weight] ?? NaN) ? null : best![weight]!;
       if (drawn !== descent) {
         drawn = descent;
         places = course_(descent, weight, minimum, width);
@@ -58,6 +58,11 @@ export const paintWeights: Paint = (host, { live }, { width }) => {
   return (descent, frame) => {
     for (const move of moves) move(descent, frame);
     const nearest = furthest(descent, best, live.weights);
+    const open = live.minimum?.undetermined ?? [];
+    if (open.length) {
+      const names = open.slice(0, MOST).map((name) => cut(name, 12));
+      return `Not one minimum but many: ${names.join(", ")} are not determined by these data.`;
+    }
     return nearest ?? `Where the weights are after ${stepsOf(descent.frames[frame] ?? 0)}.`;
   };
 };

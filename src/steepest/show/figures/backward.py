@@ -36,6 +36,13 @@ LONGEST = 60
 """Characters of a node's text."""
 
 
+_ONE_ROW = (
+    "Between the loss and the weights stand the numbers of row {row} alone. The loss is the mean "
+    "over all rows, and a weight's partial derivative the sum over all of them: row {row} makes a "
+    "part of it."
+)
+
+
 def backward_figure(
     frames: Frames,
     nodes: Sequence[BackwardNode],
@@ -54,6 +61,8 @@ def backward_figure(
         depth.append(1 + max((depth[place] for place in node.inputs), default=-1))
     title = _title(frames, nodes, adjoint)
     shown = f" Values are those of row {row}." if row is not None else ""
+    if row is not None:
+        notes = (*notes, _ONE_ROW.format(row=row))
     last = frames.opens
     chain = "; ".join(
         f"{escaped(node.text, LONGEST)} is {number(value[last, i], 4)} with adjoint "
