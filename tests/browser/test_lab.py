@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from click.testing import CliRunner
+from playwright.sync_api import Browser, Page, expect
 from tests.browser.test_accessibility import AXE
-from tests.browser.visits import SECONDS, START, TUTORIAL, Open
+from tests.browser.visits import SECONDS, START, TUTORIAL, Open, Visit
 
 import steepest
+from steepest.cli import steepest as command
 
 
 def drag_to(page: Page, zone: str) -> None:
@@ -404,3 +406,35 @@ def test_nothing_stands_inline_and_no_text_becomes_markup() -> None:
     assert not re.search(
         r"\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write", script
     )
+
+
+def test_the_lab_in_a_file(browser: Browser, tmp_path: Path) -> None:
+    """The same page without a server: slider, player, cursor, figures and the first remedy."""
+    file = tmp_path / "lesson.html"
+    done = CliRunner().invoke(command, ["lab", "--save", str(file)])
+    assert (done.exit_code, done.output[:7]) == (0, "Saved: ")
+    assert file.stat().st_size < 1_000_000
+    page = browser.new_context(offline=True, viewport={"width": 1280, "height": 900}).new_page()
+    here = Visit(page)
+    asked: list[str] = []
+    page.on("console", lambda message: here.complaints.append(message.text))
+    page.on("pageerror", lambda error: here.complaints.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    here.judged(TUTORIAL)
+    assert "1,971,722 steps to the goal" in here.rate
+    drag_to(page, "beyond")
+    assert "too large" in here.rate
+    # No verdict of that learning rate is in the file, and the page says what has one.
+    expect(page.locator(".helps")).to_contain_text("It opens live with: steepest lab")
+    page.reload()
+    page.locator("#example").wait_for()
+    page.goto(file.as_uri())
+    here.judged(TUTORIAL)
+    page.get_by_role("button", name="Try standardize").click()
+    here.judged(re.compile("^At the minimum"))
+    page.locator("body").press("Home")
+    assert here.step.startswith("step 0 of 16")
+    assert here.complaints == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    page.context.close()

@@ -75,7 +75,7 @@ const pairOf = (raw: unknown): [string, string] | null =>
     ? (raw as [string, string])
     : null;
 
-function problemOf(raw: unknown): Problem | null {
+export function problemOf(raw: unknown): Problem | null {
   if (raw === null || typeof raw !== "object") return null;
   const given = raw as Record<string, unknown>;
   const { formula, lr, steps, start } = given;

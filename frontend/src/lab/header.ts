@@ -23,6 +23,7 @@ export interface Wishes {
   file: (file: File) => void;
   change: (part: Partial<Problem>) => void;
   report: () => Promise<void>;
+  lab: () => Promise<void>;
   theme: () => void;
 }
 
@@ -38,7 +39,8 @@ export function makeHeader(wishes: Wishes): Header {
   const says = html("p", { class: "says" });
   const seen = html("div", { class: "preview" });
   const menu = makeCopyMenu();
-  const actions = [menu.element, reportButton(wishes.report), themeButton(wishes.theme)];
+  const saving = [saveButton("Save report", wishes.report), saveButton("Save lab", wishes.lab)];
+  const actions = [menu.element, ...saving, themeButton(wishes.theme)];
   const { element, show: showFields } = laidOut(fields, wishes, actions);
   element.append(refused, says, seen);
 
@@ -213,16 +215,16 @@ function opener(chosen: (file: File) => void): HTMLElement[] {
   return [open, file];
 }
 
-function reportButton(save: Wishes["report"]): HTMLElement {
-  const report = html("button", { type: "button" }, "Save report");
-  report.addEventListener("click", async () => {
-    report.disabled = true;
-    report.textContent = "Saving…";
+function saveButton(label: string, save: () => Promise<void>): HTMLElement {
+  const button = html("button", { type: "button" }, label);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    button.textContent = "Saving…";
     await save();
-    report.disabled = false;
-    report.textContent = "Save report";
+    button.disabled = false;
+    button.textContent = label;
   });
-  return report;
+  return button;
 }
 
 function themeButton(turn: Wishes["theme"]): HTMLElement {

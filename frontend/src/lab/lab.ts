@@ -21,7 +21,17 @@ import { makePage, type Page } from "./page";
 import { windowOf } from "./planes";
 import { quickView } from "./quick";
 import { asLive, descentAt, descentOf, frameAt, sceneOf, type Descent, type Scene } from "./scene";
-import { fetched, get, isAborted, newest, oneAtATime, post, Refused, upload } from "./server";
+import {
+  fetched,
+  get,
+  isAborted,
+  MISSING,
+  newest,
+  oneAtATime,
+  post,
+  Refused,
+  upload,
+} from "./server";
 import { makeTheme } from "./theme";
 
 const REST = 250; // milliseconds after which a slider rests, and the run is judged
@@ -56,7 +66,8 @@ class Lab {
         const more = part.formula === undefined ? part : typed(part.formula, now);
         void this.ask({ ...now, ...more });
       },
-      report: () => this.saveReport(),
+      report: () => this.save("/api/report", "steepest-report.html"),
+      lab: () => this.save("/api/save", "steepest-lab.html"),
       theme: makeTheme(),
       problem: () => this.place.problem,
       rate: (index) => this.move(index),
@@ -167,7 +178,9 @@ class Lab {
       this.adopt(found, this.scene);
       void this.help(problem);
     } catch (error) {
-      if (!isAborted(error)) this.page.opinion.fail(told(error));
+      if (error instanceof Refused && error.status === MISSING) {
+        this.page.opinion.remediesWait(told(error));
+      } else if (!isAborted(error)) this.page.opinion.fail(told(error));
     }
   });
 
@@ -329,10 +342,10 @@ class Lab {
     }
   }
 
-  private async saveReport(): Promise<void> {
+  private async save(path: string, name: string): Promise<void> {
     try {
-      const address = URL.createObjectURL(await fetched("/api/report", this.place.problem));
-      html("a", { href: address, download: "steepest-report.html" }).click();
+      const address = URL.createObjectURL(await fetched(path, this.place.problem));
+      html("a", { href: address, download: name }).click();
       window.setTimeout(() => URL.revokeObjectURL(address), 60_000);
     } catch (error) {
       if (!isAborted(error)) this.page.header.refuse(told(error));

@@ -1,5 +1,7 @@
 // Asking the server. What it refuses it explains in a sentence, which is shown as it is.
 
+import { problemOf } from "./address";
+
 export class Refused extends Error {
   constructor(
     message: string,
@@ -17,10 +19,43 @@ const tab = Array.from(crypto.getRandomValues(new Uint32Array(2)), (part) =>
 ).join("");
 const turns = new Map<string, number>();
 
+/** What stands beside the page where it is a file: it asks nobody then. */
+const beside = document.getElementById("saved");
+const saved = beside ? (JSON.parse(beside.textContent) as Saved) : null;
+
+interface Saved {
+  examples: unknown;
+  answers: { path: string; problem: unknown; answer: unknown }[];
+}
+
+/** Of every learning rate there is a descent; judged is one. */
+const same = (path: string, problem: unknown): string => {
+  const known = problemOf(problem);
+  return JSON.stringify(known && { ...known, ...(path === "/api/live" && { lr: "auto" }) });
+};
+
+const ABSENT = "This needs the engine, and the page is a file. It opens live with: steepest lab";
+export const MISSING = 501; // of a file: nobody can be asked
+
+function found(path: string, request: RequestInit): Response {
+  const body = typeof request.body === "string" ? (JSON.parse(request.body) as object) : null;
+  const another = body && ("drag" in body || "plane" in body);
+  const kept = another
+    ? undefined
+    : saved!.answers.find(
+        (one) => one.path === path && same(path, one.problem) === same(path, body),
+      )?.answer;
+  const answer = path === "/api/examples" ? saved!.examples : kept;
+  const status = answer === undefined ? MISSING : 200;
+  return new Response(JSON.stringify(answer ?? { error: ABSENT }), { status });
+}
+
 async function answered(path: string, request: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { credentials: "same-origin", ...request });
+    response = saved
+      ? found(path, request)
+      : await fetch(path, { credentials: "same-origin", ...request });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Refused(UNREACHED, 0);

@@ -14,6 +14,7 @@ import click
 
 from steepest.cli import options
 from steepest.cli.help import Command
+from steepest.words.wording import pathname
 
 _DOOR: Final = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Steepest lab</title>'
@@ -39,6 +40,12 @@ _DOOR: Final = (
     metavar="TEXT",
     help="What whoever opens the lab must know; 16 characters or more.  [default: a new one]",
 )
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Write the lab of the first example as one page that needs no server, and end.",
+)
 @options.store
 def lab(**given: Any) -> None:
     """Open the lab in a browser: examples or your own data, every figure live.
@@ -49,6 +56,9 @@ def lab(**given: Any) -> None:
     from steepest.engine.compiled import keep_compiled
 
     keep_compiled()
+    if given["save"] is not None:
+        _save(given["save"])
+        return
     from steepest.lab import serve
     from steepest.store import Store
 
@@ -68,6 +78,22 @@ def lab(**given: Any) -> None:
             token=given["token"],
             store=Store(given["store"]),
         )
+
+
+def _save(file: Path) -> None:
+    from steepest.lab.answers import Answers
+    from steepest.lab.saved import first_problem, saved_lab
+    from steepest.lab.uploads import Uploads
+    from steepest.words.errors import InputError
+
+    page = saved_lab(Answers(Uploads()), first_problem())
+    try:
+        file.write_bytes(page)
+    except OSError as error:
+        raise InputError(
+            "The page cannot be written.", given=pathname(file), instead=error.strerror
+        ) from error
+    click.echo(f"Saved: {pathname(file)} ({len(page):,} bytes)")
 
 
 def open_by(door: Path, address: str) -> None:

@@ -35,6 +35,7 @@ from steepest.lab.requests import (
     turn_of,
 )
 from steepest.lab.runs import Runs
+from steepest.lab.saved import saved_lab
 from steepest.lab.uploads import Uploads, file_name
 from steepest.words.errors import SteepestError, UsageError
 
@@ -87,6 +88,7 @@ class Lab:
             Route("/api/remedies", told(self.remedies), methods=["POST"]),
             Route("/api/race", told(self.race), methods=["POST"]),
             Route("/api/report", told(self.report), methods=["POST"]),
+            Route("/api/save", told(self.save), methods=["POST"]),
             Route("/api/networks", told(self.networks)),
             Route("/api/networks/{name}", told(self.train), methods=["POST"]),
             Route("/api/runs", told(self.runs)),
@@ -213,6 +215,15 @@ class Lab:
             request, lambda: self.answers.report(asked), BOARD_SECONDS, self._slow, given
         )
         return download(page, "text/html", "steepest.html")
+
+    async def save(self, request: Request) -> Response:
+        """The lab of a problem as a file."""
+        given = await fields(request)
+        asked = read_problem(given)
+        page = await self._done(
+            request, lambda: saved_lab(self.answers, asked), REMEDIES_SECONDS, self._slow, given
+        )
+        return download(page, "text/html", "steepest-lab.html")
 
     # Networks
 

@@ -45,7 +45,7 @@ def report_page(board: Mapping[str, Any], *, title: str, words: str = "") -> str
     script, style = kit()
     data = json.dumps(board, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     policy = (
-        f"default-src 'none'; script-src {_hashed(script)}; style-src {_hashed(style)}; "
+        f"default-src 'none'; script-src {hashed(script)}; style-src {hashed(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
     return _PAGE.format(
@@ -53,7 +53,7 @@ def report_page(board: Mapping[str, Any], *, title: str, words: str = "") -> str
         version=escape(str(board["steepest"])),
         title=escape(title),
         style=style,
-        board=_in_script(data),
+        board=in_script(data),
         script=script,
         words=_WORDS.format(words=escape(words)) if words else "",
     )
@@ -70,15 +70,15 @@ def kit() -> tuple[str, str]:
     return script, style
 
 
-def _hashed(text: str) -> str:
+def hashed(text: str) -> str:
     """By what a policy allows exactly this script or style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _in_script(text: str) -> str:
+def in_script(text: str) -> str:
     r"""JSON that cannot end the element it stands in.
 
-    >>> _in_script('["</script>"]')
+    >>> in_script('["</script>"]')
     '["\\u003c/script>"]'
     """
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
