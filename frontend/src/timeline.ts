@@ -6,6 +6,7 @@ import { html, iconButton, svg } from "./dom";
 import { count, cut, number } from "./words";
 
 const BEAT = 160; // milliseconds a frame
+const SLOW = 3; // times as long where it is shown to others
 const FAR = 10; // frames that a key with shift goes
 const SHOWN = 12; // weights
 
@@ -128,10 +129,13 @@ function makeFilm(cursor: Cursor, dress: (plays: boolean) => void): Film {
       return;
     }
     if (again) cursor.go(0);
-    playing = window.setInterval(() => {
-      if (cursor.frame >= cursor.last) stop();
-      else cursor.go(cursor.frame + 1);
-    }, BEAT);
+    playing = window.setInterval(
+      () => {
+        if (cursor.frame >= cursor.last) stop();
+        else cursor.go(cursor.frame + 1);
+      },
+      document.querySelector(".presenting") ? SLOW * BEAT : BEAT,
+    );
     dress(true);
   };
   return { stop, toggle, go };

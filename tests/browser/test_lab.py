@@ -414,7 +414,7 @@ def test_the_lab_in_a_file(browser: Browser, tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["lab", "--save", str(file)])
     assert (done.exit_code, done.output[:7]) == (0, "Saved: ")
     assert file.stat().st_size < 1_000_000
-    page = browser.new_context(offline=True, viewport={"width": 1280, "height": 900}).new_page()
+    page = browser.new_context(offline=True, viewport={"width": 1280, "height": 720}).new_page()
     here = Visit(page)
     asked: list[str] = []
     page.on("console", lambda message: here.complaints.append(message.text))
@@ -423,6 +423,16 @@ def test_the_lab_in_a_file(browser: Browser, tmp_path: Path) -> None:
     page.goto(file.as_uri())
     here.judged(TUTORIAL)
     assert "1,971,722 steps to the goal" in here.rate
+    # On a projector all of it is on the screen, and in large type what is shown to others.
+    for keys in ("Home", "Shift+P"):
+        page.locator("body").press(keys)
+        page.wait_for_timeout(200)
+        timeline = page.locator(".timeline").bounding_box()
+        shown = [one.bounding_box() for one in page.locator(".live > figure").all()]
+        assert timeline
+        assert [box["y"] + box["height"] <= timeline["y"] for box in shown if box] == [True] * 4
+    expect(page.locator(".bench")).to_be_hidden()
+    page.locator("body").press("Shift+P")
     drag_to(page, "beyond")
     assert "too large" in here.rate
     # No verdict of that learning rate is in the file, and the page says what has one.

@@ -2,6 +2,7 @@
 
 import { html } from "../dom";
 import { copied } from "../verdict";
+import { isShort } from "./projector";
 import { cut, number } from "../words";
 import type { Example, Problem, Upload } from "./contract";
 import { LOSSES, OPTIMIZERS, USUAL } from "./methods";
@@ -142,7 +143,7 @@ function laidOut(fields: Fields, wishes: Wishes, actions: HTMLElement[]) {
     field("Start", start, "start-field"),
     check,
   );
-  const wide = !window.matchMedia("(max-width: 640px)").matches;
+  const wide = !window.matchMedia("(max-width: 640px)").matches && !isShort();
   const summary = html("summary", {}, "Settings");
   const settings = html("details", { class: "settings", open: wide }, summary, row);
   return {

@@ -18,6 +18,7 @@ import { typed } from "./formula";
 import { makeFormer, type Ghost } from "./former";
 import { USUAL } from "./methods";
 import { makePage, type Page } from "./page";
+import { takePresenter } from "./projector";
 import { windowOf } from "./planes";
 import { quickView } from "./quick";
 import { asLive, descentAt, descentOf, frameAt, sceneOf, type Descent, type Scene } from "./scene";
@@ -40,6 +41,7 @@ const WRITE = 150; // until the address follows
 export async function openLab(root: HTMLElement): Promise<void> {
   const lab = new Lab(root);
   takeDrops(root, (file) => void lab.take(file));
+  takePresenter(root);
   await lab.open();
 }
 

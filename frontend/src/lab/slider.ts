@@ -7,6 +7,7 @@ import { extent, roomy } from "../scale";
 import { number } from "../words";
 import { askIn } from "./asked";
 import type { Judged, Live, Rated } from "./contract";
+import { isShort } from "./projector";
 import type { Scene } from "./scene";
 
 export interface RateSlider {
@@ -20,7 +21,7 @@ export interface RateSlider {
 }
 
 const FAR = 10;
-const TALL = 164;
+const TALL = { usual: 164, short: 112 };
 const CHARACTER = 6.8;
 const LOW = 38; // pixels over the axis
 const CLASSES: Record<string, string> = {
@@ -28,6 +29,8 @@ const CLASSES: Record<string, string> = {
   "just right": "zone right",
   "too large": "zone beyond",
 };
+
+const tall = (): number => (isShort() ? TALL.short : TALL.usual);
 
 export function makeRateSlider(moved: (index: number) => void): RateSlider {
   const { element, title, best, track, host } = makeTrack();
@@ -83,7 +86,7 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     if (!scene || !live) return;
     drawn = host.clientWidth;
     host.replaceChildren();
-    frame = drawCurve(host, scene, judged ?? live, { width: Math.max(260, drawn), height: TALL });
+    frame = drawCurve(host, scene, judged ?? live, { width: Math.max(260, drawn), height: tall() });
     stem = frame.path("now");
     ball = frame.put(svg("circle", { class: "here ball", r: 8 }));
     track.setAttribute("aria-valuemin", "0");
@@ -232,9 +235,9 @@ function drawCurve(
   if (limit !== null && Number.isFinite(x(limit)) && x(limit) >= 0 && x(limit) <= width) {
     const left = Math.round(x(limit)) + 0.5;
     frame.path("level", `M${left},0V${height}`);
-    const early = left > width / 2;
     const words = `stable up to ${number(limit, 3)}${where ? ` at the ${where}` : ""}`;
-    frame.say("aside", words, left + (early ? -6 : 6), 14, early ? "end" : "start");
+    const early = width - left < words.length * CHARACTER;
+    frame.say("aside", words, left + (early ? -6 : 6), 20, early ? "end" : "start");
   }
   const through = (across: number[], up: number[]): string =>
     line(

@@ -1,6 +1,7 @@
 // A live figure: what stands still is drawn once a problem, a move only sets attributes.
 
 import { html, unbroken } from "../../dom";
+import { isShort } from "../projector";
 import type { Descent, Scene } from "../scene";
 
 export interface Size {
@@ -42,7 +43,8 @@ export function makeView(kind: string, name: string, paint: Paint): View {
   let drawn = 0;
   const size = (): Size => {
     const width = Math.max(NARROWEST, Math.floor(host.clientWidth));
-    return { width, height: Math.round(Math.min(HIGH, Math.max(LOW, width * 0.8))) };
+    const high = isShort() ? LOW : HIGH;
+    return { width, height: Math.round(Math.min(high, Math.max(LOW, width * 0.8))) };
   };
   const say = (title: string): void => {
     if (said.textContent === title) return;
