@@ -47,6 +47,13 @@ def test_a_finite_start_without_a_finite_gradient() -> None:
         run.verdict.headline
     )
 
+    run = steepest.minimize("(1/(1 + exp(x)) - 1)**2", start={"x": 800.0}, remedies=False)
+    assert run.record.descent.first_loss == 1.0
+    assert run.verdict.headline == (
+        "At the start exp(x) is not a finite number, nor is the gradient, and the loss has no "
+        "minimum: it falls for ever, and nears 0."
+    )
+
 
 def test_a_start_without_a_finite_loss() -> None:
     run = steepest.minimize("x*log(x)", start={"x": -1.0}, lr=0.1, remedies=False)

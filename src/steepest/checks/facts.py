@@ -337,6 +337,11 @@ def broken_at_start(m: Measurements) -> bool:
 def start_broken(m: Measurements) -> str:
     """Write what is not finite at the start: the loss, or with a finite loss its gradient."""
     broken = m.breakdown
+    if broken is not None and broken.where != GRADIENT and math.isfinite(m.descent.first_loss):
+        # Such as 1/(1 + exp(1000)): the loss is a number, and its gradient none.
+        row = "" if broken.row is None else f" on row {count(broken.row)}"
+        where = escaped(broken.where, 60)
+        return f"at the start {where} is not a finite number{row}, nor is the gradient"
     if broken is None or broken.where != GRADIENT or broken.weight is None:
         return "the start itself gives no finite number"
     row = "" if broken.row is None else f" on row {count(broken.row)}"

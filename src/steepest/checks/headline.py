@@ -74,10 +74,10 @@ def headline(m: Measurements, rate: Rate) -> str:
 
 def _no_minimum(m: Measurements) -> str:
     if broken_at_start(m) and m.minimum is not None:
-        return sentence(
-            f"{start_broken(m)}, and the loss has no minimum: it falls without end, as low as "
-            "wished."
-        )
+        falls = "it falls without end, as low as wished"
+        if not m.minimum.unbounded:
+            falls = f"it falls for ever, and nears {number(m.minimum.loss)}"
+        return sentence(f"{start_broken(m)}, and the loss has no minimum: {falls}.")
     final = number(m.descent.final_loss)
     at = f"step {count(m.descent.final_step)}"
     if m.minimum is not None and m.minimum.separable and m.minimum.loss > 0:
