@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+import steepest
 from steepest.checks.training import judge_training
 from steepest.records.training import TrainingRecord, Validation
 from steepest.records.verdict import Finding, Verdict
@@ -479,3 +480,15 @@ def test_without_probes_nothing_is_said_of_a_loss_that_falls_slowly() -> None:
     assert slow.losses.last < 0.98 * slow.losses.start
     assert judge_training(slow).learning_rate == "too small"
     assert judge_training(replace(slow, probes=())).learning_rate == "not measured"
+
+
+def test_pixels_on_their_raw_scale_come_before_the_constant_ones() -> None:
+    """As in MNIST, whose margins are 0 in every picture: that is not why it learns badly."""
+    draw = np.random.default_rng(0)
+    pixels = {f"p{i}": draw.integers(0, 256, 300).astype(float) for i in range(6)}
+    darker = (pixels["p0"] + pixels["p1"] > pixels["p2"] + pixels["p3"]).astype(int)
+    rows = {**pixels, "p6": np.zeros(300), "p7": np.zeros(300), "darker": darker}
+    given: dict[str, Any] = {"target": "darker", "validation": 0.2, "steps": 60, "lr": 1e-4}
+    verdict = steepest.train(rows, "8-8-relu-2", remedies=False, **given).verdict
+    assert grave(verdict) == ["SD302", "SD304"]
+    assert "held out are right. The inputs are not scaled" in verdict.headline

@@ -15,6 +15,9 @@ _CAUSES = (
 )  # fmt: skip
 """What is said before everything else: the first of these is at fault for those after it."""
 
+_IDLE = "SD302"
+"""Columns without information cost nothing but their weights: they are named as a cause last."""
+
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -43,7 +46,8 @@ def not_judged(record: TrainingRecord) -> tuple[str, ...]:
 def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding]) -> str:
     grave = [finding for finding in findings if finding.severity != "info"]
     causes = [finding for code in _CAUSES for finding in grave if finding.code == code]
-    gravest = next(iter([*causes, *grave]), None)
+    rest = sorted(grave, key=lambda finding: finding.code == _IDLE)
+    gravest = next(iter([*causes, *rest]), None)
     if gravest is not None and gravest.code not in ("SD101", "SD102"):
         return f"{_result(record)}{gravest.sentence}"
     if rate.word == "not measured":
