@@ -925,8 +925,32 @@ def sharpness_aware(_: bool) -> Loop:
     )
 
 
+class Looks(nn.Module):
+    """Attention from weights so small that its queries hardly get a gradient, as BERT's begin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(16, 16) for _ in "qkv")
+        self.words, self.norm, self.head = nn.Embedding(12, 16), nn.LayerNorm(16), nn.Linear(16, 2)
+        for tensor in self.parameters():
+            if tensor.dim() > 1:
+                nn.init.normal_(tensor, std=0.01)
+
+    def forward(self, words: torch.Tensor) -> Any:
+        x = self.norm(self.words(words))
+        scores = torch.softmax(self.query(x) @ self.key(x).transpose(1, 2) / 4, -1)
+        return self.head((x + scores @ self.value(x))[:, 0])
+
+
+def small_queries(_: bool) -> Loop:
+    model, data = Looks(), [torch.randint(0, 12, (ROWS, 6)) for _ in range(60)]
+    return Loop(
+        model, adam(model), lambda i: functional.cross_entropy(model(data[i]), data[i][:, 0] % 2)
+    )
+
+
 NEAR = (
-    accumulated_and_scaled, surgery, sharpness_aware,
+    small_queries,    accumulated_and_scaled, surgery, sharpness_aware,
     ranked, attended, contrasted, against_a_judge, physical, zero_head, clipped,
     summed_and_healthy, warm_restarts, time_first, one_sentence, graph(True), graph(False), moody,
 )  # fmt: skip

@@ -77,6 +77,12 @@ def vanishing(record: TrainingRecord) -> Iterator[Finding]:
         return
     if share > VANISHED and not _stuck(record, layers[first], layers[longest]):
         return
+    # Adam takes usual steps along the smallest of gradients, as those of queries in attention.
+    if (
+        update_ratios(record)[layers[first]] >= USUAL
+        and record.losses.last < LEARNED * record.losses.start
+    ):
+        return
     name, other = record.tensors[layers[first]].name, record.tensors[layers[longest]].name
     yield Finding(
         "SD401",
