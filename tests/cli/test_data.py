@@ -71,3 +71,20 @@ def test_an_interruption_says_how_to_go_on(folder: Path, monkeypatch: pytest.Mon
     done = run("mnist")
     assert done.exit_code == 130
     assert "goes on from here" in done.stderr
+
+
+def test_an_example_becomes_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that is listed, with the rows that the lab has."""
+    monkeypatch.chdir(tmp_path)
+    names = run("example").stdout.split()
+    assert {"speed", "collinear", "scales", "logistic", "three-or-seven"} == set(names)
+    for name in names:
+        done = run("example", name)
+        assert (done.exit_code, done.stdout) == (0, f"{name}.csv\n")
+        assert run("example", f"{name}.csv", "-o", "-").stdout == Path(done.stdout[:-1]).read_text()
+    bundled = Path(__file__).parents[2] / "examples" / "speed.csv"
+    assert Path("speed.csv").read_text() == bundled.read_text()
+    again = run("example", "speed")
+    assert (again.exit_code, "--force" in again.stderr) == (1, True)
+    unknown = run("example", "sped")
+    assert (unknown.exit_code, "The examples are" in unknown.stderr) == (2, True)

@@ -1,8 +1,10 @@
-"""`steepest data`: rows that are made, and the data sets that are too large to ship."""
+"""`steepest data`: rows that are made, those of examples, and data sets too large to ship."""
 
 from __future__ import annotations
 
 import sys
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +16,21 @@ if TYPE_CHECKING:
     from steepest.data.datasets import Dataset
 
 
+def _examples() -> dict[str, Traversable]:
+    """The files of the lab's examples, by their names."""
+    folder = resources.files("steepest.lab") / "examples"
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    return {file.name[:-4]: file for file in files if file.name.endswith(".csv")}
+
+
+def _examples_begun(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
+    """What a shell may complete the beginning of a name to."""
+    return [name for name in _examples() if name.startswith(begun)]
+
+
 @click.group(cls=Commands, short_help="Make, list and fetch data to learn from.")
 def data() -> None:
-    """Make rows from a formula; list and fetch data sets to learn from."""
+    """Make rows from a formula, write those of an example; list and fetch data sets."""
 
 
 @data.command(short_help="Make rows from a formula, with noise.")
@@ -67,14 +81,58 @@ def make(
     from steepest.cli.output import write_text
     from steepest.data.made import made
     from steepest.formula import parse_bounds
-    from steepest.words.errors import InputError
-    from steepest.words.wording import pathname
 
     given = None if ranges is None else parse_bounds(ranges, option="--range")
     text = made(formula, rows=rows, noise=noise, seed=seed, ranges=given).csv()
     if output is None:
         write_text(text)
+    else:
+        _write(output, text, force)
+
+
+@data.command(short_help="Write the rows of an example of the lab to a file.")
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=_examples_begun)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to this file, or - for standard output.  [default: NAME.csv]",
+)
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+def example(name: str | None, output: Path | None, force: bool) -> None:
+    """Write the rows of the example NAME to NAME.csv, so that the lab's commands run here.
+
+    Without a name, the examples are listed.
+    """
+    from steepest.cli.output import write_text
+    from steepest.words.errors import UsageError
+    from steepest.words.wording import escaped, listed
+
+    known = _examples()
+    if name is None:
+        write_text("".join(f"{one}\n" for one in known))
         return
+    name = name.removesuffix(".csv")
+    if name not in known:
+        raise UsageError(
+            "There is no such example.",
+            given=escaped(name),
+            instead=f"The examples are {listed(list(known))}.",
+        )
+    text = known[name].read_text("utf-8")
+    if output == Path("-"):
+        write_text(text)
+        return
+    place = output or Path(f"{name}.csv")
+    _write(place, text, force)
+    write_text(f"{place}\n")
+
+
+def _write(output: Path, text: str, force: bool) -> None:
+    from steepest.words.errors import InputError
+    from steepest.words.wording import pathname
+
     try:
         with output.open("w" if force else "x", encoding="utf-8", newline="") as file:
             file.write(text)
