@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -11,14 +12,17 @@ from typing import Final, Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-WAIT_SECONDS: Final = 0.05
+WAIT_SECONDS: Final = 0.01
 """Between two looks at whether another thread has made it: waiting can be stopped there."""
 
 
 @dataclass
 class _Place(Generic[V]):
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    """No lock: a thread that is stopped between taking one and saying so would keep it for ever."""
+
     made: list[V] = field(default_factory=list)
+    maker: threading.Thread | None = None
+    """Who makes it, while that thread lives."""
 
 
 class Kept(Generic[K, V]):
@@ -48,11 +52,19 @@ class Kept(Generic[K, V]):
             self._places.move_to_end(key)
             while len(self._places) > self._most:
                 self._places.popitem(last=False)
-        while not place.lock.acquire(timeout=WAIT_SECONDS):
-            pass
-        try:
-            if not place.made:
+        while not self._is_mine(place):
+            time.sleep(WAIT_SECONDS)
+        if not place.made:
+            try:
                 place.made.append(make())
-            return place.made[0]
-        finally:
-            place.lock.release()
+            finally:
+                place.maker = None
+        return place.made[0]
+
+    def _is_mine(self, place: _Place[V]) -> bool:
+        """Whether it is made, or this thread is to make it."""
+        with self._lock:
+            if not place.made and place.maker is not None and place.maker.is_alive():
+                return False
+            place.maker = threading.current_thread()
+            return True
