@@ -118,7 +118,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     Use it inside `explained`, and `transaction` on it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
+    with suppress(OSError):  # It is there; or it cannot be made, and SQLite says so.
         # Runs hold the user's data: what SQLite makes beside the file is as private as it is.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     db = _connect(path, "mode=rwc")
