@@ -71,10 +71,11 @@ class EstimatorLoss:
         """The parameters with the lowest objective that L-BFGS found from the fitted weights."""
         best = np.nan_to_num(self.fitted, nan=0.0, posinf=0.0, neginf=0.0)
         starts = [best, np.zeros_like(best)] if self.convex else [best]
+        slope = jax.jit(jax.value_and_grad(self.penalized))  # One program for every softness.
         for start in starts:
             for softness in _SOFTENED if self.corners else (0.0,):
                 # From where the last softness came to.
-                start = _descended(self.penalized, start, softness)
+                start = _descended(slope, start, softness)
                 if not self.total(best) <= self.total(start):
                     best = start
         return best
@@ -109,9 +110,7 @@ def _curvature(loss: _Objective, parameters: Vector) -> Matrix:
 
 
 @in_float64
-def _descended(loss: _Objective, start: Vector, softness: float) -> Vector:
-    both = jax.jit(jax.value_and_grad(loss))
-
+def _descended(both: _Objective, start: Vector, softness: float) -> Vector:
     def of(parameters: Vector) -> tuple[float, Vector]:
         value, slope = both(parameters, softness)
         return float(value), np.asarray(slope, dtype=np.float64)

@@ -382,8 +382,8 @@ def _stopping(last: Any) -> str:
 
 def _changes(estimator: Any, y: Any) -> Iterator[Any]:
     """Estimators to try, each with all that the ones before changed, unfitted."""
-    last = clone(estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator)
-    before = [clone(step) for _, step in estimator.steps[:-1]] if _is_pipeline(estimator) else []
+    steps = estimator.steps if isinstance(estimator, Pipeline) else [("", estimator)]
+    *before, last = (clone(step) for _, step in steps)
     if getattr(last, "random_state", 0) is None:
         last.set_params(random_state=0)  # So that the line gives again what is said of it.
     if not any(isinstance(step, StandardScaler) for step in before):
@@ -407,10 +407,6 @@ def _changes(estimator: Any, y: Any) -> Iterator[Any]:
     yield _put(before, clone(last).set_params(**patient))
     if isinstance(last, MLPRegressor | MLPClassifier):
         yield _put(before, clone(last).set_params(solver="lbfgs", **patient))
-
-
-def _is_pipeline(estimator: Any) -> bool:
-    return isinstance(estimator, Pipeline)
 
 
 def _put(before: list[Any], last: Any, *, scaled: bool = False) -> Any:

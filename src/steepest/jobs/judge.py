@@ -27,11 +27,10 @@ from steepest.records.training import (
     Validation,
     no_steps,
 )
-from steepest.run.keeping import recording_for
 from steepest.run.place import Place
-from steepest.run.training import TrainingRun
+from steepest.run.training import TrainingRun, kept_whole
 from steepest.store import Opening
-from steepest.words.errors import InputError, StoreError
+from steepest.words.errors import InputError
 from steepest.words.gate import gated
 from steepest.words.wording import escaped
 
@@ -120,19 +119,7 @@ def _judged(
 
 def keep_judged(record: TrainingRecord, store: Place, save: bool | None) -> TrainingRun:
     """The run of a judged log, kept as it was asked."""
-    recording, unsaved = recording_for(_opening(record), save, store)
-    if recording is not None:
-        try:
-            recording.training(record).result()
-        except StoreError as error:
-            recording.discard()
-            unsaved = error
-        else:
-            record = replace(record, run=recording.run)
-            recording.close()
-    run = TrainingRun(record)
-    run.unsaved = unsaved
-    return run
+    return kept_whole(record, _opening(record), store, save)
 
 
 def _opening(record: TrainingRecord) -> Opening:

@@ -17,11 +17,10 @@ from steepest.descent.optax_steps import Recorded
 from steepest.methods.optimizers import ADAM, GD
 from steepest.records.training import Group, Tensor, TrainingRecord
 from steepest.records.verdict import Verdict
-from steepest.run.keeping import recording_for
 from steepest.run.place import Place
-from steepest.run.training import TrainingRun
+from steepest.run.training import TrainingRun, kept_whole
 from steepest.store import Opening
-from steepest.words.errors import StoreError, UsageError
+from steepest.words.errors import UsageError
 from steepest.words.gate import gated
 from steepest.words.given import shown_value
 
@@ -187,16 +186,4 @@ def _kept(record: TrainingRecord, store: Place, save: bool | None) -> TrainingRu
         versions={"steepest": record.version, **record.versions, "numpy": np.__version__},
         name=record.name,
     )
-    recording, unsaved = recording_for(opening, save, store)
-    if recording is not None:
-        try:
-            recording.training(record).result()
-        except StoreError as error:
-            recording.discard()
-            unsaved = error
-        else:
-            record = replace(record, run=recording.run)
-            recording.close()
-    run = TrainingRun(record)
-    run.unsaved = unsaved
-    return run
+    return kept_whole(record, opening, store, save)

@@ -10,6 +10,8 @@ from steepest.records.training import TrainingRecord, TrainingTrace
 from steepest.records.training_document import training_document
 from steepest.records.verdict import Verdict
 from steepest.run.base import BaseRun
+from steepest.run.keeping import recording_for
+from steepest.run.place import Place
 from steepest.show.export import Columns, training_table
 from steepest.show.figures import (
     TRAINING,
@@ -21,7 +23,8 @@ from steepest.show.figures import (
     training_view,
 )
 from steepest.show.terminal import TrainingReport
-from steepest.words.errors import UsageError
+from steepest.store import Opening
+from steepest.words.errors import StoreError, UsageError
 from steepest.words.gate import gated
 from steepest.words.wording import listed
 
@@ -99,3 +102,22 @@ class TrainingRun(BaseRun):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.id or self.record.model}: {self.verdict.headline})"
+
+
+def kept_whole(
+    record: TrainingRecord, opening: Opening, store: Place, save: bool | None
+) -> TrainingRun:
+    """The run of a training that is over, kept in one piece where that is asked."""
+    recording, unsaved = recording_for(opening, save, store)
+    if recording is not None:
+        try:
+            recording.training(record).result()
+        except StoreError as error:
+            recording.discard()
+            unsaved = error
+        else:
+            record = replace(record, run=recording.run)
+            recording.close()
+    run = TrainingRun(record)
+    run.unsaved = unsaved
+    return run
