@@ -31,7 +31,7 @@ from steepest.formula.nodes import (
 from steepest.formula.parse import parse_condition, parse_expression, parse_model
 from steepest.formula.partial import partial
 from steepest.formula.render import to_latex, to_mathml, to_text
-from steepest.formula.structure import is_linear, linear_parts
+from steepest.formula.structure import inside_sigmoid, is_linear, linear_parts
 
 __all__ = [
     "CANONICAL_FUNCTIONS",
@@ -58,6 +58,7 @@ __all__ = [
     "evaluate",
     "indicated",
     "indicator",
+    "inside_sigmoid",
     "is_condition",
     "is_linear",
     "linear_parts",

@@ -12,6 +12,7 @@ from steepest.formula.algebra import ZERO, product
 from steepest.formula.derivative import derivative
 from steepest.formula.nodes import Binary, Call, Formula, Node, Number, Weight
 from steepest.formula.own import own, put_in
+from steepest.formula.structure import inside_sigmoid
 from steepest.methods.losses import LOGIT, PROBABILITY, VALUE, Loss, loss_named
 
 Gives = Literal["value", "logit", "probability"]
@@ -32,7 +33,7 @@ def partial(
         return derivative(formula.model, weight)
     found, model = loss_named(loss), formula.model
     form = found.form(form_of(formula, found, gives))
-    inside = _inside_sigmoid(model)
+    inside = inside_sigmoid(model)
     if form.through_sigmoid and inside is not None and gives != LOGIT:
         first, model = _factors(of_row(formula, form.through_sigmoid)), inside
     else:
@@ -59,7 +60,7 @@ def form_of(formula: Formula, loss: Loss, gives: Gives | None) -> Gives:
         return VALUE
     if gives is not None and gives != VALUE:
         return gives
-    return LOGIT if _inside_sigmoid(formula.model) is None else PROBABILITY
+    return LOGIT if inside_sigmoid(formula.model) is None else PROBABILITY
 
 
 def of_row(formula: Formula, text: str) -> Node:
@@ -76,10 +77,6 @@ def _factors(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Binary) and node.op == "*":
         return (*_factors(node.left), node.right)
     return (node,)
-
-
-def _inside_sigmoid(model: Node) -> Node | None:
-    return model.arguments[0] if isinstance(model, Call) and model.function == "sigmoid" else None
 
 
 def _times(first: tuple[Node, ...], slope: Node) -> Node:

@@ -19,6 +19,11 @@ def is_linear(node: Node, weights: Collection[str]) -> bool:
     return _degree(node, frozenset(weights)) != _OTHER
 
 
+def inside_sigmoid(node: Node) -> Node | None:
+    """What a sigmoid makes a probability of, its logit; None where the node is no sigmoid."""
+    return node.arguments[0] if isinstance(node, Call) and node.function == "sigmoid" else None
+
+
 def linear_parts(node: Node) -> tuple[Node, ...]:
     """The largest sub-expressions that contain weights and are affine in them, left to right.
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import Call, Column, Formula, Node, evaluate, quoted, size
+from steepest.formula import Column, Formula, Node, evaluate, inside_sigmoid, quoted, size
 from steepest.methods.losses import LOGIT, MSE, PROBABILITY, loss_named
 from steepest.objective.losses import cost_of, loss_of, of_mean
 from steepest.objective.row_sums import MANY, sums
@@ -75,10 +75,8 @@ class FormulaKernel:
         A sigmoid is exactly 1 from a logit of 37 on, and its logarithm then says nothing more: from
         the logit, what is finite stays finite.
         """
-        model = self.model
-        if self.gives == PROBABILITY and isinstance(model, Call) and model.function == "sigmoid":
-            return replace(self, model=model.arguments[0], gives=LOGIT)
-        return self
+        inside = inside_sigmoid(self.model) if self.gives == PROBABILITY else None
+        return self if inside is None else replace(self, model=inside, gives=LOGIT)
 
     def loss(self, position: jax.Array, data: Data) -> jax.Array:
         """The loss, ()."""

@@ -99,13 +99,32 @@ def test_momentum_is_the_run_s() -> None:
 LOSS_CASES = {
     **{name: (name, "y*4 ~ a*x + b*z + c") for name in LOSSES if name != "cross-entropy"},
     "cross-entropy of logits": ("cross-entropy", "share ~ a*x + b*z + c"),
-    "cross-entropy of probabilities": ("cross-entropy", "share ~ sigmoid(a*x + b*z + c)"),
+    "cross-entropy of sigmoids": ("cross-entropy", "share ~ sigmoid(a*x + b*z + c)"),
 }
 
 
 @pytest.mark.parametrize(("loss", "formula"), LOSS_CASES.values(), ids=LOSS_CASES)
 def test_losses(loss: str, formula: str) -> None:
     check(formula, DATA, start=START, loss=loss)
+
+
+def test_probabilities_that_no_sigmoid_makes() -> None:
+    formula = "share ~ 0.5 + arctan(a*x + b*z + c)/pi"
+    check(formula, DATA, start=START, loss="cross-entropy", gives="probability")
+
+
+@pytest.mark.parametrize("library", EXPORTS)
+def test_a_sigmoid_that_rounds_to_1_costs_what_its_logit_says(library: str) -> None:
+    """The logits are 800, -800 and 400, the first two of them of the other class."""
+    data = {"x": np.array([1.0, -1.0, 0.5]), "hit": np.array([0.0, 1.0, 1.0])}
+    found = descent(
+        "hit ~ sigmoid(a*x)", data, start={"a": 800.0}, lr=3.0, steps=2, loss="cross-entropy"
+    )
+    # Their slopes by a are 1/3 each, to the last digit.
+    assert printed(found.script(library))[1:] == [
+        (step, pytest.approx(2 * weight / 3, rel=1e-15), pytest.approx(weight, rel=1e-15))
+        for step, weight in enumerate((800.0, 798.0, 796.0))
+    ]
 
 
 @pytest.mark.parametrize("loss", ["mse", "huber"])

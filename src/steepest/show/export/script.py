@@ -16,11 +16,12 @@ from steepest.formula import (
     Node,
     Weight,
     children,
+    inside_sigmoid,
     is_condition,
     walk,
 )
 from steepest.formula.own import own, put_in
-from steepest.methods.losses import Form, loss_named
+from steepest.methods.losses import LOGIT, PROBABILITY, Form, loss_named
 from steepest.methods.optimizers import OPTIMIZERS
 from steepest.records.run import RunRecord
 from steepest.show.export.data import Source, data_lines, imports_of, key
@@ -177,12 +178,22 @@ class Script:
 
     def model_lines(self) -> tuple[list[str], str]:
         """Lines that compute the prediction, and the loss itself."""
-        problem = self.record.problem
-        model = expression(self.formula.model, self.library, self._names)
-        if problem.loss is None:
+        model = expression(self._logit or self.formula.model, self.library, self._names)
+        if self.record.problem.loss is None:
             return [], model
         lines, loss = self._loss()
-        return [f"prediction = {model}", *lines], loss
+        return [f"{self._given} = {model}", *lines], loss
+
+    @property
+    def _logit(self) -> Node | None:
+        """What a cross-entropy is computed from in place of its sigmoid, which rounds to 1."""
+        probability = self.record.problem.gives == PROBABILITY
+        return inside_sigmoid(self.formula.model) if probability else None
+
+    @property
+    def _given(self) -> str:
+        """What the model's value is called in the script."""
+        return "prediction" if self._logit is None else "logit"
 
     def _loss(self) -> tuple[list[str], str]:
         """Lines before it, and the mean of what each row costs."""
@@ -190,7 +201,7 @@ class Script:
         target: Node = Weight("target")
         if isinstance(self.formula.target, Column):
             target = self.formula.target
-        residual: Node = Binary("-", Weight("prediction"), target)
+        residual: Node = Binary("-", Weight(self._given), target)
         lines: list[str] = []
         parts = list(walk(cost))
         size = Call("abs", (Weight("r"),))
@@ -200,12 +211,12 @@ class Script:
         if parts.count(size) > 1:
             lines.append(f"size = {self._written(Call('abs', (residual,)))}")
             cost = put_in(cost, {}, {size: Weight("size")})
-        row = put_in(cost, {"p": Weight("prediction"), "t": target, "r": residual})
+        row = put_in(cost, {"p": Weight(self._given), "t": target, "r": residual})
         code = self._written(row)
         return lines, self._mean(code if isinstance(row, Call) else f"({code})")
 
     def _written(self, node: Node) -> str:
-        own_names = {name: name for name in ("prediction", "residual", "size")}
+        own_names = {name: name for name in (self._given, "residual", "size")}
         target = "target" if self.batch_size is None else "target[rows]"
         names = Names({**own_names, "target": target}, self._names.column)
         return expression(node, self.library, names)
@@ -259,7 +270,8 @@ class Script:
     @property
     def form(self) -> Form:
         """What a row costs."""
-        return loss_named(self.record.problem.loss or "").form(self.record.problem.gives)
+        gives = self.record.problem.gives if self._logit is None else LOGIT
+        return loss_named(self.record.problem.loss or "").form(gives)
 
     @property
     def loss_is_root(self) -> bool:
