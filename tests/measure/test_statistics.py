@@ -6,6 +6,7 @@ Numbers marked "lmfit" were printed by lmfit 1.3.4 for the same rows and model.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -201,6 +202,84 @@ def test_the_habits_are_those_of_lmfit(
     assert errors(found) == pytest.approx(report[:3], rel=1e-5)
     assert found.correlations is not None
     assert found.correlations[0, 2] == pytest.approx(report[3], rel=1e-4)
+
+
+def inflation_by_regression(design: np.ndarray, place: int) -> float:
+    """1/(1 - R²) of a column on the others, none centred."""
+    column, others = design[:, place], np.delete(design, place, axis=1)
+    left = column - others @ np.linalg.lstsq(others, column, rcond=None)[0]
+    return float(1 / (1 - (1 - left @ left / (column @ column))))
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.9, 0.9999])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_an_error_is_inflated_by_what_the_other_columns_make_up_for(
+    alike: float, standardize: bool
+) -> None:
+    draw = np.random.default_rng(4)
+    x, own, other = (np.linalg.qr(draw.normal(size=(40, 4)))[0] * np.sqrt(40))[:, :3].T
+    data = {"x": 3 * x + 5, "z": alike * x + np.sqrt(1 - alike**2) * own, "u": other}
+    data["y"] = 2 * data["x"] - data["z"] + 0.1 * draw.normal(size=40)
+    design = np.column_stack([data["x"], data["z"], data["u"], np.ones(40)])
+    found = measured(data, "y ~ a*x + b*z + c*u + d", standardize=standardize)
+    entries = found.user_weights or found.weights
+    cov = np.linalg.inv(design.T @ design)
+    alone = 1 / np.linalg.norm(design, axis=0)
+    for place, entry in enumerate(entries):
+        assert entry.inflation is not None
+        factor = inflation_by_regression(design, place)
+        assert entry.inflation.factor == pytest.approx(factor, rel=1e-6)
+        # As the sentence has it: beside the error with all other weights known, as the fit has it.
+        scatter = found.residual_deviation
+        assert entry.error == pytest.approx(scatter * alone[place] * np.sqrt(factor), rel=1e-6)
+        blamed = [one.weight for one in entries].index(entry.inflation.partner)
+        pair = cov[place] / np.sqrt(cov[place, place] * np.diag(cov))
+        assert entry.inflation.correlation == pytest.approx(pair[blamed], abs=1e-6)
+        # No other weight, if it were known, would leave less.
+        without = {
+            one: inflation_by_regression(
+                np.delete(design, one, axis=1), place - (one < place)
+            )
+            for one in range(4)
+            if one != place
+        }  # fmt: skip
+        assert entry.inflation.left == pytest.approx(min(without.values()), rel=1e-5)
+        assert without[blamed] == pytest.approx(min(without.values()), rel=1e-6)
+
+
+def test_the_errors_of_a_curve_are_inflated_as_those_of_its_tangent() -> None:
+    start = {"a": 6.0, "k": 0.3, "c": 0.1}
+    setup, minimum = known(DECAY, DECAY_FORMULA, start=start)
+    found, why = statistics_at(setup, minimum)
+    assert minimum is not None
+    assert found is not None, why
+    x, w = DECAY["x"], minimum.weights
+    fall = np.exp(-w["k"] * x)
+    design = np.column_stack([fall, -w["a"] * x * fall, np.ones(len(x))])
+    for entry, place in zip(found.weights, range(3), strict=True):
+        assert entry.inflation is not None
+        wanted = inflation_by_regression(design, place)
+        assert entry.inflation.factor == pytest.approx(wanted, rel=1e-6)
+
+
+def test_large_errors_say_which_weight_makes_them_large() -> None:
+    draw = np.random.default_rng(4)
+    x, own = (np.linalg.qr(draw.normal(size=(40, 2)))[0] * np.sqrt(40)).T
+    z = 0.9999 * x + np.sqrt(1 - 0.9999**2) * own
+    y = 2 * x - z + 3 * draw.normal(size=40)
+    for column in (z, own):
+        run = steepest.fit(
+            {"x": x, "z": column, "y": y}, "y ~ a*x + b*z", steps=5, remedies=False, save=False
+        )
+        said = " ".join(str(run).split())
+        if column is z:
+            # 1/sqrt(1 - 0.9999²)
+            said_of = r"of (a is \S+ times as large as if b|b is \S+ times as large as if a)"
+            found = re.search(rf"{said_of} were known \(correlation -0.9999\)\.", said)
+            assert found is not None, said
+            assert " is 70.7 times " in found[0]
+        else:
+            assert "as large as if" not in said
 
 
 def test_only_the_ratios_of_sigma_count() -> None:

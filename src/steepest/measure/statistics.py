@@ -27,7 +27,7 @@ from steepest.objective.moments import RANK_TOLERANCE
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.objective.scaling import Scaling
 from steepest.records.arrays import Edge, Matrix, Vector
-from steepest.records.verdict import RowInfluence, Statistics, WeightStatistics
+from steepest.records.verdict import Inflation, RowInfluence, Statistics, WeightStatistics
 
 UNDETERMINED = 1e-6
 """A combination with a larger share than this along directions that change nothing is unknown."""
@@ -60,12 +60,13 @@ class Factors:
     """A design (n, p) with unit columns, factorized; r is its rank.
 
     `basis` (n, r) is orthonormal and spans the columns. `root` (p, r) has root @ root.T =
-    (designᵀ design)⁻¹ on what is determined. `null` (p, p - r) are the directions that change
-    nothing, in weights times `lengths` (p,), the lengths of the columns.
+    (designᵀ design)⁻¹ on what is determined; design = basis @ triangle (r, p). `null` (p, p - r)
+    are the directions that change nothing, in weights times `lengths` (p,), those of the columns.
     """
 
     basis: Matrix
     root: Matrix
+    triangle: Matrix
     null: Matrix
     lengths: Vector
 
@@ -98,6 +99,7 @@ def factorized(design: Matrix) -> Factors:
     return Factors(
         basis=basis @ left[:, :rank],
         root=right[:rank].T / singular[:rank] / lengths[:, None],
+        triangle=singular[:rank, None] * right[:rank] * lengths,
         null=right[rank:].T,
         lengths=lengths,
     )
@@ -340,11 +342,11 @@ def statistics(
         adjusted_r_squared=adjusted,
         aic=aic,
         bic=bic,
-        weights=_entries(tangent, tangent.weights, unit),
+        weights=_entries(tangent, tangent.weights, unit, unit),
         correlations=correlations,
         user_weights=()
         if scaling is None
-        else _entries(tangent, scaling.to_user(tangent.weights), scaling.back),
+        else _entries(tangent, scaling.to_user(tangent.weights), scaling.back, scaling.forward),
         influence=_influence(tangent, row_numbers) if degrees and len(tangent.residual) else (),
         sigma=sigma,
         not_measured=missing,
@@ -352,9 +354,11 @@ def statistics(
 
 
 def _entries(
-    tangent: Tangent, values: Vector, combinations: Matrix
+    tangent: Tangent, values: Vector, combinations: Matrix, inverse: Matrix
 ) -> tuple[WeightStatistics, ...]:
+    """The weights that are `combinations` @ the tangent's; `inverse` @ them are the tangent's."""
     deviations = tangent.deviations(combinations)
+    inflated = _inflations(tangent, deviations, combinations, inverse)
     entries = []
     for place, name in enumerate(tangent.names):
         # With bounds no columns are scaled, so an entry is the weight itself.
@@ -368,8 +372,36 @@ def _entries(
             reason = NO_DEGREES
         else:
             error = float(tangent.scatter * deviations[place])
-        entries.append(WeightStatistics(name, float(values[place]), error, known, edge, reason))
+        value, why = float(values[place]), inflated.get(place) if error else None
+        entries.append(WeightStatistics(name, value, error, known, edge, reason, why))
     return tuple(entries)
+
+
+def _inflations(
+    tangent: Tangent, deviations: Vector, combinations: Matrix, inverse: Matrix
+) -> dict[int, Inflation]:
+    """Place of a weight -> how much the others inflate its variance, and which of them most."""
+    known = np.flatnonzero(np.isfinite(deviations) & tangent.free)
+    if len(known) < 2 or len(deviations) > MOST_CORRELATED:
+        return {}
+    triangle = tangent.factors.triangle @ inverse[tangent.free]
+    root = combinations[known][:, tangent.free] @ tangent.factors.root
+    root = root / np.linalg.norm(root, axis=1)[:, None]
+    # 1 - ρ² of two that are all but one loses its digits, so it is measured across.
+    found = {}
+    for at, place in enumerate(known):
+        alike = np.clip(root @ root[at], -1.0, 1.0)
+        alike[at] = 0.0
+        other = int(np.argmax(np.abs(alike)))
+        across = root[at] - (root[at] @ root[other]) * root[other]
+        factor = float((deviations[place] * np.linalg.norm(triangle[:, place])) ** 2)
+        found[int(place)] = Inflation(
+            factor=factor,
+            partner=tangent.names[known[other]],
+            correlation=float(alike[other]),
+            left=factor * float(across @ across),
+        )
+    return found
 
 
 def _correlations(tangent: Tangent) -> Matrix:

@@ -321,7 +321,7 @@ def _weight_statistics(entry: WeightStatistics) -> dict[str, Any]:
     return {
         "value": entry.value,
         "standard_error": entry.error,
-        **told(entry, "identifiable at_bound reason"),
+        **told(entry, "identifiable at_bound reason inflation"),
     }
 
 

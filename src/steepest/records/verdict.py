@@ -33,6 +33,21 @@ class RowShare:
 
 
 @dataclass(frozen=True)
+class Inflation:
+    """Why the error of a weight is larger than it would be, were the other weights known."""
+
+    factor: float
+    """Of its variance: 1/(1 - R²), with R² the share of the squares of its column in the Jacobian
+    that the columns of the other weights make up for, none of them centred."""
+    partner: str
+    """The weight that is most to blame: were it known, most would be gone."""
+    correlation: float
+    """Of the estimates of the two."""
+    left: float
+    """The factor if this one were known, factor * (1 - correlation²)."""
+
+
+@dataclass(frozen=True)
 class WeightStatistics:
     """A weight at the minimum with its standard error; where that is None, `reason` says why."""
 
@@ -43,6 +58,7 @@ class WeightStatistics:
     """False where it can change, alone or with others, and no prediction changes."""
     at_bound: Edge | None = None
     reason: str | None = None
+    inflation: Inflation | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from steepest.records.run import RunRecord
 from steepest.records.verdict import Finding, Remedy, WeightStatistics
 from steepest.show.terminal.lists import values_of
 from steepest.show.terminal.page import Page, Span
-from steepest.show.terminal.statistics import error_of
+from steepest.show.terminal.statistics import error_of, inflated, inflation_of
 from steepest.show.terminal.styles import SEVERITY_STYLE, WORD_STYLE
 from steepest.words.wording import count, listed, number, percent, roughly, times, together
 
@@ -158,6 +158,9 @@ def _fit(page: Page, record: RunRecord) -> None:
     held = f" and {count(problem.validation_rows)} held out" if problem.validation_rows else ""
     at = f"{' and '.join(parts)} at the minimum, " if parts else ""
     _fact(page, "Fit", f"{at}{count(problem.rows, 'row')}{held}")
+    worst = None if found is None else inflated(found.user_weights or found.weights)
+    if worst is not None:
+        _fact(page, "Errors", inflation_of(page, worst))
     fixed = record.call.get("fix")
     if isinstance(fixed, Mapping) and fixed:
         _fact(page, "Held", values_of(fixed))

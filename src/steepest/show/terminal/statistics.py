@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 from steepest.records.document import strongest
 from steepest.records.verdict import Statistics, WeightStatistics
 from steepest.show.terminal.page import INDENT, Page
-from steepest.words.wording import count, number, percent
+from steepest.words.wording import count, number, percent, times
 
 MOST_WEIGHTS: Final = 12
 MOST_CORRELATIONS: Final = 3
 STRONG: Final = 0.9
 """Correlations larger than this in size are told."""
+INFLATED: Final = 10.0
+"""A variance that other weights make so many times as large is told,"""
+_FEW: Final = 1.1
+"""Where other weights than the one to blame make less of it than this, they are left out."""
+_LARGE: Final = 0.1
+"""where the standard error is more than this share of the weight."""
 
 
 def show_statistics(page: Page, found: Statistics | None) -> None:
@@ -24,13 +32,16 @@ def show_statistics(page: Page, found: Statistics | None) -> None:
     pairs = strongest(found, MOST_CORRELATIONS, above=STRONG)
     for place, (first, second, value) in enumerate(pairs):
         page.say(
-            f"{first} and {second} {number(value, 4)}",
+            f"{first} and {second} {correlation(value)}",
             label=("  Correlation" if place == 0 else "", ""),
             indent=INDENT,
         )
     if found.user_weights:
         page.say("In the columns' own units:", indent=2)
         _table(page, found.user_weights)
+    worst = inflated(found.user_weights or found.weights)
+    if worst is not None:
+        page.say(inflation_of(page, worst), label=("  Errors", ""), indent=INDENT)
     page.say(_quality(found), label=("  Fit", ""), indent=INDENT)
     page.say(_scatter(found), label=("  Scatter", ""), indent=INDENT)
 
@@ -61,6 +72,44 @@ def error_of(entry: WeightStatistics) -> str:
     if entry.at_bound is not None:
         return f"at its {entry.at_bound} bound"
     return "not measured" if entry.identifiable else "not identifiable"
+
+
+def inflated(entries: Sequence[WeightStatistics]) -> WeightStatistics | None:
+    """The weight whose error is large because of another, the worst of them; None without one."""
+    found = [
+        one
+        for one in entries
+        if one.error is not None
+        and one.inflation is not None
+        and one.inflation.factor >= INFLATED
+        and one.error > _LARGE * abs(one.value)
+    ]
+    return max(found, key=lambda one: one.inflation.factor if one.inflation else 0, default=None)
+
+
+def inflation_of(page: Page, entry: WeightStatistics) -> str:
+    """How much larger an error is than were the other weights known, and whose doing that is."""
+    found = entry.inflation
+    if found is None:
+        return ""
+    name, other = page.safe(entry.weight), page.safe(found.partner)
+    more = f", and {times(math.sqrt(found.factor))} as large as if all others were"
+    return (
+        f"The standard error of {name} is {times(math.sqrt(found.factor / found.left))} as large "
+        f"as if {other} were known (correlation {correlation(found.correlation)})"
+        f"{more if found.left >= _FEW else ''}."
+    )
+
+
+def correlation(value: float) -> str:
+    """Write a correlation, with so many digits that it is 1 only where it is.
+
+    >>> correlation(-0.91234), correlation(0.9999912), correlation(1.0)
+    ('-0.9123', '0.9999912', '1')
+    """
+    away = 1 - abs(value)
+    digits = 4 if not 0 < away < 1e-3 else min(16, 2 - math.floor(math.log10(away)))
+    return number(value, digits)
 
 
 def percent_of(entry: WeightStatistics) -> str:

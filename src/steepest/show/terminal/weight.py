@@ -12,7 +12,13 @@ from steepest.records.run import RunRecord
 from steepest.show.terminal.facts import show_findings
 from steepest.show.terminal.page import INDENT, Page
 from steepest.show.terminal.screen import entry_of, minimum_of
-from steepest.show.terminal.statistics import error_of, percent_of
+from steepest.show.terminal.statistics import (
+    INFLATED,
+    correlation,
+    error_of,
+    inflation_of,
+    percent_of,
+)
 from steepest.show.terminal.weights import show_partial
 from steepest.words.suggest import no_such
 from steepest.words.wording import count, number
@@ -51,6 +57,8 @@ def show_weight(page: Page, record: RunRecord, weight: str) -> None:
         why = f", {error_of(entry)}" if entry is not None and not sure else ""
         fact("At the minimum", f"{number(at_minimum)}{sure}{why}")
     _correlations(page, record, weight)
+    if entry is not None and entry.inflation and entry.inflation.factor >= INFLATED:
+        fact("Error", inflation_of(page, entry))
     scaled = ", by the weight of the scaled columns" if own is not None else ""
     fact("Gradient", f"{number(partial.amount)} at step {count(step)}{scaled}")
     show_partial(page, partial)
@@ -83,5 +91,5 @@ def _correlations(page: Page, record: RunRecord, weight: str) -> None:
     others = [at for at, name in enumerate(names) if name != weight and np.isfinite(row[at])]
     others.sort(key=lambda at: -abs(float(row[at])))
     if others:
-        told = [f"with {names[at]} {number(float(row[at]), 4)}" for at in others[:_MOST_STEPS]]
+        told = [f"with {names[at]} {correlation(float(row[at]))}" for at in others[:_MOST_STEPS]]
         page.say(", ".join(told), label=("Correlation", "bold"), indent=INDENT)
