@@ -10,18 +10,31 @@ const ROW = 58;
 const TALL = 46;
 const [SLIM, BROAD] = [70, 150]; // pixels a plate
 const CHARACTER = 6.8;
+const LINE = 16; // pixels a line of text
 
-/**
- * Draws the plates and their links; what it returns writes on each plate what came out of it and
- * what goes back to it, empty where nothing is known. `narrowest`: pixels from column to column.
- */
+/** Writes on a drawn graph. */
+export interface Said {
+  /** On each plate what came out of it and what goes back to it, empty where nothing is known. */
+  plates: (said: (index: number) => [string, string]) => void;
+  /** On each link, in the order of the nodes and of their inputs. */
+  links: (said: (index: number) => string) => void;
+}
+
+/** Pixels from column to column, and those of them that a link has for itself. */
+interface Looks {
+  what: string;
+  narrowest: number;
+  gap: number;
+}
+
+/** Draws the plates and their links. */
 export function drawGraph(
   host: HTMLElement,
   { nodes, text: words }: { nodes: NodeData[]; text: string },
   stage: Pick<Stage, "width">,
-  { what, narrowest }: { what: string; narrowest: number },
+  { what, narrowest, gap: free }: Looks,
   [forwardMeans, backMeans]: readonly [string, string],
-): (said: (index: number) => [string, string]) => void {
+): Said {
   const places = arranged(nodes);
   const columns = 1 + Math.max(0, ...[...places.values()].map(({ column }) => column));
   const rows = 1 + Math.max(0, ...[...places.values()].map(({ row }) => row));
@@ -36,7 +49,7 @@ export function drawGraph(
     host.setAttribute("aria-label", `${what}, wider than the page`);
     root.setAttribute("width", String(width));
   }
-  const wide = Math.min(BROAD, Math.max(SLIM, Math.floor(width / columns) - 16));
+  const wide = Math.min(BROAD, Math.max(SLIM, Math.floor(width / columns) - free));
   const gap = (width - wide - 2) / Math.max(1, columns - 1);
   const spot = (id: number): [number, number] => {
     const { column, row } = places.get(id)!;
@@ -44,15 +57,23 @@ export function drawGraph(
   };
 
   const links = svg("g");
+  const slopes = svg("g");
   const plates = svg("g");
-  root.append(links, plates);
+  const along: SVGTextElement[] = [];
+  let labelled = false;
+  root.append(links, slopes, plates);
   const most = Math.floor((wide - 8) / CHARACTER);
   const moving = nodes.map((node) => {
     const [left, top] = spot(node.id);
-    for (const input of node.inputs.filter((known) => places.has(known))) {
+    const inputs = node.inputs.filter((known) => places.has(known));
+    const heights = inputs.map((input) => places.get(input)!.row);
+    inputs.forEach((input, index) => {
       const [fromX, fromY] = spot(input);
-      links.append(link([fromX + wide, fromY + TALL / 2], [left, top + TALL / 2]));
-    }
+      const ends = [fromX + wide, fromY + TALL / 2, left, top + TALL / 2] as const;
+      links.append(link(ends));
+      const above = heights.filter((row) => row < heights[index]!).length;
+      along.push(beside(ends, gap - wide, above, inputs.length));
+    });
     const { plate, ...said } = plateOf(node, wide, most);
     plate.setAttribute("transform", `translate(${px(left)},${px(top)})`);
     plates.append(plate);
@@ -66,16 +87,36 @@ export function drawGraph(
       `← ${backMeans}`,
     ),
   );
-  return (said) => {
-    moving.forEach(({ forward, back }, index) => {
-      const [out, returned] = said(index);
-      forward.textContent = cut(out, most);
-      back.textContent = returned && cut(`← ${returned}`, most);
-    });
+  return {
+    plates(said) {
+      moving.forEach(({ forward, back }, index) => {
+        const [out, returned] = said(index);
+        forward.textContent = cut(out, most);
+        back.textContent = returned && cut(`← ${returned}`, most);
+      });
+    },
+    links(said) {
+      if (!labelled) slopes.append(...along);
+      labelled = true;
+      along.forEach((text, index) => (text.textContent = said(index)));
+    },
   };
 }
 
-function link([startX, startY]: [number, number], [endX, endY]: [number, number]): SVGElement {
+type Ends = readonly [startX: number, startY: number, endX: number, endY: number];
+
+/** Room for words on a link, where it ends: of several one above the other, as they come in. */
+function beside([, , endX, endY]: Ends, gap: number, place: number, of: number): SVGTextElement {
+  const y = of === 1 ? endY - 4 : endY + 4 + (place - (of - 1) / 2) * LINE;
+  return svg("text", {
+    class: "slope halo",
+    x: px(endX - gap / 2),
+    y: px(y),
+    "text-anchor": "middle",
+  });
+}
+
+function link([startX, startY, endX, endY]: Ends): SVGElement {
   const bend = (endX - startX) / 2;
   return svg("path", {
     class: "link",

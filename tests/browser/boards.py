@@ -140,12 +140,16 @@ def _backward(at: Array) -> Board:
         axis("from the weights to the loss"),
         axis(""),
         row=19,
+        of=20,
         nodes=[
             {"id": place, "text": text, "inputs": list(inputs), "depth": 0, "weight": weight}
             for place, (text, inputs, weight) in enumerate(NODES)
         ],
         value=np.stack(value, axis=1),
         adjoint=np.stack(adjoint, axis=1),
+        slopes=np.stack([time**2 * one, a, time * one, b, one, one, one, one], axis=1),
+        value_mean=np.stack(value, axis=1) / 2,
+        adjoint_sum=np.stack(adjoint, axis=1) * 20,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 from pathlib import Path
 
@@ -170,6 +171,23 @@ def test_at_the_gradient_everything_is_there(visit: Open) -> None:
     assert "loss.backward()" in part.locator(".torch").inner_text()
     kinds = [one.get_attribute("class") for one in part.locator("figure").all()]
     assert kinds == ["slice", "slice", "slice", "pulls", "backward"]
+
+    # The backward pass: one row first, whose numbers multiply, then all rows, and said which.
+    graph = part.locator("figure.backward")
+    ends = graph.locator("g:has(> .of-weight) .back").first
+    expect(graph.get_by_role("button", name="row 19 alone")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(ends).to_have_text("← −379")
+    slopes = graph.locator(".slope").all_text_contents()
+    factors = [float(one[1:].replace("−", "-")) for one in slopes]
+    # From the mean of 20 rows back to a: squared, minus the target, plus, plus, times time**2.
+    assert math.prod(factors[place] for place in (11, 10, 9, 7, 5, 1)) == pytest.approx(
+        -379, rel=1e-3
+    )
+    graph.get_by_role("button", name="all 20 rows").click()
+    expect(ends).to_have_text("← −1.142")
+    assert "".join(graph.locator(".slope").all_text_contents()) == ""
 
     # The nudge: what the slope says and what is true part where it is long.
     said = part.locator(".nudge output")

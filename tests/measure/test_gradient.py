@@ -30,6 +30,7 @@ from steepest.engine.xla import float64
 from steepest.formula import CANONICAL_FUNCTIONS, Call, parse_expression, walk
 from steepest.measure.gradient import (
     backward_pass,
+    chain_rule,
     hardest_pulls,
     nudge_size,
     nudges,
@@ -834,6 +835,48 @@ def test_adjoints_of_weights_are_the_gradient_of_autograd(text: str) -> None:
         if node.operation == "weight"
     }
     close(np.array([found[name] for name in weights]), gradient, "an adjoint differs")
+
+
+CHAINED = {
+    "a*t**2 + b*t + c": ("mse", "value"),
+    "x*a*a + d**a**2": ("rmse", "value"),
+    "where(x < 0.9, a*x, b + c*x)": ("huber", "value"),
+    "a*x + b": ("cross-entropy", "probability"),
+    "exp(a*x)/(1 + exp(a*x)) + exp(a*x)": ("log-cosh", "value"),
+}
+
+
+@pytest.mark.parametrize("text", CHAINED)
+def test_along_the_links_the_slopes_multiply_to_the_gradient(text: str) -> None:
+    """Row by row from the loss back: products along the links, sums where they meet."""
+    loss = CHAINED[text]
+    objective = objective_of(text, loss, ROW_WEIGHT)
+    model = MODELS.get(text, lambda a, d, x: x * a * a + torch.pow(d, a * a))
+    weights = weights_of(model)
+    at = objective.vector(weights)
+    nodes, chain = backward_pass(objective, at), chain_rule(objective, at)
+    reached = [np.zeros(ROWS) for _ in nodes]
+    reached[-1] = np.ones(ROWS)
+    for place in reversed(range(len(nodes))):
+        np.testing.assert_allclose(
+            reached[place], np.broadcast_to(chain.adjoint[place], ROWS), rtol=1e-12, atol=1e-15
+        )
+        links = zip(dict.fromkeys(nodes[place].inputs), chain.slopes[place], strict=True)
+        for source, slope in links:
+            reached[source] += reached[place] * slope
+    found = {n.text: r for n, r in zip(nodes, reached, strict=True) if n.operation == "weight"}
+    wrapped = model_of(model, loss)
+    rows = pulls(wrapped, loss, weights, COLUMNS, TARGET, ROW_WEIGHT)
+    for place, name in enumerate(weights):
+        np.testing.assert_allclose(found[name], rows[:, place], rtol=1e-10, atol=1e-15)
+        # And together they are what the loss does when the weight is moved.
+        ends = [
+            loss_and_gradient(wrapped, loss, {**weights, name: value}, COLUMNS, TARGET, ROW_WEIGHT)[
+                0
+            ]
+            for value in (weights[name] - 1e-6, weights[name] + 1e-6)
+        ]
+        assert np.sum(found[name]) == pytest.approx((ends[1] - ends[0]) / 2e-6, rel=1e-6)
 
 
 def test_backward_pass_of_a_bare_expression_ends_in_its_value() -> None:

@@ -5,9 +5,9 @@ import type { Draw } from "../frame";
 import { drawGraph } from "../graph";
 
 export const drawNetwork: Draw<NetworkData> = (host, data, stage) => {
-  const looks = { what: "The layers of the network", narrowest: 150 };
+  const looks = { what: "The layers of the network", narrowest: 150, gap: 16 };
   const means = ["shape: length", "length of the derivative of the loss by it"] as const;
-  const say = drawGraph(host, data, stage, looks, means);
-  say((index) => [data.nodes[index]!.forward, data.nodes[index]!.back]);
+  const { plates } = drawGraph(host, data, stage, looks, means);
+  plates((index) => [data.nodes[index]!.forward, data.nodes[index]!.back]);
   return () => undefined;
 };

@@ -162,9 +162,13 @@ export interface NodeData {
 export interface BackwardData extends Common {
   kind: "backward";
   row: number | null;
+  of: number;
   nodes: NodeData[];
   value: number[][];
   adjoint: number[][];
+  slopes: number[][];
+  value_mean: number[][] | null;
+  adjoint_sum: number[][] | null;
 }
 
 export interface FunctionData extends Common {
@@ -370,6 +374,7 @@ export type FigureData =
 export const NUMERIC = [
   "accuracy",
   "adjoint",
+  "adjoint_sum",
   "amount",
   "asked",
   "best",
@@ -433,6 +438,7 @@ export const NUMERIC = [
   "share",
   "shown",
   "slope",
+  "slopes",
   "step",
   "steps",
   "top",
@@ -440,6 +446,7 @@ export const NUMERIC = [
   "unit",
   "validation",
   "value",
+  "value_mean",
   "values",
   "vectors",
   "width",

@@ -1,6 +1,6 @@
 // What a figure of the board says at another step than the one it was judged at.
 
-import type { Board, FigureData } from "../data";
+import type { BackwardData, Board, FigureData } from "../data";
 import { count, cut, number } from "../words";
 
 /** A sentence for a frame, or null where the judged title holds at every step. */
@@ -28,7 +28,25 @@ export function captionAt(figure: FigureData, { frames }: Board, frame: number):
     return `${step} the residuals reach from ${number(low, 3)} to ${number(high, 4)}.`;
   }
   if (figure.kind === "backward") {
-    return `${step} the backward pass, from an adjoint of 1 at the loss to the weights.`;
+    return `${step} the backward pass ${endsOf(figure, frame)}.`;
   }
   return null;
 }
+
+const LISTED = 4; // weights
+
+/** With what the weights end: through one row, and over all. */
+function endsOf({ row, nodes, adjoint, adjoint_sum: sums }: BackwardData, frame: number): string {
+  const all = nodes.filter(({ weight }) => weight !== null);
+  const shown = all.slice(0, LISTED);
+  const more = all.length > LISTED ? [`${all.length - LISTED} more`] : [];
+  const number4 = (known: number[][], id: number): string => number(known[frame]?.[id] ?? NaN, 4);
+  const each = shown.map(({ id, text }) => `${number4(adjoint, id)} for ${cut(text, 16)}`);
+  const ends = joined([...each, ...more]);
+  if (!sums) return `ends with ${ends}`;
+  const whole = joined([...shown.map(({ id }) => number4(sums, id)), ...more]);
+  return `through row ${row} ends with ${ends}; all rows add up to ${whole}`;
+}
+
+const joined = (parts: string[]): string =>
+  parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;

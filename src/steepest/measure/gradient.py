@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
 from steepest.formula import (
     Binary,
@@ -20,11 +21,14 @@ from steepest.formula import (
     Node,
     Weight,
     children,
+    evaluate,
     is_condition,
+    names_of,
     to_text,
     varying,
 )
-from steepest.objective.losses import stages
+from steepest.formula.own import put_in
+from steepest.objective.losses import Stage, stages
 from steepest.objective.objective import Data, FormulaKernel, Objective
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.point import BackwardNode, Nudge, Pull, Taylor
@@ -189,7 +193,9 @@ def _values_and_adjoints(
     kernel: FormulaKernel, position: jax.Array, data: Data
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     nodes = varying(kernel.model)
-    chain = stages(kernel.loss_name, kernel.gives) if kernel.loss_name else ()
+    chain = _stages(kernel)
+    # Each row has nodes of its own up to the mean, so that what goes through each is known.
+    shape = data["rows"]["target"].shape if chain else ()
 
     def run(nudged: list[jax.Array | float]) -> tuple[jax.Array, list[jax.Array]]:
         places = {node: place for place, node in enumerate(nodes)}
@@ -198,7 +204,7 @@ def _values_and_adjoints(
         def observe(node: Node, value: Any) -> Any:
             # Equal nodes are one node: what the second one gets is what the first one was given.
             if node not in values:
-                seen = jnp.asarray(value)
+                seen = jnp.broadcast_to(jnp.asarray(value), shape)
                 values[node] = seen if is_condition(node) else seen + nudged[places[node]]
             return values[node]
 
@@ -206,7 +212,7 @@ def _values_and_adjoints(
         after: list[jax.Array] = []
         if chain:
             rows = data["rows"]
-            value = jnp.broadcast_to(value, rows["target"].shape)
+            value = jnp.broadcast_to(value, shape)
             for stage, nudge in zip(chain, nudged[len(nodes) :], strict=True):
                 value = stage.apply(value, rows["target"], rows["weight"]) + nudge
                 after.append(value)
@@ -219,6 +225,16 @@ def _values_and_adjoints(
     return found, adjoints
 
 
+def _stages(kernel: FormulaKernel) -> tuple[Stage, ...]:
+    return stages(kernel.loss_name, kernel.gives) if kernel.loss_name else ()
+
+
+def _formula_of(objective: Objective) -> FormulaKernel:
+    if not isinstance(objective.kernel, FormulaKernel):
+        raise TypeError("only a formula has nodes")
+    return objective.kernel
+
+
 @in_float64
 def backward_pass(objective: Objective, weights: Vector) -> tuple[BackwardNode, ...]:
     """The backward pass as it happened: every node with its value and its adjoint on the data.
@@ -227,18 +243,79 @@ def backward_pass(objective: Objective, weights: Vector) -> tuple[BackwardNode, 
     chain rule does. Equal sub-expressions are one node. Costs one forward and one backward pass,
     and memory for every node on every row.
     """
-    kernel = objective.kernel
-    if not isinstance(kernel, FormulaKernel):
-        raise TypeError("only a formula has nodes")
+    kernel = _formula_of(objective)
     values, adjoints = _values_and_adjoints(kernel, weights, objective.data)
-    return tuple(
-        BackwardNode(
-            *written,
-            value=np.asarray(value, dtype=np.float64),
-            adjoint=np.asarray(adjoint, dtype=np.float64),
-        )
-        for written, value, adjoint in zip(_written(kernel), values, adjoints, strict=True)
+    found = []
+    model = varying(kernel.model)
+    for place, (written, value, adjoint) in enumerate(
+        zip(_written(kernel), map(np.asarray, values), map(np.asarray, adjoints), strict=True)
+    ):
+        if value.ndim and place < len(model) and not names_of(Column, model[place]):
+            value, adjoint = value[0], np.sum(adjoint)  # the same on every row
+        value, adjoint = (np.asarray(one, dtype=np.float64) for one in (value, adjoint))
+        found.append(BackwardNode(*written, value, adjoint))
+    return tuple(found)
+
+
+class Chain(NamedTuple):
+    """The chain rule at one point: what flows through each node, and each link's own slope.
+
+    Of every node, in the order of `backward_pass`: `value` and `adjoint` are (n,) up to the mean
+    over rows, what goes through one row at its place there, and () from the mean on. `slopes` are
+    the derivatives of a node by each of its different inputs alone, of the same shape as the
+    input. So an adjoint is the sum, over the nodes that use it, of theirs times the slope.
+    """
+
+    value: tuple[Vector, ...]
+    adjoint: tuple[Vector, ...]
+    slopes: tuple[tuple[Vector, ...], ...]
+
+
+@in_float64
+def chain_rule(objective: Objective, weights: Vector) -> Chain:
+    """The chain rule of a formula's loss, row by row. Costs as much as the backward pass."""
+    kernel = _formula_of(objective)
+    values, adjoints = _values_and_adjoints(kernel, weights, objective.data)
+    slopes = _slopes(kernel, values, objective.data)
+
+    def plain(arrays: Any) -> tuple[Vector, ...]:
+        return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
+
+    return Chain(plain(values), plain(adjoints), tuple(map(plain, slopes)))
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _slopes(kernel: FormulaKernel, values: list[jax.Array], data: Data) -> list[list[jax.Array]]:
+    nodes = varying(kernel.model)
+    known = dict(zip(nodes, values, strict=False))
+    found = [_local(node, known) for node in nodes]
+    before = known[kernel.model]
+    rows = data["rows"]
+    for stage, value in zip(_stages(kernel), values[len(nodes) :], strict=True):
+
+        def total(at: jax.Array, stage: Stage = stage) -> jax.Array:
+            return jnp.sum(stage.apply(at, rows["target"], rows["weight"]))
+
+        found.append([jax.grad(total)(before)])
+        before = value
+    return found
+
+
+def _local(node: Node, known: dict[Node, jax.Array]) -> list[jax.Array]:
+    """The derivatives of one operation by its own operands."""
+    operands = [child for child in dict.fromkeys(children(node)) if child in known]
+    given = [jnp.asarray(known[operand], dtype=jnp.float64) for operand in operands]
+    if is_condition(node):
+        return [jnp.zeros_like(value) for value in given]
+    alone = put_in(
+        node, {}, {operand: Weight(str(place)) for place, operand in enumerate(operands)}
     )
+
+    def total(at: list[jax.Array]) -> jax.Array:
+        values = {str(place): value for place, value in enumerate(at)}
+        return jnp.sum(jnp.asarray(evaluate(alone, values, OPERATIONS)))
+
+    return jax.grad(total)(given) if given else []
 
 
 @lru_cache(maxsize=16)
@@ -255,7 +332,7 @@ def _written(kernel: FormulaKernel) -> tuple[tuple[str, str, tuple[int, ...]], .
         for node in nodes
     ]
     before = order[kernel.model]
-    for stage in stages(kernel.loss_name, kernel.gives) if kernel.loss_name else ():
+    for stage in _stages(kernel):
         result.append((stage.text, stage.operation, (before,)))
         before = len(result) - 1
     return tuple(result)

@@ -181,14 +181,37 @@ def test_the_spectrum(board: Board) -> None:
     assert "below 2/1e-05 = 200,000." in figure.data["bound_text"]
 
 
-def test_the_backward_pass_ends_with_the_gradient(board: Board) -> None:
+def test_along_the_links_of_the_backward_pass_all_numbers_multiply(board: Board) -> None:
+    """Through one row to differences of its share of the loss; over all to those of the loss."""
     parts = figures(board, "backward")[0].data
-    for node in parts["nodes"]:
-        assert all(parts["nodes"][place]["depth"] < node["depth"] for place in node["inputs"])
-        if node["weight"] is not None:
-            exact = [gradient(point)[node["weight"]] for point in PATH[:11]]
-            np.testing.assert_allclose(parts["adjoint"][:, node["id"]], exact, rtol=1e-4)
-    np.testing.assert_allclose(parts["value"][:, -1], losses(PATH[:11]), rtol=DIGITS)
+    nodes, row = parts["nodes"], parts["row"]
+
+    def share(weights: Vector) -> float:
+        """Of the loss, that of the row."""
+        return float((INPUTS[row] @ weights - SPEEDS[row]) ** 2 / len(SPEEDS))
+
+    def slope(of: Any, weights: Vector, place: int) -> float:
+        moved = 1e-4 * np.eye(3)[place]
+        return float((of(weights + moved) - of(weights - moved)) / 2e-4)
+
+    for frame, weights in enumerate(PATH[:11]):
+        slopes = iter(parts["slopes"][frame])
+        links = {
+            node["id"]: [(source, next(slopes)) for source in node["inputs"]] for node in nodes
+        }
+        reached = dict.fromkeys(links, 0.0) | {nodes[-1]["id"]: 1.0}
+        for node in reversed(nodes):
+            assert all(nodes[place]["depth"] < node["depth"] for place in node["inputs"])
+            for source, factor in links[node["id"]]:
+                reached[source] += reached[node["id"]] * factor
+        np.testing.assert_allclose(parts["adjoint"][frame], [*reached.values()], rtol=1e-3)
+        ends = [(node["id"], node["weight"]) for node in nodes if node["weight"] is not None]
+        assert len(ends) == 3
+        for place, weight in ends:
+            assert reached[place] == pytest.approx(slope(share, weights, weight), rel=1e-3)
+            every = parts["adjoint_sum"][frame, place]
+            assert every == pytest.approx(slope(loss, weights, weight), rel=1e-4)
+    np.testing.assert_allclose(parts["value_mean"][:, -1], losses(PATH[:11]), rtol=DIGITS)
     np.testing.assert_array_equal(parts["adjoint"][:, -1], 1.0)
 
 

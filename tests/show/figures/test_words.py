@@ -10,6 +10,7 @@ from steepest.records.descent import Goal, RateTrial, SweptRate
 from steepest.records.point import BackwardNode, Spectrum
 from steepest.show.figures import (
     Frames,
+    Passed,
     Plane,
     Quality,
     Rows,
@@ -411,7 +412,10 @@ def test_the_depth_of_a_node_is_its_longest_way_from_a_leaf() -> None:
 
     nodes = [node("x", "weight"), node("x**2", "**", 0), node("x**2 + x", "+", 1, 0)]
     values: Vector = np.ones((1, 3))
-    found = backward_figure(frames([1.0]), nodes, values, 2 * values, row=None)
+    through = Passed(values, 2 * values)
+    found = backward_figure(
+        frames([1.0]), nodes, row=None, of=0, one=through, slopes=values, every=through
+    )
     assert [entry["depth"] for entry in found.data["nodes"]] == [0, 1, 2]
     assert [entry["weight"] for entry in found.data["nodes"]] == [0, None, None]
     assert found.title == (

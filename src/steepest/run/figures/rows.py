@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import expit
 
 from steepest.data.table import read_table
 from steepest.formula import Column, names_of
-from steepest.measure.gradient import backward_pass, pull_amounts
+from steepest.measure.gradient import backward_pass, chain_rule, pull_amounts
 from steepest.methods.losses import CROSS_ENTROPY
 from steepest.records.arrays import Matrix, Steps, Vector
-from steepest.records.document import hardest_row, on_row
-from steepest.records.point import BackwardNode
+from steepest.records.document import hardest_row
 from steepest.run.figures.scene import Scene
 from steepest.show.figures import (
     Curve,
     Figure,
+    Passed,
     Quality,
     Rows,
     backward_figure,
@@ -174,18 +177,30 @@ def _amounts(scene: Scene, weights: Vector) -> Matrix:
 
 
 def backward(scene: Scene) -> Figure | str:
-    """The backward pass at every frame, on the row that pulls hardest."""
+    """The backward pass at every frame: through the row that pulls hardest, and through all."""
     setup, explanation = scene.setup, scene.record.explanation
     if setup.objective.rows > MOST_BACKWARD_ROWS:
         return f"The backward pass is shown for up to {count(MOST_BACKWARD_ROWS, 'row')}."
     row = hardest_row(explanation)
-    nodes: tuple[BackwardNode, ...] = ()
-    value, adjoint = [], []
-    for weights in scene.values:
-        nodes = backward_pass(setup.objective, weights)
-        pairs = [on_row(node, explanation, row) for node in nodes]
-        value.append([pair[0] for pair in pairs])
-        adjoint.append([pair[1] for pair in pairs])
+    place = 0 if row is None else int(np.flatnonzero(setup.row_numbers == row)[0])
+    chains = [chain_rule(setup.objective, weights) for weights in scene.values]
+
+    def on_row(parts: Sequence[Vector]) -> list[float]:
+        return [float(part[place] if part.ndim else part) for part in parts]
+
     return backward_figure(
-        scene.frames, nodes, np.array(value), np.array(adjoint), row=row, notes=scene.notes
+        scene.frames,
+        backward_pass(setup.objective, scene.values[scene.frames.opens]),
+        row=row,
+        of=setup.objective.rows,
+        one=Passed(
+            np.array([on_row(chain.value) for chain in chains]),
+            np.array([on_row(chain.adjoint) for chain in chains]),
+        ),
+        slopes=np.array([on_row(list(itertools.chain(*chain.slopes))) for chain in chains]),
+        every=Passed(
+            np.array([[np.mean(part) for part in chain.value] for chain in chains]),
+            np.array([[np.sum(part) for part in chain.adjoint] for chain in chains]),
+        ),
+        notes=scene.notes,
     )

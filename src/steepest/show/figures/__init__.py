@@ -1,7 +1,7 @@
 """Figures: what a run looks like, as plain data that says in words what one sees."""
 
 from steepest.show.figures.autograd import autograd_figure
-from steepest.show.figures.backward import backward_figure
+from steepest.show.figures.backward import Passed, backward_figure
 from steepest.show.figures.contour import Plane, contour_figure
 from steepest.show.figures.fan import fan_figure
 from steepest.show.figures.figure import Axis, Board, Figure, Frames
@@ -30,6 +30,7 @@ __all__ = [
     "Curve",
     "Figure",
     "Frames",
+    "Passed",
     "Plane",
     "Quality",
     "Rows",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
-
-import numpy as np
+from typing import NamedTuple, TypedDict
 
 from steepest.records.arrays import Matrix
 from steepest.records.point import BackwardNode
@@ -24,10 +22,27 @@ class NodeData(TypedDict):
 
 
 class BackwardData(TypedDict):
-    """What `backward` draws."""
+    """What `backward` draws.
+
+    `value` and `adjoint` are those of one `row`, so that along every link the adjoint is that of
+    the node before times the link's slope. `slopes` has a number for each input of each node, in
+    their order. Of all `of` rows there are the means of the values and the sums of the adjoints,
+    None where there are no rows.
+    """
 
     row: int | None
+    of: int
     nodes: list[NodeData]
+    value: Matrix
+    adjoint: Matrix
+    slopes: Matrix
+    value_mean: Matrix | None
+    adjoint_sum: Matrix | None
+
+
+class Passed(NamedTuple):
+    """What flows through the nodes of a graph, (F, nodes) each: forward, and back."""
+
     value: Matrix
     adjoint: Matrix
 
@@ -36,37 +51,42 @@ LONGEST = 60
 """Characters of a node's text."""
 
 
-_ONE_ROW = (
-    "Between the loss and the weights stand the numbers of row {row} alone. The loss is the mean "
-    "over all rows, and a weight's partial derivative the sum over all of them: row {row} makes a "
-    "part of it."
+_ROWS = (
+    "Row {row} alone: along every link what goes back is multiplied by the number on the link, and "
+    "where links meet the products are added, so a weight ends with what row {row} adds to its "
+    "partial derivative. All {rows}: the means of the values, and the sums of what goes back, at a "
+    "weight its partial derivative. Means and sums over rows do not multiply along the links."
 )
 
 
 def backward_figure(
     frames: Frames,
     nodes: Sequence[BackwardNode],
-    value: Matrix,
-    adjoint: Matrix,
     *,
     row: int | None,
+    of: int,
+    one: Passed,
+    slopes: Matrix,
+    every: Passed,
     notes: tuple[str, ...] = (),
 ) -> Figure:
-    """`value` and `adjoint` (F, nodes) on one `row`, or the only ones where all rows have the same.
+    """The backward pass through `one` row, or where there are none through the expression.
 
-    The nodes come in the order in which their values are computed, the loss last.
+    `slopes` (F, links) are by node and different input; `every` has the values' means and the
+    adjoints' sums over all rows. The nodes come in the order in which their values are computed,
+    the loss last.
     """
     depth: list[int] = []
     for node in nodes:
         depth.append(1 + max((depth[place] for place in node.inputs), default=-1))
-    title = _title(frames, nodes, adjoint)
+    title = _title(frames, nodes, one, every, row)
     shown = f" Values are those of row {row}." if row is not None else ""
     if row is not None:
-        notes = (*notes, _ONE_ROW.format(row=row))
+        notes = (*notes, _ROWS.format(row=row, rows=count(of, "row")))
     last = frames.opens
     chain = "; ".join(
-        f"{escaped(node.text, LONGEST)} is {number(value[last, i], 4)} with adjoint "
-        f"{number(adjoint[last, i], 4)}"
+        f"{escaped(node.text, LONGEST)} is {number(one.value[last, i], 4)} with adjoint "
+        f"{number(one.adjoint[last, i], 4)}"
         for i, node in reversed(list(enumerate(nodes)))
     )
     return Figure(
@@ -78,11 +98,12 @@ def backward_figure(
         frames=frames,
         data={
             "row": row,
+            "of": of,
             "nodes": [
                 {
                     "id": place,
                     "text": escaped(node.text, LONGEST),
-                    "inputs": node.inputs,
+                    "inputs": list(dict.fromkeys(node.inputs)),
                     "depth": depth[place],
                     "weight": frames.weights.index(node.text)
                     if node.operation == "weight" and node.text in frames.weights
@@ -90,32 +111,35 @@ def backward_figure(
                 }
                 for place, node in enumerate(nodes)
             ],
-            "value": curve(value),
-            "adjoint": curve(adjoint),
+            "value": curve(one.value),
+            "adjoint": curve(one.adjoint),
+            "slopes": curve(slopes),
+            "value_mean": None if row is None else curve(every.value),
+            "adjoint_sum": None if row is None else curve(every.adjoint),
         },
         notes=notes,
     )
 
 
-def _title(frames: Frames, nodes: Sequence[BackwardNode], adjoint: Matrix) -> str:
-    place = frames.opens
-    partials = [
-        f"{number(float(adjoint[place, i]), 4)} for {node.text}"
-        for i, node in enumerate(nodes)
+def _title(
+    frames: Frames, nodes: Sequence[BackwardNode], one: Passed, every: Passed, row: int | None
+) -> str:
+    at = frames.opens
+    weights = [
+        (place, node.text)
+        for place, node in enumerate(nodes)
         if node.operation == "weight" and node.text in frames.weights
     ]
-    few = partials[:4]
-    if len(partials) > 4:
-        few.append(f"{count(len(partials) - 4)} more")
-    ended = f"{', '.join(few[:-1])} and {few[-1]}" if len(few) > 1 else few[0]
+
+    def listed(told: list[str]) -> str:
+        few = told[:4] + ([f"{count(len(told) - 4)} more"] if len(told) > 4 else [])
+        return f"{', '.join(few[:-1])} and {few[-1]}" if len(few) > 1 else few[0]
+
+    step = f"At step {count(int(frames.step[at]))}"
+    ends = listed([f"{number(float(one.adjoint[at, i]), 4)} for {name}" for i, name in weights])
+    if row is None:
+        return f"{step} the backward pass, from an adjoint of 1 at the loss, ends with {ends}."
+    sums = listed([number(float(every.adjoint[at, i]), 4) for i, _ in weights])
     return (
-        f"At step {count(int(frames.step[place]))} the backward pass, from an adjoint of 1 at the "
-        f"loss, ends with {ended}."
+        f"{step} the backward pass through row {row} ends with {ends}; all rows add up to {sums}."
     )
-
-
-def on_rows(nodes: Sequence[BackwardNode], row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values and adjoints (nodes,) on the row at a place; those that do not differ are the same."""
-    value = [node.value[row] if node.value.ndim else node.value for node in nodes]
-    adjoint = [node.adjoint[row] if node.adjoint.ndim else node.adjoint for node in nodes]
-    return np.array(value, dtype=np.float64), np.array(adjoint, dtype=np.float64)
