@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 from tests.browser.visits import SECONDS, START, TUTORIAL, Open
 from tests.scripts import settings_kept
 
@@ -67,8 +67,9 @@ def test_the_numbers_of_a_run(visit: Open) -> None:
     here = visit()
     page = here.page
     here.judged(TUTORIAL)
-    page.evaluate("document.activeElement.blur()")
-    for key in ("Home", "ArrowRight", "ArrowRight"):
+    pasted(page)
+    page.keyboard.press("Home")
+    for key in ("ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     answer = page.locator(".answer")
     found: dict[str, float] = {}
@@ -212,6 +213,7 @@ def test_the_rows_pull_on_the_data(visit: Open) -> None:
 @pytest.mark.parametrize(
     ("example", "settings"),
     [
+        ("collinear", {}),
         ("logistic", {}),
         ("rosenbrock", {}),
         ("parabola", {"optimizer": "momentum"}),
@@ -232,7 +234,7 @@ def test_all_numbers_of_other_problems_are_answered(
     expect(page.locator("#formula")).not_to_have_value("speed ~ a*time**2 + b*time + c")
     expect(page.locator(".waiting[role=status]")).to_have_count(0, timeout=SECONDS)
     expect(page.locator(".columns:not(.stale) .facts")).to_be_visible(timeout=SECONDS)
-    page.evaluate("document.activeElement.blur()")
+    names, told = pasted(page)
     page.keyboard.press("Home")
     page.keyboard.press("3")
     asked = page.locator(".facts .number, .courses .number:visible, #part .number, h1 .number")
@@ -242,7 +244,61 @@ def test_all_numbers_of_other_problems_are_answered(
         assert "not known" not in text
         assert "not a number" not in text
         assert page.locator(".answer code").count() == 0
+        lines = page.locator(".answer .torch")
+        if lines.count() and "weights = " not in lines.inner_text():
+            with contextlib.redirect_stdout(told):
+                exec(compile(lines.inner_text(), "answer", "exec"), names)
     assert asked.count() > 6
+
+
+def pasted(page: Page) -> tuple[dict[str, Any], io.StringIO]:
+    """Every part's lines of PyTorch as they stand, one after the other in one process.
+
+    What they make is what the page shows at the start, after a step, and at the end.
+    """
+    names: dict[str, Any] = {}
+    told = io.StringIO()
+
+    def seen() -> tuple[list[float], list[float], float]:
+        cells = [
+            [said(one) for one in page.locator(f".course-list .{kind}").all_inner_texts()]
+            for kind in ("value", "partial")
+        ]
+        return cells[0], cells[1], said(page.inner_text("output.step"))
+
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("1")
+    start = seen()
+    page.keyboard.press("ArrowRight")
+    second = seen()
+    page.keyboard.press("End")
+    end = seen()
+    with contextlib.redirect_stdout(told), settings_kept():
+        for key, part in enumerate(PARTS, 1):
+            page.keyboard.press(str(key))
+            lines = page.locator("#part .torch").inner_text()
+            exec(compile(lines, part, "exec"), names)
+            loss, weights = names.get("loss", torch.tensor(math.nan)), names["weights"]
+            if part == "initialize":
+                close(weights, start[0])
+            elif part == "loss":
+                close(loss, start[2])
+            elif part == "gradient":
+                close(weights.grad, start[1])
+            elif part == "step":
+                close(weights, second[0])
+            elif part == "stop":
+                close(weights, end[0])
+                close(loss, end[2])
+    return names, told
+
+
+PARTS = ("initialize", "predict", "loss", "gradient", "step", "repeat", "stop")
+
+
+def close(found: torch.Tensor, shown: Any) -> None:
+    """The page shows a few digits, and less of what has cancelled."""
+    np.testing.assert_allclose(found.detach().numpy(), shown, rtol=2e-3, atol=1e-7)
 
 
 def test_the_oracle_is_the_tutorial() -> None:

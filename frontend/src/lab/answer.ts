@@ -46,7 +46,7 @@ export function makeAnswer(root: HTMLElement): Answer {
     if (!source.torch.length) return;
     body.append(
       html("p", { class: "torch-label" }, "In PyTorch"),
-      html("pre", { class: "torch" }, source.torch.join("\n")),
+      html("pre", { class: "torch", tabindex: 0 }, source.torch.join("\n")),
     );
   };
   const end = (): void => {

@@ -115,6 +115,8 @@ export interface Judged {
   command: string;
   python: string;
   pytorch: string | null;
+  /** Lines of PyTorch by the part of a step that they do; none where no script walks the path. */
+  torch: Record<string, string[] | undefined>;
 }
 
 /** As MathML; null where one would be too long. */
@@ -268,6 +270,7 @@ export function readJudged(raw: unknown): Judged {
     board: read(given.board),
     document: spoken(given.document) as RunDocument,
     equations: given.equations ?? null,
+    torch: given.torch ?? {},
   };
 }
 

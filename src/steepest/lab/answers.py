@@ -28,6 +28,7 @@ from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
 from steepest.records.document import plain, to_json
 from steepest.records.verdict import Remedy
+from steepest.run.exporting import parts_of
 from steepest.run.run import Run
 from steepest.show.figures.contour import levels_of
 from steepest.study.prove import prove
@@ -173,8 +174,9 @@ class Answers:
         command = run.record.command
         try:
             pytorch: str | None = run.to_pytorch()
+            parts: Mapping[str, Sequence[str]] = parts_of(run.record, run._options, run._walk())
         except SteepestError:
-            pytorch = None
+            pytorch, parts = None, {}
         line = python_line(command, name, asked.formula, asked.options)
         return _json(
             {
@@ -185,6 +187,7 @@ class Answers:
                 "command": command_line(command, name, asked.formula, asked.options),
                 "python": f"import steepest\n\nrun = {line}\nprint(run.verdict.headline)\n",
                 "pytorch": pytorch,
+                "torch": parts,
             }
         )
 

@@ -17,7 +17,7 @@ from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.run import RunRecord
 from steepest.run.walk import Walk
-from steepest.show.export import CsvFile, Inline, Source, to_jax, to_pytorch
+from steepest.show.export import CsvFile, Inline, Source, to_jax, to_parts, to_pytorch
 from steepest.words.errors import UsageError
 from steepest.words.wording import count
 
@@ -34,10 +34,18 @@ def script_of(
     record: RunRecord, options: Options, walk: Walk, library: Literal["pytorch", "jax"]
 ) -> str:
     """The run as a script of PyTorch or of JAX. Raises SteepestError."""
-    path = record.call.get("data")
-    source = source_of(walk.setup, options, None if path is None else str(path), walk.table)
     write = to_pytorch if library == "pytorch" else to_jax
-    return write(record, walk.setup.formula, source)
+    return write(record, walk.setup.formula, _source(record, options, walk))
+
+
+def parts_of(record: RunRecord, options: Options, walk: Walk) -> dict[str, list[str]]:
+    """The lines of PyTorch by the part of a step that they do. Raises SteepestError."""
+    return to_parts(record, walk.setup.formula, _source(record, options, walk))
+
+
+def _source(record: RunRecord, options: Options, walk: Walk) -> Source:
+    path = record.call.get("data")
+    return source_of(walk.setup, options, None if path is None else str(path), walk.table)
 
 
 def source_of(setup: Setup, options: Options, path: str | None, table: Table | None) -> Source:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from tests import specimens
-from tests.scripts import EXPORTS, check_names, check_path, descent, printed
+from tests.scripts import EXPORTS, check_names, check_path, descent, printed, settings_kept
 
 import steepest
 from steepest.formula import CANONICAL_FUNCTIONS, Call, parse_model, walk
 from steepest.methods.losses import LOSSES
 from steepest.methods.optimizers import OPTIMIZERS
-from steepest.show.export import Inline
+from steepest.run.exporting import source_of
+from steepest.show.export import Inline, to_parts
 from steepest.words.errors import UsageError
 
 DRAW = np.random.default_rng(5)
@@ -74,6 +75,34 @@ def check(formula: str, data: Any, *, atol: float = 0.0, **options: Any) -> str:
 def test_formulas(formula: str) -> None:
     start = {name: value for name, value in START.items() if name in formula}
     check(formula, DATA, start=start, lr=0.02)
+
+
+PARTED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "rmse": {"loss": "rmse", "optimizer": "momentum"},
+    "batches": {"batch_size": 5},
+    "units": {"rescale": True, "lr": 0.3},
+    "bounds": {"bounds": {"a": (0.65, 0.72)}, "optimizer": "adam"},
+}
+
+
+@pytest.mark.parametrize("options", PARTED.values(), ids=PARTED)
+def test_the_lines_of_the_parts_run_one_after_the_other(options: dict[str, Any]) -> None:
+    found = descent(LINE, DATA, start=START, **options)
+    source = source_of(found.setup, found.options, None, None)
+    parts = to_parts(found.record, found.formula, source)
+    names: dict[str, Any] = {"print": lambda *_: None}
+    walked: dict[str, Any] = {}
+    del parts["length"], parts["reset"]  # of a gradient that is not reset yet
+    with settings_kept():
+        for part, lines in parts.items():
+            exec(compile("\n".join(lines), part, "exec"), names)
+            if part != "data":
+                moved = names["unit"] * names["counts"] if "unit" in names else names["weights"]
+                walked[part] = moved.detach().clone()
+    for part, step in (("initialize", 0), ("step", 1), ("repeat", -1)):
+        np.testing.assert_allclose(walked[part], found.trace.weights[step], rtol=1e-9)
+    assert names["loss"].item() == pytest.approx(found.trace.loss[-1], rel=1e-9)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

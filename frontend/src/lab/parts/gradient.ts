@@ -21,7 +21,7 @@ const UNRESET = 60; // steps of the descent whose gradients add up
 
 export function gradientPart(situation: Situation): Part {
   const { judged, scene, descent, cursor } = situation;
-  const made = layout(situation, /loss\.backward\(\)|zero_/);
+  const made = layout(situation, "gradient");
   const { board, document, equations } = judged;
   const names = scene.live.weights;
   const pulls = board.figures.find((figure): figure is PullsData => figure.kind === "pulls");

@@ -37,18 +37,18 @@ export interface Layout {
   below: HTMLElement;
 }
 
-/** A sentence, the equation, the numbers, and the lines of the run's own script that do it. */
-export function layout({ judged }: Situation, torch: RegExp): Layout {
+/** A sentence, the equation, the numbers, and the lines of PyTorch that do it: they run as they are. */
+export function layout({ judged }: Situation, ...parts: string[]): Layout {
   const sentence = html("p", { class: "part-sentence" });
   const equations = html("div", { class: "equations" });
   const numbers = html("div", { class: "numbers" });
   const below = html("div", {});
   const element = html("div", {}, sentence, equations, numbers);
-  const lines = (judged.pytorch ?? "").split("\n").filter((line) => torch.test(line));
+  const lines = parts.flatMap((part) => judged.torch[part] ?? []);
   if (lines.length) {
     element.append(
       html("p", { class: "torch-label" }, "In PyTorch"),
-      html("pre", { class: "torch" }, lines.map((line) => line.trim()).join("\n")),
+      html("pre", { class: "torch", tabindex: 0 }, lines.join("\n")),
     );
   }
   element.append(below);

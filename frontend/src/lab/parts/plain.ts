@@ -20,7 +20,7 @@ const listed = (names: string[], values: number[]): string => {
 
 export function initialize(situation: Situation): Part {
   const { scene, descent, judged } = situation;
-  const made = layout(situation, /requires_grad_?\(|\.tensor\(\[[^\]]*\]\)\.requires/);
+  const made = layout(situation, "data", "initialize");
   const { weights } = scene.live;
   made.sentence.textContent = `The descent starts at ${listed(weights, descent.values[0] ?? [])}.`;
   const rows = weights
@@ -38,7 +38,7 @@ export function initialize(situation: Situation): Part {
 
 export function predict(situation: Situation): Part {
   const { scene, descent, judged } = situation;
-  const made = layout(situation, /^\s*prediction = |^\s*loss = .*(?<!data)$/);
+  const made = layout(situation, "predict");
   const { document, equations } = judged;
   const put = html("div", { class: "put-in" });
   made.equations.append(equation(equations?.model, document.problem.formula), put);
@@ -81,7 +81,7 @@ const more = (rows: number): string => `and ${count(rows)} more ${rows === 1 ? "
 
 export function lossPart(situation: Situation): Part {
   const { scene, descent, judged } = situation;
-  const made = layout(situation, /^\s*loss = /);
+  const made = layout(situation, "loss");
   const name = judged.document.problem.loss;
   const { rows } = scene.live.model ?? {};
   const put = html("div", { class: "put-in" });
@@ -110,7 +110,7 @@ const RULE =
 
 export function stepPart(situation: Situation): Part {
   const { scene, descent, judged } = situation;
-  const made = layout(situation, /weights -= |optimizer\.step\(\)|lr = |torch\.optim/);
+  const made = layout(situation, "step");
   const { optimizer } = judged.document.descent;
   const plain = optimizer === PLAIN;
   const lr = descent.lr;
@@ -159,7 +159,7 @@ export function stepPart(situation: Situation): Part {
 
 export function repeat(situation: Situation): Part {
   const { descent, judged } = situation;
-  const made = layout(situation, /^\s*for step in /);
+  const made = layout(situation, "repeat");
   const { steps } = judged.document.descent;
   const show = (frame: number): void => {
     const now = descent.frames[frame] ?? 0;
@@ -182,7 +182,7 @@ export function repeat(situation: Situation): Part {
 
 export function stopPart(situation: Situation): Part {
   const { scene, descent, judged } = situation;
-  const made = layout(situation, /break|^\s*for step in /);
+  const made = layout(situation, "stop");
   const length = lengthPutIn(descent.gradient?.at(-1) ?? []);
   made.equations.append(equation(length, "the length of the gradient"));
   const { stopped_why, final_loss } = judged.document.descent;

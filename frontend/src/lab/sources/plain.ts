@@ -40,7 +40,7 @@ function loss(run: Asked): Source | null {
       ...drawn(equations?.loss, document.problem.loss ?? document.problem.formula),
       ...drawn(put, `with numbers, ${number(loss, 7)}`),
     ],
-    torch: lines(/^\s*prediction = |^\s*loss = /),
+    torch: lines("predict", "loss"),
   };
 }
 
@@ -93,12 +93,12 @@ function rate({ descent, judged, lines }: Asked): Source | null {
         ? "It was chosen by trying, beginning with the stability limit."
         : "It was chosen by hand: with the slider, in the address or by a remedy.",
     equations: [],
-    torch: lines(/^lr = /),
+    torch: lines("initialize").filter((line) => line.startsWith("lr = ")),
   };
 }
 
 function limit({ judged }: Asked): Source | null {
-  const { pytorch, document } = judged;
+  const { document } = judged;
   const { curvature, stability_limit: limit } = document;
   const lambda = curvature?.largest ?? NaN;
   const ends = endsOf(document);
@@ -129,12 +129,12 @@ function limit({ judged }: Asked): Source | null {
       ),
       `${rule[0]} over ${number(lambda)}`,
     ),
-    torch: hessian(pytorch, `print(${rule[1]} / curvatures.max().item())`),
+    torch: hessian(judged, `print(${rule[1]} / curvatures.max().item())`),
   };
 }
 
 function extreme({ judged }: Asked, which: "largest" | "smallest"): Source | null {
-  const { pytorch, document } = judged;
+  const { document } = judged;
   const { curvature } = document;
   const ends = endsOf(document);
   const value = curvature?.[which] ?? NaN;
@@ -147,12 +147,12 @@ function extreme({ judged }: Asked, which: "largest" | "smallest"): Source | nul
         ? "."
         : `, with a residual of ${number(curvature.residual, 2)}.`),
     equations: [],
-    torch: hessian(pytorch, `print(curvatures.${pick}().item())`),
+    torch: hessian(judged, `print(curvatures.${pick}().item())`),
   };
 }
 
 function condition({ judged }: Asked): Source | null {
-  const { pytorch, document } = judged;
+  const { document } = judged;
   const { curvature } = document;
   const ends = endsOf(document);
   const [high, low] = [curvature?.largest ?? NaN, curvature?.smallest ?? NaN];
@@ -164,7 +164,7 @@ function condition({ judged }: Asked): Source | null {
       joined(fraction(written(high, 6), written(low, 6)), equals(value)),
       `${number(high)} over ${number(low)}`,
     ),
-    torch: hessian(pytorch, "print((curvatures.max() / curvatures.min()).item())"),
+    torch: hessian(judged, "print((curvatures.max() / curvatures.min()).item())"),
   };
 }
 
@@ -201,7 +201,7 @@ function length({ descent, frame, step, lines }: Asked): Source | null {
     title: `The gradient at step ${step} has the length ${number(value, 6)}`,
     says: "It is zero at a minimum; the root of the sum of its squared entries.",
     equations: drawn(lengthPutIn(slope), `the length of ${slope.length} partial derivatives`),
-    torch: [...lines(/loss\.backward/), "print(weights.grad.norm())"],
+    torch: lines("predict", "loss", "gradient", "length", "reset"),
   };
 }
 
@@ -220,18 +220,18 @@ function stable(optimizer: string, beta: number): [words: string, factor: number
   return [`${words([a, b])}${under}`, (a + b * beta) / (c + d * beta)];
 }
 
-/** The run's own loss, and its curvatures at the weights that its script ends with. */
-function hessian(pytorch: string | null, print: string): string[] {
-  const all = (pytorch ?? "").split("\n");
-  const begins = all.findIndex((line) => /^for step in /.test(line));
-  const ends = all.findIndex((line, index) => index > begins && /^ +loss = /.test(line));
-  if (begins < 0 || ends < 0) return [];
+/** The run's own loss, and its curvatures where the weights stand. */
+function hessian({ torch }: Judged, print: string): string[] {
+  const { initialize, predict, loss } = torch;
+  if (!initialize || !predict || !loss) return [];
+  const moved = initialize.some((line) => line.startsWith("counts")) ? "counts" : "weights";
+  const body = [...predict, ...loss].filter((line) => !line.startsWith("print("));
   return [
-    "def loss_of(weights):",
-    ...all.slice(begins + 1, ends + 1),
+    `def loss_of(${moved}):`,
+    ...body.map((line) => `    ${line}`),
     "    return loss",
     "",
-    "found = torch.autograd.functional.hessian(loss_of, weights.detach())",
+    `found = torch.autograd.functional.hessian(loss_of, ${moved}.detach())`,
     "curvatures = torch.linalg.eigvalsh(found)",
     print,
   ];

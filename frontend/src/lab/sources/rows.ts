@@ -31,6 +31,6 @@ export function sourceOfRow(
           `${number(target)} minus ${number(said)}`,
         )
       : drawn(predictionOf(run, frame, place), document.problem.formula),
-    torch: lines(/^\s*prediction = /),
+    torch: lines("predict"),
   };
 }

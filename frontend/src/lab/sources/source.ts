@@ -9,15 +9,15 @@ export interface Source {
   title: string;
   says: string;
   equations: Element[];
-  /** Lines that print the number, or do what makes it. */
+  /** Lines that make the number, or print it. */
   torch: string[];
 }
 
 /** A situation at the step that was asked about. */
 export interface Asked extends Situation {
   step: string;
-  /** The lines of the run's script that fit. */
-  lines: (pattern: RegExp) => string[];
+  /** The lines of PyTorch that do these parts of a step. */
+  lines: (...parts: string[]) => string[];
 }
 
 export function askedAt(question: Question, situation: Situation): Asked {
@@ -29,11 +29,7 @@ export function askedAt(question: Question, situation: Situation): Asked {
     ...situation,
     frame,
     step: count(descent.frames[frame] ?? 0),
-    lines: (pattern) =>
-      (judged.pytorch ?? "")
-        .split("\n")
-        .filter((line) => pattern.test(line))
-        .map((line) => line.trim()),
+    lines: (...parts) => parts.flatMap((part) => judged.torch[part] ?? []),
   };
 }
 

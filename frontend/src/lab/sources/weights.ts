@@ -5,7 +5,7 @@ import { equals, joined, written } from "../mathml";
 import { partialPutIn, weightPutIn } from "../putin";
 import { drawn, type Asked, type Source } from "./source";
 
-const STEP = /weights -= |optimizer\.step\(\)/;
+const STEP = ["predict", "loss", "gradient", "step"];
 
 interface Held {
   weight: string;
@@ -42,7 +42,7 @@ function value(run: Asked, { weight, name, index }: Held): Source {
     title: `${name} at step ${step} is ${number(value, 7)}`,
     says,
     equations: drawn(came, says),
-    torch: lines(frame === 0 ? /requires_grad_/ : STEP),
+    torch: lines(...(frame === 0 ? ["initialize"] : STEP)),
   };
 }
 
@@ -55,7 +55,7 @@ function move({ descent, frame, lines }: Asked, { name, slope }: Held): Source {
       joined(`<mo>−</mo>${written(descent.lr)}<mo>⋅</mo>${written(slope, 5)}`, equals(moved)),
       `minus ${number(descent.lr)} times ${number(slope)} is ${number(moved)}`,
     ),
-    torch: lines(STEP),
+    torch: lines(...STEP),
   };
 }
 
@@ -74,6 +74,6 @@ function partial(run: Asked, { weight, name, slope }: Held): Source {
       ...drawn(equations?.partials[weight], text ?? ""),
       ...drawn(put?.mathml, `with numbers, ${number(slope, 5)}`),
     ],
-    torch: [...lines(/^\s*loss = |loss_on\(rows\)|loss\.backward/), "print(weights.grad)"],
+    torch: lines("predict", "loss", "gradient", "reset"),
   };
 }

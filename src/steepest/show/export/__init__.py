@@ -2,7 +2,7 @@
 
 from steepest.show.export.data import CsvFile, Inline, Source
 from steepest.show.export.jax import to_jax
-from steepest.show.export.pytorch import to_pytorch
+from steepest.show.export.pytorch import to_parts, to_pytorch
 from steepest.show.export.tables import Columns, table_of, to_csv, to_parquet, training_table
 from steepest.show.export.tensorboard import FILE_NAME, to_tensorboard
 
@@ -16,6 +16,7 @@ __all__ = [
     "to_csv",
     "to_jax",
     "to_parquet",
+    "to_parts",
     "to_pytorch",
     "to_tensorboard",
     "training_table",

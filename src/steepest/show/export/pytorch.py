@@ -34,6 +34,53 @@ def to_pytorch(record: RunRecord, formula: Formula, source: Source) -> str:
     """
     check(record)
     script = Script(record, formula, source, _TORCH)
+    lines = _data(script)
+    if script.batch_size is None:
+        lines.append("")
+    lines += [*_start(script), *script.table_head(), script.loop()]
+    if script.batch_size is None:
+        body = [*script.unpacked(), *_model(script, "loss =")]
+    else:
+        body = ["loss = loss_on(slice(None))  # of all rows"]
+    body += [*script.report_lines(), _backward(script), *_step(script)]
+    return joined([*lines, *indented(body)])
+
+
+def to_parts(record: RunRecord, formula: Formula, source: Source) -> dict[str, list[str]]:
+    """The lines of PyTorch that do each part of a step, by its name, `data` before the first.
+
+    Run one after the other they walk the path: up to `step` the first step, in `repeat` those that
+    are left; `stop` says where that ends. Raises UsageError for a solver's run.
+    """
+    check(record)
+    script = Script(record, formula, source, _TORCH)
+    start, before, draw = _start(script), [], []
+    if script.batch_size is not None:
+        start = [*start, "stream = batches()"]
+        before = ["rows = slice(None)  # all of them"]
+        draw = ["rows = next(stream)"]
+    model = _model(script, "loss =")
+    predicted = next((n for n, line in enumerate(model, 1) if line.startswith("prediction")), 0)
+    predict = [*before, *script.unpacked(), *model[:predicted]]
+    loss, backward = model[predicted:], [*draw, _backward(script)]
+    slopes = "[one.grad for one in parameters]" if script.in_groups else f"{script.moving}.grad"
+    again = [*predict, *loss, *backward, *_step(script)]
+    return {
+        "data": _data(script),
+        "initialize": start,
+        "predict": predict,
+        "loss": [*loss, "print(loss.item())"],
+        "gradient": [*backward, f"print({slopes})"],
+        "step": _step(script),
+        "repeat": [f"for step in range(1, {script.last}):", *indented(again)],
+        "stop": [*predict, *loss, "print(loss.item())"],
+        "length": [] if script.in_groups else [f"print({slopes}.norm())"],
+        "reset": [_reset(script)],
+    }
+
+
+def _data(script: Script) -> list[str]:
+    """What does not change: the imports, the rows, and where steps are of batches the loss."""
     lines = [
         *script.heading(
             "Gradient descent step by step, in PyTorch.",
@@ -45,22 +92,17 @@ def to_pytorch(record: RunRecord, formula: Formula, source: Source) -> str:
     if script.batch_size is not None:
         lines += [*script.batch_lines(), "", "", "def loss_on(rows):"]
         lines += [*indented([*script.unpacked(), *_model(script, "return")]), "", ""]
-    else:
-        lines.append("")
-    lines += [*([] if script.in_groups else [f"lr = {script.lr!r}"]), *_start(script)]
-    optimizer = _optimizer(script)
-    if optimizer is not None:
-        lines.append(f"optimizer = torch.optim.{optimizer}")
-    lines += [*script.table_head(), script.loop()]
-    if script.batch_size is None:
-        body = [*script.unpacked(), *_model(script, "loss =")]
-    else:
-        body = ["loss = loss_on(slice(None))  # of all rows"]
-    body += [*script.report_lines(), *_step(script)]
-    return joined([*lines, *indented(body)])
+    return lines
 
 
 def _start(script: Script) -> list[str]:
+    """Learning rate, weights and optimizer."""
+    lines = [*([] if script.in_groups else [f"lr = {script.lr!r}"]), *_weights(script)]
+    optimizer = _optimizer(script)
+    return lines if optimizer is None else [*lines, f"optimizer = torch.optim.{optimizer}"]
+
+
+def _weights(script: Script) -> list[str]:
     if script.in_groups:
         return [
             *listing("start = [", script.start, "]"),
@@ -96,13 +138,22 @@ def _optimizer(script: Script) -> str | None:
     return call.written(f"[{script.moving}], lr=lr", descent.momentum)
 
 
+def _backward(script: Script) -> str:
+    return f"{'loss' if script.batch_size is None else 'loss_on(rows)'}.backward()"
+
+
+def _is_written_out(script: Script) -> bool:
+    return script.record.descent.optimizer == GD.name and not script.in_groups
+
+
+def _reset(script: Script) -> str:
+    return f"{script.moving}.grad.zero_()" if _is_written_out(script) else "optimizer.zero_grad()"
+
+
 def _step(script: Script) -> list[str]:
     moving = script.moving
-    backward = "loss" if script.batch_size is None else "loss_on(rows)"
-    plain = script.record.descent.optimizer == GD.name and not script.in_groups
-    lines = [f"{backward}.backward()"]
-    if not plain:
-        lines.append("optimizer.step()")
+    plain = _is_written_out(script)
+    lines = [] if plain else ["optimizer.step()"]
     within = [f"{moving} -= lr * {moving}.grad"] if plain else []
     if script.bounds and script.in_groups:
         within.append("for one, low, high in zip(parameters, lower, upper):")
@@ -111,5 +162,4 @@ def _step(script: Script) -> list[str]:
         within.append(f"{moving}.clamp_({', '.join(script.edges)})")
     if within:
         lines += ["with torch.no_grad():", *indented(within)]
-    lines.append(f"{moving}.grad.zero_()" if plain else "optimizer.zero_grad()")
-    return lines
+    return [*lines, _reset(script)]
