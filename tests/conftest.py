@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("COLUMNS", None)
 os.environ.pop("FORCE_COLOR", None)
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     # In the processes that tests start too: see pyproject.toml.
     os.environ["PYTHONWARNINGS"] = "ignore:Error reading persistent compilation cache entry"
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: it is not looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.descent.run import check_steps, last_facts
+from steepest.measure.deadline import Deadline
 from steepest.measure.solvers import EnoughError, least_squares_path, quasi_newton_path, squared
 from steepest.methods.optimizers import LBFGS, LM
 from steepest.objective.objective import Objective
@@ -80,7 +81,7 @@ def solve_by(
     Every step uses all rows, so each ends an epoch, and what is `held_out` is judged after it.
     Raises UsageError where the solver does not fit the loss.
     """
-    ends = time.monotonic() + (settings.time_limit or FOREVER)
+    ends = Deadline(settings.time_limit or FOREVER, longest=1.0)
     if settings.optimizer == LM.name and not squared(objective):
         raise UsageError(
             f"{LM.title} needs a squared loss.",
@@ -99,7 +100,7 @@ def solve_by(
         except KeyboardInterrupt:
             stopped = "interrupted"
         else:
-            if time.monotonic() > ends:
+            if ends.passed:
                 stopped = "time limit"
     stopped = way.ended or stopped
     seconds = time.monotonic() - began

@@ -7,12 +7,12 @@ where a weight can be held aside, to both sides, and the others make up for all 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from steepest.measure.deadline import Deadline
 from steepest.measure.solvers import polished, squared
 from steepest.measure.statistics import factorized
 from steepest.objective.objective import Objective
@@ -48,10 +48,10 @@ def flat_directions(objective: Objective, at: Vector, seconds: float) -> tuple[F
     """Directions at a minimum (p,) along which the loss does not change, proven by going there."""
     if not 1 < len(at) <= _MOST_WEIGHTS or objective.bounded:
         return ()
-    ends = time.monotonic() + seconds
+    ends = Deadline(seconds)
     found = []
     for way in _candidates(objective, at):
-        if time.monotonic() > ends:
+        if ends.passed:
             break
         size = max(float(np.linalg.norm(at)), 1.0)
         here = objective.value(at)
@@ -94,7 +94,7 @@ def _is_straight(objective: Objective, at: Vector, way: Vector, here: float, siz
 
 
 def _made_up_for(
-    objective: Objective, at: Vector, way: Vector, here: float, ends: float
+    objective: Objective, at: Vector, way: Vector, here: float, ends: Deadline
 ) -> Vector | None:
     """Other weights (p,) with the same loss, the weight that moves most held aside."""
     held = int(np.argmax(np.abs(way)))

@@ -15,6 +15,7 @@ import numpy as np
 
 from steepest.engine.xla import in_float64
 from steepest.formula import is_linear
+from steepest.measure.deadline import Deadline
 from steepest.measure.solvers import FEW_EVALUATIONS, polished
 from steepest.methods.losses import CROSS_ENTROPY
 from steepest.objective.losses import loss_of_constant
@@ -66,7 +67,7 @@ SLOWING = 0.5
 loss nears a limit."""
 
 
-def separated(objective: Objective, start: Vector, ends: float) -> Minimum | None:
+def separated(objective: Objective, start: Vector, ends: Deadline) -> Minimum | None:
     """No minimum, where a logistic model can tell classes apart; None where it cannot.
 
     If the logit is linear in the weights, there is no minimum exactly if some direction of the
@@ -198,7 +199,7 @@ def falls_at_edge(objective: Objective, at: Vector) -> bool:
     )
 
 
-def endless_fall(objective: Objective, at: Vector, start: Vector, ends: float) -> Fall | None:
+def endless_fall(objective: Objective, at: Vector, start: Vector, ends: Deadline) -> Fall | None:
     """Whether the loss goes on falling from where a solver stopped; None where it does not."""
     if len(at) > MOST_WEIGHTS:
         return None
@@ -294,7 +295,7 @@ def _flattest(objective: Objective, at: Vector, slope: Vector, size: Vector) -> 
 
 
 def _ways(
-    objective: Objective, at: Vector, start: Vector, slope: Vector, size: Vector, ends: float
+    objective: Objective, at: Vector, start: Vector, slope: Vector, size: Vector, ends: Deadline
 ) -> Iterator[Way]:
     """Straight on from the start, and with one weight held further and further out."""
     moved = at - start
@@ -338,14 +339,14 @@ def _held_further(
     at: Vector,
     index: int,
     step: float,
-    ends: float,
+    ends: Deadline,
     point: Vector,
     far: float,
 ) -> Vector:
     return _held(objective, point, index, float(at[index]) + far * step, ends)
 
 
-def _held(objective: Objective, at: Vector, index: int, value: float, ends: float) -> Vector:
+def _held(objective: Objective, at: Vector, index: int, value: float, ends: Deadline) -> Vector:
     """The lowest point near `at` (p,) at which one weight has the given value."""
     begin = at.copy()
     begin[index] = value

@@ -5,13 +5,13 @@ Several starts, bounded in time; and whether a minimum exists at all.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from steepest.formula import is_linear
+from steepest.measure.deadline import Deadline
 from steepest.measure.infimum import endless_fall, falls_at_edge, separated, without_error
 from steepest.measure.solvers import (
     FEW_EVALUATIONS,
@@ -44,6 +44,7 @@ BOTTOMLESS = 1e12
 SAME = 1e-9
 """Losses closer than this, relative, differ by rounding."""
 
+CHANCE_SECONDS = 0.5
 FINISH_SECONDS = 0.3
 ENDLESS_SECONDS = 4.0
 """It takes long only where the loss does go on falling."""
@@ -87,14 +88,14 @@ def find_minimum(
     `also` are points that are known already, each with how it was found.
     """
     _compile(objective, start)
-    ends = time.monotonic() + seconds
+    ends = Deadline(seconds)
     apart = separated(objective, start, ends)
     if apart is not None:
         return apart
     found = [c for c in (_candidate(objective, at, how) for at, how in also) if c]
     unbounded, tried = False, 0
     for index, begin in enumerate(starts(objective, start, seed)):
-        if index >= LEAST_STARTS and time.monotonic() > ends:
+        if index >= LEAST_STARTS and ends.passed:
             break
         tried = index + 1
         for candidate in _solvers(objective, begin, ends, index):
@@ -132,7 +133,7 @@ def find_minimum(
         return known
     if falls_at_edge(objective, best.weights):
         return replace(known, loss=-np.inf, unbounded=True)
-    fall = endless_fall(objective, best.weights, start, time.monotonic() + ENDLESS_SECONDS)
+    fall = endless_fall(objective, best.weights, start, Deadline(ENDLESS_SECONDS))
     if fall is None:
         return known
     endless = fall.infimum == -np.inf
@@ -176,9 +177,9 @@ def _lowest(found: list[Candidate]) -> Candidate:
     return next(c for c in found if c.loss <= low + SAME * abs(low))
 
 
-def _finished(objective: Objective, found: Candidate, ends: float) -> Candidate:
+def _finished(objective: Objective, found: Candidate, ends: Deadline) -> Candidate:
     """The same candidate, or what a solver makes of it where that is clearly lower."""
-    at = polished(objective, found.weights, max(ends, time.monotonic() + FINISH_SECONDS))
+    at = polished(objective, found.weights, Deadline(max(ends.left, FINISH_SECONDS)))
     loss = _safe_value(objective, at)
     lower = loss < found.loss - SAME * abs(found.loss)
     return replace(found, loss=loss, weights=at) if lower else found
@@ -204,14 +205,12 @@ def _candidate(objective: Objective, weights: Vector, how: str) -> Candidate | N
 
 
 def _solvers(
-    objective: Objective, begin: Vector, ends: float, index: int
+    objective: Objective, begin: Vector, ends: Deadline, index: int
 ) -> Iterator[Candidate | None]:
     kernel = objective.kernel
     where = "from this start" if index == 0 else f"from the start drawn as number {index}"
-    now = time.monotonic()
-    # The first starts always get their chance, if only a short one: what is found must not depend
-    # on how busy the machine is. None takes all the time.
-    limit = max((now + ends) / 2, now + (0.5 if index < LEAST_STARTS else 0.0))
+    # The first starts always get their chance, if only a short one. None takes all the time.
+    limit = Deadline(max(ends.left / 2, CHANCE_SECONDS if index < LEAST_STARTS else 0.0))
     most = MOST_EVALUATIONS if index == 0 else FEW_EVALUATIONS
     if squared(objective):
         path = least_squares_path(objective, begin, limit, most)

@@ -6,13 +6,13 @@ them. What is left out has the weight 0.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from steepest.formula import is_linear
+from steepest.measure.deadline import Deadline
 from steepest.objective.objective import FormulaKernel, Objective
 from steepest.records.arrays import Matrix, Vector
 
@@ -59,7 +59,7 @@ def refitted(
     objective: Objective,
     variant: Variant,
     begin: Vector,
-    ends: float,
+    ends: Deadline,
     *,
     rows: Vector | None = None,
     robust: bool = False,
@@ -81,7 +81,7 @@ def refitted(
     units = np.where(units > 0, units, 1.0)
 
     def residuals(point: Vector) -> Vector:
-        if time.monotonic() > ends:
+        if ends.passed:
             raise OutOfTimeError
         off = _predicted(objective, variant, point, units) - _aim(variant, target)
         return np.asarray((root * off)[used])
@@ -171,7 +171,7 @@ class HeldOut:
 
 
 def lowest_refitted(
-    objective: Objective, variant: Variant, begins: Sequence[Vector], ends: float
+    objective: Objective, variant: Variant, begins: Sequence[Vector], ends: Deadline
 ) -> Vector | None:
     """The weights (p + k,) of the lowest refit from several starts, each (p,) or longer."""
     aim = _aim(variant, np.asarray(objective.data["rows"]["target"]))
@@ -187,7 +187,9 @@ def lowest_refitted(
     return found
 
 
-def held_out(objective: Objective, variant: Variant, whole: Vector, ends: float) -> HeldOut | None:
+def held_out(
+    objective: Objective, variant: Variant, whole: Vector, ends: Deadline
+) -> HeldOut | None:
     """Fit to all parts but one, and try on that one, for each of PARTS parts drawn by chance.
 
     `whole` (p + k,) are the weights with all parts. None where a fit failed or left no scatter to

@@ -7,7 +7,6 @@ gradient.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from contextlib import suppress
 import numpy as np
 
 from steepest.engine.xla import in_float64
+from steepest.measure.deadline import Deadline
 from steepest.methods.losses import SQUARED
 from steepest.objective.objective import FormulaKernel, Objective, jacobian_of, predictions_of
 from steepest.records.arrays import Mask, Vector
@@ -46,7 +46,7 @@ def squared(objective: Objective) -> bool:
 def polished(
     objective: Objective,
     begin: Vector,
-    ends: float,
+    ends: Deadline,
     most: int = MOST_EVALUATIONS,
     free: Mask | None = None,
 ) -> Vector:
@@ -60,9 +60,9 @@ def polished(
     return path(objective, begin, ends, most, free=free)[-1]
 
 
-def _watched(function: Callable[[Vector], Vector], ends: float) -> Callable[[Vector], Vector]:
+def _watched(function: Callable[[Vector], Vector], ends: Deadline) -> Callable[[Vector], Vector]:
     def call(point: Vector) -> Vector:
-        if time.monotonic() > ends:
+        if ends.passed:
             raise EnoughError
         return function(point)
 
@@ -93,7 +93,7 @@ def _noted(walked: list[Vector], moved: Moved | None) -> Moved:
 def least_squares_path(
     objective: Objective,
     begin: Vector,
-    ends: float,
+    ends: Deadline,
     most: int = MOST_EVALUATIONS,
     moved: Moved | None = None,
     free: Mask | None = None,
@@ -182,7 +182,7 @@ def _onto_bounds(objective: Objective, point: Vector) -> Vector:
 def quasi_newton_path(
     objective: Objective,
     begin: Vector,
-    ends: float,
+    ends: Deadline,
     most: int = MOST_EVALUATIONS,
     moved: Moved | None = None,
     free: Mask | None = None,
@@ -197,7 +197,7 @@ def quasi_newton_path(
 
     def value_and_gradient(point: Vector) -> tuple[float, Vector]:
         nonlocal lowest
-        if time.monotonic() > ends:
+        if ends.passed:
             raise EnoughError
         value, gradient = objective.value_and_gradient(whole(point))
         value, gradient = value / unit, gradient[chosen] / unit

@@ -6,12 +6,12 @@ measured on rows held out.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from steepest.formula import Column, names_of, to_text
+from steepest.measure.deadline import Deadline
 from steepest.measure.refits import (
     PARTS,
     HeldOut,
@@ -99,7 +99,7 @@ def doubts(setup: Setup, tangent: Tangent | str) -> Doubts:
     why = _why_not(setup, tangent)
     if isinstance(tangent, str) or why:
         return Doubts(missing=why)
-    look = _Look(setup, tangent, time.monotonic() + SECONDS)
+    look = _Look(setup, tangent, Deadline(SECONDS))
     try:
         # Squares of numbers beyond 1e154 are infinite, and nothing is said of what comes of them.
         with np.errstate(all="ignore"):
@@ -154,7 +154,7 @@ class _Look:
 
     setup: Setup
     tangent: Tangent
-    ends: float
+    ends: Deadline
 
     def doubts(self) -> Doubts:
         """Rows that lie off may feign a pattern, and a pattern rows that lie off: ask both."""

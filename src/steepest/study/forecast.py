@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import replace
 
 import numpy as np
 
 from steepest.descent.run import Descended, descend
+from steepest.measure.deadline import Deadline
 from steepest.measure.solvers import polished
 from steepest.methods.optimizers import GD, optimizer_of
 from steepest.objective.quadratic import FAR, Modes, steps_to
@@ -95,7 +95,7 @@ def run_on(setup: Setup, settings: Settings, arrival: Goal) -> Forecast | None:
     if done.stopped == "diverged" or done.steps < FEWEST_STEPS or settings.batch_size is not None:
         return None
     seconds = POLISH_SHARE * (settings.time_limit or RUN_ON_SECONDS)
-    at = polished(setup.objective, walked.final_weights, time.monotonic() + seconds)
+    at = polished(setup.objective, walked.final_weights, Deadline(seconds))
     floor = setup.objective.value(at)
     if not floor < arrival.loss:
         return None  # It goes down to somewhere else.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from steepest.checks.facts import combination, off_to_infinity
 from steepest.descent import Walked
 from steepest.formula import Column, Number, derivative, names_of
 from steepest.measure.curvature import Place, spectrum, stability_limit
+from steepest.measure.deadline import Deadline
 from steepest.measure.flat import flat_directions
 from steepest.measure.gradient import backward_pass, pull_amounts, row_shares
 from steepest.measure.minimum import lower_of
@@ -313,7 +313,7 @@ def _with_run(
     if ended is minimum or setup.is_passing:
         return ended
     # No solver has been as low, so nothing says yet that it is a minimum: one goes on from here.
-    at = polished(setup.objective, weights, time.monotonic() + POLISH_SECONDS)
+    at = polished(setup.objective, weights, Deadline(POLISH_SECONDS))
     loss = setup.objective.value(at)
     if not math.isfinite(loss):
         return ended
@@ -355,9 +355,9 @@ def _lower_elsewhere(setup: Setup, descended: Walked, aim: Aim) -> Minimum | Non
         return None
     if not descent.final_loss > goal.loss or not _has_settled(setup, descended):
         return None
-    ends = time.monotonic() + POLISH_SECONDS
+    ends = Deadline(POLISH_SECONDS)
     at = polished(setup.objective, descended.final_weights, ends)
-    if time.monotonic() > ends or not setup.objective.value(at) > goal.loss:
+    if ends.passed or not setup.objective.value(at) > goal.loss:
         return None  # Out of time it may have been on its way down.
     around = spectrum(setup.objective, at, "minimum", held=held_at(setup, at))
     if around is None or not around.measured:
