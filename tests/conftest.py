@@ -13,6 +13,7 @@ os.environ.pop("FORCE_COLOR", None)
 
 import gc
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays to the end: it is not looked through again and again."""
+    """What was imported and collected stays to the end, and is not looked through again."""
     gc.collect()
     gc.freeze()
 
@@ -74,3 +75,14 @@ def _a_store_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     assert default_path() == Path(path)
     yield
     del os.environ["STEEPEST_STORE"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_programs_are_let_go() -> Iterator[None]:
+    """What a file's tests compiled is not held to the end: two workers came to 8 GB so.
+
+    It stays on disk, see `pytest_configure`.
+    """
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
