@@ -15,7 +15,7 @@ from steepest.run.run import Run
 from steepest.words.errors import InputError, UsageError
 
 ROWS = 800
-LITTLE: dict[str, Any] = {"memory": "2kB"}
+LITTLE: dict[str, Any] = {"memory": "9kB"}
 
 LINEAR = "y ~ a*x + b*z + c"
 CURVED = "e ~ a*exp(-b*z) + c"

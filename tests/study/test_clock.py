@@ -26,8 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, passing: float) -> None:
     for module in SEARCHES:
         monkeypatch.setattr(f"steepest.{module}.time", ticking(passing))
     # Solvers look for the minimum beforehand, and may take their time.
-    for module in ("measure.minimum", "study.measure"):
-        monkeypatch.setattr(f"steepest.{module}.time", ticking(0.0))
+    monkeypatch.setattr("steepest.measure.deadline.time", ticking(0.0))
 
 
 def ticking(passing: float) -> SimpleNamespace:
@@ -38,7 +37,7 @@ def ticking(passing: float) -> SimpleNamespace:
         now += passing
         return now
 
-    return SimpleNamespace(monotonic=monotonic)
+    return SimpleNamespace(monotonic=monotonic, process_time=monotonic)
 
 
 def valley() -> dict[str, Any]:
