@@ -94,8 +94,8 @@ def test_a_solver_stops_within_its_time(optimizer: str, monkeypatch: pytest.Monk
         return plain(self, weights)
 
     monkeypatch.setattr(Objective, "value_and_gradient", slow)
-    clock = SimpleNamespace(monotonic=lambda: asked[-1])
-    for module in ("descent.solver", "measure.solvers"):
+    clock = SimpleNamespace(monotonic=lambda: asked[-1], process_time=lambda: 0.0)
+    for module in ("descent.solver", "measure.deadline"):
         monkeypatch.setattr(f"steepest.{module}.time", clock)
     done = solve_by(CURVE, Settings(optimizer=optimizer, steps=500, time_limit=0.45), START)
     # A step that was begun is brought to its end.

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Final
-
-LONGEST: Final = 4.0
-"""So many times as long by the clock at most, where others use the machine."""
 
 
 class Deadline:
@@ -20,7 +16,7 @@ class Deadline:
     (False, True)
     """
 
-    def __init__(self, seconds: float, longest: float = LONGEST) -> None:
+    def __init__(self, seconds: float, longest: float = 4.0) -> None:
         self._seconds, self._longest = seconds, longest
         self._clock = time.monotonic()
         self._worked = time.process_time()

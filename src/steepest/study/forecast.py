@@ -17,12 +17,19 @@ from steepest.records.arrays import Vector
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
 from steepest.records.point import Spectrum
 from steepest.records.problem import Settings
-from steepest.study.rates import MOST_STEPS, closed_form_steps, has_closed_form
+from steepest.study.aim import at_most
+from steepest.study.rates import (
+    GUARD,
+    MOST_STEPS,
+    OWN_EFFORT,
+    affordable,
+    closed_form_steps,
+    has_closed_form,
+)
 from steepest.study.spectra import spectrum_at
 
-RUN_ON_SECONDS = 0.5
-POLISH_SHARE = 4
-"""A solver may take so many times the seconds of the walk; mostly it takes a few hundredths."""
+LEADING_SECONDS = 2.0
+"""What a solver may take to lead on from there; mostly it takes a few hundredths."""
 
 FEWEST_STEPS = 40
 """From fewer the fall of the loss cannot be read."""
@@ -65,8 +72,9 @@ def forecast_of(
         return Forecast(arrival.to, None, "Run on, the descent diverges.")
     if own.limit is None:
         return Forecast(arrival.to, None, "Run on, the descent comes to a standstill.")
-    seconds = min(RUN_ON_SECONDS, settings.time_limit or RUN_ON_SECONDS)
-    further = replace(settings, lr=descent.lr, steps=MOST_STEPS, time_limit=seconds)
+    steps = min(MOST_STEPS, affordable(setup, OWN_EFFORT, settings.batch_size))
+    seconds = at_most(GUARD, settings.time_limit)
+    further = replace(settings, lr=descent.lr, steps=steps, time_limit=seconds)
     found = run_on(setup, replace(further, tolerance=0.0, patience=None), arrival)
     if found is not None:
         return found
@@ -94,8 +102,8 @@ def run_on(setup: Setup, settings: Settings, arrival: Goal) -> Forecast | None:
         return Forecast(arrival.to, done.goal_step, "counted by running on")
     if done.stopped == "diverged" or done.steps < FEWEST_STEPS or settings.batch_size is not None:
         return None
-    seconds = POLISH_SHARE * (settings.time_limit or RUN_ON_SECONDS)
-    at = polished(setup.objective, walked.final_weights, Deadline(seconds))
+    seconds = Deadline(at_most(LEADING_SECONDS, settings.time_limit))
+    at = polished(setup.objective, walked.final_weights, seconds)
     floor = setup.objective.value(at)
     if not floor < arrival.loss:
         return None  # It goes down to somewhere else.
