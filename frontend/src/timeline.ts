@@ -20,6 +20,10 @@ const ICONS = {
 export interface Timeline {
   element: HTMLElement;
   weights: HTMLElement;
+  /** From the start to the end, once; with reduced motion it stays where it is. */
+  play: () => void;
+  /** Ends a film that plays. */
+  rest: () => void;
   destroy: () => void;
 }
 
@@ -91,6 +95,8 @@ export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor)
   return {
     element,
     weights,
+    play: film.play,
+    rest: film.stop,
     destroy() {
       film.stop();
       document.removeEventListener("keydown", press);
@@ -99,6 +105,7 @@ export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor)
 }
 
 interface Film {
+  play: () => void;
   stop: () => void;
   toggle: () => void;
   go: (frame: number) => void;
@@ -129,6 +136,9 @@ function makeFilm(cursor: Cursor, dress: (plays: boolean) => void): Film {
       return;
     }
     if (again) cursor.go(0);
+    run();
+  };
+  const run = (): void => {
     playing = window.setInterval(
       () => {
         if (cursor.frame >= cursor.last) stop();
@@ -138,7 +148,13 @@ function makeFilm(cursor: Cursor, dress: (plays: boolean) => void): Film {
     );
     dress(true);
   };
-  return { stop, toggle, go };
+  const play = (): void => {
+    stop();
+    if (still.matches) return;
+    cursor.go(0);
+    run();
+  };
+  return { play, stop, toggle, go };
 }
 
 /** The weights with their partial derivatives, and what writes both at a frame. */

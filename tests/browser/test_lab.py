@@ -247,6 +247,50 @@ def test_going_on_from_a_step_keeps_the_way_there(visit: Open) -> None:
     here.judged(re.compile("1.04"))
 
 
+def test_the_lesson(visit: Open) -> None:
+    """A stop sets the page, hides what would answer its question, and then shows what happens."""
+    here = visit(reduced_motion="reduce")
+    page = here.page
+    here.judged(TUTORIAL)
+    page.get_by_role("button", name="Lesson", exact=True).click()
+    lesson, headline = page.locator(".lesson"), page.locator("h1")
+    title = lesson.locator(".lesson-title")
+    expect(title).to_have_text("Make noisy data")
+    expect(page.locator("#formula")).to_have_value("y ~ a*x**2 + b*x + c", timeout=SECONDS)
+    expect(page.locator("output.step")).to_have_text(re.compile("^step 0 of 20"), timeout=SECONDS)
+    seen = page.locator(".live figure:not(.aside)")
+    assert [one.get_attribute("class") for one in seen.all()] == ["fit"]
+    assert not headline.is_visible()
+    assert not page.locator(".live .ahead").first.is_visible()
+    lesson.get_by_role("button", name="exactly 0.32").click()
+    assert "It is: below 0.32." in lesson.inner_text()
+    expect(page.locator("output.step")).to_have_text(re.compile("^step 20 of 20"))
+    expect(headline).to_be_visible()
+
+    # The next one changes the model, and what was before stays in sight.
+    page.keyboard.press("PageDown")
+    expect(title).to_have_text("Line or parabola")
+    expect(page.locator("#formula")).to_have_value("y ~ b*x + c", timeout=SECONDS)
+    expect(page.locator("output.step")).to_have_text(re.compile("loss 15.5"), timeout=SECONDS)
+    lesson.get_by_role("button", name="about 55 times").click()
+    assert "Right." in lesson.inner_text()
+    expect(page.locator("#formula")).to_have_value("y ~ a*x**2 + b*x + c", timeout=SECONDS)
+    expect(page.locator("figure.loss .before")).to_have_attribute("d", re.compile("^M.*L"))
+    page.keyboard.press("Shift+P")
+    expect(lesson).to_be_visible()
+    page.keyboard.press("Shift+P")
+
+    # The browser's Back goes to the stop before, and the address holds it.
+    page.wait_for_timeout(250)
+    page.go_back()
+    expect(title).to_have_text("Make noisy data", timeout=SECONDS)
+    page.reload()
+    expect(title).to_have_text("Make noisy data", timeout=SECONDS)
+    lesson.get_by_role("button", name="Leave").click()
+    assert not lesson.is_visible()
+    assert page.locator(".live figure.aside").count() == 0
+
+
 def test_race_modes_surface_and_runs(visit: Open) -> None:
     here = visit()
     page = here.page

@@ -13,6 +13,8 @@ export interface Place {
   part: string | null;
   /** The descent that the present one is compared with. */
   before: Problem | null;
+  /** The stop of the lesson, from 0. */
+  stop: number | null;
 }
 
 /** What a file begins with: a formula is put in when it is read. */
@@ -34,11 +36,11 @@ export const EMPTY: Problem = {
 };
 
 /** Where nobody has looked around yet. */
-export const FRESH = { step: null, plane: null, before: null };
+export const FRESH = { step: null, plane: null, before: null, stop: null };
 
-export function written({ problem, step, plane, part, before }: Place): string {
+export function written({ problem, step, plane, part, before, stop }: Place): string {
   // In one order, wherever the problem came from: one place has one address.
-  const place = { ...problemOf(problem), step, plane, part, before: problemOf(before) };
+  const place = { ...problemOf(problem), step, plane, part, before: problemOf(before), stop };
   const bytes = new TextEncoder().encode(JSON.stringify(place));
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
@@ -62,6 +64,7 @@ export function understood(fragment: string): Place | null {
         plane: pairOf(given["plane"]),
         part: typeof given["part"] === "string" ? given["part"] : null,
         before: problemOf(given["before"]),
+        stop: typeof given["stop"] === "number" ? given["stop"] : null,
       }
     );
   } catch {

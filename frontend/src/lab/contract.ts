@@ -26,6 +26,35 @@ export interface Example {
   problem: Problem;
 }
 
+/** What the page shows at a stop of a lesson. */
+export interface State {
+  problem: Problem;
+  /** The step of the cursor; null is the last. */
+  step: number | null;
+  part: string | null;
+  /** Which of the figures. */
+  show: string[];
+}
+
+export interface Stop {
+  name: string;
+  title: string;
+  text: string;
+  ask: string | null;
+  choices: string[];
+  /** Which of the choices is right, from 1. */
+  answer: number | null;
+  reveals: string;
+  state: State;
+  then: State;
+}
+
+export interface Lesson {
+  /** Whether the page begins with it. */
+  opens: boolean;
+  stops: Stop[];
+}
+
 export interface Upload {
   upload: string;
   name: string;

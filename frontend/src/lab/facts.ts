@@ -7,7 +7,6 @@ import type { Judged } from "./contract";
 import type { Descent, Scene } from "./scene";
 
 export interface Facts {
-  element: HTMLElement;
   judge: (judged: Judged, scene: Scene, descent: Descent) => void;
   show: (frame: number) => void;
 }
@@ -19,8 +18,9 @@ const PLACES: Record<string, string> = {
   minimum: "(at the minimum)",
 };
 
-export function makeFacts(): Facts {
+export function makeFacts(into: HTMLElement): Facts {
   const element = html("p", { class: "facts", "aria-label": "Numbers of this run", role: "group" });
+  into.prepend(element);
   const loss = askable({ about: "loss" });
   const length = askable({ about: "length" });
   let ran: Descent | null = null;
@@ -30,7 +30,6 @@ export function makeFacts(): Facts {
     length.textContent = number(Math.hypot(...(ran.gradient?.[frame] ?? [NaN])), 4);
   };
   return {
-    element,
     show,
     judge({ document }, { live }, descent) {
       ran = descent;

@@ -18,6 +18,8 @@ export interface Figures {
   /** `held`: a hand is on the contour, which stays as it is. */
   draw: (scene: Scene, held?: boolean) => void;
   show: (descent: Descent, frame: number) => void;
+  /** Shows these kinds alone; null all. */
+  only: (kinds: string[] | null) => void;
   /** The judged sentences take the place of those made here. */
   judge: (board: Board) => void;
   resize: () => void;
@@ -50,6 +52,12 @@ export function makeFigures(
       seen = live.contour?.weights ?? null;
       planes.offer(live.weights, seen);
       notes.replaceChildren(...unbroken(sentences(live.notes ?? [])));
+    },
+    only(kinds) {
+      for (const { kind, element: one } of views) {
+        one.classList.toggle("aside", kinds !== null && !kinds.includes(kind));
+      }
+      for (const view of views) view.resize();
     },
     show(descent, frame) {
       for (const view of views) view.show(descent, frame);

@@ -26,6 +26,8 @@ export interface Wishes {
   report: () => Promise<void>;
   lab: () => Promise<void>;
   theme: () => void;
+  /** The button that enters the lesson. */
+  enter: HTMLElement;
 }
 
 /** Those whose momentum can be set here. */
@@ -41,7 +43,7 @@ export function makeHeader(wishes: Wishes): Header {
   const seen = html("div", { class: "preview" });
   const menu = makeCopyMenu();
   const saving = [saveButton("Save report", wishes.report), saveButton("Save lab", wishes.lab)];
-  const actions = [menu.element, ...saving, themeButton(wishes.theme)];
+  const actions = [wishes.enter, menu.element, ...saving, themeButton(wishes.theme)];
   const { element, show: showFields } = laidOut(fields, wishes, actions);
   element.append(refused, says, seen);
 
@@ -59,7 +61,8 @@ export function makeHeader(wishes: Wishes): Header {
     problemOf.replaceChildren(
       ...examples.map(({ id, title }) => html("option", { value: id }, title)),
     );
-    if (dropped) problemOf.append(html("option", { value: "" }, dropped.name));
+    const other = shown?.upload === dropped?.upload ? dropped?.name : "Data of the lesson";
+    if (other) problemOf.append(html("option", { value: "" }, other));
     problemOf.value = shown?.example ?? "";
   };
   problemOf.addEventListener("change", () => {

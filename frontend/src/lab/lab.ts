@@ -10,7 +10,10 @@ import {
   type Example,
   type Judged,
   type Problem,
+  type Lesson,
   type Remedy,
+  type State,
+  type Stop,
   type Upload,
 } from "./contract";
 import { takeDrops } from "./drop";
@@ -47,6 +50,7 @@ export async function openLab(root: HTMLElement): Promise<void> {
 
 class Lab {
   private place: Place = { problem: EMPTY, ...FRESH, part: null };
+  private stops: Stop[] = [];
   private scene: Scene | null = null;
   private descent: Descent | null = null;
   private examples: Example[] = [];
@@ -54,6 +58,8 @@ class Lab {
   private wanted: Problem | null = null;
   private begun = false;
   private writing = 0;
+  /** The stop and the data that the address names. */
+  private about: string | null = null;
   private resting = 0;
   private readonly cursor = makeCursor(1, 0);
   private readonly former = makeFormer();
@@ -85,6 +91,10 @@ class Lab {
         this.write();
       },
       onward: () => this.startHere(),
+      lesson: {
+        stop: (place, state) => this.comeTo(place, state),
+        reveal: (stop) => this.reveal(stop),
+      },
     });
     this.cursor.onMove((frame) => this.show(frame));
     new ResizeObserver(() => this.page.resize()).observe(root);
@@ -102,13 +112,22 @@ class Lab {
       return;
     }
     header.offer(this.examples);
+    const lesson = await lessonOf();
+    this.stops = lesson.stops;
+    this.page.lesson.offer(lesson);
     // Somebody was quicker, with a file.
     if (this.begun) return;
     const given = understood(location.hash);
     const first = this.examples[0];
+    const stop = lesson.opens && !given ? lesson.stops[0] : null;
+    if (stop) {
+      this.comeTo(0, stop.state);
+      return;
+    }
     if (given) this.place = given;
     else if (first) this.place = { ...this.place, problem: first.problem };
     this.page.player.open(this.place.part);
+    this.atStop();
     await this.ask(this.place.problem);
     await this.fallBack();
   }
@@ -116,14 +135,64 @@ class Lab {
   private goTo(given: Place | null): void {
     if (!given || written(given) === written(this.place)) return;
     this.place = given;
+    window.clearTimeout(this.writing);
+    this.about = JSON.stringify([given.stop, given.problem.example, given.problem.upload]);
     this.page.player.open(given.part);
+    this.atStop();
     void this.ask(given.problem);
+  }
+
+  /** The lesson is where the place says, and of the figures one sees those of the stop. */
+  private atStop(show = this.stops[this.place.stop ?? -1]?.state.show ?? null): void {
+    this.page.lesson.at(this.place.stop);
+    this.page.figures.only(show);
+  }
+
+  private comeTo(stop: number | null, state: State | null): void {
+    this.page.timeline.rest();
+    if (!state) {
+      this.place = { ...this.place, stop };
+      this.atStop();
+      this.address();
+      return;
+    }
+    const { problem, step, part, show } = state;
+    this.place = { ...FRESH, problem, step, part, stop };
+    this.address();
+    this.page.player.open(part);
+    this.atStop(show);
+    void this.ask(problem);
+  }
+
+  /** What a prediction comes to: the descent plays, and one before a change stays in sight. */
+  private reveal({ state, then }: Stop): void {
+    const { problem, step, part, show } = then;
+    const changed = JSON.stringify(problem) !== JSON.stringify(state.problem);
+    if (changed) this.keepInSight();
+    const before = changed ? state.problem : null;
+    this.place = { ...this.place, problem, step, part, before };
+    this.page.player.open(part);
+    this.page.figures.only(show);
+    if (changed) void this.ask(problem);
+    else if (this.descent) {
+      this.cursor.go(step === null ? this.cursor.last : frameAt(this.descent.frames, step));
+      if (step !== state.step && this.cursor.frame > 0) this.page.timeline.play();
+    }
   }
 
   private write(): void {
     window.clearTimeout(this.writing);
-    const follow = (): void => history.replaceState(null, "", `#${written(this.place)}`);
-    this.writing = window.setTimeout(follow, WRITE);
+    this.writing = window.setTimeout(() => this.address(), WRITE);
+  }
+
+  /** The address says where one is; the browser's Back goes to the example, or the stop, before. */
+  private address(): void {
+    window.clearTimeout(this.writing);
+    const { stop, problem } = this.place;
+    const about = JSON.stringify([stop, problem.example, problem.upload]);
+    const goesOn = this.about !== null && this.about !== about;
+    history[goesOn ? "pushState" : "replaceState"](null, "", `#${written(this.place)}`);
+    this.about = about;
   }
 
   private show(frame: number): void {
@@ -254,6 +323,7 @@ class Lab {
       header.show(problem, answer.start);
       this.page.former(false);
       this.place = { ...this.place, problem, ...(keep ? {} : FRESH) };
+      if (!keep) this.atStop();
       this.draw({ ...sceneOf(answer, problem.standardize), ghost });
       this.judgeSoon();
       this.write();
@@ -352,6 +422,16 @@ class Lab {
     } catch (error) {
       if (!isAborted(error)) this.page.header.refuse(told(error));
     }
+  }
+}
+
+/** A page that is a file has none. */
+async function lessonOf(): Promise<Lesson> {
+  try {
+    return (await get("/api/lesson")) as Lesson;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return { opens: false, stops: [] };
   }
 }
 

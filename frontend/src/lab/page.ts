@@ -8,6 +8,7 @@ import type { Judged, Problem, Remedy } from "./contract";
 import { makeFacts, quantitiesOf } from "./facts";
 import { makeFigures } from "./figures";
 import { makeHeader, type Wishes } from "./header";
+import { makeLesson, type LessonHeard } from "./lesson";
 import { makeMore } from "./more";
 import { makeOpinion } from "./opinion";
 import { makePlayer } from "./player";
@@ -26,17 +27,18 @@ export interface Heard extends Wishes {
   plane: (weights: [string, string]) => void;
   part: (name: string | null) => void;
   onward: () => void;
+  lesson: LessonHeard;
 }
 
 export type Page = ReturnType<typeof makePage>;
 
-export function makePage(root: HTMLElement, cursor: Cursor, heard: Heard) {
-  const header = makeHeader(heard);
+export function makePage(root: HTMLElement, cursor: Cursor, heard: Omit<Heard, "enter">) {
+  const lesson = makeLesson(heard.lesson);
+  const header = makeHeader({ ...heard, enter: lesson.button });
   const loading = html("p", { class: "waiting", role: "status" }, "Descending…");
   const slider = makeRateSlider(heard.rate);
   const opinion = makeOpinion(heard.remedy, heard.former);
-  const facts = makeFacts();
-  opinion.details.prepend(facts.element);
+  const facts = makeFacts(opinion.details);
   const answer = makeAnswer(root);
   const figures = makeFigures(cursor, heard.drag, heard.plane);
   const player = makePlayer(cursor, heard.part);
@@ -44,18 +46,18 @@ export function makePage(root: HTMLElement, cursor: Cursor, heard: Heard) {
   const rooms = makeRooms(heard.problem);
   const readings: Readings = { frames: [0, 1], loss: [], weights: [], values: [], gradient: [] };
   const timeline = makeTimeline(root, readings, cursor);
-  const onward = makeOnward(heard.onward);
-  player.parts.append(onward);
+  const onward = makeOnward(heard.onward, player.parts);
   timeline.element.prepend(answer.element, player.parts);
-  const main = html("div", { class: "main", hidden: true });
-  main.append(slider.element, opinion.element, figures.element, player.element);
-  main.append(opinion.details, more.element, rooms.element);
+  const shown = [slider, opinion, figures, player].map(({ element }) => element);
+  const main = html("div", { class: "main", hidden: true }, ...shown, opinion.details);
+  main.append(more.element, rooms.element);
   const spoken = html("p", { class: "quiet", role: "status" });
-  root.replaceChildren(header.element, loading, main, timeline.element, spoken);
+  root.replaceChildren(header.element, lesson.element, loading, main, timeline.element, spoken);
   timeline.element.hidden = true;
-
   return {
     header,
+    lesson,
+    timeline,
     slider,
     opinion,
     figures,
@@ -111,8 +113,9 @@ export function makePage(root: HTMLElement, cursor: Cursor, heard: Heard) {
   };
 }
 
-function makeOnward(click: () => void): HTMLElement {
+function makeOnward(click: () => void, into: HTMLElement): HTMLElement {
   const button = html("button", { type: "button" }, "Start from this step");
   button.addEventListener("click", click);
+  into.append(button);
   return button;
 }

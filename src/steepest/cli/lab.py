@@ -46,6 +46,12 @@ _DOOR: Final = (
     metavar="FILE.html",
     help="Write the lab of the first example as one page that needs no server, and end.",
 )
+@click.option(
+    "--lesson",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="Begin with a lesson of your own: a folder of Markdown, a stop a file.",
+)
 @options.store
 def lab(**given: Any) -> None:
     """Open the lab in a browser: examples or your own data, every figure live.
@@ -77,6 +83,7 @@ def lab(**given: Any) -> None:
             host=given["host"],
             token=given["token"],
             store=Store(given["store"]),
+            lesson=given["lesson"],
         )
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from steepest.jobs.workers import BusyError, GoneError, TooLongError, Turns, Workers
 from steepest.lab.answers import Answers, example_table
 from steepest.lab.guard import refusal
+from steepest.lab.lesson import own_lesson, read_lesson
 from steepest.lab.networks import network_examples as all_networks
 from steepest.lab.problem import examples, read_problem, shown
 from steepest.lab.replies import answer, download, no_such, page_file, told
@@ -62,10 +64,14 @@ _T = TypeVar("_T")
 class Lab:
     """The state of a lab while it runs, and its routes."""
 
-    def __init__(self, runs: Runs, cores: int | None = None) -> None:
+    def __init__(
+        self, runs: Runs, cores: int | None = None, lesson: Traversable | None = None
+    ) -> None:
         at_once = cores or os.cpu_count() or 1
         self.uploads = Uploads()
         self.answers = Answers(self.uploads)
+        self._stops = read_lesson(lesson or own_lesson(), self.uploads)
+        self._opens = lesson is not None
         self._runs = runs
         self._static = static_files()
         # Importing what reads tables takes a moment: not while the first visitor waits.
@@ -82,6 +88,7 @@ class Lab:
             Route("/static/{name}", told(self.static)),
             Route("/api/examples", told(self.examples)),
             Route("/api/examples/{name}/data", told(self.example_data)),
+            Route("/api/lesson", told(self.lesson)),
             Route("/api/upload", told(self.upload), methods=["POST"]),
             Route("/api/live", told(self.live), methods=["POST"]),
             Route("/api/board", told(self.board), methods=["POST"]),
@@ -141,6 +148,11 @@ class Lab:
         if found is None or found.data is None:
             return refusal(404, "There is no example with such data.")
         return download(found.data, "text/csv", found.name or "data.csv")
+
+    async def lesson(self, request: Request) -> Response:
+        """The stops of the lesson, and whether the page begins with it."""
+        stops = [stop.to_dict() for stop in self._stops]
+        return answer(orjson.dumps({"opens": self._opens, "stops": stops}))
 
     # Problems
 

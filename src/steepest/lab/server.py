@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -40,6 +41,7 @@ def serve(
     host: str | None = None,
     token: str | None = None,
     store: Store | None = None,
+    lesson: Path | None = None,
 ) -> None:
     """Run the lab until Ctrl-C. `ready` is told its address, once it answers.
 
@@ -62,7 +64,7 @@ def serve(
     bound = listening.getsockname()[1]
     key = token or secrets.token_urlsafe(24)
     address = Address(host or HERE, bound, is_shared=host is not None)
-    lab = Lab(Runs(store or Store()))
+    lab = Lab(Runs(store or Store()), lesson=lesson)
     config = uvicorn.Config(
         Guard(lab.app(), address, key),
         log_config=None,
