@@ -208,6 +208,20 @@ def test_at_the_gradient_everything_is_there(visit: Open) -> None:
     loss = np.mean((design @ weights - rows[:, 1]) ** 2)
     assert f"after 10 steps it is {loss:.4g}." in part.locator(".unreset p").inner_text()
 
+    # Why minus: with a plus it climbs, and as far as NumPy says.
+    weights = np.array(list(START.values()))
+    for _ in range(10):
+        weights = weights + 2e-5 * design.T @ (design @ weights - rows[:, 1]) / len(rows)
+    climbed = np.mean((design @ weights - rows[:, 1]) ** 2)
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("5")
+    part.get_by_role("button", name="Why minus? Try plus").click()
+    words = part.locator(".plus p").inner_text()
+    told = re.search(r"in 10 steps the loss goes from 679.27 to ([\d,]+)\.", words)
+    assert told
+    assert float(told[1].replace(",", "")) == pytest.approx(climbed, rel=1e-4)
+    assert part.locator(".plus .before").get_attribute("d")
+
 
 def test_dragging_the_start_descends_anew(visit: Open) -> None:
     here = visit()

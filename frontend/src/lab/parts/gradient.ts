@@ -3,9 +3,6 @@
 
 import type { PullsData } from "../../data";
 import { html } from "../../dom";
-import { plot } from "../../frame";
-import { line } from "../../path";
-import { extent, roomy } from "../../scale";
 import { count, cut, number } from "../../words";
 import { askable } from "../asked";
 import { lossOf, slopes, type LossAt } from "../losses";
@@ -13,6 +10,7 @@ import { equation } from "../mathml";
 import { PLAIN } from "../methods";
 import { partialPutIn } from "../putin";
 import { panelsOf } from "../panels";
+import { drawBoth } from "./other";
 import { makePulled } from "./pulled";
 import { layout, type Part, type Situation } from "./part";
 
@@ -189,38 +187,7 @@ function makeUnreset(names: string[], loss: LossAt, { descent, judged }: Situati
     host,
   );
   const draw = (): void => {
-    host.replaceChildren();
-    const known = descent.frames.map((step, index) => [step, descent.loss[index]!] as const);
-    const near = known.filter(([step]) => step <= steps);
-    const all = extent(
-      "linear",
-      losses,
-      near.map(([, value]) => value),
-    ) ?? [0, 1];
-    const kind = all[0] > 0 && all[1] > 10 * all[0] ? "log" : "linear";
-    const size = { width: Math.max(260, Math.min(640, host.clientWidth)), height: 210 };
-    const title = "The loss by step, with and without resetting";
-    const frame = plot(host, size, title, {
-      x: { axis: { label: "step", scale: "linear" }, domain: [0, steps] },
-      y: { axis: { label: "loss", scale: kind }, domain: roomy(kind, extent(kind, all)) },
-    });
-    const { x, y } = frame;
-    frame.path(
-      "path",
-      line(
-        near.length,
-        (index) => x(near[index]![0]),
-        (index) => y(near[index]![1]),
-      ),
-    );
-    frame.path(
-      "before",
-      line(
-        losses.length,
-        (index) => x(index),
-        (index) => y(losses[index]!),
-      ),
-    );
+    drawBoth(host, "The loss by step, with and without resetting", descent, losses);
   };
   const show = (frame: number): void => {
     const step = Math.min(steps, descent.frames[frame] ?? 0);

@@ -6,6 +6,7 @@ import { askable } from "../asked";
 import { equation } from "../mathml";
 import { LOSSES, PLAIN } from "../methods";
 import { lengthPutIn, lossPutIn, nextPutIn, predictionOf } from "../putin";
+import { makePlus } from "./other";
 import { layout, table, type Part, type Situation } from "./part";
 
 const ROWS = 5; // that are shown of the data
@@ -117,6 +118,8 @@ export function stepPart(situation: Situation): Part {
   const rule = "weight ← weight − learning rate · partial derivative";
   const put = html("div", { class: "put-in" });
   made.equations.append(equation(plain ? RULE : null, plain ? rule : optimizer), put);
+  const plus = makePlus(situation);
+  if (plus) made.below.append(plus.element);
   const { weights } = scene.live;
   const show = (frame: number): void => {
     const at = descent.values[frame] ?? [];
@@ -154,7 +157,7 @@ export function stepPart(situation: Situation): Part {
       ),
     );
   };
-  return { element: made.element, show };
+  return { element: made.element, show, resize: () => plus?.draw() };
 }
 
 export function repeat(situation: Situation): Part {
