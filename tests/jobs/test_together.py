@@ -34,8 +34,10 @@ JOB = """
 import json, sys, time
 import numpy as np
 from steepest.jobs import fit as jobs, together
+from steepest.objective.passes import batched, rows
 from steepest.objective.passes.team import Team, join
 
+rows.MOST_PART_ROWS, batched.BUFFER_BLOCKS = 64, 4  # Many blocks of few rows.
 coordinator, processes, process, cases, out = sys.argv[1:]
 team = join(coordinator, int(processes), int(process))
 leave, Team.leave = Team.leave, lambda self: None  # They stay together for the next one.
@@ -84,20 +86,24 @@ def cases_of(data: dict[str, str], processes: int) -> list[tuple[str, str, dict[
     if processes == 2:
         by = [(CURVED, optimizer) for optimizer in OPTIMIZERS] + [(LINEAR, "gd"), (LINEAR, "adam")]
         return [
-            (data["many"], formula, {**common, "optimizer": optimizer}) for formula, optimizer in by
+            *((data["many"], f, {**common, "optimizer": optimizer}) for f, optimizer in by),
+            (data["many"], CURVED, {**common, "optimizer": "adam", "batch_size": 100}),
         ]
     return [
         (data["many"], LINEAR, common),
         # The first of four processes has none of three rows.
         *((data["few"], formula, common) for formula in (LINEAR, CURVED)),
         (data["many"], CURVED, {**common, "loss": "rmse", "where": "x < 0.4"}),
+        (data["many"], LINEAR, {**common, "batch_size": 7, "validation": 0.3, "loss": "rmse"}),
     ]
 
 
 @pytest.mark.parametrize("processes", [2, 4])
 def test_every_optimizer_takes_the_same_path(
-    processes: int, data: dict[str, str], tmp_path: Path
+    processes: int, data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("steepest.objective.passes.rows.MOST_PART_ROWS", 64)
+    monkeypatch.setattr("steepest.objective.passes.batched.BUFFER_BLOCKS", 4)
     cases, out = cases_of(data, processes), tmp_path / "found.json"
     coordinator, given = f"127.0.0.1:{free_port()}", [json.dumps(cases), str(out)]
     started = [
@@ -123,7 +129,9 @@ def test_every_optimizer_takes_the_same_path(
     for (source, formula, options), (loss, weights) in zip(
         cases, json.loads(out.read_text()), strict=True
     ):
-        alone = steepest.fit(source, formula, memory="4GB", **options)
+        # The order of batches is one of blocks.
+        memory = "1kB" if "batch_size" in options else "4GB"
+        alone = steepest.fit(source, formula, memory=memory, **options)
         what = f"{formula} by {options.get('optimizer', 'gd')} on {source}"
         np.testing.assert_allclose(loss, alone.trace.loss, rtol=1e-10, err_msg=what)
         np.testing.assert_allclose(

@@ -158,7 +158,6 @@ def test_it_is_kept_and_goes_on(formula: str, parts: str, tmp_path: Path) -> Non
 
 
 REFUSED: dict[str, dict[str, Any]] = {
-    "--batch-size": {"batch_size": 10},
     "--validation": {"validation": 0.2},
     "--bounds": {"bounds": {"a": (0, 1)}},
     "--optimizer": {"optimizer": "lm"},

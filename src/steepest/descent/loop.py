@@ -130,6 +130,19 @@ def rows_of(data: Data, chosen: jax.Array) -> Data:
     return {**data, "rows": jax.tree.map(lambda column: column[chosen], data["rows"])}
 
 
+def _slope_of(kernel: Kernel, position: Any, data: Data, batch: Any) -> jax.Array:
+    """The gradient (p,) of a batch: places of rows that are at hand, rows, or itself."""
+    if isinstance(batch, dict):
+        if "gradient" in batch:
+            known: jax.Array = batch["gradient"]
+            return known
+        data = {**data, "rows": batch}
+    else:
+        data = rows_of(data, batch)
+    found: jax.Array = jax.grad(kernel.loss)(position, data)
+    return found
+
+
 def advance(
     kernel: Kernel,
     optimizer: str,
@@ -139,7 +152,7 @@ def advance(
     setting: Setting,
     hyper: Hyper,
     limits: Limits,
-    batch: jax.Array | None,
+    batch: Any,
 ) -> tuple[State, Record]:
     """Record where the descent stands and take one step, unless a stop rule holds."""
     if batch is None:
@@ -147,7 +160,7 @@ def advance(
     else:
         # The step follows the batch; the loss that is recorded and judged is that of all rows.
         loss = kernel.loss(state.position, setting.data)
-        gradient = jax.grad(kernel.loss)(state.position, rows_of(setting.data, batch))
+        gradient = _slope_of(kernel, state.position, setting.data, batch)
     norm = jnp.sum(gradient * gradient)
     is_first = state.step == 0
     first_loss = jnp.where(is_first, loss, state.first_loss)
@@ -230,21 +243,21 @@ def walk(
     setting: Setting,
     hyper: Hyper,
     limits: Limits,
-    batches: jax.Array | None,
+    batches: Any,
 ) -> tuple[State, Record, jax.Array]:
     """As `chunk`, but it ends where a stop rule holds, and says how many steps it recorded.
 
     A chunk is for descents side by side, which must take equally many steps.
     """
 
-    def evaluate(state: State, batch: jax.Array | None) -> tuple[State, Record]:
+    def evaluate(state: State, batch: Any) -> tuple[State, Record]:
         return advance(
             kernel, optimizer, validating, per_epoch, state, setting, hyper, limits, batch
         )
 
     def one(carry: tuple[jax.Array, State, Record]) -> tuple[jax.Array, State, Record]:
         place, state, record = carry
-        state, seen = evaluate(state, None if batches is None else batches[place])
+        state, seen = evaluate(state, jax.tree.map(lambda rows: rows[place], batches))
         kept: Record = jax.tree.map(lambda all_, new: all_.at[place].set(new), record, seen)
         return place + 1, state, kept
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,6 +20,8 @@ from steepest.descent.standing import Sink, Standing
 from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import SOLVERS, check_rate, momentum_of
 from steepest.objective.objective import Objective
+from steepest.objective.passes.batched import StreamedBatches
+from steepest.objective.passes.passing import InBatches
 from steepest.records.arrays import Stopped, Vector
 from steepest.records.descent import Descent, Trace
 from steepest.records.problem import Settings
@@ -47,7 +50,7 @@ class Machine:
     optimizer: str
     lr: float
     momentum: float | None
-    batches: Batches | None
+    batches: Batches | StreamedBatches | None
     held_out: Objective | None
     length: int
 
@@ -80,9 +83,7 @@ class Machine:
         first = int(state.step)
         if self.batches is not None:
             # Steps beyond the last are not taken, so nothing is drawn for them.
-            needed = max(0, min(self.length, last - first + 1))
-            drawn = self.batches.take(first, needed)
-            rows = np.pad(drawn, ((0, self.length - needed), (0, 0)))
+            rows = self._batches(state, first, max(0, min(self.length, last - first + 1)))
         after, record, place = walk(
             objective.kernel,
             self.optimizer,
@@ -106,6 +107,18 @@ class Machine:
             else np.asarray(record.validation)[:count],
         )
         return after, block
+
+    def _batches(self, state: State, first: int, needed: int) -> Any:
+        """The batches of `needed` steps from `first` on, filled up to the length of a chunk."""
+        objective, lacking = self.objective, self.length - needed
+        assert self.batches is not None
+        if isinstance(objective, InBatches) and objective.is_shared:
+            found = np.zeros_like(state.position)
+            if needed:
+                found = objective.slope_of_batch(state.position, first)
+            return {"gradient": found[None]}
+        drawn = self.batches.take(first, needed)
+        return jax.tree.map(lambda rows: np.pad(rows, ((0, lacking), (0, 0))), drawn)
 
 
 @dataclass(frozen=True)
@@ -222,10 +235,15 @@ def chunk_length(objective: Objective, batch_size: int | None) -> int:
     """Steps a chunk: a few hundredths of a second of work, bounded in memory."""
     if not objective.is_at_hand:
         return 1
+    row_bytes = 4
+    if isinstance(objective, InBatches) and batch_size is not None:
+        if objective.is_shared:
+            return 1
+        row_bytes = objective.row_bytes
     rows = max(objective.rows, 1)
     share = 1.0 if batch_size is None else batch_size / rows
     by_work = TARGET_WORK / (3 * objective.work * share + 2000)
-    by_memory = CHUNK_BYTES / (8 * (2 * len(objective.names) + 3) + 4 * (batch_size or 0))
+    by_memory = CHUNK_BYTES / (8 * (2 * len(objective.names) + 3) + row_bytes * (batch_size or 0))
     longest = max(1.0, min(by_work, by_memory, LONGEST_CHUNK))
     return int(2 ** math.floor(math.log2(longest)))
 
@@ -281,9 +299,13 @@ def machine_for(objective: Objective, settings: Settings, held_out: Objective | 
     if settings.lr is None:
         raise ValueError("the learning rate must be chosen before the descent")
     momentum = momentum_of(settings.optimizer, settings.momentum)
-    batches = None
+    batches: Batches | StreamedBatches | None = None
     if settings.batch_size is not None and settings.batch_size < objective.rows:
-        batches = Batches(objective.rows, settings.batch_size, settings.seed)
+        batches = (
+            objective.batches(settings.batch_size, settings.seed)
+            if isinstance(objective, InBatches)
+            else Batches(objective.rows, settings.batch_size, settings.seed)
+        )
     length = chunk_length(objective, settings.batch_size if batches else None)
     return Machine(objective, settings.optimizer, settings.lr, momentum, batches, held_out, length)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from steepest.data.table import read_table
 from steepest.jobs.fit import Progress, begin, go_on_with
+from steepest.objective.passes.passing import InBatches
 from steepest.objective.passes.team import Team
 from steepest.problem.options import read_options
 from steepest.problem.streamed import prepare
@@ -47,7 +48,7 @@ def fit_together(
             )
         run = begin(os.fsdecode(data), formula, save, store, name, progress, options, team)
     setup = run._setup
-    if setup.streamed is not None and setup.is_passing:
+    if setup.streamed is not None and (setup.is_passing or setup.in_batches):
         setup.streamed.totals.done()
         team.leave()
     return run
@@ -58,6 +59,9 @@ def _help(team: Team) -> None:
     call = json.loads(team.from_leader())
     options = read_options(call["options"])
     setup = prepare(read_table(call["data"]), call["formula"], options, team)
-    if setup.streamed is not None and setup.is_passing:
+    if setup.streamed is not None and (setup.is_passing or setup.in_batches):
+        if isinstance(setup.moving, InBatches):
+            assert options.batch_size is not None
+            setup.moving.batches(options.batch_size, options.seed)
         setup.streamed.totals.serve()
         team.leave()

@@ -178,6 +178,10 @@ def _largest(rows: Matrix, weight: Vector | None) -> float:
     return float(np.max(peaks if weight is None else peaks * np.sqrt(weight)))
 
 
+_NEAR_BY = 1e-3
+"""A weight is moved by this share of itself to see what is around the start."""
+
+
 def not_finite(row: str) -> InputError:
     """That the formula is not finite on a row, which is given in words."""
     return InputError(
@@ -212,6 +216,35 @@ def check_squares(objective: Objective, loss: str | None) -> None:
             given=f"a target of {largest:.3g} at most",
             instead="Use a smaller unit.",
         )
+
+
+@in_float64
+def check_expression(objective: Objective, start: Vector) -> None:
+    """Raise InputError where 64-bit numbers end between an expression's start and its slope.
+
+    It overflows where the slope of a small part of the loss is a number and that of the loss is
+    not, and underflows where it is zero and has a slope, and is zero around there all the same.
+    """
+    value, gradient = objective.value_and_gradient(start)
+    if not np.isnan(value) and not np.all(np.isfinite([value, *gradient])):
+        slopes = jax.vjp(lambda at: objective.kernel.loss(at, objective.data), start)[1]
+        with np.errstate(all="ignore"):
+            if np.all(np.isfinite(slopes(2.0**-600)[0])):
+                raise InputError(
+                    "At the start the loss or its slope is beyond the largest 64-bit number, "
+                    "1.8e308.",
+                    given=f"a loss of {value:.3g}",
+                    instead="Multiply the expression by a small number, or start elsewhere.",
+                )
+    elif value == 0 and np.any(gradient):
+        around = [objective.value(start * by) for by in (1 - _NEAR_BY, 1 + _NEAR_BY)]
+        if np.any(gradient * start) and not any(around):
+            raise InputError(
+                "At the start a square or a product is too small for 64-bit numbers, which end at "
+                "2.2e-308.",
+                given=", ".join(f"{n}={v:.3g}" for n, v in objective.named(start).items()),
+                instead="Count the weights in a smaller unit, or start elsewhere.",
+            )
 
 
 def _row_in_words(objective: Objective, row: int) -> str:

@@ -268,6 +268,16 @@ class Objective:
         value, gradient = _value_and_gradient(self.kernel, self.position(weights), self.data)
         return float(value), np.asarray(gradient) / self.unit
 
+    def ordinary(self, start: Vector) -> float:
+        """What a loss of ordinary size is: that of `start` (p,), or its slope times its weights.
+
+        1 where the start says nothing of it: the loss is zero and level there, or no number.
+        """
+        loss, slope = self.value_and_gradient(start)
+        with np.errstate(all="ignore"):
+            sizes = [abs(loss), *np.abs(slope) * np.maximum(np.abs(start), 1.0)]
+        return max((float(size) for size in sizes if np.isfinite(size)), default=0.0) or 1.0
+
     @in_float64
     def hessian(self, weights: Vector) -> Matrix:
         """Second derivatives (p, p) by the kernel's position, at weights (p,).

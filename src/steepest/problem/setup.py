@@ -17,7 +17,7 @@ from steepest.objective.least_squares import centred, check_squares, is_quadrati
 from steepest.objective.losses import loss_of_constant
 from steepest.objective.moments import LeastSquares
 from steepest.objective.objective import FormulaKernel, Objective, formula_objective
-from steepest.objective.passes.passing import Totals
+from steepest.objective.passes.passing import InBatches, Totals
 from steepest.objective.passes.survey import DRAWN, Survey, drawn_of
 from steepest.objective.quadratic import Modes, modes_of
 from steepest.objective.scaling import Scaling, find_scaling, scaled_columns
@@ -114,6 +114,11 @@ class Setup:
         return not self.full.is_at_hand
 
     @property
+    def in_batches(self) -> bool:
+        """Whether the descent takes batches of rows that are not at hand."""
+        return isinstance(self.moving, InBatches)
+
+    @property
     def at_hand(self) -> Setup:
         """Where a look at the loss is no pass: here, or on rows that were drawn."""
         return self.near if self.is_passing and self.near is not None else self
@@ -121,12 +126,14 @@ class Setup:
     @property
     def for_trials(self) -> Setup:
         """Where many descents are affordable: here, unless their steps cost something a row."""
-        return self if self.near is None or self.solved is not None else self.near
+        if self.near is None or (self.solved is not None and not self.in_batches):
+            return self
+        return self.near
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """A loss of ordinary size, against which divergence is judged."""
-        return self.reference_loss or 1.0
+        return self.reference_loss or self.objective.ordinary(self.start)
 
     def in_user_units(self, weights: Vector) -> dict[str, float]:
         """Weights (p,) of the descent -> weights by name for the columns as they are."""

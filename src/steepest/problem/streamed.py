@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from steepest.methods.optimizers import SOLVERS
 from steepest.objective.least_squares import centred, is_quadratic_kernel
 from steepest.objective.moments import least_squares
 from steepest.objective.objective import FormulaKernel, Objective, row_weights
-from steepest.objective.passes.passing import GivenKernel, Passing, Totals
-from steepest.objective.passes.rows import Rows, Wanted, share_of
+from steepest.objective.passes.passing import GivenKernel, InBatches, Passing, Totals
+from steepest.objective.passes.rows import Rows, RowSplit, Wanted, share_of
 from steepest.objective.passes.survey import Survey
 from steepest.objective.passes.team import ALONE, Team
 from steepest.objective.scaling import find_scaling
@@ -49,7 +49,7 @@ from steepest.problem.setup import (
 )
 from steepest.records.arrays import Vector
 from steepest.records.point import Minimum
-from steepest.words.errors import UsageError
+from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count
 
 Reading = Callable[[int, int], None]
@@ -121,18 +121,27 @@ def _streamed(
     gives = gives_of(formula, options)
     kernel = FormulaKernel(formula.model, names, options.loss, gives)
     wanted = Wanted(formula, used, options.loss, options.where, options.sigma)
+    if options.validation is not None:
+        split = RowSplit(options.validation, options.seed, held_out=False)
+        wanted = replace(wanted, split=split)
     first, last = share_of(table.rows, team.index, team.size)
-    keep = needed(last - first, len(used), 0) <= room_of(options) / 2
+    batched = options.batch_size is not None
+    keep = not batched and needed(last - first, len(used), 0) <= room_of(options) / 2
     rows = Rows(table, wanted, first, last, wanted.part_rows(len(names)), keep=keep)
-    is_quadratic = is_quadratic_kernel(kernel)
+    is_quadratic = is_quadratic_kernel(kernel) and not batched
     totals = _totals(rows, kernel, fixed, team, reading)
     survey = totals.survey(is_linear=is_quadratic)
+    apart = None
+    if wanted.split is not None:
+        aside = rows.wanting(replace(wanted, split=replace(wanted.split, held_out=True)))
+        apart = _totals(aside, kernel, fixed, team, reading).survey(is_linear=False)
     selection = _selection(survey, used)
-    check_selection(selection, table.source, survey.rows_read, minimum_rows=2)
+    _check_rows(selection, table.source, survey, apart, options)
     problem = replace(
         problem_of(table, formula, options, selection),
         drawn=len(survey.numbers),
         processes=team.size,
+        validation_rows=0 if apart is None else apart.rows,
     )
     drawn = dict(selection.columns)
     sigma = options.sigma
@@ -145,12 +154,15 @@ def _streamed(
         fixed=fixed,
         bounds=bounds,
         row_weight=None if sigma is None else row_weights(drawn[sigma], sigma),
-        held_out_columns=None,
+        held_out_columns=None if apart is None else _selection(apart, used).columns,
+        in_batches=batched,
     )
     if options.standardize:
         check_scalable(options)
         near = _standardized(near, survey, used)
+        counts = totals.counts
         totals = _totals(rows.scaled(near.problem.standardized), kernel, fixed, team, reading)
+        totals.counts = counts
         if is_quadratic:
             survey = replace(totals.survey(is_linear=True), drawn=survey.drawn)
     setup = replace(
@@ -159,14 +171,17 @@ def _streamed(
         reference_loss=_reference(near, survey),
     )
     full: Objective
-    if is_quadratic:
+    if batched:
+        full = near.objective
+        setup = replace(setup, moving=_in_batches(near.objective, totals, survey.rows))
+    elif is_quadratic:
         team.leave()  # No row is asked for again.
         solved = least_squares(survey.moments)
         full = centred(setup.objective, solved)
-        setup = replace(setup, solved=solved)
+        setup = replace(setup, solved=solved, moving=full)
     else:
         full = _passing(setup.objective, totals, survey.rows)
-    setup = replace(setup, moving=full)
+        setup = replace(setup, moving=full)
     if options.rescale:
         near = with_own_units(near)
         setup = with_own_units(setup)
@@ -185,26 +200,53 @@ def _totals(
 
 def _refuse(table: Table, options: Options, team: Team) -> None:
     """Raise UsageError for what needs all rows at hand."""
+    batched = options.batch_size is not None
     why = (
         f"The rows are shared among {team.size} processes"
         if team.size > 1
         else f"{count(table.rows, 'row')} have no room in memory, so they are passed over"
     )
     for option, given in (
-        (f"--batch-size {options.batch_size}", options.batch_size is not None),
-        (f"--validation {options.validation}", options.validation is not None),
-        ("--bounds", options.bounds),
+        (f"--validation {options.validation}", options.validation is not None and not batched),
+        ("--bounds", options.bounds and not batched),
         (f"--optimizer {options.optimizer}", options.optimizer in SOLVERS),
     ):
         if given:
+            solves = options.optimizer in SOLVERS
             raise UsageError(
-                f"{why}, and {option.split()[0]} needs them at hand.",
+                f"{why}, and {option.split()[0]} needs them at hand"
+                f"{'.' if solves else ', or --batch-size.'}",
                 given=option,
                 instead="Leave it out, or fit fewer rows with --where."
                 if team.size > 1
                 else "Leave it out, fit fewer rows with --where, or say with --memory that there "
                 "is more room.",
             )
+
+
+def _check_rows(
+    selection: Selection,
+    source: str,
+    survey: Survey,
+    apart: Survey | None,
+    options: Options,
+) -> None:
+    """Raise InputError where too few rows are left to learn from, or none is held out."""
+    held_out = 0 if apart is None else apart.rows
+    if apart is not None and not (held_out and survey.rows > 1):
+        raise InputError(
+            "This share for validation leaves no rows on one side.",
+            given=f"{options.validation:g} of {survey.rows + held_out} rows",
+            instead="Choose a share that holds out at least one row and keeps two.",
+        )
+    check_selection(selection, source, survey.rows_read, minimum_rows=2)
+    size, drawn = options.batch_size, len(survey.numbers)
+    if size is not None and drawn < survey.rows and drawn <= size <= survey.rows:
+        raise UsageError(
+            f"Where rows are passed over, a batch has fewer than the {drawn:,} that are drawn.",
+            given=f"--batch-size {size}",
+            instead="Give a smaller size, or leave it out to use all rows in every step.",
+        )
 
 
 def _selection(survey: Survey, used: tuple[str, ...]) -> Selection:
@@ -245,6 +287,12 @@ def _reference(near: Setup, survey: Survey) -> float | None:
     return (math.sqrt(found) if near.problem.loss == RMSE.name else found) or None
 
 
+def _in_batches(objective: Objective, totals: Totals, rows: int) -> InBatches:
+    """The same objective, descended on in batches of all rows."""
+    known = {each.name: getattr(objective, each.name) for each in fields(Objective) if each.init}
+    return InBatches(**{**known, "rows": rows}, totals=totals)
+
+
 def _passing(objective: Objective, totals: Totals, rows: int) -> Passing:
     """The same objective over all rows."""
     return Passing(
@@ -266,7 +314,7 @@ def refined(setup: Setup, minimum: Minimum | None, seconds: float | None = None)
     Each step is a pass, and none begins after so many seconds. Where it does not get lower, or the
     loss has no second derivative to speak of, the lowest point that was seen.
     """
-    if setup.for_trials is setup:
+    if setup.for_trials is setup or setup.in_batches:
         return minimum
     if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
         return minimum

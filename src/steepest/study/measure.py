@@ -301,7 +301,7 @@ def _with_run(
     setup: Setup, minimum: Minimum | None, descent: Descent, weights: Vector
 ) -> Minimum | None:
     if not math.isfinite(descent.final_loss) or descent.stopped == "diverged":
-        if descent.final_loss < -1e9 * max(1.0, abs(descent.first_loss)):
+        if descent.final_loss < -1e9 * max(setup.scale, abs(descent.first_loss)):
             named = setup.objective.named(weights)
             return Minimum(-math.inf, named, "this descent", unbounded=True)
         return minimum
@@ -501,7 +501,8 @@ def shares(setup: Setup, weights: Vector) -> tuple[RowShare, ...]:
 def statistics_at(setup: Setup, minimum: Minimum | None) -> tuple[Statistics | None, str]:
     """How sure the fit is of its weights at the known minimum, else why that was not measured."""
     streamed = setup.streamed
-    if streamed is not None and not setup.is_passing and setup.problem.loss in SQUARED:
+    summed = streamed is not None and setup.solved is not None and not setup.in_batches
+    if streamed is not None and summed and setup.problem.loss in SQUARED:
         found = statistics(
             _tangent_of(setup, streamed),
             setup.row_numbers,
@@ -542,7 +543,7 @@ def _tangent_of(setup: Setup, streamed: Streamed) -> Tangent:
 def tangent_at(setup: Setup, minimum: Minimum | None) -> Tangent | str:
     """The least-squares fit to first order at the known minimum, or why there is none."""
     problem = setup.problem
-    if setup.streamed is not None:
+    if setup.streamed is not None and not (setup.in_batches and problem.drawn == problem.rows):
         return "Beside a model that is linear in its weights, this needs all rows at hand."
     if problem.command == "minimize" or not problem.rows:
         return "An expression has no rows, so its weights have no standard errors."

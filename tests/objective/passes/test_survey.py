@@ -12,7 +12,7 @@ import pytest
 from steepest.data.table import Table, read_table
 from steepest.formula import parse_model
 from steepest.objective.passes import survey as surveying
-from steepest.objective.passes.rows import Rows, Wanted
+from steepest.objective.passes.rows import Rows, Wanted, mixed
 from steepest.objective.passes.survey import (
     Survey,
     all_of,
@@ -90,7 +90,7 @@ def test_two_rows_that_change_places_change_the_checksum() -> None:
 def test_rows_are_drawn_evenly() -> None:
     """Of a million rows in order, each hundredth of them gives about a hundredth of those drawn."""
     numbers = np.arange(1_000_000, dtype=np.uint64)
-    keys = surveying._mixed(numbers + np.uint64(0x9E3779B97F4A7C15))
+    keys = mixed(numbers + np.uint64(0x9E3779B97F4A7C15))
     drawn = np.sort(numbers[surveying._smallest(keys)])
     assert len(drawn) == surveying.DRAWN
     shares = np.histogram(drawn, bins=100, range=(0, 1e6))[0] / 1000

@@ -26,6 +26,7 @@ from steepest.objective.objective import (
     predictions_of,
     value_and_gradient,
 )
+from steepest.objective.passes.batched import StreamedBatches, blocks_of
 from steepest.objective.passes.rows import Part, Rows, Seen, padded
 from steepest.objective.passes.survey import (
     Survey,
@@ -36,7 +37,7 @@ from steepest.objective.passes.survey import (
     survey_of,
     to_bytes,
 )
-from steepest.objective.passes.team import Team
+from steepest.objective.passes.team import ALONE, Team
 from steepest.records.arrays import Matrix, Vector
 from steepest.words.errors import InputError
 from steepest.words.wording import escaped
@@ -85,6 +86,9 @@ class Totals:
 
     def __init__(self, rows: Rows, kernel: FormulaKernel, fixed: dict[str, float], team: Team):
         self.rows, self.team = rows, team
+        self.is_shared = team.size > 1
+        self.counts = np.zeros(0, dtype=np.int64)
+        """Rows in use of each block of the data, known from a survey."""
         self.seen: Seen | None = None
         """Told of the rows read in a pass."""
         self._is_root = kernel.loss_name == RMSE.name
@@ -92,6 +96,9 @@ class Totals:
         self._kernel = FormulaKernel(kernel.model, kernel.weights, loss, kernel.gives)
         self._fixed = {name: np.float64(value) for name, value in fixed.items()}
         self._known: dict[bytes, Sums] = {}
+        self._slopes: dict[int, tuple[bytes, Vector]] = {}
+        self.batches: StreamedBatches | None = None
+        """Of this process, where a descent goes over the rows in batches."""
 
     def at(self, weights: Vector, order: int = 1) -> Sums:
         """The sums at weights (p,), to the derivative of this order. One pass, unless known."""
@@ -114,12 +121,45 @@ class Totals:
             asked = self.team.total(np.zeros(size + 1))
             if not asked[0]:
                 return
-            self._whole(asked[1:], int(asked[0]))
+            if asked[0] < 0:
+                self._of_batch(asked[1:], -1 - int(asked[0]))
+            else:
+                self._whole(asked[1:], int(asked[0]))
 
     def done(self) -> None:
-        """Let the other processes go."""
+        """Let the other processes go. What is asked for then, this one reads alone."""
         if self.team.size > 1:
             self.team.total(np.zeros(len(self._kernel.weights) + 1))
+        if self.batches is not None:
+            self.team = ALONE
+            known = self.batches
+            self.batches = StreamedBatches(known.passed, known.counts, known.size, known.seed)
+
+    def slope_of_batch(self, weights: Vector, step: int) -> Vector:
+        """The gradient (p,) at weights (p,) of the batch of a step, over all processes."""
+        at = np.asarray(weights, dtype=np.float64)
+        known = self._slopes.get(step)
+        if known is not None and known[0] == at.tobytes():
+            return known[1]
+        if self.team.size > 1:
+            self.team.total(np.concatenate([[-1.0 - step], at]))
+        found = self._of_batch(at, step)
+        if len(self._slopes) >= MOST_KNOWN:
+            del self._slopes[next(iter(self._slopes))]
+        self._slopes[step] = (at.tobytes(), found)
+        return found
+
+    @in_float64
+    def _of_batch(self, weights: Vector, step: int) -> Vector:
+        assert self.batches is not None
+        rows = self.batches.share(step)
+        sums = np.zeros(2 + len(weights))
+        if rows is not None:
+            data = {"fixed": self._fixed, "rows": rows}
+            sums = np.asarray(_sums(self._kernel, 1, weights, data))
+        whole = self.team.total(sums)
+        found = Sums(float(whole[1] / whole[0]), whole[2:] / whole[0], None)
+        return (_root(*found) if self._is_root else found).gradient
 
     @in_float64
     def _whole(self, weights: Vector, order: int) -> Sums:
@@ -163,17 +203,21 @@ class Totals:
         wanted = self.rows.wanted
         size = len(self._kernel.weights) if is_linear else 0
         found, said = no_survey(len(wanted.columns), size), b""
+        blocks = -(-self.rows.table.rows // self.rows.size)
+        counts = np.zeros(blocks)
         try:
             for part in self.rows.parts(self.seen):
                 design, offset = np.zeros((part.rows, 0)), np.zeros(part.rows)
                 if is_linear and part.rows:
                     design, offset = self._design(part)
                 found = both(found, survey_of(part, design, offset))
+                counts += blocks_of(part, self.rows.size, blocks)
         except InputError as error:
             said = error.message.encode()
         for message in self.team.gather(said):
             if message:
                 raise InputError(message.decode())
+        self.counts = self.team.total(counts).astype(np.int64)
         return all_of([from_bytes(one) for one in self.team.gather(to_bytes(found))])
 
     def _design(self, part: Part) -> tuple[Matrix, Vector]:
@@ -251,3 +295,37 @@ class Passing(Objective):
         found = self.totals.at(weights, 2).hessian
         assert found is not None
         return np.asarray((found + found.T) / 2 * np.outer(self.unit, self.unit))
+
+
+@dataclass(frozen=True)
+class InBatches(Objective):
+    """An objective on rows that were drawn, whose descent takes batches of rows not at hand.
+
+    The loss is that of the drawn rows. `rows` are all that the batches are of.
+    """
+
+    totals: Totals = field(kw_only=True)
+
+    @property
+    def row_bytes(self) -> int:
+        """What a row of a batch takes."""
+        return 8 * (len(self.totals.rows.wanted.formula.columns) + 2)
+
+    def batches(self, size: int, seed: int) -> StreamedBatches:
+        """The batches of a descent over the rows of all processes."""
+        totals = self.totals
+        known = totals.batches
+        if known is None or (known.size, known.seed) != (size, seed):
+            totals.batches = StreamedBatches(totals.rows, totals.counts, size, seed, totals.team)
+        assert totals.batches is not None
+        return totals.batches
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes have some of the rows of each batch."""
+        return self.totals.is_shared
+
+    def slope_of_batch(self, position: Any, step: int) -> Vector:
+        """The gradient (p,) by the position, of the batch of a step."""
+        weights = self.weights_at(np.asarray(position))
+        return self.totals.slope_of_batch(weights, step) * self.unit

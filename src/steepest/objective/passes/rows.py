@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -17,7 +17,7 @@ from steepest.engine.xla import in_float64
 from steepest.formula import Column, Formula, evaluate, names_of, parse_condition
 from steepest.objective.objective import check_target, row_weights
 from steepest.objective.scaling import Shifts, scaled_columns
-from steepest.records.arrays import Vector
+from steepest.records.arrays import Mask, Steps, Vector
 
 PART_BYTES = 1 << 24
 """What the numbers of one part take; a few parts are at hand at a time."""
@@ -26,6 +26,22 @@ MOST_PART_ROWS = 1 << 18
 
 Seen = Callable[[int], None]
 """Told how many rows were read so far."""
+
+
+@dataclass(frozen=True)
+class RowSplit:
+    """The rows that are learned from, or those that are held out: drawn by each row's number."""
+
+    share: float
+    """Of the rows, held out."""
+    seed: int
+    held_out: bool
+
+    def of(self, numbers: Steps) -> Mask:
+        """Which of the rows with these numbers (n,) they are."""
+        words = np.random.default_rng([self.seed, 2]).integers(2**63, dtype=np.uint64)
+        spread = mixed(numbers.astype(np.uint64) + words) / 2.0**64
+        return np.asarray((spread < self.share) == self.held_out)
 
 
 @dataclass(frozen=True)
@@ -40,6 +56,8 @@ class Wanted:
     sigma: str | None = None
     shifts: Shifts = field(default_factory=dict)
     """How columns are scaled."""
+    split: RowSplit | None = None
+    """Which of the rows in use they are, where some are held out."""
 
     def part_rows(self, weights: int) -> int:
         """How many rows are read at a time; a power of two."""
@@ -82,7 +100,10 @@ class Rows:
 
     def scaled(self, shifts: Shifts) -> Rows:
         """The same rows with columns scaled."""
-        wanted = replace(self.wanted, shifts=dict(shifts))
+        return self.wanting(replace(self.wanted, shifts=dict(shifts)))
+
+    def wanting(self, wanted: Wanted) -> Rows:
+        """Others of the same table, or the same in another way."""
         return Rows(self.table, wanted, self.first, self.last, self.size, keep=self._keep)
 
     def parts(self, seen: Seen | None = None) -> Iterator[Part]:
@@ -105,6 +126,14 @@ class Rows:
                 seen(first + table.rows - self.first)
         if self._keep:
             self._kept = kept
+
+    def blocks(self, numbers: Iterable[int]) -> Iterator[Part]:
+        """Blocks of `size` rows of the whole table, by number, whoever's share they are in."""
+        for number in numbers:
+            first = number * self.size
+            table = self.table.part(first, min(self.size, self.table.rows - first))
+            table.load(_read(table, self.wanted))
+            yield _part(table, first, self.wanted)
 
     def _table_at(self, first: int) -> Table:
         table = self.table.part(first, min(self.size, self.last - first))
@@ -130,6 +159,8 @@ def _read(table: Table, wanted: Wanted) -> tuple[str, ...]:
 def _part(table: Table, first: int, wanted: Wanted) -> Part:
     keep = None if wanted.where is None else rows_where(table, wanted.where)
     found = complete_rows(table, wanted.columns, keep)
+    if wanted.split is not None:
+        found = _only(found, wanted.split.of(found.row_numbers + first))
     numbers = found.row_numbers + first
     selection = replace(found, row_numbers=numbers)
     formula = wanted.formula
@@ -144,6 +175,27 @@ def _part(table: Table, first: int, wanted: Wanted) -> Part:
     if wanted.sigma is not None:
         weight = row_weights(found.columns[wanted.sigma], wanted.sigma)
     return Part(selection, table.rows, scaled, np.asarray(target), weight)
+
+
+def _only(selection: Selection, chosen: Mask) -> Selection:
+    """The chosen (n,) of its rows; what was left out stays counted."""
+    return replace(
+        selection,
+        columns={name: column[chosen] for name, column in selection.columns.items()},
+        row_numbers=selection.row_numbers[chosen],
+        rows=int(np.count_nonzero(chosen)),
+    )
+
+
+def mixed(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Every bit of each number spread over all of it (the finalizer of SplitMix64)."""
+    found = bits >> np.uint64(30)
+    found ^= bits
+    found *= np.uint64(0xBF58476D1CE4E5B9)
+    found ^= found >> np.uint64(27)
+    found *= np.uint64(0x94D049BB133111EB)
+    found ^= found >> np.uint64(31)
+    return found
 
 
 def share_of(rows: int, index: int, count: int) -> tuple[int, int]:

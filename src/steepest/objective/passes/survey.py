@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steepest.objective.moments import Moments, merged, moments_of, no_moments
-from steepest.objective.passes.rows import Part
+from steepest.objective.passes.rows import Part, mixed
 from steepest.records.arrays import Matrix, Steps, Vector
 
 DRAWN: Final = 100_000
@@ -79,7 +79,7 @@ def survey_of(part: Part, design: Matrix, offset: Vector) -> Survey:
         missing=np.array([*selection.missing.values()], dtype=np.int64),
         non_finite=np.array([*selection.non_finite.values()], dtype=np.int64),
         # Sums and products modulo 2**64, whose order does not matter.
-        checksum=np.array([np.sum(_mixed(c.view(np.uint64)) * odd) for c in columns], np.uint64),
+        checksum=np.array([np.sum(mixed(c.view(np.uint64)) * odd) for c in columns], np.uint64),
         mean=spread[:, 0],
         squares=spread[:, 1],
         low=spread[:, 2],
@@ -200,15 +200,4 @@ def drawn_of(numbers: Steps) -> Steps:
 
 
 def _keys(numbers: Bits) -> Bits:
-    return _mixed(numbers + np.uint64(0x9E3779B97F4A7C15))
-
-
-def _mixed(bits: Bits) -> Bits:
-    """Every bit of each number spread over all of it (the finalizer of SplitMix64)."""
-    found = bits >> np.uint64(30)
-    found ^= bits
-    found *= np.uint64(0xBF58476D1CE4E5B9)
-    found ^= found >> np.uint64(27)
-    found *= np.uint64(0x94D049BB133111EB)
-    found ^= found >> np.uint64(31)
-    return found
+    return mixed(numbers + np.uint64(0x9E3779B97F4A7C15))

@@ -96,10 +96,17 @@ def _head(page: Page, record: RunRecord) -> None:
             indent=INDENT,
         )
     if problem.drawn is not None and problem.drawn < (problem.rows or 0):
+        told = (
+            "on these remedies are tried, and what needs the same steps many times. The descent, "
+            "its gradients, the minimum and the limit are those of all rows."
+        )
+        if record.settings.batch_size is not None:
+            told = (
+                "of these are the losses, the minimum, the limit and the remedies that are tried. "
+                "The batches of the steps are of all rows."
+            )
         page.say(
-            f"{problem.drawn:,} of the rows, evenly: on these remedies are tried, and what needs "
-            "the same steps many times. The descent, its gradients, the minimum and the limit "
-            "are those of all rows.",
+            f"{problem.drawn:,} of the rows, evenly: {told}",
             label=("Drawn", "bold"),
             indent=INDENT,
         )
