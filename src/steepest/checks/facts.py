@@ -22,6 +22,9 @@ LEVEL = 1e-9
 SMALL_GRADIENT = 1e-3
 """A gradient this small beside the first one is nearly zero."""
 
+_STOOD = 0.1
+"""Where a Newton step would take more than this share of what is left, nothing stands still."""
+
 FLAT_FALL = 1e-3
 """A step that takes a smaller share off the loss looks like none on a chart."""
 
@@ -145,7 +148,9 @@ def in_local_minimum(m: Measurements) -> bool:
         return False
     allowed = allowance(m)
     margin = 0.01 * abs(m.lower_minimum.loss) if allowed is None else allowed
-    return above > margin and settled(m)
+    reach = _reach(m)
+    # Down from a pole the gradient is soon small beside the first one, and there is far to go.
+    return above > margin and settled(m) and (reach is None or reach <= _STOOD * above)
 
 
 def undetermined(minimum: Minimum) -> list[str]:
@@ -182,18 +187,26 @@ def at_saddle(m: Measurements) -> bool:
         moved = abs(m.descent.first_loss - m.descent.final_loss)
         if -found.most_negative * size * size < LEVEL * moved:
             return False
-    if found.preconditioned is not None or len(found.vectors) != len(m.problem.weights):
+    reach = _reach(m)
+    if reach is None:
         return True
-    gradient = np.array([m.final_gradient.get(name, math.nan) for name in m.problem.weights])
-    if not np.any(gradient):
-        return True
-    clear = np.abs(found.values) > found.noise
-    with np.errstate(all="ignore"):
-        along = (found.vectors.T @ gradient)[clear]
-        reach = float(np.sum(along**2 / np.abs(found.values[clear])))
     fallen, left = abs(m.descent.first_loss - m.descent.final_loss), gap(m)
     at_stake = min(fallen, left) if left is not None and left > 0 else fallen
     return reach <= SMALL_GRADIENT * at_stake
+
+
+def _reach(m: Measurements) -> float | None:
+    """What a Newton step from the end could still change; None where that is not known."""
+    found = spectrum_of(m)
+    if found is None or found.at != "end" or found.preconditioned is not None:
+        return None
+    if len(found.vectors) != len(m.problem.weights):
+        return None
+    gradient = np.array([m.final_gradient.get(name, math.nan) for name in m.problem.weights])
+    clear = np.abs(found.values) > found.noise
+    with np.errstate(all="ignore"):
+        along = (found.vectors.T @ gradient)[clear]
+        return float(np.sum(along**2 / np.abs(found.values[clear])))
 
 
 def shape_of(m: Measurements) -> Spectrum | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -45,6 +46,15 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
+_LEAST = sys.float_info.min
+"""Numbers below it, 2.2e-308, have fewer digits in 64 bits, and compiled code takes them for 0."""
+
+_TOO_SMALL = "This number is too small: 64-bit numbers with all their digits end at 2.2e-308."
+
+
+_SHRINKING = ("*", "/", "**")
+
+
 class ConstantError(ValueError):
     """A constant sub-expression has no finite real value. The text says why."""
 
@@ -77,6 +87,15 @@ def fold_one(node: Node, operands: Sequence[Folded]) -> Folded:
         raise ConstantError("This number is too large.")
     folded: float | bool = result
     return folded
+
+
+def check_written(node: Node, operands: Sequence[Folded], value: Folded) -> None:
+    """Raise ConstantError where a number that was written is taken for 0 and is none."""
+    if value is None or abs(value) >= _LEAST:
+        return
+    shrinks = isinstance(node, Binary) and node.op in _SHRINKING and all(operands)
+    if shrinks or (isinstance(node, Number) and value != 0):
+        raise ConstantError(_TOO_SMALL)
 
 
 def _compute(node: Node, operands: Sequence[Any]) -> Any:

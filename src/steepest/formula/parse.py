@@ -16,7 +16,7 @@ from typing import Literal, NoReturn
 
 from steepest.formula import names
 from steepest.formula.categories import as_number, with_categories
-from steepest.formula.fold import ConstantError, Folded, fold_one
+from steepest.formula.fold import ConstantError, Folded, check_written, fold_one
 from steepest.formula.functions import CONSTANTS, FUNCTIONS
 from steepest.formula.names import did_you_mean, indicator, listed, quoted, shown
 from steepest.formula.nodes import (
@@ -480,4 +480,6 @@ def _fold(node: Node, current: ast.expr, values: list[Folded]) -> Folded:
     if isinstance(node, Logical) and isinstance(current, ast.Compare):
         pairs = zip(node.operands, pairwise(values), strict=True)
         return fold_one(node, [fold_one(link, pair) for link, pair in pairs])
-    return fold_one(node, values)
+    folded = fold_one(node, values)
+    check_written(node, values, folded)
+    return folded

@@ -59,6 +59,12 @@ to its level gradually: an exponential takes as long for each."""
 _TENTHS = 9
 """So many tenths of the way that is left to an edge are gone."""
 
+_BESIDE = 1024.0 * 4.0 ** np.arange(14)
+"""How far away from a pole it is looked at, in units of the rounding of where it is."""
+
+_STEADY = 0.02
+"""Near a pole the logarithm of the loss grows by the same with each, to this share of it."""
+
 _SLOWED = 0.1
 """A fall that is smaller than the one before by this share has slowed."""
 
@@ -199,6 +205,28 @@ def falls_at_edge(objective: Objective, at: Vector) -> bool:
     )
 
 
+def falls_into_pole(objective: Objective, at: Vector) -> bool:
+    """Whether a pole is so near that only rounding makes the loss a number, as tan's at π/2.
+
+    Along some weight the loss is minus a power of the distance with a negative exponent, at
+    distances from 1024 roundings on to 4**13 times as far: so it has no lowest value.
+    """
+    if len(at) > MOST_WEIGHTS or not objective.value(at) < 0:
+        return False
+    for index in range(len(at)):
+        for side in (1.0, -1.0):
+            steps = np.zeros((len(_BESIDE), len(at)))
+            steps[:, index] = side * np.spacing(max(abs(at[index]), 1e-200)) * _BESIDE
+            losses = np.array([objective.value(at + step) for step in steps])
+            if not np.all((losses < 0) & np.isfinite(losses)):
+                continue
+            falls = -np.diff(np.log(-losses))
+            steady = np.abs(falls - falls[-1]) <= _STEADY * falls[-1]
+            if falls[-1] > _SLOWED and np.all(steady):
+                return True
+    return False
+
+
 def endless_fall(objective: Objective, at: Vector, start: Vector, ends: Deadline) -> Fall | None:
     """Whether the loss goes on falling from where a solver stopped; None where it does not."""
     if len(at) > MOST_WEIGHTS:
@@ -280,10 +308,11 @@ def _flattest(objective: Objective, at: Vector, slope: Vector, size: Vector) -> 
     for index in range(len(at)):
         step = np.zeros(len(at))
         step[index] = 1e-4 * size[index]
-        rows.append(
-            objective.value_and_gradient(at + step)[1] - objective.value_and_gradient(at - step)[1]
-        )
-    curved = np.array(rows) * size
+        ahead, behind = (objective.value_and_gradient(at + side * step)[1] for side in (1, -1))
+        with np.errstate(invalid="ignore"):
+            rows.append(ahead - behind)
+    with np.errstate(all="ignore"):
+        curved = np.array(rows) * size
     leading = [int(np.argmax(np.abs(slope * size)))]
     if np.all(np.isfinite(curved)):
         vectors = np.linalg.eigh((curved + curved.T) / 2)[1]

@@ -12,7 +12,13 @@ import numpy as np
 
 from steepest.formula import is_linear
 from steepest.measure.deadline import Deadline
-from steepest.measure.infimum import endless_fall, falls_at_edge, separated, without_error
+from steepest.measure.infimum import (
+    endless_fall,
+    falls_at_edge,
+    falls_into_pole,
+    separated,
+    without_error,
+)
 from steepest.measure.solvers import (
     FEW_EVALUATIONS,
     MOST_EVALUATIONS,
@@ -39,7 +45,7 @@ MOST_LOOKED_AT = 50
 """Weights along each of which that is done."""
 
 BOTTOMLESS = 1e12
-"""A loss this far below zero, in units of the first loss, is taken to fall for ever."""
+"""A loss this far below zero, in units of what is ordinary, is taken to fall for ever."""
 
 SAME = 1e-9
 """Losses closer than this, relative, differ by rounding."""
@@ -93,7 +99,7 @@ def find_minimum(
     if apart is not None:
         return apart
     found = [c for c in (_candidate(objective, at, how) for at, how in also) if c]
-    unbounded, tried = False, 0
+    unbounded, tried, unit = False, 0, objective.ordinary(start)
     for index, begin in enumerate(starts(objective, start, seed)):
         if index >= LEAST_STARTS and ends.passed:
             break
@@ -101,17 +107,17 @@ def find_minimum(
         for candidate in _solvers(objective, begin, ends, index):
             if candidate is None:
                 continue
-            if candidate.loss < -BOTTOMLESS * max(1.0, abs(_safe_value(objective, start))):
+            if candidate.loss < -BOTTOMLESS * unit:
                 unbounded = True
             found.append(candidate)
         if unbounded or (found and _agreed(found)):
             break
     if not found:
         return None
-    further = None if unbounded else _lower_far_away(objective, _lowest(found))
+    further = None if unbounded else _lower_far_away(objective, _lowest(found), unit)
     if further is not None:
         far = [c for c in _solvers(objective, further, ends, 1) if c is not None]
-        unbounded = any(c.loss < -BOTTOMLESS * max(1.0, abs(_lowest(found).loss)) for c in far)
+        unbounded = any(c.loss < -BOTTOMLESS * max(unit, abs(_lowest(found).loss)) for c in far)
         found += far
     best = _finished(objective, _lowest(found), ends)
     if without_error(objective, best.weights, best.loss, start):
@@ -131,7 +137,7 @@ def find_minimum(
     )
     if unbounded:
         return known
-    if falls_at_edge(objective, best.weights):
+    if falls_at_edge(objective, best.weights) or falls_into_pole(objective, best.weights):
         return replace(known, loss=-np.inf, unbounded=True)
     fall = endless_fall(objective, best.weights, start, Deadline(ENDLESS_SECONDS))
     if fall is None:
@@ -140,7 +146,7 @@ def find_minimum(
     return replace(known, loss=fall.infimum, unbounded=endless, growing=fall.growing)
 
 
-def _lower_far_away(objective: Objective, known: Candidate) -> Vector | None:
+def _lower_far_away(objective: Objective, known: Candidate, unit: float) -> Vector | None:
     """A point far out along one weight that is lower than the lowest known; None without one.
 
     Looked for where no rows are: a loss of rows has a floor.
@@ -155,7 +161,7 @@ def _lower_far_away(objective: Objective, known: Candidate) -> Vector | None:
         for sign in (1, -1)
     ]
     lowest = min(tried, key=lambda at: _safe_value(objective, at))
-    clear = known.loss - max(1.0, abs(known.loss))
+    clear = known.loss - max(unit, abs(known.loss))
     return lowest if _safe_value(objective, lowest) < clear else None
 
 

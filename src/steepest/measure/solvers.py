@@ -194,6 +194,10 @@ def quasi_newton_path(
     chosen = np.ones(len(begin), dtype=bool) if free is None else free
     whole = _placed(begin, chosen)
     unit = _unit_of(objective, begin)
+    first = objective.value(begin) / unit
+    # Just above the first loss: from a wall that is higher by powers of ten, a line search comes
+    # back by next to nothing.
+    wall = first + max(1.0, abs(first)) if np.isfinite(first) else 1e300
 
     def value_and_gradient(point: Vector) -> tuple[float, Vector]:
         nonlocal lowest
@@ -204,7 +208,7 @@ def quasi_newton_path(
         if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
             if value == -np.inf:
                 note(whole(point))
-            return (value if value == -np.inf else 1e300), np.zeros_like(gradient)
+            return (value if value == -np.inf else wall), np.zeros_like(gradient)
         if value < lowest:
             lowest = value
             note(whole(point))

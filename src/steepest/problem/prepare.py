@@ -24,6 +24,7 @@ from steepest.formula import (
     to_text,
 )
 from steepest.methods.losses import LOGIT, PROBABILITY, VALUE, loss_named
+from steepest.objective.least_squares import check_expression
 from steepest.objective.objective import row_weights
 from steepest.problem.options import Options, check
 from steepest.problem.setup import (
@@ -334,5 +335,6 @@ def prepare_minimize(text: str, options: Options) -> Setup:
         row_weight=None,
         held_out_columns=None,
     )
+    check_expression(setup.objective, start)
     setup = with_own_units(setup) if options.rescale else setup
     return with_rates(setup, options.rates)

@@ -23,6 +23,7 @@ from steepest.study.rates import (
     affordable,
     around,
     best_in_closed_form,
+    bold_rate,
     closed_form_steps,
     has_closed_form,
     lowest,
@@ -138,7 +139,8 @@ def _by_running(
         best = _at_hand(setup, settings, trials, effort, ends)
         found = None if best is None else _alive(setup, settings, best, ends)
     if found is None:
-        lr = _harmless(setup, settings, limit / 2 if limit else 1e-3, ends)
+        begin = limit / 2 if limit else bold_rate(setup, settings) / 100
+        lr = _harmless(setup, settings, begin, ends)
         return Choice(lr, tuple(trials), goal)
     quick = Choice(found[0].lr, tuple(trials), goal)
     if aim.minimum is not None and aim.minimum.unbounded:

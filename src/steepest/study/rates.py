@@ -234,9 +234,23 @@ def evenly(low: float, high: float, count: int) -> Vector:
     return np.geomspace(first, last, count)
 
 
+def bold_rate(setup: Setup, settings: Settings) -> float:
+    """A learning rate whose first step is a tenth of the weights' size, where no limit is known.
+
+    An adaptive optimizer takes steps as long as the learning rate: there it is 0.1.
+    """
+    if settings.optimizer in ADAPTIVE:
+        return 0.1
+    slope = float(np.linalg.norm(setup.objective.value_and_gradient(setup.start)[1]))
+    size = max(float(np.linalg.norm(setup.start)), 1.0)
+    with np.errstate(all="ignore"):
+        found = 0.1 * size / np.float64(slope)
+    return float(found) if np.isfinite(found) and found > 0 else 0.1
+
+
 def rate_grid(setup: Setup, settings: Settings, limit: float | None, own: float | None) -> Vector:
     """Learning rates to try: a logarithmic grid, near the limit some more, and the `own` one."""
-    middle = limit or own or 0.1
+    middle = limit or own or bold_rate(setup, settings)
     low = min(middle * 1e-5, (own or middle) * 1e-2)
     high = max(middle * 10, (own or middle) * 1e2)
     if settings.optimizer in ADAPTIVE:

@@ -187,7 +187,7 @@ def _rate(page: Page, record: RunRecord) -> None:
 
 def _limit(record: RunRecord) -> str:
     limit, lr = record.measurements.stability_limit, record.descent.lr
-    if limit is None or not limit > 0:
+    if limit is None or not 0 < limit < math.inf or not math.isfinite(lr / limit):
         return ""
     ratio = lr / limit
     share = f"{percent(ratio)} of" if ratio <= 1 else times(ratio)
