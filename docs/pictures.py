@@ -11,7 +11,7 @@ import html
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import steepest
 from steepest.run.explaining import LossExplanation
@@ -35,7 +35,8 @@ def figures() -> Iterator[Figure]:
     )
     parabola = steepest.minimize("x**2", start={"x": 3}, lr=0.9, steps=20, remedies=False)
     for kind in RUN:
-        yield (parabola if kind == "function" else run).figure(kind)
+        asked: dict[str, Any] = {"ylim": (-300, 100)} if kind == "panels" else {}
+        yield (parabola if kind == "function" else run).figure(kind, **asked)
     training, loss = trained()
     watched = training.figures().figures
     yield from watched

@@ -43,8 +43,9 @@ const MARKS: Mark[] = [
     attributes: { r: 5.5 },
     kinds: "fan",
   },
-  { means: "data", name: "data", tag: "path", attributes: { d: "M0,0h0" }, kinds: "fit" },
+  { means: "data", name: "data", tag: "path", attributes: { d: "M0,0h0" }, kinds: "fit panels" },
   { means: "the model now", name: "model", tag: "path", attributes: { d: LINE }, kinds: "fit" },
+  { means: "the model", name: "model", tag: "path", attributes: { d: LINE }, kinds: "panels" },
   { means: "at the minimum", name: "best", tag: "path", attributes: { d: LINE }, kinds: "fit" },
 ];
 

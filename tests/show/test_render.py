@@ -52,6 +52,8 @@ def figures() -> dict[str, Figure]:
     for run in runs():
         for figure in run.figures().figures:
             found.setdefault(figure.kind, figure)
+        if run.record.problem.rows:
+            found["panels"] = run.figure("panels")
     losses = [2.0 * 0.9**step for step in range(9)] + [math.inf, math.nan]
     alarm = Finding("SD406", "error", "Not finite any more.", {"step": 9})
     training = record_of(

@@ -12,6 +12,7 @@ import { drawGradient } from "../figures/gradient";
 import { drawLayers } from "../figures/layers";
 import { drawLoss } from "../figures/loss";
 import { drawNetwork } from "../figures/network";
+import { drawPanels } from "../figures/panels";
 import { drawPictures } from "../figures/pictures";
 import { drawPlane } from "../figures/plane";
 import { drawPulls } from "../figures/pulls";
@@ -31,6 +32,7 @@ export const DRAW: { [K in Kind]: Draw<Extract<FigureData, { kind: K }>> } = {
   loss: drawLoss,
   gradient: drawGradient,
   fit: drawFit,
+  panels: drawPanels,
   residuals: drawResiduals,
   slice: drawSlice,
   contour: drawContour,

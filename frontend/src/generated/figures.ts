@@ -52,6 +52,19 @@ export interface FitData extends Common {
   best_y?: number[] | null;
 }
 
+export interface PanelsData extends Common {
+  kind: "panels";
+  mode: "curve" | "predicted";
+  step: number[];
+  row: number[];
+  data_x: number[];
+  data_y: number[];
+  predicted: number[][];
+  curve_x?: number[];
+  curve_y?: number[][];
+  range: number[] | null;
+}
+
 export interface ResidualsData extends Common {
   kind: "residuals";
   row: number[];
@@ -350,6 +363,7 @@ export type FigureData =
   | LossData
   | GradientData
   | FitData
+  | PanelsData
   | ResidualsData
   | SliceData
   | ContourData
@@ -429,6 +443,7 @@ export const NUMERIC = [
   "place",
   "predicted",
   "probe",
+  "range",
   "rates",
   "relative",
   "residual",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -190,17 +190,20 @@ class Run(BaseRun):
         weight: str | None = None,
         weights: tuple[str, str] | None = None,
         step: int | None = None,
+        steps: Sequence[int] | None = None,
+        ylim: tuple[float, float] | None = None,
     ) -> Figure:
         """One figure as plain data: `.title` says what one sees, `.savefig(path)` draws it.
 
         `kind` is one of `steepest.show.figures.RUN`, such as loss, fit or contour. `weight` is
         that of a slice, `weights` are the two of a contour or a surface; the defaults are the most
-        telling. `step` is where it opens, the last one with finite numbers unless given. `.data`
-        are its arrays. Raises UsageError where the run has no such figure.
+        telling. `step` is where it opens, the last one with finite numbers unless given. `steps`
+        are those of panels, the first four unless given, and `ylim` the ends of their vertical
+        axis. `.data` are its arrays. Raises UsageError where the run has no such figure.
         """
         from steepest.run.figures import figure_of
 
-        return figure_of(self._past, kind, weight, weights, step)
+        return figure_of(self._past, kind, weight, weights, step, steps, ylim)
 
     def figures(self) -> Board:
         """All figures that make sense for this run, linked by one step cursor."""

@@ -117,6 +117,42 @@ def test_the_fit_and_the_residuals(board: Board) -> None:
     assert np.min(left[10]) == pytest.approx(-8.52, abs=5e-3)
 
 
+def test_panels_are_the_models_of_the_steps_asked_for(run: steepest.Run) -> None:
+    figure = run.figure("panels", steps=[7, 0, 3], ylim=(-300, 30))
+    parts, steps = figure.data, [0, 3, 7]
+    assert parts["step"].tolist() == figure.frames.step.tolist() == steps
+    predicted = PATH[steps] @ INPUTS.T
+    np.testing.assert_allclose(parts["predicted"], predicted, rtol=DIGITS)
+    exact = np.linspace(0, 19, len(parts["curve_x"]))
+    design = np.stack([exact**2, exact, np.ones_like(exact)])
+    np.testing.assert_allclose(parts["curve_y"], PATH[steps] @ design, rtol=DIGITS, atol=1e-6)
+    assert parts["range"].tolist() == [-300, 30]
+    # What is cut off is counted, and the loss that the title tells is that of NumPy.
+    above, over = int(np.sum(SPEEDS > 30)), int(np.sum(predicted > 30))
+    assert figure.notes == (f"{above} targets and {over} predictions lie outside of -300 to 30.",)
+    first, last = losses(PATH[[0, 7]])
+    assert figure.title == f"From step 0 to 7 the loss goes from {first:.0f} to {last:.0f}."
+    svg = figure.to_svg()
+    for said in ("step 0", "step 3", "step 7", "−300"):
+        assert f">{said}</text>" in svg
+    usual = run.figure("panels")
+    assert usual.frames.step.tolist() == [0, 1, 2, 3]
+    assert usual.data["range"] is None
+
+
+def test_panels_of_several_columns_show_targets_by_predictions() -> None:
+    x, z = np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 0.0, 0.0, 2.0])
+    y = np.array([1.0, 2.0, 4.0, 9.0])
+    run = steepest.fit({"x": x, "z": z, "y": y}, "y ~ a*x + b*z", start={"a": 1.0, "b": 0.5},
+                       lr=0.01, steps=1, remedies=False)  # fmt: skip
+    figure = run.figure("panels", steps=[1])
+    left = x + 0.5 * z - y
+    stepped = np.array([1.0, 0.5]) - 0.01 * np.array([2 * left @ x, 2 * left @ z]) / 4
+    assert figure.data["mode"] == "predicted"
+    np.testing.assert_allclose(figure.data["predicted"], [stepped @ [x, z]], rtol=DIGITS)
+    assert figure.title.startswith("At step 1 the loss is ")
+
+
 @pytest.mark.parametrize("place", range(3))
 def test_a_slice_with_its_tangent(board: Board, place: int) -> None:
     parts = figures(board, "slice")[place].data
@@ -422,6 +458,11 @@ def test_without_its_data_a_kept_run_shows_what_it_recorded(
         pytest.param("contour", {"weights": ("a", "a")}, "two different weights", id="twice"),
         pytest.param("contour", {"weights": ("a", "b", "c")}, r'weights=\("a", "b"\)', id="three"),
         pytest.param("fit", {"step": 11}, "no such step in this descent. Given: 11", id="step"),
+        pytest.param("panels", {"steps": [3, 11]}, "no such step in this descent. Given: 11",
+                     id="panel"),
+        pytest.param("panels", {"steps": []}, "panels of 1 to 24 steps. Given: 0", id="no panel"),
+        pytest.param("panels", {"ylim": (3, 3)}, r"Write ylim=\(-300, 100\)", id="ylim"),
+        pytest.param("fit", {"steps": [1]}, "are for panels. Given: a fit figure", id="steps"),
         pytest.param("function", {}, "It is for an expression of one variable", id="no function"),
     ],
 )  # fmt: skip
@@ -432,7 +473,7 @@ def test_bad_input(run: steepest.Run, kind: str, options: dict[str, Any], messag
 
 def test_what_a_run_does_not_have() -> None:
     run = steepest.minimize("x**2", start={"x": 3.0}, lr=2.0, steps=3, remedies=False)
-    for kind in ("fit", "residuals", "pulls"):
+    for kind in ("fit", "residuals", "pulls", "panels"):
         with pytest.raises(UsageError, match=f"no {kind} figure. An expression has no rows"):
             run.figure(kind)
     with pytest.raises(UsageError, match=r"no surface figure\. It takes two weights"):

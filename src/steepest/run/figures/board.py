@@ -12,16 +12,18 @@ from steepest.records.document import MOST_POINTS, thinned
 from steepest.records.run import RunRecord
 from steepest.run.figures.planes import contours, function, planes, slices, surface
 from steepest.run.figures.rates import spectrum, sweep
-from steepest.run.figures.rows import backward, fit_and_residuals, pulls
+from steepest.run.figures.rows import backward, fit_and_residuals, panels, pulls
 from steepest.run.figures.scene import MOST_FRAMES, Scene, batch_notes, recorded_frames, scene_of
 from steepest.run.slices import place_of
 from steepest.run.walk import Past
-from steepest.show.figures import RUN, Board, Figure, Frames, loss_figure
+from steepest.show.figures import RUN, Board, Figure, Frames, Range, loss_figure
 from steepest.words.errors import SteepestError, UsageError
 from steepest.words.suggest import suggest
 from steepest.words.wording import count, escaped
 
 _KINDS = tuple(RUN)
+
+_USUAL_PANELS, MOST_PANELS = 4, 24
 
 FROM_THE_RECORD = (
     *("loss", "sweep", "spectrum"),
@@ -36,9 +38,15 @@ def figure_of(
     weight: str | None,
     weights: Sequence[str] | None,
     step: int | None,
+    steps: Sequence[int] | None,
+    ylim: Range | None,
 ) -> Figure:
     """One figure. Raises UsageError where the run has none of this kind."""
     _check(past.record, kind, weight, weights, step)
+    if kind == "panels":
+        return _one(kind, panels(scene_of(past, only=_panels(past.record, steps, ylim)), ylim))
+    if steps is not None or ylim is not None:
+        raise UsageError("steps= and ylim= are for panels.", given=f"a {kind} figure")
     if kind in FROM_THE_RECORD and step is None:
         frames = recorded_frames(past.record)
         return _one(kind, _from_record(past.record, kind, frames, None))
@@ -174,6 +182,33 @@ def _one(kind: str, made: Figure | str) -> Figure:
     return made
 
 
+def _panels(record: RunRecord, steps: Sequence[int] | None, ylim: Range | None) -> Sequence[int]:
+    """The steps of the panels. Raises UsageError for those that are not there."""
+    wanted = range(min(_USUAL_PANELS, record.descent.steps + 1)) if steps is None else steps
+    if not 0 < len(set(wanted)) <= MOST_PANELS:
+        raise UsageError(
+            f"There are panels of 1 to {MOST_PANELS} steps.", given=f"{len(set(wanted))} steps"
+        )
+    for step in wanted:
+        _is_step(record, step)
+    if ylim is not None and not -np.inf < ylim[0] < ylim[1] < np.inf:
+        raise UsageError(
+            "ylim is the lower and the upper end of the vertical axis.",
+            given=f"{ylim}",
+            instead="Write ylim=(-300, 100).",
+        )
+    return wanted
+
+
+def _is_step(record: RunRecord, step: int) -> None:
+    if not 0 <= step <= record.descent.steps:
+        raise UsageError(
+            "There is no such step in this descent.",
+            given=f"{step}",
+            instead=f"Ask for steps 0 to {record.descent.steps}.",
+        )
+
+
 def _check(
     record: RunRecord,
     kind: str,
@@ -203,9 +238,5 @@ def _check(
             )
         for name in weights:
             place_of(record, name)
-    if step is not None and not 0 <= step <= record.descent.steps:
-        raise UsageError(
-            "There is no such step in this descent.",
-            given=f"{step}",
-            instead=f"Ask for steps 0 to {record.descent.steps}.",
-        )
+    if step is not None:
+        _is_step(record, step)

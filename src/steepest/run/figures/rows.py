@@ -20,9 +20,11 @@ from steepest.show.figures import (
     Figure,
     Passed,
     Quality,
+    Range,
     Rows,
     backward_figure,
     fit_figure,
+    panels_figure,
     pulls_figure,
     residuals_figure,
 )
@@ -74,6 +76,21 @@ def fit_and_residuals(scene: Scene) -> tuple[Figure, Figure] | str:
         frames, rows, target[chosen] - matrix, reach=reach, notes=scene.notes
     )
     return fit, residuals
+
+
+def panels(scene: Scene, ylim: Range | None) -> Figure | str:
+    """The prediction over the data, a panel a frame."""
+    setup, frames = scene.setup, scene.frames
+    if setup.problem.loss is None or not setup.objective.rows:
+        return _NO_ROWS
+    target = np.asarray(setup.objective.data["rows"]["target"])
+    chosen = _chosen(len(target), len(frames))
+    column = _only_column(scene)
+    rows = _rows(scene, target, chosen, column)
+    said = [_shown(scene, setup.objective.predictions(weights)) for weights in scene.values]
+    model = None if column is None else _curve(scene, column, rows)
+    predicted = np.stack(said)[:, chosen]
+    return panels_figure(frames, rows, predicted, model=model, ylim=ylim, notes=scene.notes)
 
 
 def _chosen(rows: int, frames: int) -> Steps:

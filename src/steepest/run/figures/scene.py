@@ -114,13 +114,16 @@ class Scene:
         return losses(self.setup.at_hand.moving, weights)
 
 
-def scene_of(past: Past, also: int | None = None) -> Scene:
-    """Walk a run to its frames, `also` to a step of choice. Raises SteepestError."""
+def scene_of(past: Past, also: int | None = None, only: Sequence[int] | None = None) -> Scene:
+    """Walk a run to its frames, `also` to a step of choice, or to `only` these.
+
+    Raises SteepestError.
+    """
     walk, record = past.walk, past.record
     setup, trace = walk.setup, past.trace
     names = setup.objective.names
     most = MOST_FRAMES if len(names) <= FEW_WEIGHTS else FEWER_FRAMES
-    step = chosen_steps(record, most, also)
+    step = chosen_steps(record, most, also) if only is None else np.unique(only).astype(np.int64)
     found, following = _walked(walk, trace, step)
     order = telling_weights(record)
     shown = tuple(sorted(order[:_MOST_WEIGHTS]))

@@ -10,6 +10,7 @@ from steepest.show.figures.function import function_figure
 from steepest.show.figures.kinds import FIGURE_KINDS, RUN, TRAINING
 from steepest.show.figures.layers import Seen, layers_figure
 from steepest.show.figures.loss import loss_figure
+from steepest.show.figures.panels import Range, panels_figure
 from steepest.show.figures.pulls import pulls_figure
 from steepest.show.figures.rates import trials_figure
 from steepest.show.figures.residuals import residuals_figure
@@ -33,6 +34,7 @@ __all__ = [
     "Passed",
     "Plane",
     "Quality",
+    "Range",
     "Rows",
     "Seen",
     "Theme",
@@ -44,6 +46,7 @@ __all__ = [
     "function_figure",
     "layers_figure",
     "loss_figure",
+    "panels_figure",
     "pulls_figure",
     "residuals_figure",
     "slice_figure",

@@ -20,6 +20,7 @@ from steepest.show.figures.gradient import GradientData, gradient_figure
 from steepest.show.figures.layers import LayersData, layers_figure
 from steepest.show.figures.loss import LossData
 from steepest.show.figures.network import NetworkData, network_figure
+from steepest.show.figures.panels import PanelsData
 from steepest.show.figures.pictures import PicturesData, pictures_figure
 from steepest.show.figures.plane import PlaneData, plane_figure
 from steepest.show.figures.pulls import PullsData
@@ -52,6 +53,7 @@ RUN: Final[Mapping[str, OfRun]] = {
     "loss": OfRun(LossData),
     "gradient": OfRun(GradientData, gradient_figure),
     "fit": OfRun(FitData),
+    "panels": OfRun(PanelsData),
     "residuals": OfRun(ResidualsData),
     "slice": OfRun(SliceData),
     "contour": OfRun(ContourData),
