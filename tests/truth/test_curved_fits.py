@@ -17,6 +17,7 @@ import scipy.optimize
 from steepest.formula import parse_model
 from steepest.measure.minimum import find_minimum
 from steepest.objective.objective import formula_objective
+from steepest.records.point import Minimum
 
 MANY = int(os.environ.get("STEEPEST_CURVED", "25"))
 SEED = int(os.environ.get("STEEPEST_SEED", "0"))
@@ -131,14 +132,28 @@ def problem(number: int) -> Problem:
     return Problem(family.text, x, y, start, float(np.mean(best.fun**2)) * of_y**2)
 
 
+def minimum_of(given: Problem) -> Minimum | None:
+    columns = {"x": given.x, "y": given.y}
+    model = parse_model(f"y ~ {given.text}", ("x", "y"))
+    objective = formula_objective(model, columns, loss="mse")
+    return find_minimum(objective, objective.vector(given.start), seconds=1.5)
+
+
+@pytest.mark.parametrize("number", [18, 93, 243])
+def test_a_frequency_is_looked_for_in_the_unit_of_its_column(number: int) -> None:
+    """Of columns from 1e-9 to 1e12, with a frequency that is any number, a wave was missed."""
+    given = problem(number)
+    assert "cos(c*x)" in given.text
+    found = minimum_of(given)
+    assert found is not None
+    assert found.loss == pytest.approx(given.reference, rel=1e-6)
+
+
 def test_the_minimum_of_curved_fits_is_found() -> None:
     missed, endless = [], []
     for number in range(MANY):
         given = problem(number)
-        columns = {"x": given.x, "y": given.y}
-        model = parse_model(f"y ~ {given.text}", ("x", "y"))
-        objective = formula_objective(model, columns, loss="mse")
-        found = find_minimum(objective, objective.vector(given.start), seconds=1.5)
+        found = minimum_of(given)
         told = f"{number}: {given.text} from {given.start}"
         if found is None or not found.exists:
             endless.append(f"{told}: said to have no minimum; it is {given.reference:.6g}")

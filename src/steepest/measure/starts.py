@@ -13,7 +13,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from steepest.engine.xla import in_float64
-from steepest.formula import is_linear
+from steepest.formula import (
+    Binary,
+    Column,
+    Negate,
+    Node,
+    Number,
+    Weight,
+    is_linear,
+    names_of,
+    walk,
+)
 from steepest.methods.losses import SQUARED
 from steepest.objective.objective import (
     FormulaKernel,
@@ -31,6 +41,9 @@ _BEST = 6
 
 MOST_WORK = 2e8
 """Elementary operations that looking may cost."""
+
+_AS_COLUMN, _AS_RATE = (0, 1), (2, 3)
+_MOSTLY = 0.7
 
 APART = 1e-3
 """Points closer than this, relative, are one start."""
@@ -102,13 +115,49 @@ def _seen(
     if looks < _BEST or not others:
         return []
     scales = _Scales(objective)
+    beside = _beside_columns(kernel.model)
+    kinds = [beside.get(kernel.weights[place], ()) for place in others]
     draw = np.random.default_rng([seed, 2])
     found = []
     for _ in range(looks):
         point = start.copy()
-        point[others] = [scales.draw(draw, float(start[place])) for place in others]
+        point[others] = [
+            scales.draw(draw, float(start[place]), kind)
+            for place, kind in zip(others, kinds, strict=True)
+        ]
         found.append(_solved(objective, kernel, point, linear))
     return [one for one in found if one is not None]
+
+
+def _beside_columns(model: Node) -> dict[str, tuple[int, ...]]:
+    """The kinds of `_Scales.draw` that have the unit of a weight, where the model shows it.
+
+    What is added to a column, or divides it, is counted as the column is; what multiplies it, as
+    one over it.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for node in walk(model):
+        if not isinstance(node, Binary):
+            continue
+        for one, other in ((node.left, node.right), (node.right, node.left)):
+            weight = _weight_in(one)
+            if weight is None or not names_of(Column, other):
+                continue
+            if node.op == "*":
+                found[weight] = _AS_RATE
+            elif node.op == "/" or (node.op in "+-" and not names_of(Weight, other)):
+                found[weight] = _AS_COLUMN
+    return found
+
+
+def _weight_in(node: Node) -> str | None:
+    """The weight of which a node is a power or a multiple."""
+    match node:
+        case Weight(name):
+            return name
+        case Negate(inside) | Binary("**", inside, Number()) | Binary("*", Number(), inside):
+            return _weight_in(inside)
+    return None
 
 
 class _Scales:
@@ -123,9 +172,14 @@ class _Scales:
             if spread > 0 and np.isfinite(spread):
                 self.columns.append((values, spread))
 
-    def draw(self, draw: np.random.Generator, start: float) -> float:
-        """One value: about one over a spread, in the range, a frequency, near one or the start."""
-        kind = draw.integers(6) if self.columns else 4 + draw.integers(2)
+    def draw(self, draw: np.random.Generator, start: float, likely: tuple[int, ...]) -> float:
+        """One value: about one over a spread, in the range, a frequency, near one or the start.
+
+        Mostly of one of the kinds that are `likely`.
+        """
+        kind = int(draw.integers(6) if self.columns else 4 + draw.integers(2))
+        if likely and self.columns and draw.uniform() < _MOSTLY:
+            kind = likely[draw.integers(len(likely))]
         factor = float(10.0 ** draw.normal(scale=0.5))
         sized = -factor if draw.uniform() < 0.3 else factor
         if kind >= 4:
