@@ -90,6 +90,29 @@ def test_gradients_are_those_of_pytorch(activation: str, loss: str) -> None:
                 )
 
 
+def test_one_output_is_the_logit_of_the_second_of_two_classes() -> None:
+    network = parse_network("5-7-tanh-1")
+    with float64():
+        weights = first_weights(network, 1, np.float64)
+        inputs = np.random.default_rng(3).normal(size=(40, 5))
+        targets = np.arange(40) % 2
+        given = jnp.asarray(inputs), jnp.asarray(targets)
+        found = gradient(network, "cross-entropy", weights, *given)
+        model = torch_of(network, weights)
+        value = nn.functional.binary_cross_entropy_with_logits(
+            model(torch.tensor(inputs))[:, 0], torch.tensor(targets, dtype=torch.float64)
+        )
+        value.backward()
+        for one, parameter in zip(jax.tree.leaves(found), model.parameters(), strict=True):
+            assert parameter.grad is not None
+            np.testing.assert_allclose(
+                np.array(one), parameter.grad.numpy(), rtol=1e-10, atol=1e-14
+            )
+        # From the logit, what is finite stays finite.
+        costs = ROW_LOSSES["cross-entropy"](jnp.array([[800.0], [-800.0]]), jnp.array([0, 1]))
+        assert costs.tolist() == [800.0, 800.0]
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_path_is_that_of_pytorch(optimizer: str) -> None:
     network = parse_network("4-8-tanh-3")

@@ -12,7 +12,7 @@ import numpy as np
 
 from steepest.descent.optimizers import transformation
 from steepest.methods.losses import LOSS
-from steepest.objective.networks import ROW_LOSSES, Network, Weights, compute
+from steepest.objective.networks import ROW_LOSSES, Network, Weights, compute, scores
 from steepest.records.arrays import Matrix, Vector
 
 Places = np.ndarray[Any, np.dtype[np.integer[Any]]]
@@ -198,7 +198,7 @@ def _judged(
 def _correct(loss: str, outputs: jax.Array, targets: jax.Array) -> jax.Array:
     if not LOSS[loss].of_classes:
         return jnp.zeros((), outputs.dtype)
-    return (outputs.argmax(1) == targets).sum().astype(outputs.dtype)
+    return (scores(outputs).argmax(1) == targets).sum().astype(outputs.dtype)
 
 
 def _single(rates: Vector | Matrix) -> jax.Array:

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
@@ -183,9 +183,19 @@ def activate(layer: Linear, values: jax.Array) -> jax.Array:
     return values if layer.activation is None else ACTIVATIONS[layer.activation](values)
 
 
+def scores(outputs: jax.Array | np.ndarray[Any, Any]) -> jax.Array:
+    """A score of each class, (n, classes), of which softmax makes probabilities.
+
+    A single output (n, 1) is the logit of the second of two classes: its score, where that of the
+    first is 0.
+    """
+    given = jnp.asarray(outputs)
+    return given if given.shape[1] > 1 else jnp.pad(given, ((0, 0), (1, 0)))
+
+
 def cross_entropy(outputs: jax.Array, classes: jax.Array) -> jax.Array:
     """Of each row, (n,): minus the log of what softmax gives its class."""
-    logs = jax.nn.log_softmax(outputs)
+    logs = jax.nn.log_softmax(scores(outputs))
     return -jnp.take_along_axis(logs, classes[:, None], axis=1)[:, 0]
 
 

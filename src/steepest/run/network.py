@@ -88,7 +88,7 @@ class NetworkRun(TrainingRun):
         classes = self.learned.classes
         if classes is not None:
             named = np.full(total, None, dtype=object)
-            named[rows] = np.array(classes, dtype=object)[found.argmax(1)]
+            named[rows] = np.array(classes, dtype=object)[_scores(found).argmax(1)]
             return named
         numbers = np.full((total, found.shape[1]), np.nan)
         numbers[rows] = found
@@ -99,7 +99,8 @@ class NetworkRun(TrainingRun):
 
         Raises SteepestError.
         """
-        found, rows, total = self._outputs(data)
+        outputs, rows, total = self._outputs(data)
+        found = _scores(outputs)
         shares = np.full((total, found.shape[1]), np.nan)
         powers = np.exp(found - found.max(1, keepdims=True))
         shares[rows] = powers / powers.sum(1, keepdims=True)
@@ -117,6 +118,12 @@ class NetworkRun(TrainingRun):
         with plainly():
             outputs = outputs_of(self.network, _weights(learned), inputs)
         return outputs, found.rows.tolist(), len(found) + found.left_out
+
+
+def _scores(outputs: Matrix) -> Matrix:
+    from steepest.objective.networks import scores
+
+    return np.asarray(scores(outputs), np.float64)
 
 
 def _weights(learned: Learned) -> Weights:

@@ -15,7 +15,7 @@ from steepest.descent.training import outputs_of
 from steepest.measure.network_landscape import SIDE, loss_plane
 from steepest.measure.network_probe import Point, backward_values, row_gradients, row_losses
 from steepest.methods.losses import LOSS, MAE, RMSE
-from steepest.objective.networks import Weights
+from steepest.objective.networks import Weights, scores
 from steepest.records.arrays import Matrix, Steps, Vector
 from steepest.records.training import (
     GradientExplained,
@@ -58,7 +58,7 @@ def judged(course: Course, split: Split) -> Judged:
     outputs = outputs_of(course.plan.network, course.weights, rows.inputs)
     if rows.classes is None or share is None:
         return Judged({"loss": loss, **_of_numbers(outputs, rows.targets)}, None, None, None)
-    found = outputs.argmax(1)
+    found = np.asarray(scores(outputs).argmax(1))
     table = np.zeros((len(rows.classes), len(rows.classes)), dtype=np.int64)
     np.add.at(table, (rows.targets.astype(np.int64), found), 1)
     missed = np.flatnonzero(found != rows.targets)[:MOST_WRONG]
@@ -187,7 +187,7 @@ def plane(course: Course, split: Split) -> LossPlane | None:
 
 
 def _said(outputs: Vector, loss: str) -> float:
-    return float(outputs.argmax()) if LOSS[loss].of_classes else float(outputs[0])
+    return float(scores(outputs[None]).argmax() if LOSS[loss].of_classes else outputs[0])
 
 
 def _units(weights: Weights, slopes: Weights) -> tuple[tuple[int, ...], Matrix, Matrix]:

@@ -108,12 +108,15 @@ def check_ends(network: Network, samples: Samples) -> None:
             instead=f"Begin it with {inputs}: {_with_ends(network, inputs, network.outputs)}",
         )
     wanted, what = outputs_of(samples), "number" if samples.classes is None else "class"
-    if network.outputs != wanted:
+    # One output is the logit of the second of two classes.
+    single = what == "class" and wanted == 2
+    if network.outputs != wanted and not (single and network.outputs == 1):
         raise UsageError(
             f"The network gives {count(network.outputs, 'number')}, and the data has "
             f"{_counted(wanted, what)} to be found.",
             given=network.text,
-            instead=f"End it with {wanted}: {_with_ends(network, inputs, wanted)}",
+            instead=f"End it with {wanted}{' or 1' * single}: "
+            f"{_with_ends(network, inputs, wanted)}",
         )
 
 
