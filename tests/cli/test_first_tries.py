@@ -267,3 +267,25 @@ def test_a_shell_completes(line: str, place: int, wanted: set[str]) -> None:
     given = {"COMP_WORDS": line, "COMP_CWORD": str(place), "_STEEPEST_COMPLETE": "bash_complete"}
     answer = CliRunner().invoke(command, [], prog_name="steepest", env=given)
     assert wanted <= {told.partition(",")[2] for told in answer.stdout.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("begun", "wanted"),
+    [
+        ("speed ~ a*ti", ["speed ~ a*time", "speed ~ a*tide"]),
+        ("sp", ["speed"]),
+        ("speed ~ a*`wi", ["speed ~ a*`wind chill`"]),
+        ("speed ~ a*q", []),
+    ],
+)
+def test_a_shell_completes_a_column_of_the_formula(
+    begun: str, wanted: list[str], tmp_path: Path
+) -> None:
+    table = tmp_path / "data.csv"
+    table.write_text("time;speed;wind chill;tide\n1;2;3;4\n", "utf-8")
+    for name, found in ((table, wanted), (tmp_path / "none.csv", [])):
+        line = f"steepest fit {name} '{begun}"
+        given = {"COMP_WORDS": line, "COMP_CWORD": "3", "_STEEPEST_COMPLETE": "bash_complete"}
+        answer = CliRunner().invoke(command, [], prog_name="steepest", env=given)
+        told = [one.partition(",")[2] for one in answer.stdout.splitlines() if one]
+        assert told == found

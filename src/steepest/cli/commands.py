@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -13,6 +15,9 @@ from steepest.cli.data import data
 from steepest.cli.failures import Commands
 from steepest.cli.lab import lab
 from steepest.cli.runs import runs
+
+_HEAD: Final = 65_536
+"""Bytes of a file in which its header is looked for."""
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -40,9 +45,28 @@ def steepest() -> None:
     """
 
 
+def _column_begun(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
+    """The formula so far, its last name completed to those columns of the data that begin so."""
+    from steepest.data.table import read_delimited
+    from steepest.formula import quoted
+    from steepest.words.errors import SteepestError
+
+    path, name = context.params.get("data"), re.search(r"`[^`]*$|\w*$", begun)
+    if not path or path == "-" or name is None:
+        return []
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(_HEAD)
+        columns = read_delimited(head.rpartition(b"\n")[0] or head, path).names
+    except (OSError, SteepestError):
+        return []  # What is amiss with the file is said once the command runs.
+    start, stem = begun[: name.start()], name[0].removeprefix("`")
+    return [start + quoted(column) for column in columns if column.startswith(stem)]
+
+
 @steepest.command(cls=options.Expressive, short_help="Fit a formula to data, and explain it.")
 @click.argument("data", metavar="DATA", required=False)
-@click.argument("formula", metavar="FORMULA", required=False)
+@click.argument("formula", metavar="FORMULA", required=False, shell_complete=_column_begun)
 @options.fit
 @options.together
 @options.keeping
@@ -109,7 +133,7 @@ def train(data: str | None, **given: Any) -> None:
 
 @steepest.command(cls=options.Expressive, short_help="Try many learning rates on a fit.")
 @click.argument("data", metavar="DATA")
-@click.argument("formula", metavar="FORMULA")
+@click.argument("formula", metavar="FORMULA", shell_complete=_column_begun)
 @options.sweep
 @options.why
 @options.as_json
