@@ -11,6 +11,7 @@ import re
 import numpy as np
 import pytest
 import scipy.optimize
+import torch
 
 import steepest
 
@@ -67,10 +68,9 @@ def condition(matrix: np.ndarray, flat: int) -> float:
     return float(values[0] / values[len(values) - 1 - flat])
 
 
-def check_curvatures(linear: Linear, sentence: str, flat: int) -> None:
+def check_scales(hessian: np.ndarray, names: list[str], sentence: str, flat: int) -> None:
     """What SD201 says of weights alone and of a learning rate for each of them."""
-    hessian = linear.hessian
-    own = dict(zip(linear.names, np.diag(hessian), strict=True))
+    own = dict(zip(names, np.diag(hessian), strict=True))
     told = re.search(rf"along (\w+) alone is {NUMBER} times that along (\w+)", sentence)
     if told:
         assert own[told[1]] / own[told[3]] == pytest.approx(value(told[2]), rel=0.01)
@@ -138,8 +138,65 @@ def test_sentences_of_linear_fits(seed: int) -> None:
     assert np.linalg.matrix_rank(unit) == len(linear.names) - len(minimum.flat)
     for finding in run.verdict.findings:
         if finding.code == "SD201":
-            check_curvatures(linear, finding.sentence, len(minimum.flat))
+            check_scales(linear.hessian, linear.names, finding.sentence, len(minimum.flat))
         elif finding.code == "SD202":
             check_flat(linear, finding.sentence)
         elif finding.code == "SD305":
             check_without_rows(linear, finding.sentence)
+
+
+CURVES: tuple[tuple[str, dict[str, float]], ...] = (
+    ("a*exp(-b*x) + c", {"a": 5.0, "b": 0.5, "c": 1.0}),
+    ("a*b*x + c", {"a": 2.0, "b": 1.5, "c": 1.0}),
+    ("a/(1 + exp(-b*(x - c)))", {"a": 10.0, "b": 1.2, "c": 5.0}),
+    ("a*x/(b + x)", {"a": 8.0, "b": 2.0}),
+    ("a*exp(-(x - b)**2/(2*c**2))", {"a": 6.0, "b": 4.0, "c": 1.5}),
+    ("a*sin(b*x) + c", {"a": 3.0, "b": 0.9, "c": 2.0}),
+    ("a*exp(-b*x) + c*exp(-d*x)", {"a": 6.0, "b": 1.5, "c": 2.0, "d": 0.2}),
+)
+CURVED = CURVES if MANY > 8 else CURVES[:2]
+
+
+@pytest.mark.parametrize(("text", "true"), CURVED, ids=[text for text, _ in CURVED])
+def test_sentences_of_curved_fits(text: str, true: Weights) -> None:
+    """The curvatures are those of PyTorch, at the place that the sentence names."""
+    random = np.random.default_rng([11, SEED, len(text)])
+    x = np.sort(random.uniform(0.5, 10, 40))
+    names = list(true)
+    given, functions = torch.tensor(x), {"exp": torch.exp, "sin": torch.sin}
+
+    def predicted(at: torch.Tensor) -> torch.Tensor:
+        held = dict(zip(names, at, strict=True))
+        return torch.as_tensor(eval(text, {**functions, "x": given, **held}))
+
+    clean = predicted(torch.tensor(list(true.values()), dtype=torch.float64)).numpy()
+    y = clean + 0.03 * np.ptp(clean) * random.normal(size=len(x))
+
+    def loss(at: torch.Tensor) -> torch.Tensor:
+        return ((predicted(at) - torch.tensor(y)) ** 2).mean()
+
+    start = {name: value * float(np.exp(random.normal(0, 0.3))) for name, value in true.items()}
+    run = steepest.fit(
+        {"x": x, "y": y}, f"y ~ {text}", start=start, steps=100, remedies=False, save=False
+    )
+    minimum = run.measurements.minimum
+    assert minimum is not None
+    places = {"minimum": minimum.weights, "end": run.weights, "start": start}
+    for finding in run.verdict.findings:
+        if finding.code == "SD201" and not finding.evidence["below_rounding"]:
+            place = torch.tensor([places[str(finding.evidence["at"])][name] for name in names])
+            hessian = torch.autograd.functional.hessian(loss, place.double()).numpy()
+            flat = len(minimum.flat)
+            told = re.search(rf"{NUMBER} times apart", finding.sentence)
+            assert told is not None
+            assert condition(hessian, flat) == pytest.approx(value(told[1]), rel=0.01)
+            check_scales(hessian, names, finding.sentence, flat)
+        elif finding.code == "SD202":
+            for shown in re.findall(
+                r"(?:at|as at) ((?:\w+ = [^,\s]+(?:, | and )?)+)", finding.sentence
+            ):
+                moved = dict(re.findall(rf"(\w+) = {NUMBER}", shown))
+                at = {**minimum.weights, **{name: value(said) for name, said in moved.items()}}
+                found = float(loss(torch.tensor([at[name] for name in names], dtype=torch.float64)))
+                # Weights are told with four digits.
+                assert found == pytest.approx(minimum.loss, rel=0.02), finding.sentence
