@@ -251,6 +251,30 @@ def test_dragging_the_start_descends_anew(visit: Open) -> None:
     assert "b=-0.6397" in page.input_value("#start")
 
 
+def test_on_a_phone_a_finger_drags_the_start_and_not_the_figures(visit: Open) -> None:
+    here = visit(width=360, has_touch=True, is_mobile=True)
+    page = here.page
+    here.judged(TUTORIAL)
+    knob = page.locator(".handle .start")
+    knob.scroll_into_view_if_needed()
+    box = knob.bounding_box()
+    assert box
+    before = page.locator(".live").evaluate("(row) => row.scrollLeft")
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    finger = page.context.new_cdp_session(page)
+    for kind, far in (("touchStart", 0), *(("touchMove", far) for far in range(0, 84, 7))):
+        points = [{"x": x + far, "y": y - far / 2}]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator("#start")).not_to_have_value(
+        "a=0.0121, b=-0.6397, c=0.6416", timeout=SECONDS
+    )
+    assert page.locator(".live").evaluate("(row) => row.scrollLeft") == before
+    moved = knob.bounding_box()
+    assert moved
+    assert moved["x"] - box["x"] == pytest.approx(77, abs=4)
+
+
 def test_going_on_from_a_step_keeps_the_way_there(visit: Open) -> None:
     here = visit()
     page = here.page

@@ -158,6 +158,8 @@ function makeHandle(
     event.preventDefault();
     knob.focus();
   });
+  // On a phone the figures would be swiped: inside of a picture `touch-action` does not prevent it.
+  knob.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   knob.addEventListener("pointermove", (event) => {
     if (held) go(...found(event));
   });
