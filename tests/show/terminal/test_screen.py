@@ -22,6 +22,7 @@ from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding, WeightStatistics
 from steepest.show.terminal import Report, TrainingReport, plain
 from steepest.show.terminal.screen import HEIGHT, LEAST_FINDINGS
+from steepest.words.wording import number
 
 WHY = "print(run.why())"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -98,6 +99,16 @@ def test_every_code_that_was_found_is_named(many: int, width: int) -> None:
     assert lines[-2 if width == 40 else -1].startswith("Why: ") or width < 80
     if width >= 80 and many <= len(CHECKS) // 2:
         assert len(lines) <= 24
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_row_of_a_weight_is_one_line(width: int) -> None:
+    record = specimens.tutorial()
+    lines = screen(record, width).splitlines()
+    for partial in record.explanation.partials:
+        (row,) = [line for line in lines if line.startswith(f"  {partial.weight} ")]
+        assert row.split()[-1] == number(partial.amount)
+        assert len(row) <= width
 
 
 def test_what_a_check_is_about_fits_a_line() -> None:

@@ -77,11 +77,16 @@ def _weights(page: Page, record: RunRecord) -> None:
     rows = [_row(record, name) for name in record.problem.weights]
     shown = rows if len(rows) <= _MOST_WEIGHTS + 1 else rows[:_MOST_WEIGHTS]
     heads = _heads(record)
-    if sum(map(len, heads)) + 2 * len(heads) > page.width:
-        heads = (*heads[:2], "minimum", "± error", heads[-1])
     # A column in which nothing is known says nothing.
     kept = [at for at in range(len(heads)) if any(row[at] for row in shown)]
-    widths = {at: max(len(heads[at]), *(len(row[at]) for row in shown)) for at in kept}
+
+    def widths_of(heads: Sequence[str]) -> dict[int, int]:
+        return {at: max(len(heads[at]), *(len(row[at]) for row in shown)) for at in kept}
+
+    widths = widths_of(heads)
+    if sum(widths.values()) + 2 * len(kept) > page.width:
+        heads = (*heads[:2], "minimum", "± error", heads[-1])
+        widths = widths_of(heads)
     last = sum(widths[at] + 2 for at in kept[1:])
     room = min(
         max(len(page.safe(name)) for name in ("weight", *(row[0] for row in shown))),
