@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from tests.agree import of_run
+from tests.truth.test_curved_fits import predicted, problem
 
 import steepest
 from steepest.cli import steepest as command
+
+TYPED = int(os.environ.get("STEEPEST_TYPED", "1"))
+"""Generated fits whose commands are typed; 60 are about 100 commands."""
 
 DRAW = np.random.default_rng(8)
 X = np.linspace(0.5, 6, 24)
@@ -33,17 +38,38 @@ CASES: dict[str, tuple[Any, str, dict[str, Any]]] = {
 def test_offered_commands_hold(case: Any, tmp_path: Path, monkeypatch: Any) -> None:
     y, formula, options = case
     monkeypatch.chdir(tmp_path)
-    rows = "".join(
-        f"{one!r},{other!r}\n" for one, other in zip(X.tolist(), y.tolist(), strict=True)
-    )
-    Path("data.csv").write_text("x,y\n" + rows, encoding="utf-8")
+    write(X, y)
     start = {name: 1.0 for name in "wbc" if f"{name}*" in formula or f"+ {name}" in formula}
     start |= {"b": 1.0}
     found = steepest.fit("data.csv", formula, start=start, **options)
-    goal = found.measurements.goal
-    assert goal is not None
     assert any(remedy.reached for remedy in found.remedies), found.verdict.headline
     assert of_run(found) == []
+    check_commands(found, formula)
+
+
+@pytest.mark.parametrize("number", range(6, 6 + TYPED))
+def test_commands_of_generated_fits_hold(number: int, tmp_path: Path, monkeypatch: Any) -> None:
+    """Of columns and targets from 1e-9 to 1e12, from starts near and absurd."""
+    given = problem(number)
+    monkeypatch.chdir(tmp_path)
+    write(given.x, given.y)
+    found = steepest.fit("data.csv", f"y ~ {given.text}", start=given.start, steps=200)
+    check_commands(found, f"y ~ {given.text}")
+    for remedy in found.remedies:
+        if remedy.reached and not (remedy.options or {}).get("standardize"):
+            said = predicted(given.text, given.x, dict(remedy.weights))
+            assert np.mean((said - given.y) ** 2) <= 1.01 * given.reference * (1 + 1e-6)
+
+
+def write(x: Any, y: Any) -> None:
+    rows = "".join(f"{one!r},{two!r}\n" for one, two in zip(x.tolist(), y.tolist(), strict=True))
+    Path("data.csv").write_text("x,y\n" + rows, encoding="utf-8")
+
+
+def check_commands(found: steepest.Run, formula: str) -> None:
+    """Each command, typed, ends as promised, stays there, and its own report agrees."""
+    goal = found.measurements.goal
+    assert goal is not None
     for remedy in found.remedies:
         words = shlex.split(remedy.command)[1:]
         typed = CliRunner().invoke(command, [*words, "--json", "--no-save", "--no-remedies"])
@@ -54,8 +80,13 @@ def test_offered_commands_hold(case: Any, tmp_path: Path, monkeypatch: Any) -> N
             continue
         assert remedy.measured_loss <= goal.loss
         assert document["verdict"]["headline"].startswith("At the minimum"), remedy.command
+        assert document["verdict"]["learning_rate"] not in ("too small", "too large")
         if "optimizer" in words or "lm" in words or "lbfgs" in words:
             continue
+        trace = document["trace"]
+        if len(trace["step"]) == trace["step"][-1] + 1:
+            out = [step for step, loss in enumerate(trace["loss"]) if not float(loss) <= goal.loss]
+            assert remedy.measured_steps == (out[-1] + 1 if out else 0), remedy.command
         steps = remedy.settings.steps
         longer = steepest.fit(
             "data.csv",
