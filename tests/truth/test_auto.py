@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.truth import generator
 
@@ -50,3 +51,36 @@ def test_auto_is_never_too_small_or_too_large(name: str, optimizer: str, steps: 
 @pytest.mark.parametrize(("name", "optimizer", "steps", "seed"), FOUND)
 def test_what_a_search_once_chose_badly(name: str, optimizer: str, steps: int, seed: int) -> None:
     judged(generator.problem(seed, name), optimizer, steps)
+
+
+def test_where_no_rate_arrives_the_chosen_one_is_half_as_good_as_the_best() -> None:
+    """In the steps at hand; it once was on a detour above its start when they were over."""
+    draw = np.random.default_rng([98, 7])
+    of_x, of_y = (float(10.0 ** draw.uniform(-1, 1)) for _ in range(2))
+    x = np.sort(draw.uniform(0.5, 10, 40)) * of_x
+    true = {"a": 8.0 * of_y, "b": 3.0 * of_x}
+    clean = true["a"] * x**2 / (true["b"] ** 2 + x**2)
+    y = clean + 0.03 * float(np.ptp(clean)) * draw.normal(size=40)
+    start = {name: float(value * 10 ** draw.normal(scale=0.2)) for name, value in true.items()}
+    run = steepest.fit(
+        {"x": x, "y": y}, "y ~ a*x**2/(b**2 + x**2)", start=start, steps=200, remedies=False
+    )
+    chosen = run.record.descent.lr
+    rates = np.append(chosen * np.geomspace(1e-2, 1e2, 81), chosen)
+    a, b = (np.full(len(rates), value) for value in start.values())
+
+    def left() -> Any:
+        return (a[:, None] * x**2 / (b[:, None] ** 2 + x**2)) - y
+
+    first = float(np.mean(left()[0] ** 2))
+    with np.errstate(all="ignore"):
+        for _ in range(200):
+            share, off = x**2 / (b[:, None] ** 2 + x**2), left()
+            slope = -2 * (a * b)[:, None] * share / (b[:, None] ** 2 + x**2)
+            a, b = (
+                a - rates * 2 * np.mean(off * share, axis=1),
+                b - rates * 2 * np.mean(off * slope, axis=1),
+            )
+        final = np.mean(left() ** 2, axis=1)
+    assert run.loss == pytest.approx(final[-1], rel=1e-6)
+    assert first - final[-1] >= 0.5 * (first - np.nanmin(final))

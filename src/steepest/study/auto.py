@@ -135,6 +135,8 @@ def _by_running(
     if found is None and (best := quickest(trials)) is not None:
         # It may swing out once more, and be away just when the steps are over.
         found = _alive(setup, settings, best, ends)
+        if found is not None and not found[1].final_loss < found[1].first_loss:
+            found = None
     if found is None:
         best = _at_hand(setup, settings, trials, effort, ends)
         found = None if best is None else _alive(setup, settings, best, ends)
@@ -202,18 +204,24 @@ def _alive(
 def _lasting(
     setup: Setup, settings: Settings, trials: list[RateTrial], goal: float, ends: float
 ) -> tuple[RateTrial, Descent] | None:
-    """The quickest that is at the goal at its last step too: bold ones bounce off it again."""
+    """The quickest that is at the goal at its last step too: bold ones bounce off it again.
+
+    Where all arrive only after the steps at hand, the one that is lowest at the end of these, if it
+    is lower than the start: the quickest may be on a detour far up then.
+    """
     left = [trial for trial in trials if trial.steps is not None]
     fewest = quickest(left)
+    late: list[tuple[RateTrial, Descent]] = []
     while (best := _quick(left)) is not None and time.monotonic() < ends:
         if fewest is None or _slow(best, fewest):
             break
         found = _alive(setup, settings, best, ends)
-        arriving = best.steps is not None and best.steps > settings.steps
-        if found is not None and (found[1].final_loss <= goal or arriving):
+        if found is not None and found[1].final_loss <= goal:
             return found
+        if found is not None and best.steps is not None and best.steps > settings.steps:
+            late += [found] * (found[1].final_loss < found[1].first_loss)
         left = [trial for trial in left if trial.lr < best.lr]
-    return None
+    return min(late, key=lambda each: each[1].final_loss, default=None)
 
 
 def _slow(trial: RateTrial, best: RateTrial) -> bool:
