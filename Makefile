@@ -124,10 +124,10 @@ $(VENV)/.release: pyproject.toml constraints.txt | $(VENV)/.pip
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
 		[ "$(BROWSER)" != no ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-		&& echo "Installing packages of this system with apt-get: chromium and fonts-dejavu-core," \
+		&& echo "Installing packages of this system with apt-get: chromium, fonts-dejavu-core and libatomic1," \
 			"to test pages in a browser. BROWSER=no leaves the system as it is." \
 		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq \
-			--no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+			--no-install-recommends chromium fonts-dejavu-core libatomic1 >/dev/null; \
 	} || echo "There is no Chromium here, and none was installed: tests of pages are skipped."
 
 frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json

@@ -173,6 +173,24 @@ def test_the_contour_is_the_loss(speed: Live) -> None:
         assert view.contour.loss[row, column] == pytest.approx(by_hand)
 
 
+def test_the_contour_has_the_whole_of_a_descent_that_jumps_to_and_fro() -> None:
+    """Just below the limit every step lands on the other side, about as far out as it was."""
+    x = np.linspace(-2, 2, 21)
+    bowl = live(
+        "fit", {"x": x, "y": 3 * x**2 + 1}, "y ~ a*x**2 + c", Options(start={"a": 0, "c": 0})
+    )
+    columns = np.stack([x**2, np.ones(21)], axis=1)
+    limit = 2 / np.linalg.eigvalsh(2 * columns.T @ columns / 21)[-1]
+    rates = bowl.rates()
+    lane = int(np.searchsorted(rates, limit)) - 1
+    view = bowl.view(bowl.setup.start, rates, 50)
+    assert view.contour is not None
+    for name, seen in zip(view.contour.weights, (view.contour.x, view.contour.y), strict=True):
+        walked = view.values[lane][:, view.weights.index(name)]
+        assert seen[0] < walked.min()
+        assert walked.max() < seen[-1]
+
+
 def test_a_large_problem_has_fewer_steps_and_says_so() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=20_000)

@@ -142,7 +142,7 @@ class Live:
     ) -> View:
         """Descend from `start` (p,) with `rates`, as many as `lanes`; seen are the first `steps`.
 
-        `plane` is that of the contour, None for the most telling one around path and minimum. The
+        `plane` is that of the contour, None for the most telling one around paths and minimum. The
         `goal` is within 1 % of the minimum, unless there is another.
         """
         setup = self.setup
@@ -175,7 +175,8 @@ class Live:
             staying = next((rate for rate in swept if staying and rate.lr == staying.lr), None)
         best = staying or lowest(swept)
         place = None if best is None else next(i for i, r in enumerate(swept) if r.lr == best.lr)
-        path = found.weights[place or 0] if len(rates) else start[None, :]
+        # Whichever of them is chosen, its whole descent is seen, if it does not diverge.
+        paths = found.weights[~found.diverged] if len(rates) else start[None, None, :]
         return View(
             start=setup.in_user_units(start),
             goal=goal,
@@ -188,7 +189,7 @@ class Live:
             loss=found.loss,
             values=found.weights[:, :, shown],
             walked=found.walked,
-            contour=self._contour(start, path, plane) if contour else None,
+            contour=self._contour(start, paths, plane) if contour else None,
         )
 
     def _frames(self, steps: int) -> Steps:
@@ -251,7 +252,7 @@ class Live:
                 found[place] = replace(trials[place], steps=steps, limit=None, measured=False)
         return found
 
-    def _contour(self, start: Vector, path: Matrix, plane: Window | None) -> Contour | None:
+    def _contour(self, start: Vector, paths: Any, plane: Window | None) -> Contour | None:
         setup, names = self.setup, self.setup.objective.names
         if len(names) < 2:
             return None
@@ -259,7 +260,7 @@ class Live:
         if plane is None:
             pair = sorted(self.order[:2])
             near = [start, *([] if best is None else [best])]
-            seen = np.stack([*near, *_inside(path, near)])
+            seen = np.concatenate([near, _inside(paths.reshape(-1, len(names)), near)])
             spans = [span_around(seen[:, place]) for place in pair]
             plane = Window((names[pair[0]], names[pair[1]]), spans[0], spans[1])
         _known("plane", dict.fromkeys(plane.weights, 0.0), names)
@@ -348,12 +349,11 @@ def _place_of(minimum: Minimum | None, names: tuple[str, ...]) -> Vector | None:
     return found if np.all(np.isfinite(found)) else None
 
 
-def _inside(path: Matrix, near: list[Vector]) -> list[Vector]:
-    """Points of a path that do not run away from the others."""
+def _inside(points: Matrix, near: list[Vector]) -> Matrix:
+    """Those of the points (n, p) that do not run away from the others."""
     low, high = np.min(near, axis=0), np.max(near, axis=0)
     reach = 2.0 * np.maximum(high - low, 1e-12)
-    fits = np.all((path >= low - reach) & (path <= high + reach), axis=1)
-    return list(path[fits])
+    return points[np.all((points >= low - reach) & (points <= high + reach), axis=1)]
 
 
 def _known(what: str, given: Mapping[str, float], names: tuple[str, ...]) -> None:
