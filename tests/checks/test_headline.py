@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.agree import contradictions
 
+import steepest
 from steepest.checks import judge
 from steepest.checks.remedies import BETTER_RATE, ladder
 from steepest.records.descent import Forecast, Goal
@@ -276,3 +277,20 @@ def test_a_contradiction_is_seen(make: Any) -> None:
     assert BETTER_RATE in {one.change for one in ladder(m)}
     denying = replace(judge(m), headline="The learning rate is right, but 3.5 is not the minimum.")
     assert contradictions(denying, m, [(BETTER_RATE, None)])
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("(x - 3)**2 + 40000*(y - 5)**2", "(by scale alone)"),
+        ("40000*(x + y - 1)**2 + (x - y - 90)**2", "(by correlation alone)"),
+        # With y in halves of its unit. What Jacobi's scaling leaves is that of the line above.
+        (
+            "40000*(x + 2*y - 8)**2 + (x - 2*y)**2",
+            "(1.56 times by scale, 40,000 times by correlation)",
+        ),
+    ],
+)
+def test_a_cause_without_a_share_is_not_named(formula: str, said: str) -> None:
+    run = steepest.minimize(formula, start={"x": 0, "y": 1}, lr=3e-6, steps=9, remedies=False)
+    assert said in run.verdict.headline

@@ -5,6 +5,7 @@ from __future__ import annotations
 from steepest.checks.facts import (
     ILL,
     USELESS,
+    Causes,
     arrived,
     at_saddle,
     broken_at_start,
@@ -45,6 +46,9 @@ from steepest.checks.learning_rate import (
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.verdict import Measurements
 from steepest.words.wording import count, names, number, times, together
+
+ALONE = 1.05
+"""A cause that multiplies the condition number by less is not named."""
 
 
 def headline(m: Measurements, rate: Rate) -> str:
@@ -204,6 +208,13 @@ def _why(m: Measurements) -> str:
     if m.descent.optimizer in ADAPTIVE or (found is not None and found.preconditioned is not None):
         joint = "and"
     elif because is not None:
-        scale, correlation = times(because.by_scale), times(because.by_correlation)
-        steeper += f" ({scale} by scale, {correlation} by correlation)"
+        steeper += f" ({_shares(because)})"
     return f": {steeper}, {joint} {takes}" if takes else f": {steeper}"
+
+
+def _shares(because: Causes) -> str:
+    """Write by how much each cause multiplies the condition number, if both do."""
+    scale, correlation = because.by_scale, because.by_correlation
+    if min(scale, correlation) < ALONE:
+        return f"by {'correlation' if scale < correlation else 'scale'} alone"
+    return f"{times(scale)} by scale, {times(correlation)} by correlation"
