@@ -47,7 +47,7 @@ from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.verdict import Measurements
 from steepest.words.wording import count, names, number, times, together
 
-ALONE = 1.05
+NO_SHARE = 1.05
 """A cause that multiplies the condition number by less is not named."""
 
 
@@ -215,6 +215,6 @@ def _why(m: Measurements) -> str:
 def _shares(because: Causes) -> str:
     """Write by how much each cause multiplies the condition number, if both do."""
     scale, correlation = because.by_scale, because.by_correlation
-    if min(scale, correlation) < ALONE:
+    if min(scale, correlation) < NO_SHARE:
         return f"by {'correlation' if scale < correlation else 'scale'} alone"
     return f"{times(scale)} by scale, {times(correlation)} by correlation"
