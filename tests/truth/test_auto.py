@@ -84,3 +84,24 @@ def test_where_no_rate_arrives_the_chosen_one_is_half_as_good_as_the_best() -> N
         final = np.mean(left() ** 2, axis=1)
     assert run.loss == pytest.approx(final[-1], rel=1e-6)
     assert first - final[-1] >= 0.5 * (first - np.nanmin(final))
+
+
+def test_a_chosen_rate_that_arrives_nowhere_ends_below_its_start() -> None:
+    """One that jumps across a valley is low on its way; it once was chosen for that."""
+    draw = np.random.default_rng([11, 48])
+    of_x, of_y = (float(10.0 ** draw.uniform(-1, 1)) for _ in range(2))
+    x = np.sort(draw.uniform(0.5, 10, 40)) * of_x
+    true = {"a": 8 * of_y, "b": 3 * of_x}
+    clean = true["a"] / (1 + x / true["b"])
+    y = clean + 0.03 * float(np.ptp(clean)) * draw.normal(size=40)
+    start = {name: float(value * 10 ** draw.normal(scale=0.2)) for name, value in true.items()}
+    run = steepest.fit({"x": x, "y": y}, "y ~ a/(1 + x/b)", start=start, steps=200, remedies=False)
+    a, b = start.values()
+    losses = []
+    for _ in range(201):
+        off = a / (1 + x / b) - y
+        losses.append(np.mean(off**2))
+        slopes = np.stack([1 / (1 + x / b), a * x / (b + x) ** 2])
+        a, b = np.array([a, b]) - run.record.descent.lr * 2 * np.mean(off * slopes, axis=1)
+    assert run.loss == pytest.approx(losses[-1], rel=1e-6)
+    assert losses[-1] < losses[0]

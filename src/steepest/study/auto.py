@@ -55,6 +55,10 @@ SMALLER, MOST_SMALLER = 1e-2, 60
 """Where no learning rate that was tried survives, so much smaller ones are tried, so often."""
 
 
+CALMER, MOST_CALMER = 0.3, 6
+"""Where a descent ends above its start, so much smaller ones are tried, so often."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """A learning rate, with the trials that it was chosen from and what they were run to."""
@@ -139,7 +143,7 @@ def _by_running(
             found = None
     if found is None:
         best = _at_hand(setup, settings, trials, effort, ends)
-        found = None if best is None else _alive(setup, settings, best, ends)
+        found = None if best is None else _below(setup, settings, best, ends)
     if found is None:
         begin = limit / 2 if limit else bold_rate(setup, settings) / 100
         lr = _harmless(setup, settings, begin, ends)
@@ -199,6 +203,25 @@ def _alive(
     steps = min(settings.steps, affordable(setup, EFFORT, settings.batch_size))
     done = walked(setup, settings, trial.lr, steps, ends - time.monotonic())
     return None if done.stopped == "diverged" else (trial, done)
+
+
+def _below(
+    setup: Setup, settings: Settings, trial: RateTrial, ends: float
+) -> tuple[RateTrial, Descent] | None:
+    """The trial, or the first of smaller ones with which the descent ends below its start.
+
+    One that jumps to and fro was low on its way, and may be far up when the steps are over. What
+    batches make of the last step is chance, and is left as it is.
+    """
+    first = found = _alive(setup, settings, trial, ends)
+    for _ in range(MOST_CALMER):
+        if found is None or settings.batch_size is not None:
+            break
+        if found[1].final_loss < found[1].first_loss:
+            return found
+        trial = replace(trial, lr=rounded_rate(trial.lr * CALMER))
+        found = _alive(setup, settings, trial, ends)
+    return first
 
 
 def _lasting(
