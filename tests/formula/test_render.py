@@ -29,8 +29,8 @@ from steepest.formula import (
     to_text,
     walk,
 )
-from steepest.formula.fold import ConstantError
-from steepest.formula.nodes import Comparison
+from steepest.formula.fold import ConstantError, check_written
+from steepest.formula.nodes import Comparison, children
 
 COLUMNS = ("y", "x", "my col", "a`b", "`", "lambda", "exp", "é", "ｚ", "<b>", "}\\input{x}", "1")
 ARITHMETIC = ("+", "-", "*", "/", "**")
@@ -86,7 +86,9 @@ models = st.one_of(
 def readable(node: Node) -> bool:
     """Whether the parser takes it: constants have values, and the text is not too long."""
     try:
-        constant_value(node)
+        for part in walk(node):
+            below = [constant_value(child) for child in children(part)]
+            check_written(part, below, constant_value(part))
     except ConstantError:
         return False
     return len(to_text(node)) < 400

@@ -109,6 +109,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_read_only(open_folder: Path) -> None:
+    closed = [each for each in Path(steepest.__file__).parents if not each.stat().st_mode & 0o001]
+    if os.geteuid() == 0 and closed:
+        pytest.skip(f"Whoever is not root may not read {closed[-1]}, where this checkout lies.")
     open_folder.chmod(0o555)
     answer = done(open_folder / "runs.db", "read-only")
     assert answer.returncode == 0, answer.stderr
