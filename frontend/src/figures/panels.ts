@@ -18,16 +18,17 @@ export const drawPanels: Draw<PanelsData> = (host, data, stage) => {
   const across = mode === "curve" ? [data.data_x, curve_x] : predicted;
   const heights = mode === "curve" ? [data_y, predicted.flat(), curve_y.flat()] : [data_y];
   const xDomain = roomy(data.x.scale, extent(data.x.scale, ...across), 0.04);
-  const [low, high] = data.range ?? roomy(data.y.scale, extent(data.y.scale, ...heights));
+  const given = data.range?.every(Number.isFinite) ? data.range : null;
+  const [low, high] = given ?? roomy(data.y.scale, extent(data.y.scale, ...heights));
   const yDomain: [number, number] = [low!, high!];
   const steps = data.step;
 
   const beside = Math.min(MOST_BESIDE, Math.max(1, Math.floor(stage.width / NARROWEST)));
-  const rows = Math.ceil(steps.length / beside);
-  const columns = Math.ceil(steps.length / rows);
+  const rows = Math.max(1, Math.ceil(steps.length / beside));
+  const columns = Math.max(1, Math.ceil(steps.length / rows));
   const ticks = scale(data.y.scale, yDomain, [TALL, 0]).ticks(5);
   const bare = ticks.map(({ value }): Tick => ({ value, label: "" }));
-  const room = Math.round(Math.max(...ticks.map(({ label }) => label.length)) * LETTER + 10);
+  const room = Math.round(Math.max(0, ...ticks.map(({ label }) => label.length)) * LETTER + 10);
   const wide = (stage.width - room + BARE) / columns;
   const root = picture(host, data.text, stage.width, rows * TALL);
   steps.forEach((step, index) => {
