@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -53,15 +54,21 @@ def test_what_a_search_once_chose_badly(name: str, optimizer: str, steps: int, s
     judged(generator.problem(seed, name), optimizer, steps)
 
 
-def test_where_no_rate_arrives_the_chosen_one_is_half_as_good_as_the_best() -> None:
-    """In the steps at hand; it once was on a detour above its start when they were over."""
-    draw = np.random.default_rng([98, 7])
+def curved(seed: list[int], model: Callable[[float, float, Any], Any]) -> tuple[Any, Any, Any]:
+    """Rows of a curve of two weights with some scatter, in units of their own, and a start."""
+    draw = np.random.default_rng(seed)
     of_x, of_y = (float(10.0 ** draw.uniform(-1, 1)) for _ in range(2))
     x = np.sort(draw.uniform(0.5, 10, 40)) * of_x
     true = {"a": 8.0 * of_y, "b": 3.0 * of_x}
-    clean = true["a"] * x**2 / (true["b"] ** 2 + x**2)
+    clean = model(true["a"], true["b"], x)
     y = clean + 0.03 * float(np.ptp(clean)) * draw.normal(size=40)
     start = {name: float(value * 10 ** draw.normal(scale=0.2)) for name, value in true.items()}
+    return x, y, start
+
+
+def test_where_no_rate_arrives_the_chosen_one_is_half_as_good_as_the_best() -> None:
+    """In the steps at hand; it once was on a detour above its start when they were over."""
+    x, y, start = curved([98, 7], lambda a, b, x: a * x**2 / (b**2 + x**2))
     run = steepest.fit(
         {"x": x, "y": y}, "y ~ a*x**2/(b**2 + x**2)", start=start, steps=200, remedies=False
     )
@@ -88,13 +95,7 @@ def test_where_no_rate_arrives_the_chosen_one_is_half_as_good_as_the_best() -> N
 
 def test_a_chosen_rate_that_arrives_nowhere_ends_below_its_start() -> None:
     """One that jumps across a valley is low on its way; it once was chosen for that."""
-    draw = np.random.default_rng([11, 48])
-    of_x, of_y = (float(10.0 ** draw.uniform(-1, 1)) for _ in range(2))
-    x = np.sort(draw.uniform(0.5, 10, 40)) * of_x
-    true = {"a": 8 * of_y, "b": 3 * of_x}
-    clean = true["a"] / (1 + x / true["b"])
-    y = clean + 0.03 * float(np.ptp(clean)) * draw.normal(size=40)
-    start = {name: float(value * 10 ** draw.normal(scale=0.2)) for name, value in true.items()}
+    x, y, start = curved([11, 48], lambda a, b, x: a / (1 + x / b))
     run = steepest.fit({"x": x, "y": y}, "y ~ a/(1 + x/b)", start=start, steps=200, remedies=False)
     a, b = start.values()
     losses = []

@@ -55,13 +55,13 @@ export interface FitData extends Common {
 export interface PanelsData extends Common {
   kind: "panels";
   mode: "curve" | "predicted";
-  step: number[];
   row: number[];
   data_x: number[];
   data_y: number[];
   predicted: number[][];
   curve_x?: number[];
   curve_y?: number[][];
+  step: number[];
   range: number[] | null;
 }
 

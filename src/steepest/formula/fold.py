@@ -51,7 +51,6 @@ _LEAST = sys.float_info.min
 
 _TOO_SMALL = "This number is too small: 64-bit numbers with all their digits end at 2.2e-308."
 
-
 _SHRINKING = ("*", "/", "**")
 
 

@@ -176,7 +176,9 @@ class Live:
         best = staying or lowest(swept)
         place = None if best is None else next(i for i, r in enumerate(swept) if r.lr == best.lr)
         # Whichever of them is chosen, its whole descent is seen, if it does not diverge.
-        paths = found.weights[~found.diverged] if len(rates) else start[None, None, :]
+        walked = (
+            found.weights[~found.diverged].reshape(-1, len(start)) if len(rates) else start[None]
+        )
         return View(
             start=setup.in_user_units(start),
             goal=goal,
@@ -189,7 +191,7 @@ class Live:
             loss=found.loss,
             values=found.weights[:, :, shown],
             walked=found.walked,
-            contour=self._contour(start, paths, plane) if contour else None,
+            contour=self._contour(start, walked, plane) if contour else None,
         )
 
     def _frames(self, steps: int) -> Steps:
@@ -252,7 +254,7 @@ class Live:
                 found[place] = replace(trials[place], steps=steps, limit=None, measured=False)
         return found
 
-    def _contour(self, start: Vector, paths: Any, plane: Window | None) -> Contour | None:
+    def _contour(self, start: Vector, walked: Matrix, plane: Window | None) -> Contour | None:
         setup, names = self.setup, self.setup.objective.names
         if len(names) < 2:
             return None
@@ -260,7 +262,7 @@ class Live:
         if plane is None:
             pair = sorted(self.order[:2])
             near = [start, *([] if best is None else [best])]
-            seen = np.concatenate([near, _inside(paths.reshape(-1, len(names)), near)])
+            seen = np.concatenate([near, _inside(walked, near)])
             spans = [span_around(seen[:, place]) for place in pair]
             plane = Window((names[pair[0]], names[pair[1]]), spans[0], spans[1])
         _known("plane", dict.fromkeys(plane.weights, 0.0), names)

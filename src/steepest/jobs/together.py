@@ -48,7 +48,7 @@ def fit_together(
             )
         run = begin(os.fsdecode(data), formula, save, store, name, progress, options, team)
     setup = run._setup
-    if setup.streamed is not None and (setup.is_passing or setup.in_batches):
+    if setup.streamed is not None and setup.reads_on:
         setup.streamed.totals.done()
         team.leave()
     return run
@@ -59,7 +59,7 @@ def _help(team: Team) -> None:
     call = json.loads(team.from_leader())
     options = read_options(call["options"])
     setup = prepare(read_table(call["data"]), call["formula"], options, team)
-    if setup.streamed is not None and (setup.is_passing or setup.in_batches):
+    if setup.streamed is not None and setup.reads_on:
         if isinstance(setup.moving, InBatches):
             assert options.batch_size is not None
             setup.moving.batches(options.batch_size, options.seed)

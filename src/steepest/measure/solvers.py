@@ -193,8 +193,9 @@ def quasi_newton_path(
     note = _noted(walked, moved)
     chosen = np.ones(len(begin), dtype=bool) if free is None else free
     whole = _placed(begin, chosen)
-    unit = _unit_of(objective, begin)
-    first = objective.value(begin) / unit
+    first, slope = objective.value_and_gradient(begin)
+    unit = _unit_of(slope)
+    first /= unit
     # Just above the first loss: from a wall that is higher by powers of ten, a line search comes
     # back by next to nothing.
     wall = first + max(1.0, abs(first)) if np.isfinite(first) else 1e300
@@ -243,12 +244,12 @@ def quasi_newton_path(
     return walked
 
 
-def _unit_of(objective: Objective, begin: Vector) -> float:
-    """What the loss is counted in: 1, or for a very steep or flat one about its slope.
+def _unit_of(slope: Vector) -> float:
+    """What the loss is counted in: 1, or for a very steep or flat one about its `slope` (p,).
 
     When they stop is for scipy's solvers a question of absolute size.
     """
-    steep = float(np.max(np.abs(objective.value_and_gradient(begin)[1]), initial=0.0))
+    steep = float(np.max(np.abs(slope), initial=0.0))
     if not np.isfinite(steep) or steep == 0 or 1 / ORDINARY <= steep <= ORDINARY:
         return 1.0
     return float(2.0 ** np.floor(np.log2(steep)))

@@ -13,7 +13,6 @@ from steepest.data.table import Selection, Table, read_table, select
 from steepest.data.table.categories import formula_over
 from steepest.data.table.condition import rows_where
 from steepest.formula import (
-    Call,
     Column,
     Formula,
     indicated,
@@ -23,7 +22,8 @@ from steepest.formula import (
     parse_expression,
     to_text,
 )
-from steepest.methods.losses import LOGIT, PROBABILITY, VALUE, loss_named
+from steepest.formula.partial import form_of
+from steepest.methods.losses import loss_named
 from steepest.objective.least_squares import check_expression
 from steepest.objective.objective import row_weights
 from steepest.problem.options import Options, check
@@ -207,13 +207,8 @@ def _by_source(missing: Mapping[str, int]) -> dict[str, int]:
 
 def gives_of(formula: Formula, options: Options) -> Any:
     """What the formula gives: under a loss of classes a logit or a probability."""
-    if not loss_named(options.loss).of_classes:
-        return VALUE
-    if options.gives != "auto":
-        return options.gives
-    model = formula.model
-    is_probability = isinstance(model, Call) and model.function == "sigmoid"
-    return PROBABILITY if is_probability else LOGIT
+    gives: Any = None if options.gives == "auto" else options.gives
+    return form_of(formula, loss_named(options.loss), gives)
 
 
 def _split(
@@ -224,16 +219,21 @@ def _split(
         return selection.columns, selection.row_numbers, None
     count = round(options.validation * selection.rows)
     if not 1 <= count <= selection.rows - 1:
-        raise InputError(
-            "This share for validation leaves no rows on one side.",
-            given=f"{options.validation:g} of {selection.rows} rows",
-            instead="Choose a share that holds out at least one row and keeps two.",
-        )
+        raise one_sided(options, selection.rows)
     order = np.random.default_rng([options.seed, 2]).permutation(selection.rows)
     learning, held_out = np.sort(order[count:]), np.sort(order[:count])
     columns = {name: column[learning] for name, column in selection.columns.items()}
     apart = {name: column[held_out] for name, column in selection.columns.items()}
     return columns, selection.row_numbers[learning], apart
+
+
+def one_sided(options: Options, rows: int) -> InputError:
+    """That all of the rows are held out, or none."""
+    return InputError(
+        "This share for validation leaves no rows on one side.",
+        given=f"{options.validation:g} of {rows} rows",
+        instead="Choose a share that holds out at least one row and keeps two.",
+    )
 
 
 def _known(names: Mapping[str, Any], formula: Formula, option: str) -> None:

@@ -119,6 +119,11 @@ class Setup:
         return isinstance(self.moving, InBatches)
 
     @property
+    def reads_on(self) -> bool:
+        """Whether the descent goes on reading rows that are not at hand."""
+        return self.streamed is not None and (self.is_passing or self.in_batches)
+
+    @property
     def at_hand(self) -> Setup:
         """Where a look at the loss is no pass: here, or on rows that were drawn."""
         return self.near if self.is_passing and self.near is not None else self

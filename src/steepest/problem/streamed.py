@@ -33,6 +33,7 @@ from steepest.problem.prepare import (
     gives_of,
     held,
     not_scalable,
+    one_sided,
     parsed,
     prepared,
     problem_of,
@@ -49,7 +50,7 @@ from steepest.problem.setup import (
 )
 from steepest.records.arrays import Vector
 from steepest.records.point import Minimum
-from steepest.words.errors import InputError, UsageError
+from steepest.words.errors import UsageError
 from steepest.words.wording import count
 
 Reading = Callable[[int, int], None]
@@ -234,11 +235,7 @@ def _check_rows(
     """Raise InputError where too few rows are left to learn from, or none is held out."""
     held_out = 0 if apart is None else apart.rows
     if apart is not None and not (held_out and survey.rows > 1):
-        raise InputError(
-            "This share for validation leaves no rows on one side.",
-            given=f"{options.validation:g} of {survey.rows + held_out} rows",
-            instead="Choose a share that holds out at least one row and keeps two.",
-        )
+        raise one_sided(options, survey.rows + held_out)
     check_selection(selection, source, survey.rows_read, minimum_rows=2)
     size, drawn = options.batch_size, len(survey.numbers)
     if size is not None and drawn < survey.rows and drawn <= size <= survey.rows:

@@ -54,7 +54,6 @@ FINER = 16
 SMALLER, MOST_SMALLER = 1e-2, 60
 """Where no learning rate that was tried survives, so much smaller ones are tried, so often."""
 
-
 CALMER, MOST_CALMER = 0.3, 6
 """Where a descent ends above its start, so much smaller ones are tried, so often."""
 

@@ -11,8 +11,8 @@ from steepest.show.figures.figure import Axis, Figure, Frames, curve
 from steepest.words.wording import count, number, together
 
 
-class FitData(TypedDict):
-    """What `fit` draws: a curve over one column, or the target by its prediction."""
+class RowsData(TypedDict):
+    """Rows with the model beside them: a curve over one column, or the target by its prediction."""
 
     mode: Literal["curve", "predicted"]
     row: Steps
@@ -21,6 +21,11 @@ class FitData(TypedDict):
     predicted: Matrix
     curve_x: NotRequired[Vector]
     curve_y: NotRequired[Matrix]
+
+
+class FitData(RowsData):
+    """What `fit` draws."""
+
     best_y: NotRequired[Vector | None]
 
 
@@ -84,12 +89,8 @@ def fit_figure(
 ) -> Figure:
     """The data with the prediction (F, R) at each frame, as a curve where there is one column."""
     title = _title(frames, rows, quality)
-    shared: dict[str, Any] = {
-        "row": rows.number,
-        "data_x": curve(rows.x) if model is not None else curve(predicted[frames.opens]),
-        "data_y": curve(rows.target),
-        "predicted": curve(predicted),
-    }
+    left = rows.x if model is not None else predicted[frames.opens]
+    shared = rows_data(rows, left, predicted, model)
     target = rows.target_label
     if model is None:
         return Figure(
@@ -100,7 +101,7 @@ def fit_figure(
             x=Axis("prediction"),
             y=Axis(target),
             frames=frames,
-            data={"mode": "predicted", **shared},
+            data=shared,
             notes=(*rows.note, *notes),
         )
     text = (
@@ -117,14 +118,25 @@ def fit_figure(
         y=Axis(target),
         frames=frames,
         data={
-            "mode": "curve",
             **shared,
-            "curve_x": curve(model.x),
-            "curve_y": curve(model.y),
             "best_y": None if model.best is None else curve(model.best),
         },
         notes=(*rows.note, *notes),
     )
+
+
+def rows_data(rows: Rows, left: Vector, predicted: Matrix, model: Curve | None) -> dict[str, Any]:
+    """The rows as `RowsData`, `left` (R,) being where they lie from left to right."""
+    found: dict[str, Any] = {
+        "mode": "predicted" if model is None else "curve",
+        "row": rows.number,
+        "data_x": curve(left),
+        "data_y": curve(rows.target),
+        "predicted": curve(predicted),
+    }
+    if model is not None:
+        found |= {"curve_x": curve(model.x), "curve_y": curve(model.y)}
+    return found
 
 
 def _title(frames: Frames, rows: Rows, quality: Quality) -> str:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
-
 import numpy as np
 
 from steepest.records.arrays import Matrix, Steps, Vector
-from steepest.show.figures.figure import Axis, Figure, Frames, curve
-from steepest.show.figures.fit import Curve, Rows
+from steepest.show.figures.figure import Axis, Figure, Frames
+from steepest.show.figures.fit import Curve, Rows, RowsData, rows_data
 from steepest.words.wording import count, listed, number, together
 
 Range = tuple[float, float]
 
 
-class PanelsData(TypedDict):
-    """What `panels` draws: at each step the data with the model beside them."""
+class PanelsData(RowsData):
+    """What `panels` draws, at each step."""
 
-    mode: Literal["curve", "predicted"]
     step: Steps
-    row: Steps
-    data_x: Vector
-    data_y: Vector
-    predicted: Matrix
-    curve_x: NotRequired[Vector]
-    curve_y: NotRequired[Matrix]
     range: Vector | None
     """Of the vertical axis; None: as far as the data and the model reach."""
 
@@ -45,17 +36,6 @@ def panels_figure(
     title = f"From step {steps[0]} to {steps[-1]} the loss goes from {before} to {after}."
     if len(steps) == 1:
         title = f"At step {steps[0]} the loss is {number(first, 3)}."
-    shown: dict[str, Any] = {
-        "mode": "predicted" if model is None else "curve",
-        "step": frames.step,
-        "row": rows.number,
-        "data_x": curve(rows.x),
-        "data_y": curve(rows.target),
-        "predicted": curve(predicted),
-        "range": None if ylim is None else np.array(ylim, dtype=np.float64),
-    }
-    if model is not None:
-        shown |= {"curve_x": curve(model.x), "curve_y": curve(model.y)}
     against = "its prediction" if model is None else rows.x_label
     losses = listed([number(float(loss), 4) for loss in frames.loss])
     points = count(len(rows.number), "point")
@@ -68,7 +48,11 @@ def panels_figure(
         x=Axis("prediction" if model is None else rows.x_label),
         y=Axis(rows.target_label),
         frames=frames,
-        data=shown,
+        data={
+            **rows_data(rows, rows.x, predicted, model),
+            "step": frames.step,
+            "range": None if ylim is None else np.array(ylim, dtype=np.float64),
+        },
         notes=(*rows.note, *_outside(rows.target, predicted, model, ylim), *notes),
     )
 

@@ -17,10 +17,10 @@ STRONG: Final = 0.9
 """Correlations larger than this in size are told."""
 INFLATED: Final = 10.0
 """A variance that other weights make so many times as large is told,"""
-_FEW: Final = 1.1
-"""Where other weights than the one to blame make less of it than this, they are left out."""
 _LARGE: Final = 0.1
 """where the standard error is more than this share of the weight."""
+_FEW: Final = 1.1
+"""Where other weights than the one to blame make less of it than this, they are left out."""
 
 
 def show_statistics(page: Page, found: Statistics | None) -> None:
