@@ -22,7 +22,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CONSTRAINTS: Final = ROOT / "constraints.txt"
 
 EXTRAS: Final = (
-    *("figures", "pictures", "tensorboard", "mcp", "notebook"),
+    *("figures", "pictures", "tensorboard", "mlflow", "wandb", "mcp", "notebook"),
     *("torch", "lightning", "transformers"),
 )
 

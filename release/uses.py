@@ -96,6 +96,25 @@ def tensorboard(example: str) -> None:
     assert b"gradient/a" in events.read_bytes()
 
 
+def mlflow(example: str) -> None:
+    """Write for MLflow."""
+    kept = _fitted(example).save()
+    _told("runs", "export", kept, "--to", "mlflow", "--output", "tracked")
+    client = import_module("mlflow").MlflowClient(
+        f"sqlite:///{Path('tracked/mlflow.db').resolve()}"
+    )
+    (run,) = client.search_runs([client.get_experiment_by_name("steepest").experiment_id])
+    assert len(client.get_metric_history(run.info.run_id, "loss")) == 11
+
+
+def wandb(example: str) -> None:
+    """Write for Weights & Biases."""
+    kept = _fitted(example).save()
+    _told("runs", "export", kept, "--to", "wandb-offline", "--output", "tracked")
+    (written,) = Path("tracked").rglob("run-*.wandb")
+    assert b"gradient/a" in written.read_bytes()
+
+
 def notebook(example: str) -> None:
     """Show a run as a widget, and in a kernel with its picture."""
     assert _fitted(example).widget().step == 10
@@ -183,6 +202,8 @@ USES: Final[dict[Callable[[str], None], tuple[str, ...]]] = {
     figures: ("quickjs", "vl_convert"),
     pictures: ("PIL",),
     tensorboard: ("tensorboardX",),
+    mlflow: ("mlflow", "sqlalchemy", "alembic"),
+    wandb: ("wandb", "PIL"),
     mcp: ("mcp",),
     notebook: ("anywidget", "ipykernel", "quickjs", "vl_convert"),
     lightning: ("lightning", "torch"),

@@ -90,8 +90,8 @@ def test_the_terms_of_each_module_in_the_bundle_go_with_it() -> None:
 
 def test_what_is_missing_says_which_extra_has_it(tmp_path: Path) -> None:
     modules = {
-        *("PIL", "accelerate", "anywidget", "ipykernel", "lightning", "mcp", "quickjs"),
-        *("tensorboardX", "torch", "transformers", "vl_convert"),
+        *("PIL", "accelerate", "anywidget", "ipykernel", "keras", "lightning", "mcp", "mlflow"),
+        *("quickjs", "tensorboardX", "torch", "transformers", "vl_convert", "wandb"),
     }
     # Python imports it first, in the processes that are started too.
     blocked = f"import sys\nsys.modules.update(dict.fromkeys({sorted(modules)}))\n"
@@ -111,6 +111,8 @@ def test_what_is_missing_says_which_extra_has_it(tmp_path: Path) -> None:
         "figures": "Drawing a figure into a file needs quickjs-ng",
         "pictures": "Reading pictures needs Pillow",
         "tensorboard": "Error: Writing for TensorBoard needs tensorboardX",
+        "mlflow": "Error: Writing for MLflow needs mlflow",
+        "wandb": "Error: Writing for Weights & Biases needs wandb",
         "mcp": "Error: Answering agents needs the package mcp",
         "notebook": "A widget needs anywidget",
         "lightning": "The callback needs Lightning",

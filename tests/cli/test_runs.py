@@ -21,7 +21,6 @@ from tests.store.conftest import finish, opening
 from steepest.cli import steepest
 from steepest.records.document import document
 from steepest.records.run import RunRecord
-from steepest.show.export import table_of, to_tensorboard
 from steepest.show.terminal import Report, plain
 from steepest.store import Store
 
@@ -261,21 +260,6 @@ def test_exporting(store: Store, tmp_path: Path) -> None:
     refused = run(*arguments)
     assert refused.exit_code == 1
     assert "--force" in refused.stderr
-    assert run(*arguments, "--force").exit_code == 0
-
-
-def test_exporting_for_tensorboard(store: Store, tmp_path: Path) -> None:
-    record = keep(store, specimens.tutorial())
-    arguments = ["runs", "export", str(record.run), "--to", "tensorboard"]
-    refused = run(*arguments)
-    assert refused.exit_code == 2
-    assert "Name the folder with -o." in refused.stderr
-    arguments += ["-o", str(tmp_path / "new" / "events")]
-    assert run(*arguments).exit_code == 0
-    (file,) = (tmp_path / "new" / "events").iterdir()
-    assert file.name == f"events.out.tfevents.{record.run}"
-    assert file.read_bytes() == to_tensorboard(table_of(record.trace))
-    assert "--force" in run(*arguments).stderr
     assert run(*arguments, "--force").exit_code == 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -102,8 +101,7 @@ def _said(value: Any) -> str:
 
 def export_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs export`."""
-    from steepest.jobs.load import exported
-    from steepest.show.export import FILE_NAME
+    from steepest.jobs.load import EXPORTS, exported, load
 
     store, kind, output = Store(given["store"]), given["to"], given["output"]
     if output is None and kind == "parquet" and sys.stdout.isatty():
@@ -115,19 +113,16 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
             f"Standard output cannot be {kind} and JSON at once.",
             instead="Name a file with -o; --json then says which.",
         )
-    if kind == "tensorboard":
+    if kind not in EXPORTS:
         if output is None:
-            raise UsageError(
-                "TensorBoard reads files from a folder.", instead="Name the folder with -o."
-            )
-        output = os.path.join(output, f"{FILE_NAME}.{store.summary(run).id}")
-    if output is not None:
-        check_new(output, force=given["force"])
-    content = exported(run, kind, store)
-    if output is None:
-        write_bytes(content)
+            raise UsageError("This is written into a folder.", instead="Name the folder with -o.")
+        output = load(run, store).export(kind, output, force=given["force"])
+    elif output is None:
+        write_bytes(exported(run, kind, store))
         return
-    write_file(output, content, folder=kind == "tensorboard")
+    else:
+        check_new(output, force=given["force"])
+        write_file(output, exported(run, kind, store))
     if given["as_json"]:
         _write_json({"run": store.summary(run).id, "to": kind, "output": output})
     else:

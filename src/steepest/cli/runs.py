@@ -62,15 +62,21 @@ def compare(first: str, second: str, **given: Any) -> None:
 @click.argument("run", metavar="ID")
 @click.option(
     "--to",
-    type=click.Choice(["json", "csv", "parquet", "tensorboard", "pytorch", "jax"]),
+    type=click.Choice(
+        ["json", "csv", "parquet", "pytorch", "jax", "tensorboard", "mlflow", "wandb-offline"]
+    ),
     required=True,
     help="json: the document of the run. csv, parquet: every recorded step, of a training its "
     "epochs too. "
-    "tensorboard: the same as an event file, in the folder that -o names. "
-    "pytorch, jax: a script that walks the same path, of a fit or a minimization.",
+    "pytorch, jax: a script that walks the same path, of a fit or a minimization. "
+    "tensorboard, mlflow, wandb-offline: verdict, steps, figures and report, in the folder that "
+    "-o names; for MLflow it may be a tracking URI.",
 )
 @click.option(
-    "--output", "-o", metavar="FILE", help="Write to this file.  [default: standard output]"
+    "--output",
+    "-o",
+    metavar="FILE",
+    help="Write to this file or folder.  [default: standard output]",
 )
 @click.option("--force", is_flag=True, help="Write over a file that exists.")
 @options.from_store

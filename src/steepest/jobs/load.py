@@ -18,7 +18,7 @@ from steepest.run.place import Place, store_at
 from steepest.run.run import Run
 from steepest.run.training import TrainingRun
 from steepest.run.walk import Walk
-from steepest.show.export import table_of, to_csv, to_parquet, to_tensorboard
+from steepest.show.export import table_of, to_csv, to_parquet
 from steepest.store import Store
 from steepest.words.errors import UsageError
 from steepest.words.gate import gated
@@ -26,7 +26,7 @@ from steepest.words.gate import gated
 TRAININGS: Final = ("watch", "train", "judge")
 """Commands whose runs can be asked while they go on."""
 
-EXPORTS: Final = ("json", "csv", "parquet", "tensorboard", "pytorch", "jax")
+EXPORTS: Final = ("json", "csv", "parquet", "pytorch", "jax")
 
 
 @gated
@@ -110,7 +110,6 @@ def exported(run: str, kind: str, store: Place = None) -> bytes:
     tables = {
         "csv": lambda columns: to_csv(columns).encode("utf-8", "replace"),
         "parquet": to_parquet,
-        "tensorboard": to_tensorboard,
     }
     if kind in tables:
         descends = kept.summary(run).command not in TRAININGS

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from steepest.records.run import RunRecord
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Verdict
-from steepest.show.export import Columns
+from steepest.show.export import Columns, Tracked
 from steepest.show.figures import Board
 from steepest.show.terminal import plain
 from steepest.words.errors import SteepestError, StoreError, UsageError
@@ -100,6 +100,26 @@ class BaseRun(ABC):
         from steepest.run.showing import widget
 
         return widget(self.figures())
+
+    def export(self, to: str, output: str | os.PathLike[str], *, force: bool = False) -> str:
+        """Add the run to a tracker of experiments, and say where it is there.
+
+        `to` is "tensorboard", "mlflow" or "wandb-offline", `output` a folder (for MLflow also a
+        tracking URI). Written are verdict, recorded steps, figures and report. Raises UsageError
+        where its library is not installed (extras of the same names), InputError where it cannot
+        be written, or where there is such an event file (unless `force`).
+        """
+        from steepest.run.tracking import track
+
+        return track(self._tracked, to, os.fsdecode(output), force=force)
+
+    def _tracked(self) -> Tracked:
+        """What a tracker gets."""
+        from steepest.run.tracking import tracked_of
+
+        words = plain(self.report_of())
+        parts = (self.verdict, self.table(), self.figures(), self.to_dict())
+        return tracked_of(self.id, self._title, *parts, words)
 
     def predict(self, data: Any) -> Any:
         """What the run says of other rows. Raises UsageError where it has nothing to say."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from steepest.records.descent import Trace
-from steepest.show.export import table_of, to_tensorboard
+from steepest.records.verdict import Finding, Verdict
+from steepest.show.export import Tracked, table_of, to_tensorboard
 from steepest.words.errors import UsageError
 
 TRACE = Trace(
@@ -18,6 +19,16 @@ TRACE = Trace(
     weights=np.array([[1.0, 2.0], [3.0, 4.0], [0.1, -np.inf]]),
     gradient=np.array([[-1.0, 0.0], [1e-30, 1e300], [7.0, 8.0]]),
     validation=np.array([9.5, 8.5, 7.5]),
+)
+TRACKED = Tracked(
+    run=None,
+    name="n",
+    version="1",
+    parameters={},
+    verdict=Verdict("too large", "It *is* <b>.", (Finding("SD101", "error", "It `grows`."),)),
+    table=table_of(TRACE),
+    figures=(),
+    page="",
 )
 
 
@@ -53,8 +64,12 @@ def test_the_checksum_is_that_of_the_specification() -> None:
 def test_every_recorded_step_comes_back() -> None:
     from tensorboardX.proto.event_pb2 import Event
 
-    first, *events = [Event.FromString(data) for data in records(to_tensorboard(table_of(TRACE)))]
+    first, text, *events = [Event.FromString(data) for data in records(to_tensorboard(TRACKED))]
     assert first.file_version == "brain.Event:2"
+    assert text.summary.value[0].tensor.string_val == [
+        b"It \\*is\\* \\<b\\>.\n\nLearning rate: too large\n\n"
+        b"- **SD101** (error) It \\`grows\\`.\n\nSteepest 1"
+    ]
     assert [event.step for event in events] == TRACE.step.tolist()
     for place, event in enumerate(events):
         found = {value.tag: value.simple_value for value in event.summary.value}
@@ -75,4 +90,4 @@ def test_every_recorded_step_comes_back() -> None:
 def test_without_tensorboard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX.proto.event_pb2", None)
     with pytest.raises(UsageError, match=r'pip install "steepest\[tensorboard\]"'):
-        to_tensorboard(table_of(TRACE))
+        to_tensorboard(TRACKED)

@@ -37,8 +37,9 @@ def training_table(record: TrainingRecord) -> Columns:
 
     Columns: step; epoch (of a network that was trained here, counted from 1); loss, of the step's
     batch; lr, or `lr.GROUP` with several groups; validation; epoch.loss, epoch.accuracy and
-    validation.accuracy; of each tensor the lengths `weight.NAME`, `gradient.NAME` and
-    `update.NAME`, and `turn.NAME`, the cosine between its gradient and the one before.
+    validation.accuracy; gradient_norm (of a log that has it); of each tensor the lengths
+    `weight.NAME`, `gradient.NAME` and `update.NAME`, and `turn.NAME`, the cosine between its
+    gradient and the one before.
     """
     trace, checks = record.trace, record.validations
     epochs = () if record.learned is None else record.learned.epochs
@@ -68,6 +69,8 @@ def training_table(record: TrainingRecord) -> Columns:
     ):
         if any(value is not None for value in values):
             add(name, ends, values)
+    if record.log is not None and "grad_norm" in record.log.columns:
+        add("gradient_norm", trace.step, record.log.gradient_norm)
     for kind in ("weight", "gradient", "update", "turn"):
         for place, tensor in enumerate(record.tensors):
             add(f"{kind}.{tensor.name}", trace.step, getattr(trace, kind)[:, place])
