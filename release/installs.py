@@ -22,7 +22,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CONSTRAINTS: Final = ROOT / "constraints.txt"
 
 EXTRAS: Final = (
-    *("figures", "pictures", "tensorboard", "mlflow", "wandb", "mcp", "notebook"),
+    *("figures", "pictures", "tensorboard", "mlflow", "wandb", "keras", "mcp"),
+    "notebook",
     *("torch", "lightning", "transformers"),
 )
 

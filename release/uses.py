@@ -115,6 +115,18 @@ def wandb(example: str) -> None:
     assert b"gradient/a" in written.read_bytes()
 
 
+def keras(example: str) -> None:
+    """Watch a training of Keras on JAX."""
+    os.environ["KERAS_BACKEND"] = "jax"
+    callback = import_module("steepest.integrations.keras").WatchCallback()
+    keras, numpy = import_module("keras"), import_module("numpy")
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    rows = {"x": numpy.ones((16, 3)), "y": numpy.zeros((16, 1)), "batch_size": 8}
+    model.fit(**rows, epochs=2, verbose=0, callbacks=[callback])
+    assert callback.run.record.steps == 4
+
+
 def notebook(example: str) -> None:
     """Show a run as a widget, and in a kernel with its picture."""
     assert _fitted(example).widget().step == 10
@@ -204,6 +216,7 @@ USES: Final[dict[Callable[[str], None], tuple[str, ...]]] = {
     tensorboard: ("tensorboardX",),
     mlflow: ("mlflow", "sqlalchemy", "alembic"),
     wandb: ("wandb", "PIL"),
+    keras: ("keras",),
     mcp: ("mcp",),
     notebook: ("anywidget", "ipykernel", "quickjs", "vl_convert"),
     lightning: ("lightning", "torch"),

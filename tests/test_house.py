@@ -92,7 +92,7 @@ SHARED: dict[str, int] = {
     "UNEVEN": 2,
     "VANISHED": 2,
     "WIDTH": 2,
-    "WatchCallback": 3,
+    "WatchCallback": 4,
     "Way": 2,
     "Word": 2,
 }

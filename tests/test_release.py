@@ -113,6 +113,7 @@ def test_what_is_missing_says_which_extra_has_it(tmp_path: Path) -> None:
         "tensorboard": "Error: Writing for TensorBoard needs tensorboardX",
         "mlflow": "Error: Writing for MLflow needs mlflow",
         "wandb": "Error: Writing for Weights & Biases needs wandb",
+        "keras": "The callback needs Keras",
         "mcp": "Error: Answering agents needs the package mcp",
         "notebook": "A widget needs anywidget",
         "lightning": "The callback needs Lightning",

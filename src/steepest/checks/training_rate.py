@@ -43,6 +43,9 @@ _MOSTLY = 0.9
 STILL = 2e-5
 """A loss that changes by a smaller share hardly changes in 32-bit numbers, which have 7 digits."""
 
+_NO_PROOF = ("jax", "keras")
+"""Libraries whose trainings are not run again."""
+
 
 LEAST_PROBES = 2
 
@@ -128,7 +131,7 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         learned = record.learned
         if learned is None:
             first, last = together(seen.first, seen.last)
-            cannot = record.log is not None or "jax" in record.versions
+            cannot = record.log is not None or not record.versions.keys().isdisjoint(_NO_PROOF)
             others = "" if cannot else " (watch.prove() runs others)"
             return TrainingRate(
                 "not measured",

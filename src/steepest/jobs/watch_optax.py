@@ -45,14 +45,18 @@ class OptaxWatch(optax.GradientTransformationExtraArgs):
         save: bool | None = None,
     ) -> TrainingRun:
         """What the state has recorded, judged, and kept where `store` or `save` says so."""
-        record = replace(_record(_recorded(state)), name=name, model=model)
-        record = replace(record, verdict=judge_training(record))
-        return _kept(record, store, save)
+        return judged(state, {"name": name, "model": model}, store, save)
 
     @gated
     def verdict(self, state: Any) -> Verdict:
         """The verdict so far."""
         return self.run(state).verdict
+
+
+def judged(state: Any, about: Mapping[str, Any], store: Place, save: bool | None) -> TrainingRun:
+    """What a state has recorded and what else is known of the training, judged and kept."""
+    record = replace(_record(_recorded(state)), **about)
+    return _kept(replace(record, verdict=judge_training(record)), store, save)
 
 
 @gated

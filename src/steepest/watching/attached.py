@@ -37,6 +37,7 @@ from steepest.watching.own_gradient import OwnGradient, is_averaged
 from steepest.watching.probe import Closure, Prober
 from steepest.watching.proving import prove
 from steepest.watching.reader import Reader
+from steepest.watching.shown import versions_of
 from steepest.watching.side import Side
 from steepest.watching.tensors import Watched, find, unwrapped
 
@@ -237,7 +238,7 @@ class Attached:
             cost=self._cost,
             rank=self._rank,
             job=None if self._rank is None else _job(),
-            versions={"torch": str(torch.__version__)},
+            versions={"torch": str(torch.__version__), **versions_of(self._optimizers)},
             not_measured=self._reasons(),
             resets=self._resets(),
             proof=self._proof,

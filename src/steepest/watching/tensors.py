@@ -116,7 +116,7 @@ def named_tensors(watched: Watched) -> Iterable[tuple[str, str, str, torch.Tenso
             )
         if id(tensor) not in seen:
             seen.add(id(tensor))
-            yield str(name), "", "", tensor
+            yield str(name), str(name).rpartition(".")[0], "", tensor
 
 
 def _entries(watched: Any) -> Iterable[Any]:
