@@ -171,6 +171,20 @@ def test_reads_well(text: str) -> None:
         assert written(derivative(model(text), name)) == expected_text
 
 
+NEVER_MOVED = {
+    "sqrt(a*x)": "where(x != 0, x/(2*sqrt(a*x)), 0)",
+    "sqrt(a*x + b)": "x/(2*sqrt(a*x + b))",
+    "sqrt(a*exp(-x))": "where(exp(-x) != 0, exp(-x)/(2*sqrt(a*exp(-x))), 0)",
+    "b*(x/a)**c": "b*where(x != 0, -c*x*(x/a)**(c - 1)/a**2, 0)",
+    "(a*x)**2": "2*a*x**2",
+}
+
+
+@pytest.mark.parametrize("text", NEVER_MOVED)
+def test_where_a_row_may_hold_still_the_slope_is_written_for_those_that_do_not(text: str) -> None:
+    assert written(derivative(model(text), "a", lambda condition: False)) == NEVER_MOVED[text]
+
+
 def test_a_weight_called_pi_is_not_the_constant() -> None:
     assert written(derivative(model("erf(pi)"), "pi")) == "2*exp(-pi**2)/sqrt(3.141592653589793)"
 

@@ -45,4 +45,5 @@ OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "minimum": jnp.minimum,
     "maximum": jnp.maximum,
     "where": _where,
+    "still": jax.lax.stop_gradient,
 }

@@ -6,6 +6,7 @@ from steepest.formula.derivative import derivative
 from steepest.formula.evaluate import SAFE, evaluate, may_have_no_slope
 from steepest.formula.fold import constant_value
 from steepest.formula.functions import CANONICAL_FUNCTIONS, CONSTANTS, FUNCTIONS
+from steepest.formula.moving import moving_with_weights
 from steepest.formula.names import did_you_mean, indicated, indicator, quoted, shown
 from steepest.formula.nodes import (
     Binary,
@@ -64,6 +65,7 @@ __all__ = [
     "linear_parts",
     "may_have_no_slope",
     "mentions",
+    "moving_with_weights",
     "names_of",
     "of_one_row",
     "parse_assignments",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 from steepest.formula.algebra import (
     ONE,
@@ -21,97 +23,123 @@ from steepest.formula.algebra import (
     reciprocal,
     times,
 )
+from steepest.formula.moving import both, moving_with_weights
 from steepest.formula.nodes import (
     Binary,
     Call,
     Column,
     Compare,
     Constant,
+    Logical,
     Negate,
     Node,
     Number,
     Weight,
     mentions,
+    names_of,
     size,
 )
+
+Holds: TypeAlias = Callable[[Node], bool]
+"""Whether a condition holds on every row there is."""
 
 MAX_NODES = 2000
 
 
-def derivative(node: Node, name: str) -> Node | None:
+@dataclass(frozen=True)
+class _By:
+    name: str
+    weights: tuple[str, ...]
+    holds: Holds
+
+
+def derivative(node: Node, name: str, holds: Holds = lambda condition: True) -> Node | None:
     """The partial derivative by the weight or column `name`; None above 2,000 nodes.
+
+    Of `sqrt(a*x)` by `a` it has no value on rows where x is 0, and the slope there is 0. Such
+    conditions on columns are asked of `holds`, and are written out where they do not hold.
 
     At kinks: `abs` has derivative `sign` (0 at 0), `sign` and `relu` have 0 at 0. `minimum` and
     `maximum` are written with `where` and at a tie show the second argument's derivative, where
     automatic differentiation takes the mean of both. The condition of a `where` has no derivative.
     """
     try:
-        return _derive(node, name)
+        return _derive(node, _By(name, names_of(Weight, node), holds))
     except (TooLargeError, OverflowError, RecursionError):
         return None
 
 
-def _derive(node: Node, name: str) -> Node:
-    if not mentions(node, name):
+def _derive(node: Node, by: _By) -> Node:
+    if not mentions(node, by.name):
         return ZERO
-    result = _rule(node, name)
+    result = _rule(node, by)
     if size(result) > MAX_NODES:
         raise TooLargeError
     return result
 
 
-def _rule(node: Node, name: str) -> Node:
+def _rule(node: Node, by: _By) -> Node:
     match node:
         case Weight() | Column():
             return ONE
         case Negate(operand):
-            return times(Number(-1), _derive(operand, name))
+            return times(Number(-1), _derive(operand, by))
         case Binary("+", left, right):
-            return plus(_derive(left, name), _derive(right, name))
+            return plus(_derive(left, by), _derive(right, by))
         case Binary("-", left, right):
-            return plus(_derive(left, name), times(Number(-1), _derive(right, name)))
+            return plus(_derive(left, by), times(Number(-1), _derive(right, by)))
         case Binary("*", left, right):
-            return plus(times(_derive(left, name), right), times(left, _derive(right, name)))
+            return plus(times(_derive(left, by), right), times(left, _derive(right, by)))
         case Binary("/", left, right):
-            return _quotient(left, right, name)
+            return _quotient(left, right, by)
         case Binary("**", left, right):
-            return _power(node, left, right, name)
+            return _power(node, left, right, by)
         case Call("where", (condition, then, otherwise)):
-            return _where(condition, _derive(then, name), _derive(otherwise, name))
+            return _where(condition, _derive(then, by), _derive(otherwise, by))
         case Call("minimum" | "maximum" as function, (left, right)):
             first = Compare("<" if function == "minimum" else ">", left, right)
-            return _where(first, _derive(left, name), _derive(right, name))
+            return _where(first, _derive(left, by), _derive(right, by))
         case Call("relu", (operand,)):
-            return _where(Compare(">", operand, ZERO), _derive(operand, name), ZERO)
+            return _where(Compare(">", operand, ZERO), _derive(operand, by), ZERO)
         case Call("arctan2", (y, x)):
-            top = plus(times(x, _derive(y, name)), times(Number(-1), y, _derive(x, name)))
-            return times(top, reciprocal(Binary("+", _square(x), _square(y))))
+            top = plus(times(x, _derive(y, by)), times(Number(-1), y, _derive(x, by)))
+            slope = times(top, reciprocal(Binary("+", _square(x), _square(y))))
+            return _where_moving(node, slope, by)
         case Call(function, (operand,)):
             outer = _OUTER[function](operand)
-            return times(outer, _derive(operand, name))
+            return _where_moving(node, times(outer, _derive(operand, by)), by)
     raise TypeError(f"no derivative of {node!r}")
 
 
-def _quotient(left: Node, right: Node, name: str) -> Node:
+def _quotient(left: Node, right: Node, by: _By) -> Node:
     over = reciprocal(right)
     return plus(
-        times(_derive(left, name), over),
-        times(Number(-1), left, _derive(right, name), over, over),
+        times(_derive(left, by), over),
+        times(Number(-1), left, _derive(right, by), over, over),
     )
 
 
-def _power(node: Node, base: Node, exponent: Node, name: str) -> Node:
+def _power(node: Node, base: Node, exponent: Node, by: _By) -> Node:
     terms = []
-    if mentions(base, name):
+    if mentions(base, by.name):
         known = exact_value(exponent)
         lower = (
             power(base, known - 1) if known is not None
             else Binary("**", base, plus(exponent, Number(-1)))
         )  # fmt: skip
-        terms.append(times(exponent, lower, _derive(base, name)))
-    if mentions(exponent, name):
-        terms.append(times(node, _log(base), _derive(exponent, name)))
-    return plus(*terms)
+        terms.append(times(exponent, lower, _derive(base, by)))
+    if mentions(exponent, by.name):
+        terms.append(times(node, _log(base), _derive(exponent, by)))
+    return _where_moving(node, plus(*terms), by)
+
+
+def _where_moving(node: Node, slope: Node, by: _By) -> Node:
+    """The slope, and 0 on rows where the node cannot move with the weights."""
+    rows = moving_with_weights(node) if by.name in by.weights else True
+    parts = rows.operands if isinstance(rows, Logical) and rows.op == "and" else (rows,)
+    of_columns = [one for one in parts if not isinstance(one, bool) and not names_of(Weight, one)]
+    left = both(one for one in of_columns if not by.holds(one))
+    return slope if isinstance(left, bool) else _where(left, slope, ZERO)
 
 
 def _log(node: Node) -> Node:

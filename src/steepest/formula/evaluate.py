@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from steepest.formula.fold import Folded, constant_value, fold_one
+from steepest.formula.moving import moving_with_weights
 from steepest.formula.nodes import (
     Binary,
     Call,
@@ -84,7 +85,7 @@ def evaluate(
     name. `operations` has one entry for each of CANONICAL_FUNCTIONS that the formula uses, and
     may replace Python's own operators under the names add, subtract, multiply, divide,
     power, negative, less, less_equal, greater, greater_equal, equal, not_equal, logical_and,
-    logical_or and logical_not.
+    logical_or and logical_not. Where slopes are asked for, `still` gives a value that has none.
 
     Constant sub-expressions are folded first and reach an operation as Python floats, except
     that a whole exponent from -1024 to 1024 reaches `power` as a Python int.
@@ -95,7 +96,8 @@ def evaluate(
 
     What `where` does not take has no part in the slopes either: on rows where a value is not used,
     functions that may have none are given SAFE instead of their arguments, so that no automatic
-    derivative multiplies zero by infinity.
+    derivative multiplies zero by infinity. Where an argument cannot move with the weights, as `a*x`
+    where x is 0, functions that may have an infinite slope have none, by `still`.
     """
     return _evaluate(node, values, operations, observe, used_rows(node, values, operations))[0]
 
@@ -147,6 +149,8 @@ def _evaluate(
     used: Mapping[Node, Any],
 ) -> tuple[Any, Folded]:
     """(value, the folded constant or None)."""
+    if isinstance(node, Compare):  # It has no slope.
+        operations = {name: each for name, each in operations.items() if name != "still"}
     pairs = [_evaluate(child, values, operations, observe, used) for child in children(node)]
     folded = fold_one(node, [constant for _, constant in pairs])
     if folded is not None:
@@ -158,8 +162,20 @@ def _evaluate(
             (value if constant is not None else safe(rows, value, SAFE), constant)
             for value, constant in pairs
         ]
-    value = _apply(node, pairs, values, operations)
+    moves = moving_with_weights(node) if "still" in operations else True
+    if isinstance(moves, bool):
+        value = _apply(node, pairs, values, operations)
+    else:
+        rows = _evaluate(moves, values, operations, None, {})[0]
+        pairs = [(_still_unless(rows, value, operations), constant) for value, constant in pairs]
+        # The result too: forward derivatives would meet the infinite slope first.
+        value = _still_unless(rows, _apply(node, pairs, values, operations), operations)
     return (value if observe is None else observe(node, value)), None
+
+
+def _still_unless(rows: Any, value: Any, operations: Mapping[str, Callable[..., Any]]) -> Any:
+    """The value, which has no derivative but on these rows."""
+    return operations["where"](rows, value, operations["still"](value))
 
 
 def may_have_no_slope(node: Node) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from steepest.formula.algebra import ZERO, product
-from steepest.formula.derivative import derivative
+from steepest.formula.derivative import Holds, derivative
 from steepest.formula.nodes import Binary, Call, Formula, Node, Number, Weight
 from steepest.formula.own import own, put_in
 from steepest.formula.structure import inside_sigmoid
@@ -19,18 +19,23 @@ Gives = Literal["value", "logit", "probability"]
 
 
 def partial(
-    formula: Formula, weight: str, loss: str | None = None, gives: Gives | None = None
+    formula: Formula,
+    weight: str,
+    loss: str | None = None,
+    gives: Gives | None = None,
+    holds: Holds = lambda condition: True,
 ) -> Node | None:
     """The derivative of the loss, a mean over the rows, by the weight.
 
     `loss` is one of `methods.losses`. For a bare expression it plays no part: the expression is
     the loss. `gives` says what the model gives to a loss of classes, a logit or a probability;
-    without it a model that is `sigmoid(...)` gives a probability and any other a logit.
+    without it a model that is `sigmoid(...)` gives a probability and any other a logit. `holds` is
+    that of `derivative`.
 
     None where the derivative is too long to write out.
     """
     if formula.target is None or loss is None:
-        return derivative(formula.model, weight)
+        return derivative(formula.model, weight, holds)
     found, model = loss_named(loss), formula.model
     form = found.form(form_of(formula, found, gives))
     inside = inside_sigmoid(model)
@@ -38,7 +43,7 @@ def partial(
         first, model = _factors(of_row(formula, form.through_sigmoid)), inside
     else:
         first = _factors(of_row(formula, form.slope))
-    slope = derivative(model, weight)
+    slope = derivative(model, weight, holds)
     if slope is None:
         return None
     if slope == ZERO:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from steepest.formula import Column, Node, Weight, cost, of_one_row, partial, to_mathml, walk
+from steepest.formula import Column, Node, Weight, cost, of_one_row, to_mathml, walk
 from steepest.methods.losses import RMSE
 from steepest.run.run import Run
 
@@ -24,7 +24,7 @@ def equations_of(run: Run) -> dict[str, Any]:
     formula, problem = run._setup.formula, run.record.problem
     gives = None if problem.gives == "value" else problem.gives
     loss = cost(formula, problem.loss, gives)
-    partials = {weight: partial(formula, weight, problem.loss, gives) for weight in problem.weights}
+    partials = {weight: run._setup.partial(weight) for weight in problem.weights}
     named: dict[str, Node] = {word: Weight(word) for word in _WORDS}
     for node in walk(formula.model):
         if isinstance(node, Weight | Column):

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import Formula, partial, to_latex, to_text
+from steepest.formula import Formula, Node, evaluate, partial, to_latex, to_text
 from steepest.methods.losses import PROBABILITY, loss_named
 from steepest.methods.optimizers import SOLVERS
 from steepest.objective.least_squares import centred, check_squares, is_quadratic, solve
@@ -89,12 +90,21 @@ class Setup:
     @cached_property
     def partials(self) -> Mapping[str, tuple[str | None, str | None]]:
         """Each weight's partial derivative as text and in LaTeX; None where it is too long."""
-        loss, gives = self.problem.loss, self.problem.gives
         return {
             name: (None, None) if node is None else (to_text(node), to_latex(node))
             for name in self.objective.names
-            for node in [partial(self.formula, name, loss, None if gives == "value" else gives)]
+            for node in [self.partial(name)]
         }
+
+    def partial(self, weight: str) -> Node | None:
+        """The partial derivative by one weight, as it is on the rows at hand."""
+        gives = None if self.problem.gives == "value" else self.problem.gives
+        columns = self.objective.data["rows"].get("columns", {})
+
+        def holds(condition: Node) -> bool:
+            return bool(np.all(np.asarray(evaluate(condition, columns, OPERATIONS))))
+
+        return partial(self.formula, weight, self.problem.loss, gives, in_float64(holds))
 
     @cached_property
     def modes(self) -> Modes | None:

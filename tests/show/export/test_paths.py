@@ -47,6 +47,8 @@ FORMULAS = {
     "conditions": "y ~ where(0.5 < x <= 1.2 and not z > 0.3 or x == 7, a, b*x) + c",
     "branches without a value elsewhere": "y ~ where(z > 0.1, a*sqrt(z - 0.1), b/(x - 0.5)**2) + "
     "where(x > 1 and z > 0, c*log(x - 1), where(x > 0.7, arctan2(z, b)*x**-c, b))",
+    "arguments that no weight moves": "y ~ sqrt(c*relu(x - 0.7)) + "
+    "where(z > 0, (relu(x - 1)/c)**0.6, arctan2(a*relu(z), b*relu(z)))",
     "a threshold": "y ~ where(x > c, a*x, b)",
     "constants": "y ~ where(1 < 2, a, b)*(1/3) + (2*pi - 6)*b + 2**53*0*c + 2**0.5*x",
     "numbers as branches": "y ~ a*where(z > 0, 2, 3)**-1 + b",

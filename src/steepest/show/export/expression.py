@@ -25,7 +25,11 @@ from steepest.formula import (
     Weight,
     constant_value,
     may_have_no_slope,
+    moving_with_weights,
 )
+
+MOVING = "moving"
+"""What a script calls the function that takes the slope of rows where a value cannot move."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Library:
     """How an array is made."""
     along_rows: str
     """The keyword that reduces the first axis."""
+    still: str
+    """A value that has no slope, with {} for it."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class _Writer:
     names: Names
     taken: tuple[str, ...] = ()
     """The conditions under which what is written is used."""
+    slopes: bool = True
+    """Whether the derivative is asked for: that of a condition is not."""
 
     def write(self, node: Node) -> _Written:
         folded = constant_value(node)
@@ -87,16 +95,17 @@ class _Writer:
             case Negate(operand):
                 return "-" + self.inner(operand, _MINUS), _MINUS
             case Binary("**", left, right):
-                base = self.inner(left, _ATOM, safe=may_have_no_slope(node))
+                base = self.inner(left, _ATOM, of=node)
                 exponent = self.exponent(right)
                 simple = _SIMPLE.fullmatch(base) and _SIMPLE.fullmatch(exponent)
                 return f"{base}**{exponent}" if simple else f"{base} ** {exponent}", _POWER
             case Binary(op, left, right):
                 own = _STRENGTH[op]
-                divisor = self.inner(right, own + 1, safe=op == "/")
+                divisor = self.inner(right, own + 1, of=node)
                 return f"{self.inner(left, own)} {op} {divisor}", own
             case Compare(op, left, right):
-                return f"{self.inner(left, _SUM)} {op} {self.inner(right, _SUM)}", _COMPARE
+                plain = replace(self, slopes=False)
+                return f"{plain.inner(left, _SUM)} {op} {plain.inner(right, _SUM)}", _COMPARE
             case Logical(op, operands):
                 sign = " & " if op == "and" else " | "
                 return sign.join(self.condition(operand) for operand in operands), _COMPARE
@@ -111,29 +120,37 @@ class _Writer:
                 parts = (code, taken.branch(chosen), other.branch(otherwise))
                 return f"{self.library.module}.where({', '.join(parts)})", _ATOM
             case Call(function, (operand,)):
-                plain = f"{self.library.module}.{function}({{}})"
-                code = self.inner(operand, _COMPARE, safe=may_have_no_slope(node))
-                return self.library.functions.get(function, plain).format(code), _ATOM
+                named = f"{self.library.module}.{function}({{}})"
+                code = self.inner(operand, _COMPARE, of=node)
+                return self.library.functions.get(function, named).format(code), _ATOM
             case Call(function, operands):
-                safe = may_have_no_slope(node)
-                written = ", ".join(self.array(operand, safe=safe) for operand in operands)
-                plain = f"{self.library.module}.{function}"
-                return f"{self.library.functions.get(function, plain)}({written})", _ATOM
+                written = ", ".join(self.array(operand, of=node) for operand in operands)
+                named = f"{self.library.module}.{function}"
+                return f"{self.library.functions.get(function, named)}({written})", _ATOM
         raise TypeError(f"not a node: {node!r}")
 
     def under(self, condition: str) -> _Writer:
         """The same where what is written is used under one more condition."""
         return replace(self, taken=(*self.taken, condition))
 
-    def inner(self, node: Node, least: int, *, safe: bool = False) -> str:
-        """The code of an operand; a safe one is SAFE on rows where nothing of it is used."""
+    def inner(self, node: Node, least: int, *, of: Node | None = None) -> str:
+        """The code of an operand, and what keeps the slope of the operation that it is `of`.
+
+        Automatic derivatives would multiply zero by infinity on rows where nothing of it is used,
+        or where it cannot move.
+        """
         code, strength = self.write(node)
-        if safe and self.taken and constant_value(node) is None:
-            # Else automatic derivatives would multiply zero by infinity there.
+        if of is None or not self.slopes or constant_value(node) is not None:
+            return code if strength >= least else f"({code})"
+        written = code
+        moves = moving_with_weights(of)
+        if not isinstance(moves, bool):
+            code = f"{MOVING}({self.write(moves)[0]}, {code})"
+        if self.taken and may_have_no_slope(of):
             one = len(self.taken) == 1
             used = self.taken[0] if one else " & ".join(f"({each})" for each in self.taken)
-            return f"{self.library.module}.where({used}, {code}, {SAFE})"
-        return code if strength >= least else f"({code})"
+            code = f"{self.library.module}.where({used}, {code}, {SAFE})"
+        return code if code is not written or strength >= least else f"({code})"
 
     def condition(self, node: Node) -> str:
         """An operand of & or |, which bind more tightly than comparisons."""
@@ -151,10 +168,10 @@ class _Writer:
         value = constant_value(node)
         return self.write(node)[0] if value is None else repr(float(value))
 
-    def array(self, node: Node, *, safe: bool = False) -> str:
+    def array(self, node: Node, *, of: Node) -> str:
         value = constant_value(node)
         if value is None:
-            return self.inner(node, _COMPARE, safe=safe)
+            return self.inner(node, _COMPARE, of=of)
         return self.library.number.format(repr(float(value)))
 
     def constant(self, node: Node, value: float) -> _Written:

@@ -26,6 +26,7 @@ _JAX: Final = Library(
     number="{}",
     array="jnp.array",
     along_rows="axis=0",
+    still="jax.lax.stop_gradient({})",
 )
 
 

@@ -15,8 +15,8 @@ OWN_NAMES = frozenset(
     (
         "absolute", "batches", "cell", "column", "counts", "csv", "data", "epoch", "file",
         "gradient", "groups", "high", "jax", "jnp", "keep", "logit", "loss", "loss_and_gradient",
-        "loss_on", "low", "lower", "lr", "math", "mse", "name", "np", "number", "one", "optax",
-        "optimizer", "order", "parameters", "prediction", "rates", "residual", "row",
+        "loss_on", "low", "lower", "lr", "math", "moving", "mse", "name", "np", "number", "one",
+        "optax", "optimizer", "order", "parameters", "prediction", "rates", "residual", "row",
         "row_weights", "rows", "shuffle", "size", "start", "state", "step", "stream", "table",
         "target", "torch", "unit", "updates", "upper", "value", "weights", "xlog1py", "xlogy",
     )

@@ -23,6 +23,7 @@ _TORCH: Final = Library(
     number="torch.tensor({})",
     array="torch.tensor",
     along_rows="dim=0",
+    still="{}.detach()",
 )
 
 

@@ -18,6 +18,7 @@ from steepest.formula import (
     children,
     inside_sigmoid,
     is_condition,
+    moving_with_weights,
     walk,
 )
 from steepest.formula.own import own, put_in
@@ -25,7 +26,7 @@ from steepest.methods.losses import LOGIT, PROBABILITY, Form, loss_named
 from steepest.methods.optimizers import OPTIMIZERS
 from steepest.records.run import RunRecord
 from steepest.show.export.data import Source, data_lines, imports_of, key
-from steepest.show.export.expression import Library, Names, expression
+from steepest.show.export.expression import MOVING, Library, Names, expression
 from steepest.show.export.layout import identifiers, indented, listing, text, unpacking
 from steepest.words.errors import UsageError
 from steepest.words.wording import escaped
@@ -123,7 +124,21 @@ class Script:
             "",
             setting,
             "",
+            *self._definitions(),
             f"# {escaped(self.formula.text, 80)}",
+        ]
+
+    def _definitions(self) -> list[str]:
+        if all(isinstance(moving_with_weights(node), bool) for node in walk(self.formula.model)):
+            return []
+        where, still = f"{self.library.module}.where", self.library.still.format("value")
+        return [
+            "",
+            f"def {MOVING}(rows, value):",
+            "    # On other rows the value stays, whatever the weights are: its slope is 0.",
+            f"    return {where}(rows, value, {still})",
+            "",
+            "",
         ]
 
     def problem_lines(self) -> list[str]:
