@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,20 @@ def test_nobody_arrives() -> None:
     assert "no learning rate that was tried gets within 1 % of the minimum" in (
         found.verdict.headline
     )
+
+
+@pytest.mark.parametrize(("truth", "steps"), [(2.0, 0), (2.0, 5), (1.9, 0)])
+def test_where_no_step_was_needed_or_taken_it_says_so(truth: float, steps: int) -> None:
+    x = np.array([0.0, 1.0, 2.0, 4.0])
+    run = steepest.fit(
+        {"x": x, "y": truth * x}, "y ~ a*x", start={"a": 2.0}, steps=steps, remedies=False
+    )
+    told = " ".join([run.verdict.headline, str(run), *(f.sentence for f in run.verdict.findings)])
+    assert not re.search(r"(?<![\d,.])0 steps", told), told
+    if truth == 2.0:
+        assert run.verdict.headline.startswith("At the minimum: loss 0 ")
+        assert run.verdict.headline.endswith("at the start.") == (steps == 0)
+    assert run.verdict.learning_rate != "too small"
 
 
 # Bad input: the step, the weight and the row where it began, and the last good weights.

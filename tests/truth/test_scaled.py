@@ -3,6 +3,7 @@
 import os
 import random
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 import steepest
 
 MANY = int(os.environ.get("STEEPEST_SCALES", "1"))
-"""Scales for each problem, and twice as many drawn problems."""
+"""Scales for each problem, and three times as many drawn problems, from STEEPEST_SEED on."""
+FIRST = int(os.environ.get("STEEPEST_SEED", "0"))
 
 EXPRESSIONS = (
     "(x - 1)**2",
@@ -49,49 +51,137 @@ def test_a_target_in_another_unit() -> None:
         assert words(found) == wanted, scale
 
 
-def drawn(seed: int) -> tuple[str, dict[str, float], float]:
-    """An expression of two terms with its start, and a number to multiply it by."""
-    draw = random.Random(seed)
+NUMBER = re.compile(r"-?\d([\d,.]*\d)?(e[+-]?\d+)?")
 
-    def number() -> str:
-        return f"{draw.uniform(0.3, 3) * 10 ** draw.randint(-2, 2):.3g}"
 
-    def term(name: str) -> str:
-        a, b = number(), number()
-        return draw.choice(
-            [
-                f"{a}*({name} - {b})**2",
-                f"({name}**4 - {a}*{name}**2)",
-                f"{a}*({name}**2 - {b}*{name})",
-                f"exp({name}) - {a}*{name}",
-                f"log(1 + exp({name} - {a}))",
-                f"{name}**2/(1 + {name}**2)",
-                f"cos({name}) + {a}*{name}",
-                f"abs({name} - {a})",
-            ]
+def term(draw: random.Random, name: str) -> str:
+    """A curve of one weight, at most with a kink."""
+    a, b = (f"{draw.uniform(0.3, 3) * 10 ** draw.randint(-2, 2):.3g}" for _ in range(2))
+    return draw.choice(
+        [
+            f"{a}*({name} - {b})**2",
+            f"({name}**4 - {a}*{name}**2)",
+            f"{a}*({name}**2 - {b}*{name})",
+            f"exp({name}) - {a}*{name}",
+            f"log(1 + exp({name} - {a}))",
+            f"{name}**2/(1 + {name}**2)",
+            f"cos({name}) + {a}*{name}",
+            f"abs({name} - {a})",
+        ]
+    )
+
+
+Scaled = Callable[[float], steepest.Run]
+"""The run of a problem whose loss, or target, is so many times as large."""
+
+
+def expression(draw: random.Random) -> Scaled:
+    """An expression of two terms, times a number."""
+    start = {"x": draw.choice([0.0, 1.0, draw.gauss(0, 2)]), "y": draw.gauss(0, 1)}
+    text = draw.choice(["{} + {}", "{} - {}"]).format(term(draw, "x"), term(draw, "y"))
+    lr = draw.choice([None, None, 10 ** draw.uniform(-4, 1)])
+    optimizer = draw.choice(["gd", "gd", "momentum", "nesterov"])
+
+    def run(by: float) -> steepest.Run:
+        return steepest.minimize(
+            text if by == 1 else f"{by!r}*({text})",
+            start=start,
+            steps=200,
+            remedies=False,
+            lr="auto" if lr is None else lr / by,
+            optimizer=optimizer,
         )
 
-    start = {"x": draw.choice([0.0, 1.0, draw.gauss(0, 2)]), "y": draw.gauss(0, 1)}
-    joined = draw.choice(["{} + {}", "{} - {}"]).format(term("x"), term("y"))
-    # By a power of two nothing is rounded otherwise.
-    return joined, start, 2.0 ** draw.randint(-498, 498)
+    return run
+
+
+def fitted(draw: random.Random) -> Scaled:
+    """A model that is linear in its weights, with target and start times a number."""
+    rows = np.random.default_rng(draw.randint(0, 2**31))
+    x = rows.uniform(-1, 1, 30) * 10 ** draw.uniform(-2, 2) + draw.choice([0, 0, 1, 12])
+    y = draw.gauss(0, 2) * x + draw.gauss(0, 2) + draw.choice([0, 0.1, 3]) * rows.normal(size=30)
+    weights, model = draw.choice(
+        [
+            ("ab", "a*x + b"),
+            ("a", "a*x"),
+            ("abc", "a*x**2 + b*x + c"),
+            ("abc", "a*x + b + c*abs(x)"),
+        ]
+    )
+    start = {name: draw.choice([0.0, draw.gauss(0, 1)]) for name in weights}
+    loss, standardize = draw.choice(["mse", "mse", "rmse", "mae"]), draw.choice([False, True])
+    optimizer = draw.choice(["gd", "gd", "momentum", "nesterov"])
+
+    def run(by: float) -> steepest.Run:
+        return steepest.fit(
+            {"x": x, "y": by * y},
+            f"y ~ {model}",
+            start={name: by * value for name, value in start.items()},
+            loss=loss,
+            standardize=standardize,
+            optimizer=optimizer,
+            steps=200,
+            remedies=False,
+        )
+
+    return run
+
+
+def drawn(seed: int) -> tuple[Scaled, float]:
+    """A problem and the number that it is to be multiplied by."""
+    draw = random.Random(seed)
+    # By a power of ten, so that a chosen learning rate has the same digits.
+    scale = float(f"1e{draw.randint(-150, 150)}")
+    return draw.choice([expression, fitted])(draw), scale
 
 
 def said(run: steepest.Run) -> tuple[object, ...]:
-    """The words of the headline without its numbers, and the codes."""
-    headline = re.sub(r"-?\d([\d,.]*\d)?(e[+-]?\d+)?", "N", run.verdict.headline)
+    """The words without their numbers, and the codes."""
+    sentences = [run.verdict.headline, *(one.sentence for one in run.verdict.findings)]
     # Where both ways are equally low, either may be told.
-    return headline.replace("minus infinity", "infinity"), words(run)
+    told = [NUMBER.sub("N", one).replace("minus infinity", "infinity") for one in sentences]
+    return *told, words(run)
 
 
-@pytest.mark.parametrize("seed", range(2 * MANY))
-def test_a_drawn_expression_times_a_number(seed: int) -> None:
-    expression, start, scale = drawn(seed)
-    wanted, found = (
-        said(steepest.minimize(text, start=start, steps=200, remedies=False))
-        for text in (expression, f"{scale!r}*({expression})")
+def is_a_matter_of_scale(run: Scaled, wanted: tuple[object, ...]) -> bool:
+    """Whether the words stay when the problem is all but the same.
+
+    Some hang on the last digit: a descent that jumps about at a kink is where it is by chance.
+    """
+    return all(said(run(by)) == wanted for by in (0.9999, 1.000001, 1.01))
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + 3 * MANY))
+def test_a_drawn_problem_times_a_number(seed: int) -> None:
+    run, scale = drawn(seed)
+    wanted, found = said(run(1.0)), said(run(scale))
+    if found != wanted and is_a_matter_of_scale(run, wanted):
+        assert found == wanted, scale
+
+
+def test_a_fall_far_from_a_minimum_at_zero_is_found() -> None:
+    """From y = 17.1 on it is below every value near 0, where y is 1e-9."""
+    run = steepest.minimize(
+        "x**2/(1 + x**2) - (y**4 - 291*y**2)", start={"x": 1, "y": -1.4}, steps=200, remedies=False
     )
-    assert found == wanted, (expression, start, scale)
+    assert run.verdict.headline.startswith("The loss has no minimum: it falls without end.")
+
+
+@pytest.mark.parametrize("scale", [1e-100, 1e100])
+def test_the_least_absolute_errors_of_a_target_in_another_unit(scale: float) -> None:
+    start = {"a": -0.2, "b": 0.0}
+    run, far = (
+        steepest.fit(
+            {"x": X, "y": by * Y}, "y ~ a*x + b", loss="mae", steps=200, remedies=False,
+            start={name: by * value for name, value in start.items()},
+        )
+        for by in (1.0, scale)
+    )  # fmt: skip
+    least, least_far = (one.measurements.minimum for one in (run, far))
+    assert least is not None
+    assert least_far is not None
+    assert least_far.loss == pytest.approx(scale * least.loss, rel=1e-9)
+    assert said(far) == said(run)
 
 
 @pytest.mark.parametrize(

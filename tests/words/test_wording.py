@@ -89,7 +89,7 @@ def test_together_tells_apart_what_differs(first: float, second: float) -> None:
 @pytest.mark.parametrize(
     ("many", "noun", "text"),
     [
-        (0, "step", "0 steps"),
+        (0, "step", "no step"),
         (1, "step", "1 step"),
         (9_999_999, "step", "9,999,999 steps"),
         (10**7, "step", "10 million steps"),

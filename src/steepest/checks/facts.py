@@ -390,6 +390,12 @@ def compared(m: Measurements, first: float, second: float) -> tuple[str, str]:
     )
 
 
+def when_ended(m: Measurements) -> str:
+    """Write after how many steps the descent ended: at the start, where it took none."""
+    steps = m.descent.final_step
+    return f"after {count(steps, 'step')}" if steps else "at the start"
+
+
 def taken(forecast: Forecast) -> str:
     """Write how many steps it takes; about, where that was extrapolated."""
     steps = roughly(forecast.steps or 0, "step")

@@ -30,6 +30,7 @@ from steepest.checks.facts import (
     taken,
     undetermined,
     useless,
+    when_ended,
 )
 from steepest.checks.learning_rate import (
     Rate,
@@ -125,8 +126,7 @@ def _too_large(m: Measurements, rate: Rate) -> str:
 
 
 def _arrived(m: Measurements, rate: Rate) -> str:
-    steps = count(m.descent.final_step, "step")
-    text = f"At the minimum: loss {loss_in_words(m, m.descent.final_loss)} after {steps}"
+    text = f"At the minimum: loss {loss_in_words(m, m.descent.final_loss)} {when_ended(m)}"
     if useless(m):
         return f"{text}, {USELESS}{_r_squared(m)}."
     if m.rates is not None and m.rates.calm is not None and jumped(m):
@@ -173,6 +173,8 @@ def _on_the_way(m: Measurements, rate: Rate) -> str:
         first, last = together(m.descent.first_loss, m.descent.final_loss)
         if broken_at_start(m):
             return f"{start}; no minimum is known."
+        if not m.descent.final_step:
+            return f"{start}. The loss is {first}; no minimum is known."
         steps = count(m.descent.final_step, "step")
         return f"{start}. The loss went from {first} to {last} in {steps}; no minimum is known."
     here, there = compared(m, m.descent.final_loss, found.loss)
@@ -187,6 +189,8 @@ def _why(m: Measurements) -> str:
     """Write why it is not there yet, as far as that was measured."""
     takes = ""
     if m.forecast is not None and m.forecast.steps is not None:
+        if not m.forecast.steps:
+            return f": it began {m.forecast.to}, and did not stay there"
         takes = f"{getting(m.forecast.to)} takes {taken(m.forecast)}"
         if m.forecast.steps <= m.descent.final_step:
             takes += ", but the descent did not stay there"

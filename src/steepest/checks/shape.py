@@ -34,6 +34,7 @@ from steepest.checks.facts import (
     spectrum_of,
     taken,
     useless,
+    when_ended,
 )
 from steepest.checks.learning_rate import bounces
 from steepest.methods.optimizers import ADAPTIVE
@@ -328,7 +329,7 @@ def at_minimum(m: Measurements) -> Iterator[Finding]:
     if found is None or m.goal is None or not arrived(m):
         return
     loss, low = loss_in_words(m, m.descent.final_loss), loss_in_words(m, found.loss)
-    when = f"after {count(m.descent.final_step, 'step')}"
+    when = when_ended(m)
     reached = m.descent.goal_step
     if reached is not None and reached < m.descent.final_step:
         when += f" and {m.goal.to} since step {count(reached)}"

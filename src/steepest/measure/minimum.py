@@ -153,10 +153,11 @@ def _lower_far_away(objective: Objective, known: Candidate, unit: float) -> Vect
     """
     if objective.rows or objective.bounded or len(known.weights) > MOST_LOOKED_AT:
         return None
-    size = np.where(known.weights == 0, 1.0, np.abs(known.weights))
+    size = np.abs(known.weights)
+    # One at its minimum of 0 is small by rounding, and says nothing of its size.
     tried = [
         known.weights + sign * far * step
-        for step in np.diag(size)
+        for step in (*np.diag(size), *np.diag(np.maximum(size, 1.0)))
         for far in FAR_AWAY
         for sign in (1, -1)
     ]

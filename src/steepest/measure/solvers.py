@@ -256,19 +256,27 @@ def _unit_of(slope: Vector) -> float:
 
 
 def least_absolute(objective: Objective) -> Vector | None:
-    """Min mean|Xw + o - y| as a linear programme: w (p,), and t >= |residual| row by row."""
+    """Min mean|Xw + o - y| as a linear programme: w (p,), and t >= |residual| row by row.
+
+    Columns and targets are counted in their largest number: a solver's tolerances are absolute.
+    """
     from scipy.optimize import linprog
     from scipy.sparse import csr_array, eye_array, hstack, vstack
 
     rows, size = objective.rows, len(objective.names)
     data = objective.data["rows"]
-    design = csr_array(objective.jacobian(np.zeros(size)))
+    slopes = objective.jacobian(np.zeros(size))
     aim = np.asarray(data["target"]) - objective.predictions(np.zeros(size))
+    in_column = np.max(np.abs(slopes), axis=0, initial=0.0)
+    largest = float(np.max(np.abs(aim), initial=0.0)) or 1.0
+    counted = largest / np.where(in_column > 0, in_column, 1.0)
+    design, aim = csr_array(slopes * (counted / largest)), aim / largest
     weight = np.ones(rows) if data["weight"] is None else np.asarray(data["weight"])
     unit = eye_array(rows, format="csr")
     above = hstack([design, -unit])
     below = hstack([-design, -unit])
-    edges = [*zip(objective.lower, objective.upper, strict=True), *[(0, None)] * rows]
+    lower, upper = objective.lower / counted, objective.upper / counted
+    edges = [*zip(lower, upper, strict=True), *[(0, None)] * rows]
     found = linprog(
         np.concatenate([np.zeros(size), weight / np.sum(weight)]),
         A_ub=vstack([above, below], format="csr"),
@@ -276,4 +284,4 @@ def least_absolute(objective: Objective) -> Vector | None:
         bounds=edges,
         method="highs",
     )
-    return None if found.x is None else np.asarray(found.x[:size])
+    return None if found.x is None else np.asarray(found.x[:size]) * counted

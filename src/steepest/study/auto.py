@@ -83,6 +83,9 @@ def choose_rate(
     learning rate may be ten times as quick. What the search costs is counted in steps; `seconds`
     are a guard.
     """
+    if not settings.steps:
+        # Without a step all rates are alike: this is the one to begin with.
+        settings = replace(settings, steps=Settings.steps)
     known = setup.modes
     if known is not None and has_closed_form(setup, settings):
         for lr, final in _in_closed_form(setup, settings, known, aim):

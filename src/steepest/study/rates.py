@@ -38,6 +38,9 @@ MOST_SHIFTS, SHIFT = 8, 1e-6
 
 LEAST_RATE = 1e-250
 
+SMALL = 1e-4
+"""Weights so much smaller than 1, or as much larger, are no more about 1 in size."""
+
 VANISHED = 1e-14
 """Of its first length, the gradient is rounding, and the descent stands still."""
 
@@ -241,10 +244,14 @@ def bold_rate(setup: Setup, settings: Settings) -> float:
     """
     if settings.optimizer in ADAPTIVE:
         return 0.1
-    slope = float(np.linalg.norm(setup.objective.value_and_gradient(setup.start)[1]))
-    size = max(float(np.linalg.norm(setup.start)), 1.0)
+    loss, slopes = setup.objective.value_and_gradient(setup.start)
+    slope = np.float64(np.linalg.norm(slopes))
+    size, usual = float(np.linalg.norm(setup.start)), 1.0
     with np.errstate(all="ignore"):
-        found = 0.1 * size / np.float64(slope)
+        if setup.problem.command == "fit" and not SMALL < loss / slope < 1 / SMALL:
+            # A straight slope is at a loss of 0 there: the target has a unit far from 1.
+            usual = loss / slope
+        found = 0.1 * max(size, usual) / slope
     return float(found) if np.isfinite(found) and found > 0 else 0.1
 
 

@@ -98,9 +98,11 @@ def count(many: int, noun: str | None = None) -> str:
 def roughly(many: int, noun: str | None = None) -> str:
     """Write a count that is too large to be read digit by digit in words, from ten million on.
 
-    >>> roughly(1971722, "step"), roughly(197172392, "step"), roughly(10**40)
-    ('1,971,722 steps', '197 million steps', '1e+40')
+    >>> roughly(1971722, "step"), roughly(197172392, "step"), roughly(10**40), roughly(0, "step")
+    ('1,971,722 steps', '197 million steps', '1e+40', 'no step')
     """
+    if many == 0 and noun is not None:
+        return f"no {noun}"
     if abs(many) < 10**7:
         return count(many, noun)
     if abs(many) >= 10**18:
