@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -27,7 +28,7 @@ from tests.autograd import (
 from torch import Tensor
 
 from steepest.engine.xla import float64
-from steepest.formula import CANONICAL_FUNCTIONS, Call, parse_expression, walk
+from steepest.formula import CANONICAL_FUNCTIONS, Call, parse_expression, parse_model, walk
 from steepest.measure.gradient import (
     backward_pass,
     chain_rule,
@@ -905,3 +906,37 @@ def test_a_bare_function_has_neither_rows_nor_nodes(measure: Callable[..., objec
     objective = function_objective(lambda w: w @ w, ("a",))
     with pytest.raises(TypeError, match="only"):
         measure(objective, np.ones(1))
+
+
+def test_a_sum_of_many_columns_is_compiled_soon_and_is_right() -> None:
+    """The loss, its slopes, its curvature along a step, and every node of its backward pass."""
+    many, draw = 60, np.random.default_rng(3)
+    columns = {f"x{place}": draw.normal(size=30) for place in range(many)}
+    signs = draw.choice([-1.0, 1.0], size=many)
+    terms = "".join(f" {'-' if s < 0 else '+'} w{k}*x{k}" for k, s in enumerate(signs))
+    formula = parse_model(f"y ~ b**2{terms}", ("y", *columns))
+    target = draw.normal(size=30)
+    objective = formula_objective(formula, {**columns, "y": target}, loss="mse", gives="value")
+    weights, step = draw.normal(size=many + 1), draw.normal(size=many + 1)
+    began = time.process_time()
+    loss, slopes = objective.value_and_gradient(weights)
+    taylor = taylor_check(objective, weights, step)
+    nodes = {node.text: node for node in backward_pass(objective, weights)}
+    # Seen as one kernel it takes a compiler half a minute.
+    assert time.process_time() - began < 10
+
+    design = np.column_stack(
+        [
+            np.full(30, 2 * weights[0]),
+            *(s * x for s, x in zip(signs, columns.values(), strict=True)),
+        ]
+    )
+    off = weights[0] ** 2 + design[:, 1:] @ weights[1:] - target
+    wanted = 2 * design.T @ off / 30
+    assert loss == pytest.approx(np.mean(off**2), rel=1e-12)
+    np.testing.assert_allclose(slopes, wanted, rtol=1e-10)
+    assert taylor.first_order == pytest.approx(wanted @ step, rel=1e-10)
+    assert taylor.second_order == pytest.approx(
+        wanted @ step + np.mean((design @ step) ** 2) + 2 * np.mean(off) * step[0] ** 2, rel=1e-10
+    )
+    np.testing.assert_allclose([nodes[f"w{k}"].adjoint for k in range(many)], wanted[1:], rtol=1e-9)

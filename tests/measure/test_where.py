@@ -53,6 +53,7 @@ WITHOUT_MOTION = (
     "sqrt(a*(x - 2)/b*(2 - x))",
     "sqrt(abs(a*x)) + b*sign(x)",
     "sqrt(arctan2(x, exp(b))) + a*x",
+    "arcsin(a/a) + b*x",
 )
 """Functions with an infinite slope at an argument that no weight moves, at x = 0 or 2."""
 

@@ -18,6 +18,16 @@ def _where(condition: Any, chosen: Any, otherwise: Any) -> Any:
     return jnp.where(jnp.asarray(condition) != 0, chosen, otherwise)
 
 
+_MOST_ENTRIES: Final = 2**22
+"""Of a matrix that is made for a sum of products."""
+
+
+def _dot(weights: list[Any], columns: list[Any]) -> Any:
+    if len(columns) * max(jnp.size(column) for column in columns) > _MOST_ENTRIES:
+        return sum(weight * column for weight, column in zip(weights, columns, strict=True))
+    return jnp.stack(columns, axis=-1) @ jnp.stack([jnp.asarray(weight) for weight in weights])
+
+
 OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "exp": jnp.exp,
     "log": jnp.log,
@@ -45,5 +55,6 @@ OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "minimum": jnp.minimum,
     "maximum": jnp.maximum,
     "where": _where,
+    "dot": _dot,
     "still": jax.lax.stop_gradient,
 }

@@ -84,8 +84,8 @@ def _rule(node: Node, by: _By) -> Node:
             return ONE
         case Negate(operand):
             return times(Number(-1), _derive(operand, by))
-        case Binary("+", left, right):
-            return plus(_derive(left, by), _derive(right, by))
+        case Binary("+"):
+            return plus(*(_derive(term, by) for term in _summed(node)))
         case Binary("-", left, right):
             return plus(_derive(left, by), times(Number(-1), _derive(right, by)))
         case Binary("*", left, right):
@@ -109,6 +109,15 @@ def _rule(node: Node, by: _By) -> Node:
             outer = _OUTER[function](operand)
             return _where_moving(node, times(outer, _derive(operand, by)), by)
     raise TypeError(f"no derivative of {node!r}")
+
+
+def _summed(node: Node) -> list[Node]:
+    """What is added up, at once: a level at a time a hundred categories take long."""
+    later = []
+    while isinstance(node, Binary) and node.op == "+":
+        later.append(node.right)
+        node = node.left
+    return [node, *reversed(later)]
 
 
 def _quotient(left: Node, right: Node, by: _By) -> Node:

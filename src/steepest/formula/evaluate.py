@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from steepest.formula.algebra import terms
 from steepest.formula.fold import Folded, constant_value, fold_one
 from steepest.formula.moving import moving_with_weights
 from steepest.formula.nodes import (
@@ -69,6 +70,9 @@ MAY_HAVE_NO_SLOPE = frozenset(
 )
 """What may be infinite, or have no value or no slope, at some finite argument."""
 
+MANY_PRODUCTS = 16
+"""So many products of a weight and a column in a sum are added up as one."""
+
 # A library may unroll whole powers into products; above this the float power serves as well.
 _LARGEST_WHOLE_EXPONENT = 1024
 
@@ -85,7 +89,8 @@ def evaluate(
     name. `operations` has one entry for each of CANONICAL_FUNCTIONS that the formula uses, and
     may replace Python's own operators under the names add, subtract, multiply, divide,
     power, negative, less, less_equal, greater, greater_equal, equal, not_equal, logical_and,
-    logical_or and logical_not. Where slopes are asked for, `still` gives a value that has none.
+    logical_or and logical_not. `dot` adds up products of weights and columns, where they are many,
+    if nothing observes them. Where slopes are asked for, `still` gives a value that has none.
 
     Constant sub-expressions are folded first and reach an operation as Python floats, except
     that a whole exponent from -1024 to 1024 reaches `power` as a Python int.
@@ -151,6 +156,10 @@ def _evaluate(
     """(value, the folded constant or None)."""
     if isinstance(node, Compare):  # It has no slope.
         operations = {name: each for name, each in operations.items() if name != "still"}
+    if isinstance(node, Binary) and node.op in "+-" and observe is None and "dot" in operations:
+        found = _as_dot(node, values, operations, used)
+        if found is not None:
+            return found, None
     pairs = [_evaluate(child, values, operations, observe, used) for child in children(node)]
     folded = fold_one(node, [constant for _, constant in pairs])
     if folded is not None:
@@ -171,6 +180,37 @@ def _evaluate(
         # The result too: forward derivatives would meet the infinite slope first.
         value = _still_unless(rows, _apply(node, pairs, values, operations), operations)
     return (value if observe is None else observe(node, value)), None
+
+
+def _as_dot(
+    node: Node,
+    values: Mapping[str, Any],
+    operations: Mapping[str, Callable[..., Any]],
+    used: Mapping[Node, Any],
+) -> Any | None:
+    """A sum with many products of a weight and a column; None for any other.
+
+    A compiler takes minutes for a hundred of them, each with a slope that needs all others.
+    """
+    parts = terms([node])
+    if len(parts) < MANY_PRODUCTS:
+        return None
+    weights, columns, rest = [], [], []
+    for sign, term in parts:
+        match term:
+            case Binary("*", Weight(weight), Column(column)) | Binary(
+                "*", Column(column), Weight(weight)
+            ):
+                weights.append(float(sign) * values[weight])
+                columns.append(values[column])
+            case _:
+                rest.append((sign, term))
+    if len(weights) < MANY_PRODUCTS:
+        return None
+    total = operations["dot"](weights, columns)
+    for sign, term in rest:
+        total = total + float(sign) * _evaluate(term, values, operations, None, used)[0]
+    return total
 
 
 def _still_unless(rows: Any, value: Any, operations: Mapping[str, Callable[..., Any]]) -> Any:

@@ -93,7 +93,10 @@ def moving_with_weights(node: Node) -> Holding:
 
 
 def _product(node: Node, names: Container[str]) -> Holding:
-    over, under = _factors(node)
+    over, under = map(list, _factors(node))
+    for factor in [one for one in under if one in over]:
+        over.remove(factor)
+        under.remove(factor)
     some = either(moving(factor, names) for factor in (*over, *under))
     return both((some, *(either((moving(one, names), _is_not_zero(one))) for one in over)))
 

@@ -36,6 +36,9 @@ from steepest.records.verdict import RowShare
 
 MOST_PULLS = 10
 
+MANY_NODES = 100
+"""A backward pass through more of them takes longer to compile than to walk."""
+
 SPEAKS = 0.1
 """By this share, at most, the curvature changes what the slope predicts of a nudge."""
 
@@ -188,8 +191,16 @@ def taylor_check(objective: Objective, weights: Vector, step: Vector) -> Taylor:
     return Taylor(float(first), float(second), float(actual))
 
 
-@partial(jax.jit, static_argnames="kernel")
 def _values_and_adjoints(
+    kernel: FormulaKernel, position: Vector, data: Data
+) -> tuple[list[jax.Array], list[jax.Array]]:
+    """Compiled as a whole, but where that would take longer than to go from node to node."""
+    few = len(varying(kernel.model)) <= MANY_NODES
+    found = (_compiled_pass if few else _each_node)(kernel, jnp.asarray(position), data)
+    return found
+
+
+def _each_node(
     kernel: FormulaKernel, position: jax.Array, data: Data
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     nodes = varying(kernel.model)
@@ -223,6 +234,9 @@ def _values_and_adjoints(
     zeros = [np.zeros(shape.shape) for shape in shapes]
     (_, found), adjoints = jax.value_and_grad(run, has_aux=True)(zeros)
     return found, adjoints
+
+
+_compiled_pass = jax.jit(_each_node, static_argnames="kernel")
 
 
 def _stages(kernel: FormulaKernel) -> tuple[Stage, ...]:

@@ -38,7 +38,7 @@ MOST_SHIFTS, SHIFT = 8, 1e-6
 
 LEAST_RATE = 1e-250
 
-SMALL = 1e-4
+FAR_FROM_ONE = 1e-4
 """Weights so much smaller than 1, or as much larger, are no more about 1 in size."""
 
 VANISHED = 1e-14
@@ -248,7 +248,7 @@ def bold_rate(setup: Setup, settings: Settings) -> float:
     slope = np.float64(np.linalg.norm(slopes))
     size, usual = float(np.linalg.norm(setup.start)), 1.0
     with np.errstate(all="ignore"):
-        if setup.problem.command == "fit" and not SMALL < loss / slope < 1 / SMALL:
+        if setup.problem.command == "fit" and not FAR_FROM_ONE < loss / slope < 1 / FAR_FROM_ONE:
             # A straight slope is at a loss of 0 there: the target has a unit far from 1.
             usual = loss / slope
         found = 0.1 * max(size, usual) / slope
