@@ -41,7 +41,8 @@ METHODS: dict[str, tuple[Any, Any]] = {
 }  # fmt: skip
 
 # Widths, the weights' scale, activation, method, learning rate, steps, rows a batch, of targets.
-TWINS: dict[str, tuple[list[int], float, str, str, float, int, int, float]] = {
+Twin = tuple[list[int], float, str, str, float, int, int, float]
+TWINS: dict[str, Twin] = {
     "fine": ([8, 16, 1], 1.0, "tanh", "gd", 0.1, 200, 256, 1.0),
     "too large": ([8, 16, 1], 1.0, "tanh", "gd", 5.0, 100, 256, 1.0),
     "too small": ([8, 16, 1], 1.0, "tanh", "gd", 1e-7, 200, 256, 1.0),
@@ -74,8 +75,8 @@ def weights(widths: list[int], scale: float) -> list[tuple[Any, Any]]:
     ]
 
 
-def in_torch(name: str) -> TrainingRun:
-    widths, scale, act, method, lr, steps, rows, size = TWINS[name]
+def in_torch(twin: Twin) -> TrainingRun:
+    widths, scale, act, method, lr, steps, rows, size = twin
     layers: dict[str, Any] = {}
     for place, (weight, bias) in enumerate(weights(widths, scale)):
         layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
@@ -96,9 +97,18 @@ def in_torch(name: str) -> TrainingRun:
     return watch.run
 
 
-def in_jax(name: str) -> TrainingRun:
-    widths, scale, act, method, lr, steps, rows, size = TWINS[name]
+def in_jax(twin: Twin) -> TrainingRun:
+    widths, scale, act, method, lr, steps, rows, size = twin
     params = [{"weight": jnp.array(w), "bias": jnp.array(b)} for w, b in weights(widths, scale)]
+    # The rate of plain descent is measured, that of others told.
+    told = method != "gd"
+    run: TrainingRun = compiled(act, method, steps, rows, told)(params, lr, np.float32(size))
+    return run
+
+
+@functools.cache
+def compiled(act: str, method: str, steps: int, rows: int, told: bool) -> Any:
+    """A training from any weights, at any rate, to targets of any size."""
 
     def loss_of(params: Any, x: Any, y: Any) -> Any:
         for place, layer in enumerate(params):
@@ -106,27 +116,56 @@ def in_jax(name: str) -> TrainingRun:
             x = ACTS[act][1](x) if place < len(params) - 1 else x
         return ((x - y) ** 2).mean()
 
-    # The rate of plain descent is measured, that of others told.
-    told = None if method == "gd" else lr
-    optimizer = steepest.watch_optax(METHODS[method][1](lr), lr=told)
+    def optimizer_of(lr: Any) -> Any:
+        return steepest.watch_optax(METHODS[method][1](lr), lr=(lambda _: lr) if told else None)
 
-    def step(carry: Any, step: Any) -> Any:
-        params, state = carry
-        at = batch_at(step, rows)
-        x = jax.lax.dynamic_slice_in_dim(jnp.array(INPUTS), at, rows)
-        y = jax.lax.dynamic_slice_in_dim(jnp.array(TARGETS * np.float32(size)), at, rows)
-        loss, gradient = jax.value_and_grad(loss_of)(params, x, y)
-        moves, state = optimizer.update(gradient, state, params, value=loss)
-        return (optax.apply_updates(params, moves), state), None
+    @jax.jit
+    def train(params: Any, lr: Any, size: Any) -> Any:
+        optimizer = optimizer_of(lr)
 
-    begin = (params, optimizer.init(params))
-    (_, state), _ = jax.jit(lambda c: jax.lax.scan(step, c, jnp.arange(steps)))(begin)
-    return optimizer.run(state)
+        def step(carry: Any, step: Any) -> Any:
+            params, state = carry
+            at = batch_at(step, rows)
+            x = jax.lax.dynamic_slice_in_dim(jnp.array(INPUTS), at, rows)
+            y = jax.lax.dynamic_slice_in_dim(jnp.array(TARGETS), at, rows) * size
+            loss, gradient = jax.value_and_grad(loss_of)(params, x, y)
+            moves, state = optimizer.update(gradient, state, params, value=loss)
+            return (optax.apply_updates(params, moves), state), None
+
+        (_, state), _ = jax.lax.scan(step, (params, optimizer.init(params)), jnp.arange(steps))
+        return state
+
+    return lambda params, lr, size: optimizer_of(lr).run(train(params, lr, size))
+
+
+# What is not listed above differs in the rate and in the size of the targets alone: one program of
+# JAX trains them all.
+RATES: dict[str, tuple[float, ...]] = {
+    "gd": (1e-6, 3e-3, 0.1, 0.6, 20.0),
+    "momentum": (1e-6, 1e-3, 0.02, 0.1, 5.0),
+    "adam": (1e-6, 1e-3, 1e-2, 0.1, 10.0),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("method", METHODS)
+def test_twins_at_many_rates_are_judged_alike(method: str, act: str) -> None:
+    """Forty-five trainings: the same codes, severities and word about the rate."""
+    for lr in RATES[method]:
+        twin: Twin = ([8, 16, 1], 1.0, act, method, lr, 60, 64, 1.0)
+        ours, theirs = (
+            (
+                [(f.code, f.severity) for f in run.verdict.findings if f.code not in UNSEEN],
+                run.verdict.learning_rate,
+            )
+            for run in (in_torch(twin), in_jax(twin))
+        )
+        assert ours == theirs, (method, act, lr)
 
 
 @pytest.mark.parametrize("name", TWINS)
 def test_a_twin_is_judged_alike(name: str) -> None:
-    one, other = in_torch(name), in_jax(name)
+    one, other = in_torch(TWINS[name]), in_jax(TWINS[name])
     found = [(f.code, f.severity) for f in one.verdict.findings if f.code not in UNSEEN]
     assert [(f.code, f.severity) for f in other.verdict.findings] == found
     assert other.verdict.learning_rate == one.verdict.learning_rate

@@ -175,6 +175,9 @@ def zero_since(record: TrainingRecord) -> int | None:
     there = np.isfinite(trace.gradient)
     none = there.any(1) & (np.where(there, trace.gradient, 0) == 0).all(1)
     since = len(trace) - int(np.argmin(none[::-1])) if not none.all() else 0
+    finite = np.asarray(np.isfinite(trace.weight).all(axis=1))
+    if since < len(trace) and finite[0] and not finite[since]:
+        return None  # a ReLU lets nothing back from what is no number any more
     return since if len(trace) - since >= max(_LEAST_STEPS, len(trace) // 4) else None
 
 
