@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import runpy
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -15,12 +19,41 @@ import steepest  # noqa: E402
 FOLDER = Path(__file__).parent.parent / "examples" / "trainings"
 PAGE = FOLDER.parent.parent / "docs" / "trainings.md"
 
-# How far each is run, and the models and watches of each.
-TRAININGS = {
-    "characters": ("12", {"model": "watch"}),
-    "diffusion": ("60", {"model": "watch"}),
-    "gan": ("60", {"generator": "made", "judge": "judged"}),
-    "policy": ("3", {"model": "watch"}),
+Parts = list[tuple[dict[str, Any], Any]]
+"""Of each network its weights by name, and what was said of it."""
+
+
+def pairs(found: dict[str, Any], **watches: str) -> Parts:
+    """Models and the watches that they have."""
+    return [(found[model].state_dict(), found[watch].run) for model, watch in watches.items()]
+
+
+def of_lightning(found: dict[str, Any]) -> Parts:
+    model = found["model"]
+    parts = (model.generator, model.made), (model.judge, model.judged)
+    return [(network.state_dict(), watch.run) for network, watch in parts]
+
+
+def of_equinox(found: dict[str, Any]) -> Parts:
+    import jax
+
+    leaves = jax.tree.leaves(found["model"])
+    arrays = [torch.tensor(np.asarray(leaf)) for leaf in leaves if hasattr(leaf, "shape")]
+    return [({str(place): one for place, one in enumerate(arrays)}, found["run"])]
+
+
+# How far each is run, and the weights and runs of each.
+TRAININGS: dict[str, tuple[str, Callable[[dict[str, Any]], Parts]]] = {
+    "characters": ("12", partial(pairs, model="watch")),
+    "diffusion": ("60", partial(pairs, model="watch")),
+    "equinox_regression": ("40", of_equinox),
+    "gan": ("60", partial(pairs, generator="made", judge="judged")),
+    "lightning_gan": ("20", of_lightning),
+    "lora": (
+        "20",
+        lambda found: [(found["model"].state_dict(), found["callback"].watch.run)],
+    ),
+    "policy": ("3", partial(pairs, model="watch")),
 }
 
 
@@ -46,21 +79,56 @@ def test_each_is_tried() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} == set(TRAININGS)
 
 
+class UnwatchedOptimizer:
+    """The optimizer alone."""
+
+    def __init__(self, optimizer: Any):
+        self._optimizer = optimizer
+        self.init = optimizer.init
+
+    def update(self, gradient: Any, state: Any, params: Any, *, value: Any) -> Any:
+        return self._optimizer.update(gradient, state, params)
+
+    def run(self, state: Any, **_: Any) -> None:
+        pass
+
+
+def unwatch(name: str, patched: pytest.MonkeyPatch) -> None:
+    """Let what watches do nothing."""
+    patched.setattr(steepest, "watch", lambda *_, **__: Unwatched())
+    patched.setattr(steepest, "watch_optax", lambda optimizer, **_: UnwatchedOptimizer(optimizer))
+    if name == "lora":
+        import transformers
+
+        class Callback(transformers.TrainerCallback):
+            watch = Unwatched()
+
+            def __init__(self, **_: Any):
+                pass
+
+        patched.setattr("steepest.integrations.transformers.WatchCallback", Callback)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries' own
 @pytest.mark.parametrize("name", TRAININGS)
 def test_a_training(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, (steps, watched) = FOLDER / f"{name}.py", TRAININGS[name]
+    path, (steps, parts) = FOLDER / f"{name}.py", TRAININGS[name]
     monkeypatch.setenv("STEEPEST_STORE", str(tmp_path / "runs.db"))
     monkeypatch.setattr("sys.argv", [str(path), steps])
-    found = runpy.run_path(str(path))
-    monkeypatch.setattr(steepest, "watch", lambda *_, **__: Unwatched())
-    alone = runpy.run_path(str(path))
-    for model, watch in watched.items():
-        for ours, theirs in zip(
-            found[model].state_dict().items(), alone[model].state_dict().items(), strict=True
-        ):
-            assert ours[0] == theirs[0]
-            assert torch.equal(ours[1], theirs[1]), f"{name}: {model}.{ours[0]} differs"
-        run = found[watch].run
+    watched = parts(runpy.run_path(str(path)))
+    logging.disable(logging.NOTSET)
+    unwatch(name, monkeypatch)
+    alone = parts(runpy.run_path(str(path)))
+    logging.disable(logging.NOTSET)
+    for (ours, run), (theirs, none) in zip(watched, alone, strict=True):
+        assert none is None
+        assert ours.keys() == theirs.keys()
+        for key, value in ours.items():
+            if name == "equinox_regression":
+                # What is compiled otherwise is rounded otherwise.
+                torch.testing.assert_close(value, theirs[key], rtol=1e-4, atol=1e-5)
+            else:
+                assert torch.equal(value, theirs[key]), f"{name}: {key} differs"
         assert run.record.dropped == {}
         assert run.record.losses_given >= int(steps)
         warned = [one for one in run.verdict.findings if one.severity != "info"]
