@@ -167,12 +167,13 @@ def test_a_fall_far_from_a_minimum_at_zero_is_found() -> None:
     assert run.verdict.headline.startswith("The loss has no minimum: it falls without end.")
 
 
+@pytest.mark.parametrize("loss", ["mae", "rmse"])
 @pytest.mark.parametrize("scale", [1e-100, 1e100])
-def test_the_least_absolute_errors_of_a_target_in_another_unit(scale: float) -> None:
-    start = {"a": -0.2, "b": 0.0}
+def test_the_minimum_of_a_target_in_another_unit(scale: float, loss: str) -> None:
+    start = {"a": 0.0, "b": 0.0}
     run, far = (
         steepest.fit(
-            {"x": X, "y": by * Y}, "y ~ a*x + b", loss="mae", steps=200, remedies=False,
+            {"x": X, "y": by * Y}, "y ~ a*x + b", loss=loss, steps=200, remedies=False,
             start={name: by * value for name, value in start.items()},
         )
         for by in (1.0, scale)

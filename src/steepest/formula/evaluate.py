@@ -174,6 +174,7 @@ def _evaluate(
     moves = moving_with_weights(node) if "still" in operations else True
     if isinstance(moves, bool):
         value = _apply(node, pairs, values, operations)
+        value = value if moves else operations["still"](value)
     else:
         rows = _evaluate(moves, values, operations, None, {})[0]
         pairs = [(_still_unless(rows, value, operations), constant) for value, constant in pairs]

@@ -82,7 +82,8 @@ def moving(node: Node, names: Container[str]) -> Holding:
 def moving_with_weights(node: Node) -> Holding:
     """Where it matters that the node moves with the weights: where its slope may be infinite.
 
-    True for what has no infinite slope at a finite value, and for whole powers.
+    True for what has no infinite slope at a finite value, and for whole powers; False where no
+    weight moves it on any row, as `a/a`.
     """
     if isinstance(node, Binary) and node.op == "**":
         power = constant_value(node.right)

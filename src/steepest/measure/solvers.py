@@ -29,6 +29,10 @@ ORDINARY = 1e8
 """Slopes up to it, and down to one over it, are as scipy's solvers expect them."""
 
 
+OUT_OF_REACH = 1e8
+"""Weights so many times as large as those of a start are not reached from it step by step."""
+
+
 class EnoughError(Exception):
     """Raised out of a solver, to end it."""
 
@@ -127,6 +131,7 @@ def least_squares_path(
 
     from scipy.optimize import least_squares
 
+    begin = _in_reach(objective, begin, residuals, jacobian, chosen)
     method = "trf" if objective.bounded or objective.rows < np.sum(chosen) else "lm"
     best: Vector = begin
     for scaling in ("jac", 1.0):
@@ -157,6 +162,30 @@ def least_squares_path(
     with suppress(EnoughError):
         note(_onto_bounds(objective, best) if free is None else best)
     return walked
+
+
+def _in_reach(
+    objective: Objective,
+    begin: Vector,
+    residuals: Callable[[Vector], Vector],
+    jacobian: Callable[[Vector], Vector],
+    chosen: Mask,
+) -> Vector:
+    """The start (p,); where a target's unit puts it out of reach, a Gauss-Newton step on.
+
+    The first step of the solver is about as long as the weights, and it ends where that wins less
+    than rounding.
+    """
+    with np.errstate(all="ignore"):
+        off, slopes = residuals(begin[chosen]), jacobian(begin[chosen])
+        wanted = np.linalg.norm(off) / np.max(np.linalg.norm(slopes, axis=0), initial=0.0)
+        near = wanted < OUT_OF_REACH * max(float(np.linalg.norm(begin)), 1.0)
+        if objective.bounded or near or not (np.isfinite(wanted) and np.all(np.isfinite(off))):
+            return begin
+        further = begin.copy()
+        further[chosen] -= np.linalg.lstsq(slopes, off)[0]
+        lower = np.linalg.norm(residuals(further[chosen])) < np.linalg.norm(off)
+    return further if lower else begin
 
 
 def _onto_bounds(objective: Objective, point: Vector) -> Vector:

@@ -26,6 +26,7 @@ from steepest.formula import (
     constant_value,
     may_have_no_slope,
     moving_with_weights,
+    names_of,
 )
 
 MOVING = "moving"
@@ -146,6 +147,8 @@ class _Writer:
         moves = moving_with_weights(of)
         if not isinstance(moves, bool):
             code = f"{MOVING}({self.write(moves)[0]}, {code})"
+        elif not moves and names_of(Weight, of):
+            code = self.library.still.format(f"({code})")
         if self.taken and may_have_no_slope(of):
             one = len(self.taken) == 1
             used = self.taken[0] if one else " & ".join(f"({each})" for each in self.taken)
