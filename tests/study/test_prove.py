@@ -18,6 +18,7 @@ def test_where_only_the_start_is_wrong_the_tool_is_not() -> None:
     (first, *_) = run.remedies
     assert first.change == "another start"
     assert first.reached
+    assert "the descent begins within 1 % of the minimum." in first.sentence
     assert "From this start no descent that was tried gets there" in first.sentence
     assert "wrong tool" not in " ".join(remedy.sentence for remedy in run.remedies)
 

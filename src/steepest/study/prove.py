@@ -493,6 +493,8 @@ def _sentence(
         "another start": f"From another start, by {title}:",
     }.get(proposal.change, how)
     if reached is not None and goal is not None:
+        if not reached:
+            return f"{what} the descent begins {goal.to}.{_left(attempt, measurements)}"
         steps = "1 step" if reached == 1 else f"{reached:,} steps"
         return f"{what} the descent is {goal.to} after {steps}.{_left(attempt, measurements)}"
     return f"{what} the loss is {number(loss)} after {end:,} steps."
