@@ -10,7 +10,7 @@ const SLOW = 3; // times as long where it is shown to others
 const FAR = 10; // frames that a key with shift goes
 const SHOWN = 12; // weights
 
-const ICONS = {
+export const ICONS = {
   back: "M10.5,3L5,8l5.5,5z",
   on: "M5.5,3L11,8l-5.5,5z",
   play: "M4.5,2.5L13,8l-8.5,5.5z",
@@ -104,7 +104,7 @@ export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor)
   };
 }
 
-interface Film {
+export interface Film {
   play: () => void;
   stop: () => void;
   toggle: () => void;
@@ -112,7 +112,7 @@ interface Film {
 }
 
 /** Plays the frames; `dress` hears whether it does. */
-function makeFilm(cursor: Cursor, dress: (plays: boolean) => void): Film {
+export function makeFilm(cursor: Cursor, dress: (plays: boolean) => void): Film {
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   let playing: number | null = null;
   const stop = (): void => {

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, expect
@@ -329,6 +330,33 @@ def test_the_lesson(visit: Open) -> None:
     assert page.locator(".live figure.aside").count() == 0
 
 
+def race_from_elsewhere(page: Page) -> None:
+    """All run on one surface, step by step, and from wherever one clicks."""
+    slider = page.get_by_role("slider", name="Step of the race")
+    moments = int(slider.get_attribute("max") or "0")
+    expect(slider).to_have_value(str(moments), timeout=SECONDS)
+    dots = page.locator(".race .runner")
+    assert dots.count() == 10
+    ended = [dot.get_attribute("transform") for dot in dots.all()]
+    slider.fill("0")
+    begun = [dot.get_attribute("transform") for dot in dots.all()]
+    assert len(set(begun[:5])) == len(set(begun[5:])) == 1
+    assert set(begun).isdisjoint(ended)
+    assert (slider.get_attribute("aria-valuetext") or "").endswith("none is at the goal")
+
+    with page.expect_response("**/api/race", timeout=SECONDS) as response:
+        page.locator(".race .chooser").click(position={"x": 60, "y": 50})
+    expect(page.locator(".race > p")).to_contain_text("From a ", timeout=SECONDS)
+    frame = pl.read_csv(Path(__file__).parents[2] / "examples/speed.csv")
+    time, speed = frame["time"].to_numpy(), frame["speed"].to_numpy()
+    for racer in response.value.json()["racers"]:
+        a, b, c = racer["values"][0]
+        assert (a, c) != pytest.approx((START["a"], START["c"]), rel=0.5)
+        assert b == pytest.approx(START["b"])
+        loss = np.mean((a * time**2 + b * time + c - speed) ** 2)
+        assert racer["loss"][0] == pytest.approx(loss, rel=1e-5)
+
+
 def test_race_modes_surface_and_runs(visit: Open) -> None:
     here = visit()
     page = here.page
@@ -341,6 +369,7 @@ def test_race_modes_surface_and_runs(visit: Open) -> None:
     page.get_by_role("button", name="Race them").click()
     racers = page.get_by_role("list", name="Racers")
     expect(racers.locator("li")).to_have_count(5, timeout=SECONDS)
+    race_from_elsewhere(page)
 
     runs = page.get_by_role("list", name="Runs")
     expect(runs.locator("li")).to_have_count(1)

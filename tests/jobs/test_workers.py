@@ -69,6 +69,21 @@ def test_work_over_its_budget_ends() -> None:
     run(work)
 
 
+def test_what_others_take_from_the_machine_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that hardly gets to run has four times as long, and no more."""
+    began = time.process_time()
+    monkeypatch.setattr("steepest.measure.deadline.time.process_time", lambda: began)
+
+    async def work() -> None:
+        assert await Workers(1).run(lambda: time.sleep(0.6), 0.5) is None
+        loop = Loop()
+        with pytest.raises(TooLongError):
+            await Workers(1).run(loop, 0.05)
+        assert await asyncio.to_thread(loop.ended.wait, 5)
+
+    run(work)
+
+
 def test_work_that_swallows_everything_is_stopped_again() -> None:
     swallowed = []
 

@@ -11,6 +11,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, Final, Generic, TypeVar
 
+from steepest.measure.deadline import Deadline
+
 _T = TypeVar("_T")
 
 MOST_WAITING: Final = 200
@@ -19,7 +21,7 @@ MOST_WAITING: Final = 200
 WAITING_SECONDS: Final = 30.0
 STOP_AGAIN_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 0.02
-"""Between two looks at whether a job can be stopped."""
+"""Between two looks at whether a job can be stopped, or has taken too long."""
 
 
 class Stopped(BaseException):
@@ -136,7 +138,8 @@ class Workers:
     async def run(self, work: Callable[[], _T], seconds: float, *others: asyncio.Future[Any]) -> _T:
         """The answer of `work`, unless one of `others` is done before: then its error is raised.
 
-        Raises BusyError, TooLongError after so many `seconds` of computing, and what `work` raises.
+        Raises BusyError, TooLongError after so many `seconds`, and what `work` raises. On a machine
+        that others keep busy it may take longer: see `Deadline`.
         """
         await self._slot(others)
         job: _Job[_T] | None = None
@@ -152,8 +155,11 @@ class Workers:
             self._slots.release()
             raise
         self._jobs.add(job)
+        ends, done = Deadline(seconds), set[asyncio.Future[Any]]()
         try:
-            done = await _first({job.answer, *others}, seconds)
+            while not done and not ends.passed:
+                left = max(ends.left, LOOK_SECONDS)
+                done = await _first({job.answer, *others}, left)
         except BaseException:
             job.stop()
             raise

@@ -97,17 +97,22 @@ class Answers:
         )
         return _json({"remedies": [_remedy(asked, remedy) for remedy in found]})
 
-    def race(self, asked: Asked, optimizers: Sequence[str]) -> bytes:
+    def race(
+        self,
+        asked: Asked,
+        optimizers: Sequence[str],
+        drag: Mapping[str, float] | None = None,
+    ) -> bytes:
         """Several optimizers from one start, each at its own best learning rate.
 
-        Raises SteepestError.
+        `drag` moves the start, as in `live`. Raises SteepestError.
         """
         if not 1 <= len(optimizers) <= MOST_RACERS or len(set(optimizers)) != len(optimizers):
             raise UsageError(
                 f"A race needs 1 to {MOST_RACERS} different optimizers.",
                 given=shown(list(optimizers)),
             )
-        racers = [self._racer(asked, name) for name in optimizers]
+        racers = [self._racer(asked, name, drag) for name in optimizers]
         return orjson.dumps({"racers": racers}, option=_NUMPY)
 
     def report(self, asked: Asked) -> bytes:
@@ -202,7 +207,9 @@ class Answers:
         found = rated_with(prepared, start, lr, study, word)
         return {"lr": lr, **_curve(found)}
 
-    def _racer(self, asked: Asked, optimizer: str) -> dict[str, Any]:
+    def _racer(
+        self, asked: Asked, optimizer: str, drag: Mapping[str, float] | None
+    ) -> dict[str, Any]:
         if optimizer in SOLVERS:
             raise UsageError(
                 f"{optimizer} chooses the length of its steps by itself, so it is in no race.",
@@ -213,8 +220,9 @@ class Answers:
             optimizer=optimizer, momentum=asked.options.momentum if own else None
         )
         prepared = self._live(replace(asked, options=options))
-        study = self._run(asked).record.measurements.rates if own else None
-        found = racer(prepared, prepared.start_of(options), study)
+        # What was judged began elsewhere where the start is dragged.
+        study = self._run(asked).record.measurements.rates if own and not drag else None
+        found = racer(prepared, prepared.start_of(options, drag), study)
         return {
             "optimizer": optimizer,
             "lr": None if found.trial is None else found.trial.lr,

@@ -206,13 +206,13 @@ class Lab:
         """Several optimizers from one start."""
         given = await fields(request)
         asked = read_problem(given)
-        optimizers = given.get("optimizers")
+        optimizers, drag = given.get("optimizers"), drag_of(given.get("drag"))
         if not isinstance(optimizers, list) or not all(isinstance(o, str) for o in optimizers):
             raise UsageError("optimizers must be a list of names.", given=shown(optimizers))
         return answer(
             await self._done(
                 request,
-                lambda: self.answers.race(asked, optimizers),
+                lambda: self.answers.race(asked, optimizers, drag),
                 BOARD_SECONDS,
                 self._slow,
                 given,

@@ -1,12 +1,14 @@
-// Several optimizers from one start on one surface, each at its own best learning rate.
+// A race: several optimizers from one start, each at its own best learning rate, seen as they run.
 
-import { html, svg } from "../../dom";
+import { makeCursor } from "../../cursor";
+import { html, iconButton, svg } from "../../dom";
 import { outlines, pair } from "../../figures/contour";
-import { CROSS, plot } from "../../frame";
+import { CROSS, plot, type Plot } from "../../frame";
 import { at, line } from "../../path";
 import { extent, roomy } from "../../scale";
+import { ICONS, makeFilm } from "../../timeline";
 import { count, cut, number, stepsOf } from "../../words";
-import type { Problem, Racer } from "../contract";
+import type { Plane, Problem, Racer } from "../contract";
 import { readRacers } from "../contract";
 import { OPTIMIZERS } from "../methods";
 import { isAborted, newest, post, Refused } from "../server";
@@ -14,23 +16,34 @@ import type { Scene } from "../scene";
 import type { Room } from "./room";
 
 const RACERS = Object.keys(OPTIMIZERS).filter((name) => OPTIMIZERS[name]!.race);
+const MOMENTS = 49;
+
+/** Moves what is drawn of each racer to its place in the frames that were seen of it. */
+type Show = (places: number[]) => void;
+type Start = Record<string, number>;
 
 export function makeRace(problem: () => Problem): Room {
   const said = html("p", { role: "status" });
   const start = html("button", { type: "button" }, "Race them");
-  const pictures = html("div", { class: "figures" });
-  const element = html("div", { class: "race" }, said, start, pictures);
+  const track = html("div");
+  const element = html("div", { class: "race" }, said, start, track);
   let scene: Scene | null = null;
   let racers: Racer[] | null = null;
+  let begin: Start | null = null;
+  let film: ReturnType<typeof filmOf> | null = null;
   said.textContent = `${RACERS.join(", ")}, each at its own best learning rate.`;
 
-  const run = newest(async (signal) => {
+  const run = newest(async (signal, from: Start | null) => {
+    film?.stop();
     start.disabled = true;
     said.textContent = "Looking for each one's best learning rate…";
+    const wanted = { ...problem(), optimizers: RACERS, ...(from && { drag: from }) };
     try {
-      racers = readRacers(await post("/api/race", { ...problem(), optimizers: RACERS }, signal));
+      racers = readRacers(await post("/api/race", wanted, signal));
+      begin = from;
       element.classList.remove("stale");
       draw();
+      film?.play();
     } catch (error) {
       if (!isAborted(error))
         said.textContent = error instanceof Refused ? error.message : String(error);
@@ -38,19 +51,23 @@ export function makeRace(problem: () => Problem): Room {
       start.disabled = false;
     }
   });
-  start.addEventListener("click", () => void run());
+  start.addEventListener("click", () => void run(null));
 
   const draw = (): void => {
-    pictures.replaceChildren();
+    film?.stop();
+    track.replaceChildren();
     if (!racers?.length) return;
-    said.textContent = winner(racers);
-    const losses = html("div", { class: "drawing" });
-    const plane = html("div", { class: "drawing" });
-    const first = html("figure", {}, html("figcaption", {}, "The loss of each, by step."), losses);
-    const second = html("figure", {}, html("figcaption", {}, "Their paths."), plane);
-    pictures.append(first, second, listOf(racers));
-    drawLosses(losses, racers);
-    second.hidden = !scene || !drawPaths(plane, racers, scene);
+    said.textContent = `${begun(begin)}${winner(racers)}`;
+    const pictures = html("div", { class: "figures" });
+    track.append(pictures);
+    const shows = [drawLosses(figure(pictures, "The loss of each, by step."), racers)];
+    const plane = scene?.live.contour;
+    if (scene && plane) {
+      const title = "Their paths; click anywhere to race from there.";
+      shows.push(drawPaths(figure(pictures, title), racers, scene, plane, (to) => void run(to)));
+    }
+    film = filmOf(racers, shows);
+    track.append(film.element, listOf(racers));
   };
   return {
     title: "A race of optimizers",
@@ -59,10 +76,18 @@ export function makeRace(problem: () => Problem): Room {
       scene = given;
     },
     stale() {
+      film?.stop();
       if (racers) element.classList.add("stale");
     },
     draw,
+    close: () => film?.stop(),
   };
+}
+
+function figure(into: HTMLElement, title: string): HTMLElement {
+  const host = html("div", { class: "drawing" });
+  into.append(html("figure", {}, html("figcaption", {}, title), host));
+  return host;
 }
 
 const size = (host: HTMLElement) => {
@@ -70,7 +95,70 @@ const size = (host: HTMLElement) => {
   return { width, height: Math.round(Math.min(300, width * 0.7)) };
 };
 
-function drawLosses(host: HTMLElement, racers: Racer[]): void {
+/** All at the same step; a step lasts ever shorter, since most of a descent happens at its start. */
+function filmOf(racers: Racer[], shows: Show[]) {
+  const most = Math.max(1, ...racers.flatMap(({ frames }) => frames));
+  const moments = Array.from({ length: MOMENTS }, (_, index) =>
+    Math.round(Math.expm1((index / (MOMENTS - 1)) * Math.log1p(most))),
+  );
+  const cursor = makeCursor(MOMENTS, MOMENTS - 1);
+  const dress = (plays: boolean): void => {
+    play.title = plays ? "Pause the race" : "Play the race";
+    play.setAttribute("aria-label", play.title);
+    play.querySelector("path")?.setAttribute("d", plays ? ICONS.pause : ICONS.play);
+  };
+  const film = makeFilm(cursor, dress);
+  const play = iconButton("Play the race", ICONS.play, film.toggle);
+  const slider = html("input", {
+    type: "range",
+    min: 0,
+    max: MOMENTS - 1,
+    step: 1,
+    "aria-label": "Step of the race",
+  });
+  const told = html("output", { class: "step" });
+  slider.addEventListener("input", () => film.go(slider.valueAsNumber));
+  const show = (moment: number): void => {
+    const step = moments[moment]!;
+    slider.valueAsNumber = moment;
+    told.textContent = `step ${count(step)}: ${arrivedBy(racers, step)}`;
+    slider.setAttribute("aria-valuetext", told.textContent);
+    const places = racers.map(({ frames }) => frames.findLastIndex((frame) => frame <= step));
+    for (const one of shows) one(places);
+  };
+  cursor.onMove(show);
+  show(cursor.frame);
+  const element = html("div", { class: "bar-of-controls" }, play, slider, told);
+  return { element, play: film.play, stop: film.stop };
+}
+
+function arrivedBy(racers: Racer[], step: number): string {
+  const there = racers.filter(({ steps, lucky }) => steps !== null && !lucky && steps <= step);
+  if (!there.length) return "none is at the goal";
+  return `at the goal: ${there.map(({ optimizer }) => cut(optimizer, 20)).join(", ")}`;
+}
+
+/** The whole way of each, and where it stands. */
+function runners(frame: Plot, racers: Racer[], places: [number, number][][]): Show {
+  const dots = racers.map((_, index) => {
+    const way = places[index]!;
+    const whole = line(
+      way.length,
+      (place) => way[place]![0],
+      (place) => way[place]![1],
+    );
+    frame.path(`weight w${index % 7}`, whole);
+    return svg("circle", { class: `runner w${index % 7}`, r: 5 });
+  });
+  dots.forEach(frame.put);
+  return (now) =>
+    dots.forEach((dot, index) => {
+      const [x, y] = places[index]![now[index]!] ?? [NaN, NaN];
+      dot.setAttribute("transform", at(x, y));
+    });
+}
+
+function drawLosses(host: HTMLElement, racers: Racer[]): Show {
   const most = Math.max(1, ...racers.flatMap(({ frames }) => frames));
   const reached = extent("log", ...racers.map(({ loss }) => loss));
   const all = extent("linear", ...racers.map(({ loss }) => loss));
@@ -82,26 +170,26 @@ function drawLosses(host: HTMLElement, racers: Racer[]): void {
       domain: roomy(kind, kind === "log" ? reached : all),
     },
   });
-  racers.forEach(({ frames, loss }, index) => {
-    const path = line(
-      frames.length,
-      (place) => frame.x(frames[place]!),
-      (place) => frame.y(loss[place]!),
-    );
-    frame.path(`weight w${index % 7}`, path);
-  });
+  const places = racers.map(({ frames, loss }) =>
+    frames.map((step, place): [number, number] => [frame.x(step), frame.y(loss[place]!)]),
+  );
+  return runners(frame, racers, places);
 }
 
-function drawPaths(host: HTMLElement, racers: Racer[], { live }: Scene): boolean {
-  const plane = live.contour;
-  if (!plane) return false;
+function drawPaths(
+  host: HTMLElement,
+  racers: Racer[],
+  { live }: Scene,
+  plane: Plane,
+  begin: (start: Start) => void,
+): Show {
   const side = (values: number[]) => roomy("linear", extent("linear", values), 0);
   const [first, second] = plane.weights;
   const frame = plot(host, size(host), `The paths over ${first} and ${second}`, {
     x: { axis: { label: first, scale: "linear" }, domain: side(plane.grid_x) },
     y: { axis: { label: second, scale: "linear" }, domain: side(plane.grid_y), plain: true },
   });
-  const { x, y } = frame;
+  const { x, y, width, height } = frame;
   for (const { rings } of outlines(plane, x, y)) {
     frame.path("level-line", rings.map((ring) => `M${ring.map(pair).join("L")}Z`).join(""));
   }
@@ -109,16 +197,29 @@ function drawPaths(host: HTMLElement, racers: Racer[], { live }: Scene): boolean
     const spot = at(x(live.minimum.weights[first] ?? NaN), y(live.minimum.weights[second] ?? NaN));
     frame.put(svg("path", { class: "minimum", d: CROSS, transform: spot }));
   }
-  racers.forEach(({ weights, values }, index) => {
+  const places = racers.map(({ weights, values }) => {
     const [across, up] = [weights.indexOf(first), weights.indexOf(second)];
-    const path = line(
-      values.length,
-      (place) => x(values[place]![across]!),
-      (place) => y(values[place]![up]!),
-    );
-    frame.path(`weight w${index % 7}`, path);
+    return values.map((row): [number, number] => [x(row[across]!), y(row[up]!)]);
   });
-  return true;
+  const show = runners(frame, racers, places);
+  const ground = frame.put(svg("rect", { class: "chooser", width, height }));
+  ground.addEventListener("click", (event) => {
+    const box = ground.getBoundingClientRect();
+    const ratio = width / box.width;
+    const [left, top] = [(event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio];
+    begin({ [first]: rounded(x.invert(left)), [second]: rounded(y.invert(top)) });
+  });
+  return show;
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(5));
+
+function begun(from: Start | null): string {
+  if (!from) return "";
+  const places = Object.entries(from).map(
+    ([name, value]) => `${cut(name, 16)} ${number(value, 4)}`,
+  );
+  return `From ${places.join(" and ")}: `;
 }
 
 /** Who comes there by luck wins nothing. */
