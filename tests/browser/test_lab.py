@@ -6,6 +6,7 @@ import gzip
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -386,6 +387,40 @@ def test_race_modes_surface_and_runs(visit: Open) -> None:
     runs.get_by_role("button", name="Delete").click()
     runs.get_by_role("button", name="Keep").click()
     expect(runs.locator("li")).to_have_count(1)
+
+
+WATCHED = """
+window.steps = [];
+new MutationObserver(() => {
+  const said = document.querySelector("output.step")?.textContent.split(",")[0];
+  if (said?.endsWith("of 10") && said !== window.steps.at(-1)) window.steps.push(said);
+}).observe(document, { subtree: true, childList: true, characterData: true });
+"""
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_first_visit_sees_it_move_once(motion: Any, browser: Browser, address: str) -> None:
+    page = browser.new_context(reduced_motion=motion).new_page()
+    page.add_init_script(WATCHED)
+    page.goto(address)
+    here = Visit(page)
+    here.judged(TUTORIAL)
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible(timeout=SECONDS)
+    steps = [int(said.split()[1]) for said in page.evaluate("window.steps")]
+    if motion == "reduce":
+        assert set(steps) == {10}
+    else:
+        first = steps.index(0)
+        assert steps[first:] == list(range(11))
+    # What can be dragged says so until it was.
+    hints = page.locator(".hint")
+    assert hints.all_text_contents() == ["drag the ball", "drag the start"]
+    page.get_by_role("slider", name="Learning rate").press("ArrowRight")
+    expect(hints.first).to_be_hidden()
+    expect(hints.last).to_be_visible()
+    page.get_by_role("button", name="Start: ").press("ArrowRight")
+    expect(hints.last).to_be_hidden()
+    page.context.close()
 
 
 FAULTS = {

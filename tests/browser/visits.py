@@ -66,9 +66,11 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
 
     def judged(self, headline: str | re.Pattern[str]) -> None:
-        """Wait until the run is judged, and its remedies are known."""
+        """Wait until the run is judged, its remedies are known, and nothing plays."""
         expect(self.page.locator("h1")).to_have_text(headline, timeout=SECONDS)
         expect(self.page.locator(".columns:not(.stale)")).to_be_visible(timeout=SECONDS)
+        film = self.page.locator(".timeline").get_by_role("button", name="Play", exact=True)
+        expect(film).to_be_visible(timeout=SECONDS)
 
     @property
     def rate(self) -> str:

@@ -130,6 +130,8 @@ class Lab {
     this.atStop();
     await this.ask(this.place.problem);
     await this.fallBack();
+    // Who comes for the first time sees it move before anything is to be done.
+    if (!given && this.scene) this.page.timeline.play();
   }
 
   private goTo(given: Place | null): void {

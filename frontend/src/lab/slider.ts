@@ -40,18 +40,22 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
   let frame: Plot | null = null;
   let ball: SVGElement | null = null;
   let stem: SVGElement | null = null;
+  let hint: SVGElement | null = null;
   let index = 0;
   let drawn = 0;
 
   const show = (): void => {
     if (!live || !frame) return;
-    const place = judged ? judged.rates.indexOf(judged.lr) : index;
-    const { rate, steps, words } = spoken(judged ?? live, place, title);
+    const trial = judged ? judged.rates.indexOf(judged.lr) : index;
+    const { rate, steps, words } = spoken(judged ?? live, trial, title);
     track.setAttribute("aria-valuenow", String(index));
     track.setAttribute("aria-valuetext", words);
     const left = frame.x(rate);
     const top = frame.y(Math.max(1, steps));
-    ball!.setAttribute("transform", at(left, Number.isNaN(steps) ? 9 : top));
+    const place = at(left, Number.isNaN(steps) ? 9 : top);
+    ball!.setAttribute("transform", place);
+    hint!.setAttribute("transform", place);
+    hint!.classList.toggle("leftward", left > frame.width / 2);
     stem!.setAttribute("d", `M${Math.round(left) + 0.5},0V${frame.height}`);
     best.hidden = live.best === null || live.steps[live.best] == null || live.best === index;
   };
@@ -65,6 +69,7 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     if (!live) return;
     const inside = Math.min(live.rates.length - 1, Math.max(0, to));
     if (inside === index) return;
+    element.closest(".lab")?.classList.add("has-slid");
     put(inside, null);
     moved(index);
   };
@@ -89,6 +94,8 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     frame = drawCurve(host, scene, judged ?? live, { width: Math.max(260, drawn), height: tall() });
     stem = frame.path("now");
     ball = frame.put(svg("circle", { class: "here ball", r: 8 }));
+    hint = svg("g", { class: "hint" }, svg("text", { y: 4 }, "drag the ball"));
+    frame.beside(hint);
     track.setAttribute("aria-valuemin", "0");
     track.setAttribute("aria-valuemax", String(live.rates.length - 1));
     show();

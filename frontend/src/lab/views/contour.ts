@@ -107,6 +107,7 @@ const makeKnob = (): SVGGElement =>
     { class: "handle", role: "button", tabindex: 0 },
     svg("circle", { class: "grip", r: 14 }),
     svg("circle", { class: "start", r: 5.5 }),
+    svg("g", { class: "hint", "aria-hidden": "true" }, svg("text", { y: 4 }, "drag the start")),
   );
 
 /** The start of the path. It lies over the picture, which to a screen reader is one image. */
@@ -130,6 +131,7 @@ function makeHandle(
   const put = (a: number, b: number): void => {
     now = [a, b];
     knob.setAttribute("transform", at(x(a), y(b)));
+    knob.classList.toggle("leftward", x(a) > width / 2);
     knob.setAttribute(
       "aria-label",
       `Start: ${first} ${number(a, 4)}, ${second} ${number(b, 4)}. Arrow keys move it.`,
@@ -138,6 +140,7 @@ function makeHandle(
   const inside = (value: number, [low, high]: [number, number]): number =>
     Number(Math.min(high, Math.max(low, value)).toPrecision(5));
   const go = (a: number, b: number): void => {
+    element.closest(".lab")?.classList.add("has-dragged");
     put(inside(a, x.domain), inside(b, y.domain));
     drag({ [first]: now[0], [second]: now[1] }, false);
   };
