@@ -155,7 +155,7 @@ def _drag(page: Page) -> float:
         if response.url.endswith("/api/live"):
             answers.append(response.url)
 
-    knob = page.locator(".handle .start").bounding_box()
+    knob = page.locator(".handle.begin .start").bounding_box()
     assert knob is not None
     x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
     page.mouse.move(x, y)

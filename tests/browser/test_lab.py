@@ -145,15 +145,15 @@ def test_by_keyboard_alone(visit: Open) -> None:
     assert here.step.startswith("step 1 of 10")
 
     # The start of the descent, and a remedy.
-    tab_to(".handle")
-    label = page.locator(".handle").get_attribute("aria-label")
+    tab_to(".handle.begin")
+    label = page.locator(".handle.begin").get_attribute("aria-label")
     press("ArrowRight")
     press("ArrowUp")
     expect(page.locator("#start")).not_to_have_value(
         "a=0.0121, b=-0.6397, c=0.6416", timeout=SECONDS
     )
-    assert page.locator(".handle").get_attribute("aria-label") != label
-    expect(page.locator(".handle")).to_be_focused()
+    assert page.locator(".handle.begin").get_attribute("aria-label") != label
+    expect(page.locator(".handle.begin")).to_be_focused()
     page.get_by_role("button", name="Try standardize").wait_for(timeout=SECONDS)
     page.evaluate("document.activeElement.blur()")
     tab_to(".try")
@@ -229,7 +229,7 @@ def test_dragging_the_start_descends_anew(visit: Open) -> None:
     here = visit()
     page = here.page
     here.judged(TUTORIAL)
-    knob = page.locator(".handle .start").bounding_box()
+    knob = page.locator(".handle.begin .start").bounding_box()
     assert knob
     answers: list[str] = []
     page.on(
@@ -257,7 +257,7 @@ def test_on_a_phone_a_finger_drags_the_start_and_not_the_figures(visit: Open) ->
     here = visit(width=360, has_touch=True, is_mobile=True)
     page = here.page
     here.judged(TUTORIAL)
-    knob = page.locator(".handle .start")
+    knob = page.locator(".handle.begin .start")
     knob.scroll_into_view_if_needed()
     box = knob.bounding_box()
     assert box
@@ -421,6 +421,47 @@ def test_a_first_visit_sees_it_move_once(motion: Any, browser: Browser, address:
     page.get_by_role("button", name="Start: ").press("ArrowRight")
     expect(hints.last).to_be_hidden()
     page.context.close()
+
+
+def test_a_row_is_dragged(visit: Open) -> None:
+    """What one wrong value does: the page's numbers are those of the data as they are then."""
+    here = visit()
+    page = here.page
+    here.judged(TUTORIAL)
+    knob = page.get_by_role("button", name="A row: ")
+    expect(knob).to_have_attribute("aria-label", re.compile("time 19, speed 46.1"))
+    box = knob.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 60, steps=4)
+    # The sticks follow at once, and the data once the hand lets go.
+    with page.expect_response("**/api/move", timeout=SECONDS) as moved:
+        page.mouse.up()
+    upload = moved.value.json()
+    assert upload["name"] == "speed-moved.csv"
+    frame = pl.read_csv(Path(__file__).parents[2] / "examples/speed.csv")
+    file = page.request.get(f"{address_of(page)}/api/uploads/{upload['upload']}")
+    found = pl.read_csv(file.body())
+    assert found[:-1].equals(frame[:-1])
+    dragged = found["speed"][-1]
+    assert 0 < dragged < 40
+    expect(knob).to_have_attribute("aria-label", re.compile(f"speed {dragged}"))
+    columns = np.vander(found["time"].to_numpy().astype(float), 3)
+    _, lost, *_ = np.linalg.lstsq(columns, found["speed"].to_numpy())
+    here.judged(re.compile(f"{lost[0] / 20:.3g} is: "))
+    assert page.locator("figure.fit .before").count() == 1
+    # By keyboard another row, and back to the data as they were.
+    knob.press("ArrowLeft")
+    expect(knob).to_have_attribute("aria-label", re.compile("time 18"))
+    page.go_back()
+    here.judged(TUTORIAL)
+    expect(knob).to_have_attribute("aria-label", re.compile("speed 46.1"))
+
+
+def address_of(page: Page) -> str:
+    return re.sub(r"(//[^/]+)/.*", r"\1", page.url)
 
 
 FAULTS = {

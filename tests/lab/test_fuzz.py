@@ -39,6 +39,8 @@ problems = st.fixed_dictionaries(
         "seed": st.integers(-1, 3) | anything,
         "batch_size": st.none() | anything,
         "drag": st.none() | st.dictionaries(weights, numbers, max_size=2) | anything,
+        "row": st.integers(-2, 25) | anything,
+        "value": numbers | anything,
         "plane": st.none() | anything,
         "again": st.booleans() | anything,
         "optimizers": st.lists(st.sampled_from(["gd", "lm", "sgd"]), max_size=2) | anything,
@@ -49,6 +51,7 @@ problems = st.fixed_dictionaries(
 posts = st.sampled_from(
     [
         *("/api/live", "/api/board", "/api/remedies", "/api/race", "/api/report", "/api/upload"),
+        "/api/move",
         "/api/networks/nothing",
     ]
 )

@@ -133,6 +133,44 @@ def test_what_does_not_depend_on_the_start_can_be_left_out(lab: Asking) -> None:
     assert (seen["grid_y"][0], seen["grid_y"][-1]) == (-50, 50)
 
 
+def test_a_row_with_another_target_is_a_copy_of_the_data(lab: Asking) -> None:
+    content = b'city;x;y\n"Rome; old";1,5;2\nParis;2,5;-1\n'
+    as_csv = {"content-type": "text/csv"}
+    known = lab(
+        "POST", "/api/upload", content=content, headers={**as_csv, "x-name": "cities.csv"}
+    ).json()
+    problem = {"upload": known["upload"], "formula": "y ~ a*x + b", "row": 1, "value": 1e-3}
+    moved = lab("POST", "/api/move", json=problem)
+    assert (moved.status_code, moved.json()["name"]) == (201, "cities-moved.csv")
+    text = lab("GET", f"/api/uploads/{moved.json()['upload']}").text
+    assert text == "city,x,y\nRome; old,1.5,2\nParis,2.5,0.001\n"
+    # The data as they were are there still.
+    assert "Paris,2.5,-1" in lab("GET", f"/api/uploads/{known['upload']}").text
+    assert lab("GET", "/api/uploads/none").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"row": 20},
+        {"row": -1},
+        {"row": True},
+        {"row": 1.5},
+        {"row": None},
+        {"value": "1"},
+        {"value": None},
+        {"formula": "log(speed + 9) ~ a*time + b", "start": {}},
+    ],
+    ids=str,
+)
+def test_a_wrong_row_is_told(lab: Asking, extra: dict[str, Any]) -> None:
+    problem = {"example": "speed", "row": 3, "value": 1.0}
+    assert lab("POST", "/api/move", json=problem).status_code == 201
+    answer = lab("POST", "/api/move", json=problem | extra)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
 def test_dragging_is_in_the_units_of_the_figures(lab: Asking) -> None:
     """After scaling a weight of the figures is not that of the problem; the start says which."""
     problem = {"example": "speed", "standardize": True, "steps": 5, "drag": {"a": 2.0, "c": -1.0}}

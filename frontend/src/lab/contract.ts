@@ -82,6 +82,8 @@ export interface ModelData {
     x: number[] | null;
     /** Of how many rows these are. */
     of: number;
+    /** Whether the target is a column as it stands, all of whose rows these are. */
+    movable: boolean;
   } | null;
   curve: { x: number[]; inputs: Record<string, number[]> } | null;
 }

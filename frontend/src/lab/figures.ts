@@ -10,6 +10,7 @@ import type { Descent, Scene } from "./scene";
 import { paintContour, type Drag } from "./views/contour";
 import { paintFit } from "./views/fit";
 import { paintLoss } from "./views/loss";
+import type { MoveRow } from "./views/points";
 import { makeView, type View } from "./views/view";
 import { paintWeights } from "./views/weights";
 
@@ -28,11 +29,12 @@ export interface Figures {
 export function makeFigures(
   cursor: Cursor,
   drag: Drag,
+  move: MoveRow,
   plane: (pair: [string, string]) => void,
 ): Figures {
   const contour = makeView("contour", "The loss from above", paintContour(drag));
   const views: View[] = [
-    makeView("fit", "The model over the data", paintFit),
+    makeView("fit", "The model over the data", paintFit(move)),
     makeView("loss", "The loss by step", paintLoss(cursor)),
     contour,
     makeView("courses", "The weights", paintWeights),

@@ -261,7 +261,7 @@ function select(id: string, options: string[]): HTMLSelectElement {
 const field = (label: string, input: HTMLElement, name = ""): HTMLElement =>
   html("div", { class: `field ${name}`.trim() }, html("label", { for: input.id }, label), input);
 
-function previewOf({ name, rows, columns, preview, notes }: Upload): HTMLElement {
+function previewOf({ upload, name, rows, columns, preview, notes }: Upload): HTMLElement {
   const head = html("tr", {}, ...columns.map((column) => html("th", { scope: "col" }, column)));
   const body = preview.map((row) =>
     html("tr", {}, ...row.map((cell) => html("td", {}, String(cell)))),
@@ -269,7 +269,8 @@ function previewOf({ name, rows, columns, preview, notes }: Upload): HTMLElement
   const table = html("table", {}, html("thead", {}, head), html("tbody", {}, ...body));
   const many = `${name}: ${number(rows)} ${rows === 1 ? "row" : "rows"} of `;
   const told = html("summary", {}, `${many}${cut(columns.join(", "), 160)}`);
-  const block = html("div", {}, html("details", {}, told, scrolled(table)));
+  const kept = html("a", { href: `/api/uploads/${upload}`, download: name }, "Save as CSV");
+  const block = html("div", {}, html("details", {}, told, scrolled(table), kept));
   if (notes.length) {
     const list = html("ul", { class: "faults", "aria-label": "About this data" });
     list.append(...notes.map((note) => html("li", {}, note)));

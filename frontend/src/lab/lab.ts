@@ -82,6 +82,7 @@ class Lab {
       remedy: (remedy) => this.tryIt(remedy),
       former: () => this.place.before && void this.ask(this.place.before, false),
       drag: (to, done) => this.drag(to, done),
+      row: (place, value) => void this.moveRow(place, value),
       plane: (plane) => {
         this.place = { ...this.place, plane };
         void this.ask(this.place.problem);
@@ -413,6 +414,26 @@ class Lab {
       await this.fallBack();
     } finally {
       header.busy(false);
+    }
+  }
+
+  /** The data with another target in one row are a copy, and the descent before stays in sight. */
+  private async moveRow(place: number, value: number): Promise<void> {
+    const row = this.scene?.live.model?.rows?.number[place];
+    if (!this.scene || row === undefined) return;
+    const { header, figures } = this.page;
+    this.doubt();
+    try {
+      const found = (await post("/api/move", { ...this.place.problem, row, value })) as Upload;
+      const { problem } = this.place;
+      this.keepInSight();
+      header.preview(found);
+      await this.ask({ ...problem, example: null, upload: found.upload });
+    } catch (error) {
+      if (isAborted(error)) return;
+      header.refuse(told(error));
+      figures.draw(this.scene);
+      if (this.descent) this.follow(this.descent);
     }
   }
 

@@ -24,6 +24,8 @@ export interface Heard extends Wishes {
   remedy: (remedy: Remedy) => void;
   former: () => void;
   drag: (to: Record<string, number>, done: boolean) => void;
+  /** A row, by its place among those drawn, has another target. */
+  row: (place: number, value: number) => void;
   plane: (weights: [string, string]) => void;
   part: (name: string | null) => void;
   onward: () => void;
@@ -40,7 +42,7 @@ export function makePage(root: HTMLElement, cursor: Cursor, heard: Omit<Heard, "
   const opinion = makeOpinion(heard.remedy, heard.former);
   const facts = makeFacts(opinion.details);
   const answer = makeAnswer(root);
-  const figures = makeFigures(cursor, heard.drag, heard.plane);
+  const figures = makeFigures(cursor, heard.drag, heard.row, heard.plane);
   const player = makePlayer(cursor, heard.part);
   const more = makeMore(cursor);
   const rooms = makeRooms(heard.problem);

@@ -40,7 +40,6 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
   let frame: Plot | null = null;
   let ball: SVGElement | null = null;
   let stem: SVGElement | null = null;
-  let hint: SVGElement | null = null;
   let index = 0;
   let drawn = 0;
 
@@ -52,10 +51,8 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     track.setAttribute("aria-valuetext", words);
     const left = frame.x(rate);
     const top = frame.y(Math.max(1, steps));
-    const place = at(left, Number.isNaN(steps) ? 9 : top);
-    ball!.setAttribute("transform", place);
-    hint!.setAttribute("transform", place);
-    hint!.classList.toggle("leftward", left > frame.width / 2);
+    ball!.setAttribute("transform", at(left, Number.isNaN(steps) ? 9 : top));
+    ball!.classList.toggle("leftward", left > frame.width / 2);
     stem!.setAttribute("d", `M${Math.round(left) + 0.5},0V${frame.height}`);
     best.hidden = live.best === null || live.steps[live.best] == null || live.best === index;
   };
@@ -93,9 +90,7 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     host.replaceChildren();
     frame = drawCurve(host, scene, judged ?? live, { width: Math.max(260, drawn), height: tall() });
     stem = frame.path("now");
-    ball = frame.put(svg("circle", { class: "here ball", r: 8 }));
-    hint = svg("g", { class: "hint" }, svg("text", { y: 4 }, "drag the ball"));
-    frame.beside(hint);
+    ball = frame.put(makeBall());
     track.setAttribute("aria-valuemin", "0");
     track.setAttribute("aria-valuemax", String(live.rates.length - 1));
     show();
@@ -116,6 +111,14 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     },
   };
 }
+
+const makeBall = (): SVGGElement =>
+  svg(
+    "g",
+    {},
+    svg("circle", { class: "here ball", r: 8 }),
+    svg("g", { class: "hint" }, svg("text", { y: 4 }, "drag the ball")),
+  );
 
 /** What is said of a learning rate stands over the slider, its numbers to be asked. */
 function spoken({ rates, said, steps: all }: Rated, place: number, title: HTMLElement) {

@@ -22,7 +22,7 @@ from steepest.lab.equations import equations_of
 from steepest.lab.kept import Kept
 from steepest.lab.model import model_of
 from steepest.lab.problem import OPTIONS, Asked, examples, shown
-from steepest.lab.uploads import Uploads
+from steepest.lab.uploads import Upload, Uploads, moved_name, with_cell
 from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
 from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
@@ -77,6 +77,17 @@ class Answers:
         if not again:
             found["model"] = model_of(prepared)
         return orjson.dumps(found, option=_NUMPY)
+
+    def moved(self, asked: Asked, row: int, value: float) -> Upload:
+        """The data with another target in one row, counted from 0, kept beside what it was.
+
+        Raises SteepestError.
+        """
+        table, name = self._table(asked), self._name(asked)
+        target = self._live(asked).setup.problem.target
+        if table is None or name is None or target not in table.names:
+            raise UsageError("Only a target that is a column as it stands can be moved.")
+        return self._uploads.add(with_cell(table, target, row, value), moved_name(name))
 
     def is_prepared(self, asked: Asked) -> bool:
         """Whether the quick view of this problem is prepared already."""

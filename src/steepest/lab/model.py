@@ -76,6 +76,7 @@ def model_of(live: Live) -> dict[str, Any]:
         "inputs": {name: setup.columns[name][chosen] for name in used},
         "x": plain[used[0]][chosen] if len(used) == 1 else None,
         "of": len(target),
+        "movable": isinstance(formula.target, Column) and len(chosen) == len(target),
     }
     if len(used) == 1:
         column = plain[used[0]]

@@ -96,6 +96,18 @@ def drag_of(given: Any) -> dict[str, float] | None:
     return {name: float(value) for name, value in given.items()}
 
 
+def moved_row(given: Mapping[str, Any]) -> tuple[int, float]:
+    """A row, counted from 0, and the target that it is to have. Raises UsageError."""
+    match given:
+        case {"row": int() as row, "value": int() | float() as value}:
+            if not isinstance(row, bool) and not isinstance(value, bool):
+                return row, float(value)
+    raise UsageError(
+        "row must be a whole number and value a number.",
+        given=shown([given.get("row"), given.get("value")]),
+    )
+
+
 def plane_of(given: Any) -> Window | None:
     """The plane of a contour, None for the most telling one. Raises UsageError."""
     if given is None:

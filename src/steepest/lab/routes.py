@@ -33,12 +33,13 @@ from steepest.lab.requests import (
     drag_of,
     fields,
     has_type,
+    moved_row,
     plane_of,
     turn_of,
 )
 from steepest.lab.runs import Runs
 from steepest.lab.saved import saved_lab
-from steepest.lab.uploads import Uploads, file_name
+from steepest.lab.uploads import Uploads, as_csv, file_name
 from steepest.words.errors import SteepestError, UsageError
 
 LIVE_SECONDS: Final = 2.0
@@ -90,6 +91,8 @@ class Lab:
             Route("/api/examples/{name}/data", told(self.example_data)),
             Route("/api/lesson", told(self.lesson)),
             Route("/api/upload", told(self.upload), methods=["POST"]),
+            Route("/api/uploads/{name}", told(self.uploaded)),
+            Route("/api/move", told(self.move), methods=["POST"]),
             Route("/api/live", told(self.live), methods=["POST"]),
             Route("/api/board", told(self.board), methods=["POST"]),
             Route("/api/remedies", told(self.remedies), methods=["POST"]),
@@ -163,6 +166,24 @@ class Lab:
         name = file_name(request.headers.get("x-name", ""))
         kept = await self._done(
             request, lambda: self.uploads.add(content, name), UPLOAD_SECONDS, self._slow
+        )
+        return answer(orjson.dumps(kept.to_dict()), 201)
+
+    async def uploaded(self, request: Request) -> Response:
+        """Data that is kept here, as a file."""
+        found = self.uploads.get(request.path_params["name"])
+        return download(as_csv(found.table), "text/csv", found.name)
+
+    async def move(self, request: Request) -> Response:
+        """Keep a copy of the data in which one row has another target."""
+        given = await fields(request)
+        asked, (row, value) = read_problem(given), moved_row(given)
+        kept = await self._done(
+            request,
+            lambda: self.answers.moved(asked, row, value),
+            UPLOAD_SECONDS,
+            self._slow,
+            given,
         )
         return answer(orjson.dumps(kept.to_dict()), 201)
 

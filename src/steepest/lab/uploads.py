@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import math
 import secrets
 import threading
 import unicodedata
@@ -33,6 +36,7 @@ PREVIEW_ROWS: Final = 5
 LONGEST_CELL: Final = 80
 _LONGEST_NAME: Final = 100
 UNNAMED: Final = "data.csv"
+_MOVED: Final = "-moved"
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,49 @@ def file_name(given: str) -> str:
     text = "".join(c for c in text if c.isprintable() and c != "\N{REPLACEMENT CHARACTER}")
     # A name that begins with a minus sign would be an option of a command.
     return text.strip().lstrip("-.").strip()[-_LONGEST_NAME:] or UNNAMED
+
+
+def moved_name(name: str) -> str:
+    """What a copy is called in which a row was moved.
+
+    >>> moved_name("speed.csv"), moved_name("speed-moved.csv")
+    ('speed-moved.csv', 'speed-moved.csv')
+    """
+    stem = name.removesuffix(".csv").removesuffix(_MOVED)
+    return f"{stem}{_MOVED}.csv"
+
+
+def as_csv(table: Table) -> bytes:
+    """A table as CSV: comma, dot, and a gap where there is no number. Raises InputError."""
+    return _csv(table, [_cells(table, name) for name in table.names])
+
+
+def with_cell(table: Table, column: str, row: int, value: float) -> bytes:
+    """The same with another number in one row, counted from 0. Raises InputError."""
+    if not 0 <= row < table.rows:
+        raise InputError(
+            "There is no such row.",
+            given=f"row {row}",
+            instead=f"Rows are counted from 0 to {table.rows - 1}.",
+        )
+    columns = [_cells(table, name) for name in table.names]
+    columns[table.names.index(column)][row] = repr(value)
+    return _csv(table, columns)
+
+
+def _cells(table: Table, name: str) -> list[str]:
+    try:
+        values = table.numbers(name).tolist()
+    except InputError:
+        return ["" if label is None else label for label in table.labels(name)]
+    return ["" if math.isnan(value) else repr(value).removesuffix(".0") for value in values]
+
+
+def _csv(table: Table, columns: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    rows = zip(*columns, strict=True)
+    csv.writer(text, lineterminator="\n").writerows([table.names, *rows])
+    return text.getvalue().encode()
 
 
 def _read(content: bytes, name: str) -> Upload:

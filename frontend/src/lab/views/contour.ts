@@ -2,19 +2,18 @@
 
 import { html, svg } from "../../dom";
 import { outlines, pair } from "../../figures/contour";
-import { CROSS, plot } from "../../frame";
+import { CROSS, plot, type Plot } from "../../frame";
 import { at, line } from "../../path";
 import { roomy, extent } from "../../scale";
 import { cut, number } from "../../words";
 import type { Descent } from "../scene";
-import type { Paint } from "./view";
+import { makeKnob, makeOverlay, NUDGE, REST } from "./overlay";
+import type { Paint, Size } from "./view";
 
 /** The start moves by hand: at every move the weights of the plane, and whether the hand let go. */
 export type Drag = (start: Record<string, number>, done: boolean) => void;
 
 const [LABELS, APART] = [5, 42];
-const NUDGE = 0.02; // of a side, an arrow key
-const REST = 350; // milliseconds after which a key has let go
 
 export const paintContour =
   (drag: Drag): Paint =>
@@ -101,37 +100,26 @@ const ARROWS: Record<string, [number, number]> = {
   ArrowDown: [0, -1],
 };
 
-const makeKnob = (): SVGGElement =>
-  svg(
-    "g",
-    { class: "handle", role: "button", tabindex: 0 },
-    svg("circle", { class: "grip", r: 14 }),
-    svg("circle", { class: "start", r: 5.5 }),
-    svg("g", { class: "hint", "aria-hidden": "true" }, svg("text", { y: 4 }, "drag the start")),
-  );
-
-/** The start of the path. It lies over the picture, which to a screen reader is one image. */
+/** The start of the path. */
 function makeHandle(
-  { x, y, width, height, picture }: ReturnType<typeof plot>,
-  size: { width: number; height: number },
+  frame: Plot,
+  size: Size,
   [first, second]: [string, string],
   drag: Drag,
 ): { element: SVGSVGElement; place: (a: number, b: number) => void } {
-  const inner = picture.querySelector("svg")!;
-  const shift = [Number(inner.getAttribute("x")) + 7, Number(inner.getAttribute("y"))] as const;
-  const knob = makeKnob();
-  const element = svg(
-    "svg",
-    { class: "overlay", viewBox: `0 0 ${size.width} ${size.height}` },
-    svg("g", { transform: `translate(${shift[0]},${shift[1]})` }, knob),
-  );
+  const { x, y, width } = frame;
+  const { element, ground, found } = makeOverlay(frame, size);
+  const knob = makeKnob("begin", 14, 5.5);
+  const hint = svg("g", { class: "hint", "aria-hidden": "true" });
+  hint.append(svg("text", { y: 4 }, "drag the start"));
+  ground.append(knob, hint);
   let now: [number, number] = [NaN, NaN];
   let held = false;
   let resting = 0;
   const put = (a: number, b: number): void => {
     now = [a, b];
-    knob.setAttribute("transform", at(x(a), y(b)));
-    knob.classList.toggle("leftward", x(a) > width / 2);
+    for (const one of [knob, hint]) one.setAttribute("transform", at(x(a), y(b)));
+    hint.classList.toggle("leftward", x(a) > width / 2);
     knob.setAttribute(
       "aria-label",
       `Start: ${first} ${number(a, 4)}, ${second} ${number(b, 4)}. Arrow keys move it.`,
@@ -144,16 +132,6 @@ function makeHandle(
     put(inside(a, x.domain), inside(b, y.domain));
     drag({ [first]: now[0], [second]: now[1] }, false);
   };
-  const found = (event: PointerEvent): [number, number] => {
-    const box = element.getBoundingClientRect();
-    const ratio = size.width / box.width;
-    const left = (event.clientX - box.left) * ratio - shift[0];
-    const top = (event.clientY - box.top) * ratio - shift[1];
-    return [
-      x.invert(Math.min(width, Math.max(0, left))),
-      y.invert(Math.min(height, Math.max(0, top))),
-    ];
-  };
   knob.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     held = true;
@@ -164,7 +142,9 @@ function makeHandle(
   // On a phone the figures would be swiped: inside of a picture `touch-action` does not prevent it.
   knob.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   knob.addEventListener("pointermove", (event) => {
-    if (held) go(...found(event));
+    if (!held) return;
+    const [left, top] = found(event);
+    go(x.invert(left), y.invert(top));
   });
   const release = (): void => {
     if (!held) return;

@@ -1,25 +1,28 @@
 // The model of the learning rate under the ball, over the data; or a function of one weight.
 
-import { svg } from "../../dom";
-import { CROSS, plot } from "../../frame";
+import { html, svg } from "../../dom";
+import { CROSS, plot, type Plot } from "../../frame";
 import { at, dots, line, sticks } from "../../path";
 import { extent, roomy, type Scale } from "../../scale";
 import { number, stepsOf } from "../../words";
 import type { ModelData } from "../contract";
-import { missed } from "../model";
+import { missed, type Model } from "../model";
 import { atMinimum } from "../scene";
-import type { Paint, Show } from "./view";
+import { makePoints, type MoveRow } from "./points";
+import type { Paint, Show, Size } from "./view";
 
 const GHOSTS = 5;
 const MANY = 400;
 const SAMPLES = 161; // of a function
 
-export const paintFit: Paint = (host, scene, size) => {
-  const { live, model } = scene;
-  if (!model || !live.model) return null;
-  if (live.model.rows) return paintModel(host, scene, size, live.model);
-  return live.weights.length === 1 ? paintFunction(host, scene, size) : null;
-};
+export const paintFit =
+  (move: MoveRow): Paint =>
+  (host, scene, size) => {
+    const { live, model } = scene;
+    if (!model || !live.model) return null;
+    if (live.model.rows) return paintModel(host, scene, size, live.model, move);
+    return live.weights.length === 1 ? paintFunction(host, scene, size) : null;
+  };
 
 type Axes = { x: Scale; y: Scale };
 
@@ -31,39 +34,17 @@ const through = ({ x, y }: Axes, across: ArrayLike<number>, up: ArrayLike<number
   );
 
 const paintModel = (
-  ...[host, { live, model, ghost }, size, data]: [...Parameters<Paint>, ModelData]
+  ...[host, { live, model, ghost }, size, data, move]: [...Parameters<Paint>, ModelData, MoveRow]
 ): Show => {
-  const data_y = data.rows!.target;
-  const told = extent("linear", data_y);
+  const data_y = [...data.rows!.target];
   const over = data.rows!.x !== null && data.curve !== null;
   const across = data.rows!.x ?? data_y;
-  const room = over ? 0.2 : 0.05;
-  const frame = plot(host, size, "The model over the data", {
-    x: {
-      axis: { label: over ? data.columns[0]! : "what the model says", scale: "linear" },
-      domain: roomy("linear", extent("linear", across), over ? 0.03 : 0.2),
-    },
-    y: {
-      axis: { label: data.target ?? "target", scale: "linear" },
-      domain: roomy("linear", told, room),
-    },
-  });
+  const stack = html("div", { class: "stack" });
+  host.append(stack);
+  const frame = axesOf(stack, size, data, across, over);
   const { x, y } = frame;
   const best = atMinimum(live);
-  if (!over) {
-    frame.path("best", through(frame, frame.x.domain, frame.x.domain));
-    const points = frame.path(data_y.length > MANY ? "model-dots many" : "model-dots");
-    return (descent, index) => {
-      const said = model!.atRows(descent.values[index] ?? []);
-      const place = dots(
-        data_y.length,
-        (row) => x(said[row]!),
-        (row) => y(data_y[row]!),
-      );
-      points.setAttribute("d", place);
-      return fitTitle(descent.frames[index] ?? 0, missed(said, data_y));
-    };
-  }
+  if (!over) return paintPredicted(frame, model!, data_y);
   const along = data.curve!.x;
   const ghosts = frame.path("ghost");
   if (ghost?.model && ghost.live.model?.curve) {
@@ -72,17 +53,18 @@ const paintModel = (
   }
   if (best) frame.path("best", through(frame, along, model!.along(best)));
   const residuals = frame.path("stick");
-  frame.path(
-    data_y.length > MANY ? "data many" : "data",
+  const points = frame.path(data_y.length > MANY ? "data many" : "data");
+  const scatter = (): string =>
     dots(
       data_y.length,
       (row) => x(across[row]!),
       (row) => y(data_y[row]!),
-    ),
-  );
+    );
+  points.setAttribute("d", scatter());
   const line_ = frame.path("model");
   let drawn: unknown = null;
-  return (descent, index) => {
+  const show: Show = (descent, index) => {
+    seen = [descent, index];
     const weights = descent.values[index] ?? [];
     if (drawn !== descent) {
       drawn = descent;
@@ -106,7 +88,58 @@ const paintModel = (
     );
     return fitTitle(descent.frames[index] ?? 0, missed(said, data_y));
   };
+  let seen: Parameters<Show> | null = null;
+  const drag = (): void => {
+    points.setAttribute("d", scatter());
+    if (seen) show(...seen);
+  };
+  if (data.rows!.movable) {
+    const rows = {
+      across,
+      up: data_y,
+      names: [data.columns[0]!, data.target!] as [string, string],
+    };
+    stack.append(makePoints(frame, size, rows, drag, move));
+  }
+  return show;
 };
+
+/** Where there is no one column to draw over: what the model says against what is. */
+function paintPredicted(frame: Plot, model: Model, target: readonly number[]): Show {
+  const { x, y } = frame;
+  frame.path("best", through(frame, x.domain, x.domain));
+  const points = frame.path(target.length > MANY ? "model-dots many" : "model-dots");
+  return (descent, index) => {
+    const said = model.atRows(descent.values[index] ?? []);
+    const place = dots(
+      target.length,
+      (row) => x(said[row]!),
+      (row) => y(target[row]!),
+    );
+    points.setAttribute("d", place);
+    return fitTitle(descent.frames[index] ?? 0, missed(said, target));
+  };
+}
+
+function axesOf(
+  host: HTMLElement,
+  size: Size,
+  { columns, target, rows }: ModelData,
+  across: readonly number[],
+  over: boolean,
+): Plot {
+  const told = extent("linear", rows!.target);
+  return plot(host, size, "The model over the data", {
+    x: {
+      axis: { label: over ? columns[0]! : "what the model says", scale: "linear" },
+      domain: roomy("linear", extent("linear", across), over ? 0.03 : 0.2),
+    },
+    y: {
+      axis: { label: target ?? "target", scale: "linear" },
+      domain: roomy("linear", told, over ? 0.2 : 0.05),
+    },
+  });
+}
 
 const fitTitle = (step: number, by: number): string =>
   Number.isFinite(by)
