@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from typing import Any, Final
 
 import anyio
@@ -20,6 +19,7 @@ from steepest.methods.option import Option, options_of
 from steepest.methods.options import SWEEP_OPTIONS, FitOptions
 from steepest.words.errors import SteepestError, UsageError
 from steepest.words.suggest import suggest
+from steepest.words.version import version
 from steepest.words.wording import escaped
 
 _BESIDE: Final = 60.0
@@ -192,7 +192,7 @@ async def _serve(desk: Desk, *, keep: bool) -> None:
 
     server = Server(
         "steepest",
-        version=version("steepest"),
+        version=version(),
         instructions=_ABOUT,
         on_list_tools=tools,
         on_call_tool=call,

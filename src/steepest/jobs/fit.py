@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any, Unpack
 
 from steepest.checks import judge
@@ -51,6 +50,7 @@ from steepest.study.spectra import spectrum_at
 from steepest.study.told_apart import told_apart
 from steepest.words.errors import LostProcessError, UsageError
 from steepest.words.gate import gated
+from steepest.words.version import version
 
 Progress = Callable[[str, int, int | None, float | None], None]
 """(phase, done, total or None, loss or None)"""
@@ -315,7 +315,7 @@ def _job(
             _say(progress, "trying remedies")
             remedies = _remedies(setup, options, data, measurements, near_aim)
     record = RunRecord(
-        version=version("steepest"),
+        version=version(),
         command=setup.problem.command,
         problem=setup.problem,
         settings=settings,

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
 
 import numpy as np
 
@@ -32,6 +31,7 @@ from steepest.run.training import TrainingRun, kept_whole
 from steepest.store import Opening
 from steepest.words.errors import InputError
 from steepest.words.gate import gated
+from steepest.words.version import version
 from steepest.words.wording import escaped
 
 _MOST = 4000
@@ -171,7 +171,7 @@ def _record(table: LogTable, named: Mapping[Role, str | None]) -> TrainingRecord
     first = int(at[0])
     every = int(np.median(np.diff(at))) if len(at) > 1 else 1
     return TrainingRecord(
-        version=version("steepest"),
+        version=version(),
         model=f"log {escaped(os.path.basename(table.source) or table.source, _LONGEST_NAME)}",
         tensors=(),
         groups=(),

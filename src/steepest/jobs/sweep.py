@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any, Literal, Unpack
 
 import numpy as np
@@ -42,6 +41,7 @@ from steepest.study.zones import edge, headline_of, judged, lowest, quickest, wh
 from steepest.words.errors import InputError, UsageError
 from steepest.words.gate import gated
 from steepest.words.given import shown_value
+from steepest.words.version import version
 
 NOT_HERE = ("at", "patience", "remedies", "tolerance", "validation")
 """Options of `fit` that mean nothing to a sweep."""
@@ -169,7 +169,7 @@ def sweep(
     source = os.fspath(data) if isinstance(data, str | os.PathLike) else None
     return Sweep(
         SweepRecord(
-            version=version("steepest"),
+            version=version(),
             problem=setup.problem,
             settings=replace(settings, steps=steps),
             momentum=momentum_of(settings.optimizer, settings.momentum),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any, Unpack
 
 import numpy as np
@@ -27,6 +26,7 @@ from steepest.study.train.rows import read_rows
 from steepest.words.errors import UsageError
 from steepest.words.gate import gated
 from steepest.words.given import number, whole, wrong
+from steepest.words.version import version
 
 _MOST_RATES = 1000
 
@@ -97,7 +97,7 @@ def sweep_network(
     trials = try_rates(plan, rates, plan.steps, say, budget=budget)
     return NetworkSweep(
         TrialSweep(
-            version=version("steepest"),
+            version=version(),
             network=plan.network.text,
             source=split.learned.source,
             optimizer=plan.optimizer,

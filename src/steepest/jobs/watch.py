@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from types import TracebackType
 from typing import Any
 from weakref import WeakSet
@@ -29,6 +28,7 @@ from steepest.store import Opening, Recording, Store
 from steepest.watching import Attached, Optimizer, Watched
 from steepest.words.errors import UsageError
 from steepest.words.gate import gated
+from steepest.words.version import version
 from steepest.words.wording import count
 
 Alarm = Callable[[Finding], None]
@@ -128,7 +128,7 @@ class Watch(Attached):
             self._keeper.keep(lambda recording: recording.training(self._judged()))
 
     def _judged(self) -> TrainingRecord:
-        record = self.record(version("steepest"))
+        record = self.record(version())
         return self._told(replace(record, name=self._name, run=self._keeper.run))
 
     def _told(self, record: TrainingRecord) -> TrainingRecord:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any, Final
 
 import jax
@@ -23,6 +22,7 @@ from steepest.store import Opening
 from steepest.words.errors import UsageError
 from steepest.words.gate import gated
 from steepest.words.given import shown_value
+from steepest.words.version import version
 
 _NOT_HERE: Final = "it is not measured of a training in JAX"
 _KNOWN: Final = {"ScaleByAdamState": ADAM.name}
@@ -158,7 +158,7 @@ def _record(state: Recorded) -> TrainingRecord:
     if not losses.count:
         reasons["loss"] = "it was not given; update(gradient, state, params, value=loss) records it"
     return TrainingRecord(
-        version=version("steepest"),
+        version=version(),
         model="",
         tensors=tuple(
             Tensor(name=name, layer=name.rpartition(".")[0], kind="", shape=shape, group=0)

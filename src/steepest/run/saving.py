@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +30,7 @@ from steepest.run.place import Place, store_at
 from steepest.run.walk import Walk
 from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot
 from steepest.words.errors import LostProcessError, SteepestError, StoreError
+from steepest.words.version import version
 
 MOST_STATES: Final = 64
 """States kept while a run goes on."""

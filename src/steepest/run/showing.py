@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any, Final
 
 from steepest.show.figures import Board, Figure
@@ -13,6 +12,7 @@ from steepest.show.notebook import html_of, widget_of
 from steepest.show.report import report_page
 from steepest.show.written import check_new, write_file
 from steepest.words.errors import UsageError
+from steepest.words.version import version
 from steepest.words.wording import number
 
 PICTURED: Final = (
@@ -57,7 +57,7 @@ def bundle_of_loss(figure: Figure, loss: float, text: str) -> dict[str, Any]:
     except UsageError:
         picture = None
     headline = f"The loss is {number(loss)}."
-    page = {**figure.to_dict(), "steepest": version("steepest"), "headline": headline}
+    page = {**figure.to_dict(), "steepest": version(), "headline": headline}
     html = report_page(page, title="A loss explained · Steepest", words=text)
     return {"text/plain": text, "text/html": html_of(html, title=figure.title, picture=picture)}
 

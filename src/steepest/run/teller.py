@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from typing import Any
 
 from steepest.methods.options import TrainOptions
@@ -12,6 +11,7 @@ from steepest.records.verdict import Remedy
 from steepest.run.saving import versions
 from steepest.study.train.course import Course
 from steepest.study.train.measure import arrays, explained, input_facts, judged, plane
+from steepest.words.version import version
 
 
 class Teller:
@@ -43,7 +43,7 @@ class Teller:
         recorder, network = course.recorder, plan.network
         momentum = plan.momentum
         return TrainingRecord(
-            version=version("steepest"),
+            version=version(),
             model=network.text,
             tensors=tuple(
                 Tensor(tensor, f"layer {tensor[1:]}", "Linear", shape, group=0)
