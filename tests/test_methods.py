@@ -41,6 +41,7 @@ Of these only what is compared with, and what stands in one collection with anot
 OWN_WORDS: dict[str, set[str]] = {
     "src/steepest/data/logs/columns.py": {"mse"},  # what columns are called
     "src/steepest/integrations/estimator_loss.py": {"huber"},  # scikit-learn's words
+    "src/steepest/integrations/keras_torch.py": {"momentum", "nesterov"},  # attributes of Keras
     "src/steepest/integrations/sklearn.py": {"lbfgs"},
     "src/steepest/show/export/layout.py": {"mse"},  # a variable of the scripts
     "src/steepest/measure/refits.py": {"huber", "lm"},  # scipy's words
