@@ -28,6 +28,10 @@ _JAX: Final = Library(
     along_rows="axis=0",
     still="jax.lax.stop_gradient({})",
 )
+_ABSOLUTE: Final = (
+    "def absolute(x):",
+    "    return x * jnp.sign(x)  # its slope at 0 is 0",
+)
 
 
 def to_jax(record: RunRecord, formula: Formula, source: Source) -> str:
@@ -50,15 +54,8 @@ def to_jax(record: RunRecord, formula: Formula, source: Source) -> str:
         "Gradient descent step by step, in JAX.",
         imports,
         'jax.config.update("jax_enable_x64", True)  # float64',
+        *([_ABSOLUTE] if script.mentions("abs") else []),
     )
-    if script.mentions("abs"):
-        lines[-1:-1] = [
-            "",
-            "def absolute(x):",
-            "    return x * jnp.sign(x)  # its slope at 0 is 0",
-            "",
-            "",
-        ]
     lines += script.problem_lines()
     batched = script.batch_size is not None
     if batched:

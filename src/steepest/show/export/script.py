@@ -108,8 +108,11 @@ class Script:
         rows = "" if self.batch_size is None else "[rows]"
         return Names(self._identifiers, lambda name: key(name) + rows)
 
-    def heading(self, title: str, imports: Iterable[str], setting: str) -> list[str]:
-        """The first lines, up to float64."""
+    def heading(
+        self, title: str, imports: Iterable[str], setting: str, *functions: Sequence[str]
+    ) -> list[str]:
+        """The first lines: imports, float64, and the functions that the script needs."""
+        functions = (*self._moving(), *functions)
         own = imports_of(self.source)
         held_out = getattr(self.source, "held_out", 0)
         if self.batch_size is not None or held_out:
@@ -124,22 +127,20 @@ class Script:
             "",
             setting,
             "",
-            *self._definitions(),
+            *([""] if functions else []),
+            *(line for function in functions for line in (*function, "", "")),
             f"# {escaped(self.formula.text, 80)}",
         ]
 
-    def _definitions(self) -> list[str]:
+    def _moving(self) -> Iterable[Sequence[str]]:
         if all(isinstance(moving_with_weights(node), bool) for node in walk(self.formula.model)):
-            return []
+            return
         where, still = f"{self.library.module}.where", self.library.still.format("value")
-        return [
-            "",
+        yield (
             f"def {MOVING}(rows, value):",
             "    # On other rows the value stays, whatever the weights are: its slope is 0.",
             f"    return {where}(rows, value, {still})",
-            "",
-            "",
-        ]
+        )
 
     def problem_lines(self) -> list[str]:
         """The data and everything else that does not change."""
