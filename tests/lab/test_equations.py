@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,6 +50,7 @@ def test_what_is_too_long_to_write_is_null() -> None:
     fitted = steepest.fit(DATA, "y ~ a*x_1", steps=1, save=False, remedies=False)
     product = "y ~ " + "*".join(f"(a+x{n})" for n in range(40))
     formula = parse_model(product, ("y", *(f"x{n}" for n in range(40))))
-    run: Any = SimpleNamespace(record=fitted.record, _setup=SimpleNamespace(formula=formula))
+    setup = replace(fitted._setup, formula=formula)
+    run: Any = SimpleNamespace(record=fitted.record, _setup=setup)
     assert equations_of(run)["partials"] == {"a": None}
     assert equations_of(run)["partial_rows"] == {"a": None}
