@@ -31,7 +31,7 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return filled(document.createElementNS(SVG, tag), attributes, children);
 }
 
-const BREAKS = /([−-]?[\d.,]+(?:e-\d+ %|e-\d+| %))/;
+const BREAKS = /([−-]?[\d.,]+(?:e-\d+(?: %)?| %))/;
 
 /** A sentence in which no line ends inside of a number such as 5e-05 or 1 %. */
 export function unbroken(text: string): Child[] {

@@ -10,7 +10,7 @@ const SLOW = 3; // times as long where it is shown to others
 const FAR = 10; // frames that a key with shift goes
 const SHOWN = 12; // weights
 
-export const ICONS = {
+const ICONS = {
   back: "M10.5,3L5,8l5.5,5z",
   on: "M5.5,3L11,8l-5.5,5z",
   play: "M4.5,2.5L13,8l-8.5,5.5z",
@@ -41,17 +41,11 @@ export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor)
   const said = html("output", { class: "step" });
   const { weights, read } = makeWeights(board);
 
-  const dress = (plays: boolean): void => {
-    const name = plays ? "Pause" : "Play";
-    play.title = name;
-    play.setAttribute("aria-label", name);
-    play.querySelector("path")?.setAttribute("d", plays ? ICONS.pause : ICONS.play);
+  const { film, button: play } = makePlay(cursor, ["Play", "Pause"], (plays) => {
     // Said when it stands: a screen reader cannot keep up with a film.
     said.setAttribute("aria-live", plays ? "off" : "polite");
-  };
-  const film = makeFilm(cursor, dress);
+  });
   const { go } = film;
-  const play = iconButton("Play", ICONS.play, film.toggle);
   const back = iconButton("A step back (←)", ICONS.back, () => go(cursor.frame - 1));
   const on = iconButton("A step on (→)", ICONS.on, () => go(cursor.frame + 1));
   slider.addEventListener("input", () => go(slider.valueAsNumber));
@@ -69,7 +63,6 @@ export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor)
     read(frame);
   };
   cursor.onMove(show);
-  dress(false);
   show(cursor.frame);
 
   const keys: Record<string, (far: number) => void> = {
@@ -104,15 +97,34 @@ export function makeTimeline(home: HTMLElement, board: Readings, cursor: Cursor)
   };
 }
 
-export interface Film {
+interface Film {
   play: () => void;
   stop: () => void;
   toggle: () => void;
   go: (frame: number) => void;
 }
 
+/** The button that plays the frames and pauses, by its two names; `heard` is told which it does. */
+export function makePlay(
+  cursor: Cursor,
+  [play, pause]: [string, string],
+  heard: (plays: boolean) => void = () => undefined,
+): { film: Film; button: HTMLButtonElement } {
+  const dress = (plays: boolean): void => {
+    const name = plays ? pause : play;
+    button.title = name;
+    button.setAttribute("aria-label", name);
+    button.querySelector("path")?.setAttribute("d", plays ? ICONS.pause : ICONS.play);
+    heard(plays);
+  };
+  const film = makeFilm(cursor, dress);
+  const button = iconButton(play, ICONS.play, film.toggle);
+  heard(false);
+  return { film, button };
+}
+
 /** Plays the frames; `dress` hears whether it does. */
-export function makeFilm(cursor: Cursor, dress: (plays: boolean) => void): Film {
+function makeFilm(cursor: Cursor, dress: (plays: boolean) => void): Film {
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   let playing: number | null = null;
   const stop = (): void => {

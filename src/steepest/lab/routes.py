@@ -172,7 +172,8 @@ class Lab:
     async def uploaded(self, request: Request) -> Response:
         """Data that is kept here, as a file."""
         found = self.uploads.get(request.path_params["name"])
-        return download(as_csv(found.table), "text/csv", found.name)
+        content = await self._done(request, lambda: as_csv(found.table), UPLOAD_SECONDS, self._slow)
+        return download(content, "text/csv", found.name)
 
     async def move(self, request: Request) -> Response:
         """Keep a copy of the data in which one row has another target."""

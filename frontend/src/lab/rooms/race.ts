@@ -1,12 +1,12 @@
 // A race: several optimizers from one start, each at its own best learning rate, seen as they run.
 
 import { makeCursor } from "../../cursor";
-import { html, iconButton, svg } from "../../dom";
+import { html, svg } from "../../dom";
 import { outlines, pair } from "../../figures/contour";
 import { CROSS, plot, type Plot } from "../../frame";
 import { at, line } from "../../path";
 import { extent, roomy } from "../../scale";
-import { ICONS, makeFilm } from "../../timeline";
+import { makePlay } from "../../timeline";
 import { count, cut, number, stepsOf } from "../../words";
 import type { Plane, Problem, Racer } from "../contract";
 import { readRacers } from "../contract";
@@ -102,13 +102,7 @@ function filmOf(racers: Racer[], shows: Show[]) {
     Math.round(Math.expm1((index / (MOMENTS - 1)) * Math.log1p(most))),
   );
   const cursor = makeCursor(MOMENTS, MOMENTS - 1);
-  const dress = (plays: boolean): void => {
-    play.title = plays ? "Pause the race" : "Play the race";
-    play.setAttribute("aria-label", play.title);
-    play.querySelector("path")?.setAttribute("d", plays ? ICONS.pause : ICONS.play);
-  };
-  const film = makeFilm(cursor, dress);
-  const play = iconButton("Play the race", ICONS.play, film.toggle);
+  const { film, button: play } = makePlay(cursor, ["Play the race", "Pause the race"]);
   const slider = html("input", {
     type: "range",
     min: 0,

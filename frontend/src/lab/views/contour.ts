@@ -7,7 +7,7 @@ import { at, line } from "../../path";
 import { roomy, extent } from "../../scale";
 import { cut, number } from "../../words";
 import type { Descent } from "../scene";
-import { makeKnob, makeOverlay, NUDGE, REST } from "./overlay";
+import { makeKnob, makeOverlay, NUDGE, onHold, REST } from "./overlay";
 import type { Paint, Size } from "./view";
 
 /** The start moves by hand: at every move the weights of the plane, and whether the hand let go. */
@@ -132,27 +132,23 @@ function makeHandle(
     put(inside(a, x.domain), inside(b, y.domain));
     drag({ [first]: now[0], [second]: now[1] }, false);
   };
-  knob.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    held = true;
-    knob.setPointerCapture(event.pointerId);
-    event.preventDefault();
-    knob.focus();
-  });
-  // On a phone the figures would be swiped: inside of a picture `touch-action` does not prevent it.
-  knob.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-  knob.addEventListener("pointermove", (event) => {
-    if (!held) return;
-    const [left, top] = found(event);
-    go(x.invert(left), y.invert(top));
-  });
   const release = (): void => {
     if (!held) return;
     held = false;
     drag({ [first]: now[0], [second]: now[1] }, true);
   };
-  knob.addEventListener("pointerup", release);
-  knob.addEventListener("pointercancel", release);
+  const take = (): void => {
+    held = true;
+  };
+  onHold(knob, {
+    take,
+    release,
+    move: (event) => {
+      if (!held) return;
+      const [left, top] = found(event);
+      go(x.invert(left), y.invert(top));
+    },
+  });
   knob.addEventListener("keydown", (event) => {
     const [dx, dy] = ARROWS[event.key] ?? [];
     if (dx === undefined || event.altKey || event.ctrlKey || event.metaKey) return;

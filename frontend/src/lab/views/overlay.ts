@@ -39,3 +39,22 @@ export function makeOverlay({ width, height, picture }: Plot, size: Size): Overl
   };
   return { element, ground, found };
 }
+
+/** A pointer takes a knob, moves it, and lets it go. */
+export function onHold(
+  knob: SVGGElement,
+  hand: { take: () => void; move: (event: PointerEvent) => void; release: () => void },
+): void {
+  knob.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    hand.take();
+    knob.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    knob.focus();
+  });
+  // On a phone the figures would be swiped: inside of a picture `touch-action` does not prevent it.
+  knob.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+  knob.addEventListener("pointermove", hand.move);
+  knob.addEventListener("pointerup", hand.release);
+  knob.addEventListener("pointercancel", hand.release);
+}

@@ -4,7 +4,7 @@ import { svg } from "../../dom";
 import { nearest, type Plot } from "../../frame";
 import { at } from "../../path";
 import { number } from "../../words";
-import { makeKnob, makeOverlay, NUDGE, REST } from "./overlay";
+import { makeKnob, makeOverlay, NUDGE, onHold, REST } from "./overlay";
 import type { Size } from "./view";
 
 /** A row by its place among those drawn, and the target that it has now. */
@@ -57,20 +57,16 @@ export function makePoints(
   };
   area.addEventListener("pointermove", look);
   area.addEventListener("pointerdown", look);
-  knob.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+  const take = (): void => {
     held = true;
-    knob.setPointerCapture(event.pointerId);
-    event.preventDefault();
-    knob.focus();
+  };
+  onHold(knob, {
+    take,
+    release,
+    move: (event) => {
+      if (held) go(y.invert(found(event)[1]));
+    },
   });
-  // On a phone the figures would be swiped: inside of a picture `touch-action` does not prevent it.
-  knob.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-  knob.addEventListener("pointermove", (event) => {
-    if (held) go(y.invert(found(event)[1]));
-  });
-  knob.addEventListener("pointerup", release);
-  knob.addEventListener("pointercancel", release);
   knob.addEventListener("keydown", (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const along = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
