@@ -196,7 +196,7 @@ def _values_and_adjoints(
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     """Compiled as a whole, but where that would take longer than to go from node to node."""
     few = len(varying(kernel.model)) <= MANY_NODES
-    found = (_compiled_pass if few else _each_node)(kernel, jnp.asarray(position), data)
+    found = (_compiled_pass if few else _each_node)(kernel, jax.device_put(position), data)
     return found
 
 
