@@ -50,6 +50,10 @@ CASES = {
         {"A": 1.0763e13, "b": 0.25271, "c": 2007.70}, ("SD307",),
         unsaid=("curved valley", "too large"), errors={"A": 4.114e11, "b": 0.01124, "c": 0.3815},
     ),
+    "sine": Asked(
+        "sine", "y ~ sin(a*x)", {"start": {"a": 1.5}}, 0.0, {"a": 1.759}, ("SD204",),
+        said=("0 at a = 1.759",),
+    ),
     "step": Asked(
         "step", "y ~ where(x < c, a, b)", {"start": {"a": 1.0, "b": 1.0, "c": 4.0}}, 0.00645,
         codes=("SD409",), said=("c stands only in a condition",),

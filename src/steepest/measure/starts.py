@@ -9,6 +9,7 @@ within its range, a frequency has a period between the spacing and the range.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from steepest.formula import (
     names_of,
     walk,
 )
+from steepest.measure.waves import waves
 from steepest.methods.losses import SQUARED
 from steepest.objective.objective import (
     FormulaKernel,
@@ -126,7 +128,19 @@ def _seen(
             for place, kind in zip(others, kinds, strict=True)
         ]
         found.append(_solved(objective, kernel, point, linear))
-    return [one for one in found if one is not None]
+    seen = [one for one in found if one is not None]
+    # One frequency after the other, each beside the best that is known of the others.
+    best = start
+    each_once = list(waves(objective, kernel, linear))
+    for wave in each_once * min(len(each_once), 2):
+        for value, turn in product(wave.values, wave.turns):
+            point = best.copy()
+            point[wave.place] = value
+            point[list(turn)] = list(turn.values())
+            found.append(_solved(objective, kernel, point, linear))
+        seen = [one for one in found if one is not None]
+        best = min(seen, key=lambda each: each[0])[1] if seen else start
+    return seen
 
 
 def _beside_columns(model: Node) -> dict[str, tuple[int, ...]]:
