@@ -42,6 +42,10 @@ FELL = 0.5
 LARGE_UPDATE, USUAL, SMALL_UPDATE = 0.1, 1e-3, 1e-6
 """Length of a step over that of the weights: outside of the first and the last it is said."""
 
+FROM_NOTHING = 20
+"""A weight that began at zero is the sum of its steps, so the n-th is about 1/n as long: until this
+step that says nothing."""
+
 LEAST_ROWS = 16
 """In fewer rows a unit may well be zero for all of them, and yet alive."""
 
@@ -187,7 +191,7 @@ def step_sizes(record: TrainingRecord) -> Iterator[Finding]:
     layers = _layers(record)
     if record.trace.step.size < LEAST_STEPS or not layers:
         return
-    ratios = update_ratios(record)[layers]
+    ratios = update_ratios(record, grown=True)[layers]
     # What steps far too long have led to is a standstill, too.
     always = _largest_ratios(record)[layers] < USUAL
     for severe, outside, word in (
@@ -402,11 +406,19 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
             )
 
 
-def update_ratios(record: TrainingRecord) -> Vector:
-    """For each tensor the median of |step| / |weights|; NaN where not measured."""
+def update_ratios(record: TrainingRecord, *, grown: bool = False) -> Vector:
+    """For each tensor the median of |step| / |weights|; NaN where not measured.
+
+    With `grown`, not of the first steps of a tensor that began at zero.
+    """
+    trace = record.trace
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmedian(_finite(record.trace.update / record.trace.weight), axis=0)
+        ratios = _finite(trace.update / trace.weight)
+        if grown and len(trace):
+            grows = (trace.weight[0] == 0) & (trace.step[:, None] < FROM_NOTHING)
+            ratios = np.where(grows, np.nan, ratios)
+        return np.nanmedian(ratios, axis=0)
 
 
 def _largest_ratios(record: TrainingRecord) -> Vector:
