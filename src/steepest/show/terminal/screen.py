@@ -61,6 +61,8 @@ def _proven(record: RunRecord) -> str:
         return f"{best.change}. Run, rows held out in turn have a loss of {here}, not {end}."
     if not best.reached or best.measured_steps is None or goal is None:
         return f"{best.change}. Run, it ends with loss {number(best.measured_loss)}."
+    if not best.measured_steps:
+        return f"{best.change}. Run, it begins {goal.to}."
     steps = count(best.measured_steps, "step")
     return f"{best.change}. Run, it {getting_to(goal)} in {steps}."
 
