@@ -29,11 +29,13 @@ def loss_plane(point: Point, path: Matrix, steps: Steps) -> LossPlane | None:
     """The plane in which the path (k, p) was longest, through its last weights.
 
     The point's weights are the last of the path, and its rows are those that the loss is taken
-    over. None where the path has fewer than three places, or does not move.
+    over. None where the path has fewer than three places, is not finite, or does not move.
     """
+    if len(path) < 3 or not np.isfinite(path).all():
+        return None
     end = np.asarray(path[-1], np.float64)
     away = np.asarray(path, np.float64) - end
-    if len(path) < 3 or not np.isfinite(away).all() or not away.any():
+    if not away.any():
         return None
     _, _, main = np.linalg.svd(away, full_matrices=False)
     directions = np.stack([_filter_normalized(point, end, one) for one in main[:2]])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import steepest
@@ -62,6 +62,7 @@ few = st.fixed_dictionaries(
 
 
 @given(few)
+@example({"steps": 1, "lr": 3.4028235677973366e38})
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_any_training_ends_or_says_why_not(values: dict[str, Any]) -> None:
     try:
