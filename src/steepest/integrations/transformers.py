@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import inspect
 from typing import Any
 
 from steepest.words.errors import needing
@@ -35,8 +35,7 @@ class WatchCallback(TrainerCallback):
         # Accelerate wraps it, and its own step may leave the real one out.
         optimizer = getattr(optimizer, "optimizer", optimizer)
         self.watch = watch(model, optimizer, **self._options)
-        # No callback is told whose it is.
-        self._trainer = next((one for one in gc.get_objects() if self._is_mine(one)), None)
+        self._trainer = self._whose()
         if self._trainer is None:
             return
         original, trainer = self._trainer.compute_loss, self._trainer
@@ -79,11 +78,15 @@ class WatchCallback(TrainerCallback):
         if self.watch is not None:
             self.watch.close()
 
-    def _is_mine(self, one: Any) -> bool:
-        if not issubclass(type(one), Trainer):
-            return False
-        handler = getattr(one, "callback_handler", None)
-        return any(callback is self for callback in getattr(handler, "callbacks", ()))
+    def _whose(self) -> Trainer | None:
+        """The Trainer that calls: no callback is told."""
+        frame = inspect.currentframe()
+        while frame is not None:
+            one = frame.f_locals.get("self")
+            if isinstance(one, Trainer) and self in one.callback_handler.callbacks:
+                return one
+            frame = frame.f_back
+        return None
 
 
 def _is_share(trainer: Any, named: dict[str, Any]) -> bool:
