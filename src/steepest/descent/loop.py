@@ -8,7 +8,7 @@ stands still, and the position is exactly the one that was last recorded.
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.optimizers import transformation
+from steepest.engine.effort import compiled
 from steepest.engine.xla import in_float64
 from steepest.objective.objective import Data, Kernel, value_and_gradient
 
@@ -209,7 +210,7 @@ def advance(
     return after, Record(loss, state.position, gradient, validation)
 
 
-@partial(jax.jit, static_argnames=("kernel", "optimizer", "length", "validating", "per_epoch"))
+@compiled("kernel", "optimizer", "length", "validating", "per_epoch")
 def chunk(
     kernel: Kernel,
     optimizer: str,
@@ -232,7 +233,7 @@ def chunk(
     return jax.lax.scan(one, state, batches, length=length)
 
 
-@partial(jax.jit, static_argnames=("kernel", "optimizer", "length", "validating", "per_epoch"))
+@compiled("kernel", "optimizer", "length", "validating", "per_epoch")
 def walk(
     kernel: Kernel,
     optimizer: str,

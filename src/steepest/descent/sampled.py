@@ -6,7 +6,6 @@ walking them. Between two steps that are seen the loop holds nothing but the sta
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +25,7 @@ from steepest.descent.loop import (
 )
 from steepest.descent.run import CEILING
 from steepest.descent.sweep import AXES, paced, setting_of, spread
+from steepest.engine.effort import compiled
 from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import momentum_of
 from steepest.objective.objective import Kernel, Objective
@@ -81,7 +81,7 @@ class _Field(NamedTuple):
     """The loss after half of the steps."""
 
 
-@partial(jax.jit, static_argnames=("kernel", "optimizer"))
+@compiled("kernel", "optimizer")
 def _walk(
     kernel: Kernel,
     optimizer: str,

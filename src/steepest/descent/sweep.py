@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +25,7 @@ from steepest.descent.loop import (
     limits_of,
 )
 from steepest.descent.run import CEILING
+from steepest.engine.effort import compiled
 from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import momentum_of
 from steepest.objective.objective import Kernel, Objective
@@ -76,7 +76,7 @@ AXES = (State(*[0] * len(State._fields)), Hyper(0, None))
 """Of a state and the optimizer's numbers: descents side by side differ in learning rate."""
 
 
-@partial(jax.jit, static_argnames=("kernel", "optimizer", "length"))
+@compiled("kernel", "optimizer", "length")
 def _quiet_chunk(
     kernel: Kernel,
     optimizer: str,
@@ -215,7 +215,7 @@ class Paths(NamedTuple):
     gradient: Vector
 
 
-@partial(jax.jit, static_argnames=("kernel", "optimizer", "length"))
+@compiled("kernel", "optimizer", "length")
 def _recorded(
     kernel: Kernel,
     optimizer: str,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.optimizers import transformation
+from steepest.engine.effort import compiled
 from steepest.methods.losses import LOSS
 from steepest.objective.networks import ROW_LOSSES, Network, Weights, compute, scores
 from steepest.records.arrays import Matrix, Vector
@@ -173,7 +173,7 @@ def _mean(
     return ROW_LOSSES[way.loss](outputs, targets).mean(), outputs
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled("network", "loss")
 def _slope(
     network: Network, loss: str, weights: Weights, inputs: jax.Array, targets: jax.Array
 ) -> Weights:
@@ -182,12 +182,12 @@ def _slope(
     return found
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled("network", seldom=True)
 def _outputs(network: Network, weights: Weights, inputs: jax.Array) -> jax.Array:
     return compute(network, weights, inputs)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled("way", seldom=True)
 def _judged(
     way: Way, weights: Weights, inputs: jax.Array, targets: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -235,7 +235,7 @@ def _step(
     return Stand(jax.tree.map(jnp.add, stand.weights, change), slots, found), noted
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled("way")
 def _chunk(
     way: Way,
     momentum: jax.Array,
@@ -254,7 +254,7 @@ def _chunk(
     return found
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled("way")
 def _chunk_of_many(
     way: Way,
     momentum: jax.Array,

@@ -6,12 +6,12 @@ half); eigenvalues come largest first; a residual is |Hv - λv| / |λ_max|.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
 import jax
 import numpy as np
 
+from steepest.engine.effort import compiled
 from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import stability_factor
 from steepest.objective.objective import Data, Kernel, Objective
@@ -25,7 +25,7 @@ DENSE = 400
 Place = Literal["start", "end", "minimum"]
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel", seldom=True)
 def _times(kernel: Kernel, position: jax.Array, vector: jax.Array, data: Data) -> jax.Array:
     def slope(at: jax.Array) -> jax.Array:
         gradient: jax.Array = jax.grad(kernel.loss)(at, data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from steepest.engine.effort import compiled
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
 from steepest.formula import (
@@ -89,7 +90,7 @@ def nudges(objective: Objective, weights: Vector, gradient: Vector) -> tuple[Nud
     return tuple(found)
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel", seldom=True)
 def _loss_by_prediction(kernel: FormulaKernel, prediction: jax.Array, data: Data) -> jax.Array:
     found: jax.Array = jax.grad(kernel.loss_of)(prediction, data)
     return found
@@ -169,7 +170,7 @@ def row_shares(
     )
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel", seldom=True)
 def _along(
     kernel: Any, position: jax.Array, step: jax.Array, data: Data
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -236,7 +237,7 @@ def _each_node(
     return found, adjoints
 
 
-_compiled_pass = jax.jit(_each_node, static_argnames="kernel")
+_compiled_pass = compiled("kernel", seldom=True)(_each_node)
 
 
 def _stages(kernel: FormulaKernel) -> tuple[Stage, ...]:
@@ -298,7 +299,7 @@ def chain_rule(objective: Objective, weights: Vector) -> Chain:
     return Chain(plain(values), plain(adjoints), tuple(map(plain, slopes)))
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel", seldom=True)
 def _slopes(kernel: FormulaKernel, values: list[jax.Array], data: Data) -> list[list[jax.Array]]:
     nodes = varying(kernel.model)
     known = dict(zip(nodes, values, strict=False))

@@ -8,11 +8,11 @@ what two of its points would.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import jax
 import numpy as np
 
+from steepest.engine.effort import compiled
 from steepest.engine.xla import in_float64
 from steepest.measure.parabolas import has_parabolas, parabolas
 from steepest.objective.objective import Data, Kernel, Objective
@@ -27,7 +27,7 @@ MARGIN = 0.1
 _LARGEST = 1e300
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel")
 def _losses(kernel: Kernel, positions: jax.Array, data: Data) -> jax.Array:
     found: jax.Array = jax.vmap(lambda at: kernel.loss(at, data))(positions)
     return found

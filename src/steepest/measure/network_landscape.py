@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final
 
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from steepest.engine.effort import compiled
 from steepest.measure.network_probe import Point, losses_at
 from steepest.objective.networks import ROW_LOSSES, Network, Weights, compute
 from steepest.records.arrays import Matrix, Steps, Vector
@@ -94,7 +94,7 @@ def _filter_normalized(point: Point, end: Vector, direction: Vector) -> Vector:
     return np.concatenate(parts)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled("network", "loss", seldom=True)
 def _losses(
     network: Network,
     loss: str,

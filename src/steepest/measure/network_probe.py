@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import jax
@@ -15,6 +14,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
+from steepest.engine.effort import compiled
 from steepest.objective.networks import ROW_LOSSES, Network, Weights, activate, compute, linear
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.training import Probe
@@ -211,14 +211,14 @@ def backward_values(point: Point) -> tuple[list[Matrix], list[Matrix]]:
     )
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled("network", "loss", seldom=True)
 def _row_losses(
     network: Network, loss: str, weights: Weights, inputs: jax.Array, targets: jax.Array
 ) -> jax.Array:
     return ROW_LOSSES[loss](compute(network, weights, inputs), targets)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled("network", "loss", seldom=True)
 def _moved(
     network: Network,
     loss: str,
@@ -232,7 +232,7 @@ def _moved(
     return ROW_LOSSES[loss](compute(network, moved, inputs), targets).mean()
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled("network", "loss", seldom=True)
 def _times(
     network: Network,
     loss: str,
@@ -262,7 +262,7 @@ def _sharpness(point: Point) -> float:
     return float(slope @ bent) / length
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled("network", "loss", seldom=True)
 def _slope(
     network: Network, loss: str, weights: Weights, inputs: jax.Array, targets: jax.Array
 ) -> jax.Array:
@@ -288,7 +288,7 @@ def _bends(network: Network, inputs: jax.Array) -> list[jax.Array]:
     return [jnp.zeros((len(inputs), layer.outputs), inputs.dtype) for layer in network.layers]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled("network", "loss", seldom=True)
 def _rows(
     network: Network, loss: str, weights: Weights, inputs: jax.Array, targets: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -308,7 +308,7 @@ def _rows(
     return squares, along, length
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@compiled("network", "loss", seldom=True)
 def _passes(
     network: Network, loss: str, weights: Weights, inputs: jax.Array, targets: jax.Array
 ) -> tuple[list[jax.Array], list[jax.Array]]:

@@ -7,12 +7,12 @@ the rows give the whole line, however many points of it are wanted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.engine.effort import compiled
 from steepest.engine.xla import in_float64
 from steepest.formula import is_linear
 from steepest.methods.losses import RMSE, SQUARED
@@ -111,7 +111,7 @@ def _of_quadratic(objective: Objective, place: int, weights: Matrix) -> Parabola
     )
 
 
-@partial(jax.jit, static_argnames=("kernel", "place"))
+@compiled("kernel", "place")
 def _of_rows(
     kernel: FormulaKernel, place: int, weights: jax.Array, data: Data
 ) -> tuple[jax.Array, ...]:

@@ -24,7 +24,7 @@ QUARTERS = 4
 SPACING = 2
 """Frequencies for each half turn more over the rows."""
 
-MOST = 1200
+MOST_FREQUENCIES = 1200
 """Frequencies that are looked at for one weight."""
 
 _SAME = 1e-9
@@ -103,6 +103,6 @@ def _values(column: Vector, phased: bool, two_sided: bool) -> Vector:
     """Frequencies up to one turn for every second row, lowest first."""
     reach = float(np.ptp(column) if phased else np.max(np.abs(column)))
     step = np.pi / SPACING / reach
-    count = min(SPACING * len(column) * reach / np.ptp(column), MOST)
-    values: Vector = step * np.arange(1, int(count) + 1)
+    count = min(SPACING * len(column) * reach / np.ptp(column), MOST_FREQUENCIES)
+    values = np.asarray(step * np.arange(1, int(count) + 1))
     return np.concatenate([values, -values]) if two_sided else values

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial, reduce
+from functools import reduce
 from typing import Final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.engine.effort import compiled
 from steepest.engine.xla import in_float64
 from steepest.formula import Column, is_linear, names_of
 from steepest.methods.losses import MSE, RMSE
@@ -155,7 +156,7 @@ def _blocks(objective: Objective) -> Iterator[tuple[Matrix, Vector | None]]:
         yield rows, weight
 
 
-@partial(jax.jit, static_argnames=("kernel", "size"))
+@compiled("kernel", "size")
 def _design_of(
     kernel: FormulaKernel, data: Data, first: int, size: int
 ) -> tuple[jax.Array, jax.Array | None]:

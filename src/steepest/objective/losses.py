@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from steepest.engine.effort import compiled
 from steepest.engine.operations import OPERATIONS
 from steepest.formula import evaluate
 from steepest.formula.own import own
@@ -163,7 +164,7 @@ def loss_of(
     )
 
 
-@partial(jax.jit, static_argnames=("loss", "gives"))
+@compiled("loss", "gives", seldom=True)
 def loss_of_constant(
     loss: str, gives: str, constant: float, target: jax.Array, weight: jax.Array | None
 ) -> jax.Array:

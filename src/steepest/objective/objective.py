@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.engine.effort import compiled
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
 from steepest.formula import Column, Formula, Node, evaluate, inside_sigmoid, quoted, size
@@ -119,6 +120,7 @@ class FunctionKernel:
     """A bare Python function written in JAX: a vector of weights -> a number."""
 
     function: Callable[[jax.Array], jax.Array]
+    foreign: ClassVar[bool] = True
 
     def loss(self, position: jax.Array, data: Data) -> jax.Array:
         """The function's value, ()."""
@@ -144,6 +146,11 @@ class RescaledKernel:
     """Another kernel with every position counted in units of its own."""
 
     inner: Kernel
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it runs code that is not a formula's."""
+        return getattr(self.inner, "foreign", False)
 
     def loss(self, position: jax.Array, data: Data) -> jax.Array:
         """The loss, ()."""
@@ -300,13 +307,13 @@ class Objective:
         return np.asarray(jacobian_of(self.kernel, weights, self.data))
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel", seldom=True)
 def value_of(kernel: Kernel, position: Any, data: Data) -> jax.Array:
     """The loss where a kernel stands, ()."""
     return kernel.loss(position, data)
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel", seldom=True)
 def _value_and_gradient(
     kernel: Kernel, position: jax.Array, data: Data
 ) -> tuple[jax.Array, jax.Array]:
@@ -325,7 +332,7 @@ def value_and_gradient(
     return jax.value_and_grad(kernel.loss)(position, data)
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel", seldom=True)
 def _hessian(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
     found: jax.Array = jax.hessian(kernel.loss)(position, data)
     return found
@@ -356,12 +363,12 @@ def _of_any_loss(kernel: Kernel, data: Data) -> tuple[FormulaKernel, Data]:
     return kernel.of_any_loss, {"fixed": data["fixed"], "rows": rows}
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel", seldom=True)
 def _predictions(kernel: FormulaKernel, data: Data, position: Any) -> jax.Array:
     return _row_values(kernel, position, data)
 
 
-@partial(jax.jit, static_argnames="kernel")
+@compiled("kernel", seldom=True)
 def _jacobian(kernel: FormulaKernel, data: Data, position: Any) -> jax.Array:
     found: jax.Array = jax.jacfwd(lambda at: _row_values(kernel, at, data))(position)
     return found

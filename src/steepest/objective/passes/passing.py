@@ -7,13 +7,13 @@ are kept, so memory does not grow with the rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.engine.effort import compiled
 from steepest.engine.xla import in_float64
 from steepest.methods.losses import MSE, RMSE
 from steepest.objective.least_squares import not_finite
@@ -236,7 +236,7 @@ class Totals:
         return design, offset
 
 
-@partial(jax.jit, static_argnames=("kernel", "order"))
+@compiled("kernel", "order")
 def _sums(kernel: FormulaKernel, order: int, weights: Any, data: Data) -> jax.Array:
     """Total weight, loss, gradient and perhaps Hessian of a part, each times that weight."""
     weight = data["rows"]["weight"]
