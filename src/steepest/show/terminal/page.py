@@ -108,13 +108,13 @@ class Page:
         self.blank()
         self.say((text, "bold"))
 
-    def say(self, *spans: Span, label: Span = "", indent: int = 0) -> None:
+    def say(self, *spans: Span, label: Span | list[Span] = "", indent: int = 0) -> None:
         """A paragraph. Its first line begins with the label, the others are indented.
 
         A label that does not fit into the indent gets a line of its own.
         """
         indent = min(indent, self.width // 2)
-        first = self._text([label])
+        first = self._text(label if isinstance(label, list) else [label])
         if first.cell_len > max(0, indent - 1) and first.plain.strip():
             self.lines.extend(map(_unglued, self._wrapped(first, self.width)))
             first = Text()

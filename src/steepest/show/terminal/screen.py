@@ -27,6 +27,8 @@ _MOST_WEIGHTS: Final = 5
 LEAST_FINDINGS: Final = 3
 """Findings with a line of their own, whatever stands above them."""
 _INDENT: Final = 8
+_FOUND: Final = 16
+"""Columns of a finding's code and severity."""
 
 
 def compose_screen(page: Page, record: RunRecord, why: str) -> None:
@@ -274,11 +276,12 @@ def show_found(page: Page, findings: Sequence[Finding], why: str) -> None:
     if most > max(room, LEAST_FINDINGS):
         most = max(room - 1, LEAST_FINDINGS)
     for finding in findings[:most]:
-        severity = (f"{finding.severity:<9}", SEVERITY_STYLE[finding.severity])
-        page.say(severity, in_a_line(page, finding), label=(finding.code, "bold"), indent=7)
+        severity = (finding.severity, SEVERITY_STYLE[finding.severity])
+        label: list[Span] = [(finding.code, "bold"), "  ", severity]
+        page.say(in_a_line(page, finding), label=label, indent=_FOUND)
     if findings[most:]:
         codes = list(dict.fromkeys(finding.code for finding in findings[most:]))
-        page.say(f"and {listed(codes)}", indent=7)
+        page.say(f"and {listed(codes)}", indent=_INDENT - 1)
     if not findings:
         page.say("None of the checks found anything.")
     about = f", or steepest explain {findings[0].code}" if findings else ""
@@ -288,7 +291,7 @@ def show_found(page: Page, findings: Sequence[Finding], why: str) -> None:
 def in_a_line(page: Page, finding: Finding) -> str:
     """What was found, where its first sentence fits; else what the check is about."""
     first = finding.sentence.split(". ", 1)[0].rstrip(".") + "."
-    room = page.width - 16
+    room = page.width - _FOUND
     if len(page.safe(first)) <= room:
         return first
     clause = first.split(": ", 1)[0]
