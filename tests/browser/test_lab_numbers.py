@@ -234,6 +234,7 @@ def test_all_numbers_of_other_problems_are_answered(
     expect(page.locator("#formula")).not_to_have_value("speed ~ a*time**2 + b*time + c")
     expect(page.locator(".waiting[role=status]")).to_have_count(0, timeout=SECONDS)
     expect(page.locator(".columns:not(.stale) .facts")).to_be_visible(timeout=SECONDS)
+    here.rests()
     names, told = pasted(page)
     page.keyboard.press("Home")
     page.keyboard.press("3")

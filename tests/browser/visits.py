@@ -69,6 +69,10 @@ class Visit:
         """Wait until the run is judged, its remedies are known, and nothing plays."""
         expect(self.page.locator("h1")).to_have_text(headline, timeout=SECONDS)
         expect(self.page.locator(".columns:not(.stale)")).to_be_visible(timeout=SECONDS)
+        self.rests()
+
+    def rests(self) -> None:
+        """Wait until nothing plays, as it does once on a first visit."""
         film = self.page.locator(".timeline").get_by_role("button", name="Play", exact=True)
         expect(film).to_be_visible(timeout=SECONDS)
 

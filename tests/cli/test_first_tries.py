@@ -284,7 +284,7 @@ def test_a_shell_completes_a_column_of_the_formula(
     table = tmp_path / "data.csv"
     table.write_text("time;speed;wind chill;tide\n1;2;3;4\n", "utf-8")
     for name, found in ((table, wanted), (tmp_path / "none.csv", [])):
-        line = f"steepest fit {name} '{begun}"
+        line = f"steepest fit {shlex.quote(str(name))} '{begun}"
         given = {"COMP_WORDS": line, "COMP_CWORD": "3", "_STEEPEST_COMPLETE": "bash_complete"}
         answer = CliRunner().invoke(command, [], prog_name="steepest", env=given)
         told = [one.partition(",")[2] for one in answer.stdout.splitlines() if one]

@@ -129,10 +129,12 @@ class Lab {
     else if (first) this.place = { ...this.place, problem: first.problem };
     this.page.player.open(this.place.part);
     this.atStop();
-    await this.ask(this.place.problem);
+    const { problem } = this.place;
+    await this.ask(problem);
     await this.fallBack();
-    // Who comes for the first time sees it move before anything is to be done.
-    if (!given && this.scene) this.page.timeline.play();
+    // Who comes for the first time sees it move, unless he has done something already.
+    const untouched = !this.wanted && this.place.problem === problem;
+    if (!given && this.scene && untouched) this.page.timeline.play();
   }
 
   private goTo(given: Place | null): void {
