@@ -19,12 +19,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from steepest.store import default_path
 
-# Compiling in JAX makes a first example slow, so there is no deadline.
-settings.register_profile("here", deadline=None, print_blob=True)
+# Compiling in JAX makes a first example slow, so there is no deadline. To explain a failure
+# Hypothesis traces every line, in which Python 3.11 may hang beside Playwright's greenlets.
+settings.register_profile(
+    "here",
+    deadline=None,
+    print_blob=True,
+    phases=[phase for phase in Phase if phase is not Phase.explain],
+)
 # A change is judged by the same examples every time; new ones are found on a developer's machine.
 settings.register_profile("ci", parent=settings.get_profile("here"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")

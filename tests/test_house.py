@@ -38,7 +38,6 @@ SHARED: dict[str, int] = {
     "EPSILON": 2,
     "Ended": 2,
     "Extremes": 2,
-    "FACTORS": 2,
     "FALLS": 2,
     "FAR": 3,
     "FEW": 7,

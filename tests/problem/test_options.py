@@ -36,6 +36,7 @@ WRONG: dict[str, tuple[str, Any, list[str]]] = {
     "loss as a number": ("loss", 3, ["text", "3", 'loss="mae"']),
     "optimizer as a class": ("optimizer", dict, ["text", "dict"]),
     "lr in words": ("lr", "fast", ['number or "auto"', "'fast'", "lr=0.01"]),
+    "lr of no weight": ("lr", {}, ["a rate for each weight", "{}", "lr=0.01"]),
     "lr as a list": ("lr", [0.1], ['number or "auto"', "[0.1]"]),
     "momentum as text": ("momentum", "high", ["number", "'high'", "momentum=0.9"]),
     "where as a number": ("where", 3, ["text", "3"]),

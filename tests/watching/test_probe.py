@@ -14,10 +14,11 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
+from steepest.measure.other_steps import FACTORS
 from steepest.records.training import Probe
 from steepest.watching import Attached
 from steepest.watching.extremes import extremes
-from steepest.watching.probe import CURVATURE_FIRST, FACTORS, Prober
+from steepest.watching.probe import CURVATURE_FIRST, Prober
 from steepest.watching.tensors import group_of
 
 SGD, Adam = torch.optim.SGD, torch.optim.Adam

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,8 +13,11 @@ import optax
 from steepest.checks.training import judge_training
 from steepest.descent import optax_steps
 from steepest.descent.optax_steps import Recorded
-from steepest.methods.optimizers import ADAM, GD
-from steepest.records.training import Group, Tensor, TrainingRecord
+from steepest.measure.jax_birth import birth_of
+from steepest.measure.jax_probe import probed
+from steepest.methods.optimizers import ADAM, GD, stability_factor
+from steepest.records.loss_graph import Birth
+from steepest.records.training import Group, Probe, Tensor, TrainingRecord
 from steepest.records.verdict import Verdict
 from steepest.run.place import Place
 from steepest.run.training import TrainingRun, kept_whole
@@ -39,23 +42,83 @@ class OptaxWatch(optax.GradientTransformationExtraArgs):
         self,
         state: Any,
         *,
+        probes: Sequence[Probe] = (),
+        birth: Birth | None = None,
         model: str = "",
         name: str | None = None,
         store: Place = None,
         save: bool | None = None,
     ) -> TrainingRun:
-        """What the state has recorded, judged, and kept where `store` or `save` says so."""
-        return judged(state, {"name": name, "model": model}, store, save)
+        """What the state has recorded, judged, and kept where `store` or `save` says so.
+
+        `probes` and `birth` are what `.probe` and `.birth` gave.
+        """
+        for probe in probes:
+            if not isinstance(probe, Probe):
+                raise UsageError(
+                    "probes must be a list of what .probe gave.", given=shown_value(probe)
+                )
+        about = {"name": name, "model": model, "probes": tuple(probes), "birth": birth}
+        return judged(state, about, store, save)
 
     @gated
     def verdict(self, state: Any) -> Verdict:
         """The verdict so far."""
         return self.run(state).verdict
 
+    @gated
+    def probe(self, state: Any, params: Any, loss: Callable[[Any], Any]) -> Probe:
+        """The curvature of `loss(params)`, and what steps would give that are not taken.
+
+        The step is the one that the optimizer would take now, and nothing is changed. Costs some
+        dozens of gradients; to be called between compiled calls, now and then, on one batch.
+
+        Raises UsageError for a loss that is no number or has no gradient.
+        """
+        recorded = _found(state)
+        value, gradient = _of_one_number(loss, params)
+        # Flax asks for its own kinds of arrays, which update gets as they are.
+        moves, _ = self.update(gradient, recorded, params, value=value)
+        step = int(recorded.step)
+        plain = step > 1 and optax_steps.goes_downhill(recorded)
+        return probed(step, loss, params, moves, stability_factor(GD.name, None) if plain else None)
+
+    @gated
+    def birth(self, state: Any, params: Any, loss: Callable[[Any], Any]) -> Birth | None:
+        """Where `loss(params)`, or its gradient, makes its first number that is not finite.
+
+        The parameters are those from before that step: the loss is run again on them, operation
+        by operation. None where all is finite.
+
+        Raises UsageError for a loss that is no number or has no gradient.
+        """
+        _of_one_number(loss, params)
+        return birth_of(int(_found(state).step), loss, params)
+
+
+def _of_one_number(loss: Callable[[Any], Any], params: Any) -> tuple[Any, Any]:
+    """The loss and its gradient."""
+    if not callable(loss):
+        raise UsageError(
+            "The loss is a function of the parameters.",
+            given=shown_value(loss),
+            instead="For example lambda params: loss_of(params, inputs, targets).",
+        )
+    try:
+        found: tuple[Any, Any] = jax.value_and_grad(loss)(params)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            "The loss has no gradient by these parameters.", given=str(error).partition("\n")[0]
+        ) from error
+    return found
+
 
 def judged(state: Any, about: Mapping[str, Any], store: Place, save: bool | None) -> TrainingRun:
     """What a state has recorded and what else is known of the training, judged and kept."""
     record = replace(_record(_recorded(state)), **about)
+    if record.probes:
+        known = {key: why for key, why in record.not_measured.items() if key != "probes"}
+        record = replace(record, not_measured=known)
     return _kept(replace(record, verdict=judge_training(record)), store, save)
 
 
@@ -112,6 +175,12 @@ def _rate_at(lr: float | Callable[..., Any], step: Any) -> Any:
 
 def _recorded(state: Any) -> Recorded:
     """The recorded part of an optimizer's state, however it is wrapped. Raises UsageError."""
+    leaves, tree = jax.tree.flatten(_found(state))
+    return jax.tree.unflatten(tree, jax.device_get(leaves))  # type: ignore[no-any-return]
+
+
+def _found(state: Any) -> Recorded:
+    """The same, where it is."""
     found = _found_in(state)
     if found is None:
         raise UsageError(
@@ -120,9 +189,8 @@ def _recorded(state: Any) -> Recorded:
             instead="Give what update returned last.",
         )
     # Flax's NNX wraps each array of a state.
-    bare = jax.tree.map(_bare, found, is_leaf=lambda part: hasattr(part, "get_value"))
-    leaves, tree = jax.tree.flatten(bare)
-    return jax.tree.unflatten(tree, jax.device_get(leaves))  # type: ignore[no-any-return]
+    bare: Recorded = jax.tree.map(_bare, found, is_leaf=lambda part: hasattr(part, "get_value"))
+    return bare
 
 
 def _found_in(state: Any) -> Recorded | None:
@@ -146,7 +214,7 @@ def _record(state: Recorded) -> TrainingRecord:
     straight = optax_steps.goes_downhill(state)
     method = next((_KNOWN[kind] for kind in kinds if kind in _KNOWN), GD.name if straight else None)
     reasons = {
-        "probes": _NOT_HERE,
+        "probes": "none was made; optimizer.probe(state, params, loss) makes one",
         "activations": _NOT_HERE,
         "validation": _NOT_HERE,
         "inputs": _NOT_HERE,

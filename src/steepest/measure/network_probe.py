@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,12 +15,10 @@ from jax.flatten_util import ravel_pytree
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from steepest.engine.effort import compiled
+from steepest.measure.other_steps import FACTORS
 from steepest.objective.networks import ROW_LOSSES, Network, Weights, activate, compute, linear
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.training import Probe
-
-FACTORS: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Of the step that is taken, so many times are tried."""
 
 TOLERANCE: Final = 1e-3
 """Relative, of an eigenvalue."""
@@ -105,19 +103,22 @@ class _OutOfTimeError(Exception):
 
 
 def extremes(point: Point, scaling: Vector | None = None, seconds: float = math.inf) -> Extremes:
-    """The ends of the Hessian's spectrum, by ARPACK's Lanczos method.
+    """The ends of the Hessian's spectrum. With `scaling` (p,) they are those of P⁻¹H."""
+    root = np.ones(point.network.size) if scaling is None else 1.0 / np.sqrt(scaling)
 
-    With `scaling` (p,) they are those of P⁻¹H. An end that was not found in so many `seconds`, not
-    counting what compiling takes, is NaN.
-    """
-    size = point.network.size
-    root = np.ones(size) if scaling is None else 1.0 / np.sqrt(scaling)
-
-    def times(vector: Any) -> Vector:
-        scaled = jnp.asarray(root * np.ravel(vector), point.given[3].dtype)
-        found = _times(*point.given, scaled)
+    def times(vector: Vector) -> Vector:
+        found = _times(*point.given, jnp.asarray(root * vector, point.given[3].dtype))
         return root * np.asarray(found, np.float64)
 
+    return ends_of(times, point.network.size, seconds)
+
+
+def ends_of(times: Callable[[Vector], Vector], size: int, seconds: float = math.inf) -> Extremes:
+    """The ends of a symmetric matrix's spectrum, from its products, by ARPACK's Lanczos method.
+
+    An end that was not found in so many `seconds`, not counting what the first product takes to
+    compile, is NaN.
+    """
     if size < LEAST:
         matrix = np.stack([times(column) for column in np.eye(size)])
         if not np.isfinite(matrix).all():
@@ -132,7 +133,7 @@ def extremes(point: Point, scaling: Vector | None = None, seconds: float = math.
     def timed(vector: Any) -> Vector:
         if time.monotonic() > ends_at:
             raise _OutOfTimeError
-        return times(vector)
+        return times(np.ravel(vector))
 
     operator = LinearOperator((size, size), matvec=timed, dtype=np.float64)
     ends = [_end(operator, which, begin) for which in ("LA", "SA")]

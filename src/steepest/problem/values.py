@@ -42,6 +42,10 @@ def _rate(name: str, value: Any) -> float | str:
 
 
 def _rate_each(name: str, value: Any) -> float | str | dict[str, float]:
+    if isinstance(value, Mapping) and not value:
+        raise wrong(
+            name, 'a number, "auto" or a rate for each weight', value, "for example lr=0.01"
+        )
     return _numbers(name, value) if isinstance(value, Mapping) else _rate(name, value)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from steepest.measure.other_steps import FACTORS, critical
 from steepest.methods.optimizers import ADAPTIVE, OPTIMIZER, Scaling, stability_factor
 from steepest.records.training import Group, Probe
 from steepest.watching.extremes import NotSymmetricError, extremes
@@ -20,19 +21,9 @@ from steepest.watching.undisturbed import put, undisturbed
 
 Closure = Callable[[], torch.Tensor]
 
-FACTORS: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-
 PRODUCTS: Final = (40, 6)
 """Of the Hessian with vectors: in the first probe, and in a later one. From the gradient, in which
 the most curved direction is strong, six lead to the largest eigenvalue."""
-
-_TIMES: Final = 4.0
-_FARTHEST: Final = 4
-"""Where the loss does not cross its start between the factors, so many more are tried, each four
-times as far."""
-
-_ROUNDING: Final = 2e-5
-"""Of a loss in 32 bits: a smaller change is none."""
 
 CURVATURE_FIRST: Final = (0, 1, 2, 4)
 CURVATURE_EVERY: Final = 8
@@ -137,10 +128,10 @@ class Prober:
 
         try:
             losses = {factor: at(factor) for factor in FACTORS}
-            critical = _critical(losses, at if self._is_unknown(waiting) else None)
+            along = critical(losses, at if self._is_unknown(waiting) else None)
         finally:
             put(self._tensors, after)
-        done = replace(waiting, factors=FACTORS, losses=tuple(losses.values()), critical=critical)
+        done = replace(waiting, factors=FACTORS, losses=tuple(losses.values()), critical=along)
         self.probes.append(done)
         return done
 
@@ -338,37 +329,6 @@ class Prober:
             return None
         factor = stability_factor(method, momentum)
         return None if factor is None else factor / probe.largest
-
-
-def _critical(losses: dict[float, float], at: Callable[[float], float] | None) -> float | None:
-    """Where along the step the loss is again what it was before it, from losses at some factors.
-
-    `at` gives others, where they are worth a pass.
-    """
-    start = losses[0.0]
-    if not math.isfinite(start):
-        return None
-    bar = start + _ROUNDING * abs(start)
-    known = dict(sorted(losses.items())[1:])
-    for _ in range(_FARTHEST):
-        least, most = min(known), max(known)
-        if at is None or (known[least] <= bar < known[most]) or not math.isfinite(known[most]):
-            break
-        if known[least] > bar:
-            known = {least / _TIMES: at(least / _TIMES), **known}
-        elif known[most] <= bar:
-            known[most * _TIMES] = at(most * _TIMES)
-    factors = sorted(known)
-    above = next((f for f in factors if not known[f] <= bar), None)
-    if above is None:
-        return None if at is None else math.inf
-    below = max((f for f in factors if f < above), default=None)
-    if below is None:
-        return None if at is None else 0.0
-    if not math.isfinite(known[above]) or known[below] == known[above]:
-        return below
-    share = (start - known[below]) / (known[above] - known[below])
-    return below + max(0.0, share) * (above - below)
 
 
 def _divisor(state: Any, group: dict[str, Any], scaling: Scaling) -> torch.Tensor:
