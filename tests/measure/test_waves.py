@@ -49,15 +49,17 @@ PROBLEMS = {
 }
 
 
-def drawn(name: str, seed: int, far: float = 0.0) -> tuple[Objective, Vector, float]:
+def drawn(
+    name: str, seed: int, far: float = 0.0, loss: str = "mse"
+) -> tuple[Objective, Vector, float]:
     """The objective, a start, and the loss at the weights that made the data."""
     text, truth, start = PROBLEMS[name]
     draw = np.random.default_rng([seed, len(name)])
     x = np.sort(draw.uniform(0, 40, ROWS)) + far
-    exact = formula_objective(formula_of(text, {"x": x, "y": x}), {"x": x, "y": x}, loss="mse")
+    exact = formula_objective(formula_of(text, {"x": x, "y": x}), {"x": x, "y": x}, loss=loss)
     y = exact.predictions(exact.vector(truth))
     y = y + 0.05 * np.std(y) * draw.normal(size=ROWS)
-    made = formula_objective(formula_of(text, {"x": x, "y": y}), {"x": x, "y": y}, loss="mse")
+    made = formula_objective(formula_of(text, {"x": x, "y": y}), {"x": x, "y": y}, loss=loss)
     return made, made.vector(start), made.value(made.vector(truth))
 
 
@@ -73,6 +75,14 @@ def test_the_right_number_of_turns_is_found(name: str, seed: int) -> None:
 @pytest.mark.parametrize("name", ["with a phase", "a period"])
 def test_it_is_found_where_the_column_lies_far_from_zero(name: str) -> None:
     objective, start, at_truth = drawn(name, 0, far=1e4)
+    found = find_minimum(objective, start, seconds=60)
+    assert found is not None
+    assert found.loss <= at_truth * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("name", "loss"), [("a frequency alone", "huber"), ("a period", "mae")])
+def test_it_is_found_under_other_losses(name: str, loss: str) -> None:
+    objective, start, at_truth = drawn(name, 0, loss=loss)
     found = find_minimum(objective, start, seconds=60)
     assert found is not None
     assert found.loss <= at_truth * (1 + 1e-9)

@@ -26,7 +26,7 @@ from steepest.formula import (
     walk,
 )
 from steepest.measure.waves import waves
-from steepest.methods.losses import SQUARED
+from steepest.methods.losses import loss_named
 from steepest.objective.objective import (
     FormulaKernel,
     Objective,
@@ -94,7 +94,9 @@ def linear_weights(kernel: FormulaKernel) -> list[int]:
 def _from_data(objective: Objective, start: Vector, seed: int) -> Iterator[Vector]:
     """The lowest of many points (p,) whose scales are those of the columns, lowest first."""
     kernel = objective.kernel
-    if not isinstance(kernel, FormulaKernel) or kernel.loss_name not in SQUARED:
+    if not isinstance(kernel, FormulaKernel) or kernel.loss_name is None:
+        return
+    if loss_named(kernel.loss_name).of_classes:
         return
     found = sorted(_seen(objective, kernel, start, seed), key=lambda each: each[0])
     chosen: list[Vector] = []
@@ -211,7 +213,10 @@ class _Scales:
 def _solved(
     objective: Objective, kernel: FormulaKernel, point: Vector, linear: list[int]
 ) -> tuple[float, Vector] | None:
-    """The loss and the point (p,) with the linear weights solved for; None where not finite."""
+    """The loss and the point (p,) with the linear weights solved for; None where not finite.
+
+    They are those of least squares, from which those of another loss are not far.
+    """
     data = objective.data
     if linear:
         point[linear] = 0.0
