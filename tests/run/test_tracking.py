@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -179,7 +180,7 @@ def test_mlflow_reads_it(tracked: Tracked, folder: Path, mlflow: Any, tmp_path: 
         column = {step: float(np.clip(one, -BIGGEST, BIGGEST)) for step, one in column.items()}
         same(column, {one.step: one.value for one in history}, tag)
     kept = Path(mlflow.download_artifacts(run.info.run_id, "steepest", str(tmp_path)))
-    assert folder in Path(run.info.artifact_uri.removeprefix("file://")).parents
+    assert folder in Path(unquote(run.info.artifact_uri.removeprefix("file://"))).parents
     assert (kept / "report.html").read_text("utf-8") == tracked.page
     for drawn in tracked.figures:
         assert (kept / f"{drawn.name}.png").read_bytes() == drawn.png
