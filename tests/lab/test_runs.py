@@ -66,6 +66,16 @@ def test_a_training_has_figures_while_it_goes_on(store: Store, recording: Record
     assert [run["steps"] for run in listed] == [3000]
 
 
+def test_an_end_that_was_written_late_is_told(store: Store, recording: Recording) -> None:
+    """It is dated before it is written: who asked in between has seen it running."""
+    keep(recording, replace(HEALTHY, ended="still running"))
+    keep(recording, replace(HEALTHY, ended="closed"))
+    asked = orjson.loads(Runs(store).changed(None))["now"]
+    (run,) = orjson.loads(Runs(store).changed(str(asked)))["runs"]
+    assert run["status"] == "finished"
+    assert orjson.loads(Runs(store).changed(str(asked + 3600)))["runs"] == []
+
+
 def test_before_anything_is_kept_it_says_why(store: Store, recording: Recording) -> None:
     found = opened(store, recording.run)
     assert found["board"] is None

@@ -30,6 +30,9 @@ _KINDS: Final = {
 knows more."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_ENTERED_LATE: Final = 60.0
+"""Seconds: a run says when it ended, and is seen to have ended when that is written, which waits
+while others write. What ended so shortly before is told once more."""
 _POINTS: Final = 301
 """Of the loss of a run that goes on."""
 
@@ -59,7 +62,7 @@ class Runs:
             if math.isnan(after):
                 raise UsageError("since must be a number of seconds.", given=ascii(since)[:40])
         every = self._every()
-        shown = [one for one in every if _latest(one) >= after]
+        shown = [one for one in every if _latest(one) >= after - _ENTERED_LATE]
         return _json(
             {
                 "now": now,
