@@ -34,6 +34,21 @@ def test_a_remedy_is_offered_with_a_learning_rate_that_was_run(optimizer: str) -
     assert again.record.descent.goal_step == remedy.measured_steps
 
 
+def test_adam_is_offered_where_it_stays() -> None:
+    """It may be there and gone again before it stays, and counts from where it stays."""
+    run = steepest.minimize("log(1 + x**2) + log(1 + y**2/1e4)", start={"x": 20.0, "y": 300.0})
+    (remedy,) = [remedy for remedy in run.remedies if remedy.change == "adam"]
+    assert remedy.reached
+    again = remedy.run
+    assert again.loss == remedy.measured_loss
+    first, stays = again.record.descent.goal_step, remedy.measured_steps
+    assert first is not None
+    assert stays is not None
+    assert first <= stays
+    assert again.measurements.goal is not None
+    assert (again.trace.loss[stays:] <= again.measurements.goal.loss).all()
+
+
 def test_rows_can_be_held_out_of_a_rescaled_descent() -> None:
     options: dict[str, Any] = {"start": {"a": 1.0, "b": 0.1}, "validation": 0.25, "lr": 0.1}
     columns = {"x": X, "y": 2 * np.exp(0.5 * X)}
