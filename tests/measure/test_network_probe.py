@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from steepest.measure.network_probe import (
-    FACTORS,
     Point,
     backward_values,
     extremes,
@@ -21,6 +20,7 @@ from steepest.measure.network_probe import (
     row_gradients,
     row_losses,
 )
+from steepest.measure.other_steps import FACTORS
 from steepest.objective.networks import first_weights, parse_network
 
 LOSSES: dict[str, Any] = {
