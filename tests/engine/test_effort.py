@@ -73,7 +73,8 @@ def test_an_xla_without_the_options_compiles_as_usual(
 ) -> None:
     monkeypatch.setattr(effort, "QUICKLY", (("xla_of_another_time", 1),))
     program = compiled("kernel", seldom=True)(scaled_sum)
-    assert program(Scaled(3.0), np.zeros(2, np.float32)) == 6
+    for _ in range(2):  # It is asked once.
+        assert program(Scaled(3.0), np.zeros(2, np.float32)) == 6
     assert asked == [(("xla_of_another_time", 1),), ()]
 
 

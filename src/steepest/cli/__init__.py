@@ -9,7 +9,7 @@ from steepest.cli.commands import steepest
 from steepest.cli.streams import open_closed_streams
 
 OBJECTS = 100_000
-"""New ones after which the garbage collector looks. What is imported and traced is some 300,000
+"""New ones after which the garbage collector looks. What is imported and traced is some 170,000
 that stay, and looking through them after every 700 took a twelfth of a fit."""
 
 

@@ -20,9 +20,9 @@ Program = Callable[..., Any]
 
 Level = tuple[tuple[str, Any], ...]
 
-FUSED: Final = ("xla_cpu_use_fusion_emitters", False)
-QUICKLY: Final[Level] = (("xla_backend_optimization_level", 0), FUSED)
-WELL: Final[Level] = (("xla_backend_optimization_level", 1), FUSED)
+UNFUSED: Final = ("xla_cpu_use_fusion_emitters", False)
+QUICKLY: Final[Level] = (("xla_backend_optimization_level", 0), UNFUSED)
+WELL: Final[Level] = (("xla_backend_optimization_level", 1), UNFUSED)
 AS_USUAL: Final[Level] = ()
 
 LITTLE: Final = 10_000
@@ -36,6 +36,8 @@ def compiled(*static: str, seldom: bool = False) -> Callable[[Program], Program]
     """
 
     def decorate(function: Program) -> Program:
+        unknown: set[Level] = set()
+
         @cache
         def program(options: Level) -> Program:
             return jax.jit(function, static_argnames=static, compiler_options=dict(options))
@@ -43,12 +45,15 @@ def compiled(*static: str, seldom: bool = False) -> Callable[[Program], Program]
         @wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
             options = _options((args, kwargs), seldom)
+            if options in unknown:
+                options = AS_USUAL
             try:
                 return program(options)(*args, **kwargs)
             except jax.errors.JaxRuntimeError as error:
                 if not options or _UNKNOWN not in str(error):
                     raise
-                # An XLA to come, without one of them.
+                # An XLA to come, without one of them: that is asked once.
+                unknown.add(options)
                 return program(AS_USUAL)(*args, **kwargs)
 
         return called

@@ -71,17 +71,18 @@ class OptaxWatch(optax.GradientTransformationExtraArgs):
         """The curvature of `loss(params)`, and what steps would give that are not taken.
 
         The step is the one that the optimizer would take now, and nothing is changed. Costs some
-        dozens of gradients; to be called between compiled calls, now and then, on one batch.
+        dozens of gradients, and hundreds where curvatures lie close together; to be called between
+        compiled calls, now and then, on one batch.
 
         Raises UsageError for a loss that is no number or has no gradient.
         """
         recorded = _found(state)
         value, gradient = _of_one_number(loss, params)
-        # Flax asks for its own kinds of arrays, which update gets as they are.
         moves, _ = self.update(gradient, recorded, params, value=value)
         step = int(recorded.step)
         plain = step > 1 and optax_steps.goes_downhill(recorded)
-        return probed(step, loss, params, moves, stability_factor(GD.name, None) if plain else None)
+        factor = stability_factor(GD.name, None) if plain else None
+        return probed(step, loss, params, gradient, moves, factor)
 
     @gated
     def birth(self, state: Any, params: Any, loss: Callable[[Any], Any]) -> Birth | None:
@@ -98,12 +99,6 @@ class OptaxWatch(optax.GradientTransformationExtraArgs):
 
 def _of_one_number(loss: Callable[[Any], Any], params: Any) -> tuple[Any, Any]:
     """The loss and its gradient."""
-    if not callable(loss):
-        raise UsageError(
-            "The loss is a function of the parameters.",
-            given=shown_value(loss),
-            instead="For example lambda params: loss_of(params, inputs, targets).",
-        )
     try:
         found: tuple[Any, Any] = jax.value_and_grad(loss)(params)
     except (TypeError, ValueError) as error:

@@ -7,9 +7,7 @@ gradient. What runs many times inside of one operation (`scan`, `while`, `cond`)
 from __future__ import annotations
 
 import linecache
-import sysconfig
 from collections.abc import Callable, Generator, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import jax
@@ -17,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.records.loss_graph import Birth, Phase
+from steepest.words.user_code import user_line
 from steepest.words.wording import number
 
 WORDS: Final = {
@@ -43,12 +42,6 @@ STEEP: Final = ("sqrt", "cbrt", "pow")
 
 _INSIDE: Final = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 _MANY_TIMES: Final = ("scan", "while", "cond")
-_PATHS: Final = ("purelib", "platlib", "stdlib")
-_NOT_THE_USERS: Final = (
-    *(sysconfig.get_paths()[name] for name in _PATHS),
-    str(Path(__file__).parents[1]),
-    "<",
-)
 
 
 def birth_of(step: int, loss: Callable[[Any], Any], params: Any) -> Birth | None:
@@ -164,11 +157,9 @@ def _is_finite(value: Any) -> bool:
 
 
 def _line(equation: Any) -> str | None:
-    """The user's line of code, with its file and number; None where it is not known."""
+    """The user's line of code that asked for an operation."""
     traceback = equation.source_info.traceback
-    for frame in () if traceback is None else traceback.frames:
-        if frame.file_name.startswith(_NOT_THE_USERS):
-            continue
-        text = linecache.getline(frame.file_name, frame.line_num).strip()
-        return f"{Path(frame.file_name).name}:{frame.line_num}" + (f": {text}" if text else "")
-    return None
+    inwards = () if traceback is None else tuple(reversed(traceback.frames))
+    return user_line(
+        [(f.file_name, f.line_num, linecache.getline(f.file_name, f.line_num)) for f in inwards]
+    )

@@ -18,7 +18,12 @@ from steepest.records.training import Probe
 
 
 def probed(
-    step: int, loss: Callable[[Any], Any], params: Any, moves: Any, factor: float | None
+    step: int,
+    loss: Callable[[Any], Any],
+    params: Any,
+    gradient: Any,
+    moves: Any,
+    factor: float | None,
 ) -> Probe:
     """Measure the curvature, and the losses that other steps than `moves` would lead to.
 
@@ -33,15 +38,14 @@ def probed(
         return float(value(flat + factor * change))
 
     value = jax.jit(lambda place: jnp.asarray(loss(back(place))))
-    slope = jax.jit(jax.grad(value))
-    bent = jax.jit(lambda place, along: jax.jvp(slope, (place,), (along,))[1])
+    bent = jax.jit(lambda place, along: jax.jvp(jax.grad(value), (place,), (along,))[1])
 
     def times(vector: Vector) -> Vector:
         return np.asarray(bent(flat, jnp.asarray(vector, flat.dtype)), np.float64)
 
     losses = {factor: at(factor) for factor in FACTORS}
-    gradient = np.asarray(slope(flat), np.float64)
-    length = float(gradient @ gradient)
+    slope = np.asarray(ravel_pytree(gradient)[0], np.float64)
+    length = float(slope @ slope)
     ends = ends_of(times, flat.size)
     largest = ends.largest
     known = factor is not None and math.isfinite(largest) and largest > 0
@@ -52,7 +56,7 @@ def probed(
         largest_residual=ends.largest_residual,
         most_negative=ends.most_negative,
         most_negative_residual=ends.most_negative_residual,
-        sharpness=float(gradient @ times(gradient)) / length if 0 < length < math.inf else math.nan,
+        sharpness=float(slope @ times(slope)) / length if 0 < length < math.inf else math.nan,
         limit=factor / largest if factor is not None and known else None,
         critical=critical(losses, at if factor is None else None),
         factors=FACTORS,

@@ -122,15 +122,20 @@ def _seen(
     beside = _beside_columns(kernel.model)
     kinds = [beside.get(kernel.weights[place], ()) for place in others]
     draw = np.random.default_rng([seed, 2])
-    found = []
+    seen: list[tuple[float, Vector]] = []
+
+    def look(point: Vector) -> None:
+        found = _solved(objective, kernel, point, linear)
+        if found is not None:
+            seen.append(found)
+
     for _ in range(looks):
         point = start.copy()
         point[others] = [
             scales.draw(draw, float(start[place]), kind)
             for place, kind in zip(others, kinds, strict=True)
         ]
-        found.append(_solved(objective, kernel, point, linear))
-    seen = [one for one in found if one is not None]
+        look(point)
     # One frequency after the other, each beside the best that is known of the others.
     best = start
     each_once = list(waves(objective, kernel, linear))
@@ -139,8 +144,7 @@ def _seen(
             point = best.copy()
             point[wave.place] = value
             point[list(turn)] = list(turn.values())
-            found.append(_solved(objective, kernel, point, linear))
-        seen = [one for one in found if one is not None]
+            look(point)
         best = min(seen, key=lambda each: each[0])[1] if seen else start
     return seen
 

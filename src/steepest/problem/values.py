@@ -42,11 +42,13 @@ def _rate(name: str, value: Any) -> float | str:
 
 
 def _rate_each(name: str, value: Any) -> float | str | dict[str, float]:
-    if isinstance(value, Mapping) and not value:
+    if not isinstance(value, Mapping):
+        return _rate(name, value)
+    if not value:
         raise wrong(
             name, 'a number, "auto" or a rate for each weight', value, "for example lr=0.01"
         )
-    return _numbers(name, value) if isinstance(value, Mapping) else _rate(name, value)
+    return _numbers(name, value)
 
 
 def _choice(name: str, value: Any, option: Option) -> str:

@@ -6,14 +6,12 @@ Nothing of the training changes: see `undisturbed`.
 from __future__ import annotations
 
 import re
-import sysconfig
 import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -33,17 +31,13 @@ from steepest.watching.walk import (
     ordered,
     source_of,
 )
+from steepest.words.user_code import user_line
 
 _CONSTANT: Final = (
     "masked_fill", "fill", "full", "where", "scalar_tensor", "copy", "clone", "detach", "zeros",
     "empty", "lift_fresh", "index_put", "masked_scatter", "triu", "tril",
 )  # fmt: skip
 """Operations that put an infinity there because they were told to."""
-
-_LIBRARIES: Final = tuple(
-    {*(sysconfig.get_paths()[name] for name in ("purelib", "platlib", "stdlib"))}
-)
-_OWN: Final = str(Path(__file__).parents[1])
 
 _FRAME: Final = re.compile(r'File "(.+)", line (\d+), in .*\n\s*(.*)')
 
@@ -357,14 +351,6 @@ def _passing(model: nn.Module | None) -> Iterator[_Passes]:
 def _frames(texts: Sequence[str]) -> list[tuple[str, int, str]]:
     found = filter(None, (_FRAME.search(text) for text in texts))
     return [(match[1], int(match[2]), match[3]) for match in found]
-
-
-def user_line(frames: Sequence[tuple[str, int, str]]) -> str | None:
-    """The innermost line of the user's own code."""
-    for file, number, text in reversed(frames):
-        if not file.startswith((*_LIBRARIES, _OWN, "<frozen")):
-            return f"{Path(file).name}:{number}" + (f": {text.strip()}" if text.strip() else "")
-    return None
 
 
 def _row(bad: torch.Tensor, rows: int | None) -> int | None:

@@ -11,8 +11,8 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_leaves
 
 from steepest.records.loss_graph import Cut
-from steepest.watching.birth import user_line
 from steepest.watching.walk import is_leaf, ordered
+from steepest.words.user_code import user_line
 
 _LEAVE: Final = ("item", "tolist", "numpy", "__float__", "__int__", "__array__", "detach", "data")
 """Calls that give the numbers away without a graph."""

@@ -27,6 +27,8 @@ _MOST_WEIGHTS: Final = 5
 LEAST_FINDINGS: Final = 3
 """Findings with a line of their own, whatever stands above them."""
 _INDENT: Final = 8
+_CODE: Final = 7
+"""Columns of a finding's code."""
 _FOUND: Final = 16
 """Columns of a finding's code and severity."""
 
@@ -281,7 +283,7 @@ def show_found(page: Page, findings: Sequence[Finding], why: str) -> None:
         page.say(in_a_line(page, finding), label=label, indent=_FOUND)
     if findings[most:]:
         codes = list(dict.fromkeys(finding.code for finding in findings[most:]))
-        page.say(f"and {listed(codes)}", indent=_INDENT - 1)
+        page.say(f"and {listed(codes)}", indent=_CODE)
     if not findings:
         page.say("None of the checks found anything.")
     about = f", or steepest explain {findings[0].code}" if findings else ""
