@@ -67,18 +67,19 @@ PARABOLA = ("speed ~ a*time**2 + b*time + c", "--lr", "1e-5", "--steps", "10", "
 
 @pytest.mark.parametrize(
     "more",
-    [(), ("--json", "--optimizer", "momentum"), ("--standardize", "--optimizer", "nesterov")],
+    [(), ("--json",), ("--standardize", "--why"), ("--rescale",), ("--steps", "100000")],
     ids=" ".join,
 )
-def test_a_fit_in_closed_form_imports_no_solver(more: tuple[str, ...]) -> None:
+def test_a_fit_in_closed_form_imports_no_solver_and_no_compiler(more: tuple[str, ...]) -> None:
     _, modules = imported(*FIT, *PARABOLA, *more)
-    assert "jax" in modules
-    assert modules.isdisjoint({"optax", "scipy.optimize", "scipy.linalg", "scipy.stats"})
+    assert "numpy" in modules
+    heavy = {"jax", "optax", "scipy.optimize", "scipy.linalg", "scipy.stats"}
+    assert modules.isdisjoint(heavy)
 
 
 @pytest.mark.parametrize(
     ("arguments", "most"),
-    [((*FIT, *PARABOLA), 9), ((*FIT, "speed ~ a*exp(-b*time) + c", "--no-save"), 18)],
+    [((*FIT, *PARABOLA), 0), ((*FIT, "speed ~ a*exp(-b*time) + c", "--no-save"), 6)],
     ids=["the example", "a curve"],
 )
 def test_a_fit_compiles_few_programs_and_none_the_second_time(
@@ -105,5 +106,6 @@ def test_a_fit_compiles_few_programs_and_none_the_second_time(
         return {path.name: path.stat().st_mtime_ns for path in found}
 
     first = programs()
-    assert 0 < len(first) <= most
+    assert len(first) <= most
+    assert bool(first) == bool(most)
     assert programs() == first

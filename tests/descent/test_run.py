@@ -23,11 +23,7 @@ from steepest.descent.run import Descended, descend
 from steepest.descent.standing import arrays_of_state
 from steepest.formula import parse_expression
 from steepest.objective.least_squares import centred, solve
-from steepest.objective.objective import (
-    Objective,
-    formula_objective,
-    function_objective,
-)
+from steepest.objective.objective import Objective, formula_objective, function_objective
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings
 from steepest.words.errors import InputError, UsageError

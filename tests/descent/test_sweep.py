@@ -11,11 +11,7 @@ from steepest.descent import sweep
 from steepest.descent.run import descend
 from steepest.descent.sweep import paths, try_rates
 from steepest.objective.least_squares import centred, solve
-from steepest.objective.objective import (
-    Objective,
-    formula_objective,
-    function_objective,
-)
+from steepest.objective.objective import Objective, formula_objective, function_objective
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings
 

@@ -21,11 +21,7 @@ from steepest.measure.curvature import (
     stability_limit,
 )
 from steepest.methods.optimizers import OPTIMIZERS, stability_factor
-from steepest.objective.objective import (
-    Objective,
-    formula_objective,
-    function_objective,
-)
+from steepest.objective.objective import Objective, formula_objective, function_objective
 from steepest.objective.quadratic import modes_of
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.point import Spectrum

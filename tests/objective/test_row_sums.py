@@ -10,12 +10,8 @@ import pytest
 from tests.autograd import formula_of
 
 from steepest.engine.xla import float64, makes_kernels_of_loops
-from steepest.objective.objective import (
-    FormulaKernel,
-    Objective,
-    formula_objective,
-    value_and_gradient,
-)
+from steepest.objective.kernels import FormulaKernel, value_and_gradient
+from steepest.objective.objective import Objective, formula_objective
 from steepest.objective.row_sums import MANY
 from steepest.records.arrays import Vector
 

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import evaluate, parse_expression, quoted
+from steepest.formula import parse_expression, quoted
 from steepest.formula.names import is_plain
+from steepest.formula.reverse import tape_of
 from steepest.records.arrays import Vector
 from steepest.words.errors import InputError, UsageError
 
@@ -82,7 +82,7 @@ def made(
                 "A range needs both its ends.", given=name, instead=f"Write {name}=0:19."
             )
         columns[name] = draws.uniform(low, high, rows) if columns else np.linspace(low, high, rows)
-    exact = np.asarray(evaluate(formula.model, columns, OPERATIONS), dtype=np.float64)
+    exact = np.asarray(tape_of(formula.model).value(columns), dtype=np.float64)
     values = exact + noise * draws.standard_normal(rows)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])

@@ -1,4 +1,4 @@
-"""Moving: the compiled loop, its stop rules, many descents side by side, and scipy's solvers."""
+"""Moving: the compiled loop, a quadratic at once, stop rules, many descents, scipy's solvers."""
 
 from steepest.descent.run import Descended
 from steepest.descent.solver import Solved, solve_by

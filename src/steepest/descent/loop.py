@@ -11,14 +11,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.optimizers import transformation
 from steepest.engine.effort import compiled
+from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
-from steepest.objective.objective import Data, Kernel, value_and_gradient
+from steepest.objective.kernels import Data, Kernel, value_and_gradient
+from steepest.records.arrays import Vector
 
 
 class State(NamedTuple):
@@ -35,6 +35,12 @@ class State(NamedTuple):
     best_validation: Any
     stale: Any
     """Epochs since the validation loss was lowest."""
+
+
+class Began(NamedTuple):
+    """The memory of a descent each step of which follows from where it began: that, (1, p)."""
+
+    position: Any
 
 
 class Limits(NamedTuple):
@@ -80,10 +86,15 @@ def initial(optimizer: str, position: Any) -> State:
     """The state before any step. Types are fixed, so that a stored state compiles nothing anew."""
     start = np.asarray(position, dtype=np.float64)
     shapes = _slots_of(optimizer, start.shape)
+    # Every optimizer of the contract begins with an empty memory.
+    return begun_at(start, jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+
+
+def begun_at(position: Vector, slots: Any) -> State:
+    """The state before any step, with this memory."""
     return State(
-        position=start,
-        # Every optimizer of the contract begins with an empty memory.
-        slots=jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes),
+        position=position,
+        slots=slots,
         step=np.int64(0),
         running=np.bool_(True),
         first_loss=np.float64(0.0),
@@ -91,6 +102,29 @@ def initial(optimizer: str, position: Any) -> State:
         best_validation=np.float64(np.inf),
         stale=np.int64(0),
     )
+
+
+def at_hand(state: State) -> State:
+    """The same as arrays of NumPy."""
+    if isinstance(state.slots, Began):
+        return state
+    found: State = jax.device_get(state)
+    return found
+
+
+def leaves_of(state: State) -> list[Vector]:
+    """Its arrays, in the order of its fields."""
+    if isinstance(state.slots, Began):
+        return [np.asarray(leaf) for leaf in (state.position, *state.slots, *state[2:])]
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(at_hand(state))]
+
+
+def like(state: State, leaves: list[Vector]) -> State:
+    """A state with the arrays that `leaves_of` gave of it."""
+    if isinstance(state.slots, Began):
+        return State(leaves[0], Began(leaves[1]), *leaves[2:])
+    found: State = jax.tree.unflatten(jax.tree.structure(state), leaves)
+    return found
 
 
 @cache

@@ -7,15 +7,14 @@ without dampening, Adam's epsilon outside the root, AdamW's decay of 0.01, RMSpr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from steepest.engine.late import jax, jnp
 from steepest.methods.optimizers import optimizer_of
 
-Rate = float | jax.Array
+Rate: TypeAlias = "float | jax.Array"
 
 
 class Method(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -30,6 +31,13 @@ class Block:
     def __len__(self) -> int:
         return len(self.step)
 
+    @property
+    def fine(self) -> Mask | None:
+        """Where loss and gradient are finite, (m,); None where all are, which one pass shows."""
+        if np.isfinite(self.loss).all() and np.isfinite(self.gradient).all():
+            return None
+        return np.asarray(np.isfinite(self.loss) & np.all(np.isfinite(self.gradient), axis=1))
+
     def __getitem__(self, chosen: slice | Steps | Mask) -> Block:
         return Block(
             self.step[chosen],
@@ -38,6 +46,30 @@ class Block:
             self.gradient[chosen],
             self.validation[chosen],
         )
+
+
+class RecordedSteps(Protocol):
+    """A block of which weights and gradients need not be known before they are asked for."""
+
+    @property
+    def step(self) -> Steps:
+        """As a block's."""
+
+    @property
+    def loss(self) -> Vector:
+        """As a block's."""
+
+    @property
+    def validation(self) -> Vector:
+        """As a block's."""
+
+    @property
+    def fine(self) -> Mask | None:
+        """As a block's."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, chosen: slice | Steps | Mask) -> Block: ...
 
 
 def joined(blocks: list[Block]) -> Block:
@@ -60,7 +92,7 @@ class Recorder:
     stride: int = 1
     kept: list[Block] = field(default_factory=list)
     points: int = 0
-    ending: list[Block] = field(default_factory=list)
+    ending: list[RecordedSteps] = field(default_factory=list)
     """The last blocks, with at least TAIL steps once there are so many."""
     first_loss: float | None = None
     lowest_loss: float = float("inf")
@@ -77,13 +109,14 @@ class Recorder:
         width = 8 * (2 * len(self.names) + 3)
         return max(LEAST_POINTS, min(MOST_POINTS, MOST_BYTES // width))
 
-    def add(self, block: Block) -> None:
+    def add(self, block: RecordedSteps) -> None:
         """Take the next steps."""
         if not len(block):
             return
         self._note(block)
-        # A copy of little, so that a long chunk's arrays can go; a short chunk is kept as it is.
-        self.ending.append(joined([block[-TAIL:]]) if len(block) > TAIL else block)
+        # A copy of little, so that a long chunk's arrays can go.
+        is_long = isinstance(block, Block) and len(block) > TAIL
+        self.ending.append(joined([block[-TAIL:]]) if is_long else block)
         while sum(map(len, self.ending[1:])) >= TAIL:
             self.ending.pop(0)
         # Steps follow each other, so every n-th is a slice.
@@ -100,13 +133,10 @@ class Recorder:
             self.kept = [kept for kept in self.kept if len(kept)]
             self.points = sum(map(len, self.kept))
 
-    def _note(self, block: Block) -> None:
-        loss = block.loss
+    def _note(self, block: RecordedSteps) -> None:
+        loss, fine = block.loss, block.fine
         if self.first_loss is None:
             self.first_loss = float(loss[0])
-        # Nearly always all is finite, and one pass shows it.
-        all_fine = bool(np.isfinite(loss).all() and np.isfinite(block.gradient).all())
-        fine = None if all_fine else np.isfinite(loss) & np.all(np.isfinite(block.gradient), axis=1)
         if fine is not None and self.non_finite_step is None:
             self.non_finite_step = int(block.step[np.argmin(fine)])
         if fine is None or np.any(fine):
@@ -136,9 +166,11 @@ class Recorder:
 
         Joined when it is asked for: a step of many weights is long.
         """
-        if len(self.ending) > 1:
-            self.ending = [joined(self.ending)]
-        return self.ending[0][-TAIL:] if self.ending else None
+        if not self.ending:
+            return None
+        last = joined([block[-TAIL:] for block in self.ending])[-TAIL:]
+        self.ending = [last]
+        return last
 
     @property
     def last(self) -> Block:
@@ -163,6 +195,6 @@ class Recorder:
         )
 
 
-def _first(block: Block, holds: Mask) -> int | None:
+def _first(block: RecordedSteps, holds: Mask) -> int | None:
     where = np.flatnonzero(holds)
     return int(block.step[where[0]]) if len(where) else None

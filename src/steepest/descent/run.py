@@ -9,14 +9,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import jax
 import numpy as np
 
 from steepest.descent.batches import Batches
-from steepest.descent.loop import Hyper, Limits, Setting, State, hyper_of, initial, limits_of, walk
+from steepest.descent.closed import AT_ONCE, ClosedForm, Taken, closed_form, stopped_at
+from steepest.descent.loop import (
+    Began,
+    Hyper,
+    Limits,
+    Setting,
+    State,
+    at_hand,
+    begun_at,
+    hyper_of,
+    initial,
+    leaves_of,
+    limits_of,
+    walk,
+)
 from steepest.descent.optimizers import preconditioner
-from steepest.descent.recorder import TAIL, Block, Recorder, joined
+from steepest.descent.recorder import TAIL, Block, RecordedSteps, Recorder, joined
 from steepest.descent.standing import Sink, Standing
+from steepest.engine.late import jax
 from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import SOLVERS, check_rate, momentum_of
 from steepest.objective.objective import Objective
@@ -73,10 +87,40 @@ class Machine:
             objective.upper / objective.unit,
         )
 
-    def chunk(self, state: State, *, last: int, stops: Limits | None = None) -> tuple[State, Block]:
+    @cached_property
+    def closed(self) -> ClosedForm | None:
+        """What gives any stretch of steps at once, where there is such a thing."""
+        if self.batches is not None or self.held_out is not None:
+            return None
+        return closed_form(self.objective, self.optimizer, self.lr, self.momentum)
+
+    def begun(self, start: Vector) -> State:
+        """The state before any step from weights (p,)."""
+        position = self.objective.position(start)
+        if self.closed is not None and self.closed.serves(position):
+            return begun_at(position, Began(position[None]))
+        return initial(self.optimizer, position)
+
+    def chunk(
+        self, state: State, *, last: int, stops: Limits | None = None
+    ) -> tuple[State, RecordedSteps]:
         """One chunk from `state`, to step `last` at most."""
-        objective = self.objective
-        limits = stops or limits_of(last=last)
+        limits = (stops or limits_of(last=last))._replace(last=np.int64(last))
+        if isinstance(state.slots, Began):
+            return self._at_once(state, limits)
+        return self._walked(state, limits)
+
+    def _at_once(self, state: State, limits: Limits) -> tuple[State, Taken]:
+        assert self.closed is not None
+        first = int(state.step)
+        count = max(1, min(self.length, AT_ONCE, int(limits.last) - first + 1))
+        found = self.closed.stretch(state.slots.position[0], first, count + 1)
+        after = stopped_at(state, limits, found)
+        return after, Taken(self.objective, found, int(after.step) - first + (not after.running))
+
+    @in_float64
+    def _walked(self, state: State, limits: Limits) -> tuple[State, Block]:
+        objective, last = self.objective, int(limits.last)
         setting, rows = self.setting, None
         if not objective.is_at_hand:
             setting = setting._replace(data=objective.data_at(state.position))
@@ -93,7 +137,7 @@ class Machine:
             state,
             setting,
             self.hyper,
-            limits._replace(last=np.int64(last)),
+            limits,
             rows,
         )
         count = int(place)
@@ -140,7 +184,7 @@ class Checkpoints:
     def add(self, state: State) -> None:
         """Offer a state at the beginning of a chunk."""
         if self.seen % self.every == 0:
-            self.kept.append(Checkpoint(int(state.step), jax.device_get(state)))
+            self.kept.append(Checkpoint(int(state.step), at_hand(state)))
         self.seen += 1
         if len(self.kept) > _most_checkpoints(self.kept[0].state):
             self.kept = self.kept[::2]
@@ -152,7 +196,7 @@ class Checkpoints:
 
 
 def _most_checkpoints(state: State) -> int:
-    size = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(state))
+    size = sum(leaf.nbytes for leaf in leaves_of(state))
     return min(MOST_CHECKPOINTS, max(LEAST_CHECKPOINTS, CHECKPOINT_BYTES // size))
 
 
@@ -166,7 +210,6 @@ class Descended:
     checkpoints: Checkpoints
     state: State
 
-    @in_float64
     def replay(self, first: int, last: int) -> Trace:
         """Every step from `first` to `last`, both included, bit for bit as they were."""
         check_steps(self.descent, first, last)
@@ -181,7 +224,6 @@ class Descended:
         found = joined(blocks)
         return Trace(self.trace.names, found.step, found.loss, found.weights, found.gradient, None)
 
-    @in_float64
     def move_from(self, step: int) -> Vector:
         """The change of the weights (p,) that the optimizer makes at `step`, taken or not."""
         state = _running(self.checkpoints.before(step))
@@ -190,7 +232,7 @@ class Descended:
             if not bool(state.running):
                 break  # not finite from here on
             state, block = self.machine.chunk(state, last=step + 1)
-            blocks = [joined([*blocks[-1:], block])[-2:]]
+            blocks = [joined([*blocks[-1:], block[-2:]])[-2:]]
         return np.asarray(blocks[-1].weights[-1] - blocks[-1].weights[0])
 
     @property
@@ -310,7 +352,6 @@ def machine_for(objective: Objective, settings: Settings, held_out: Objective | 
     return Machine(objective, settings.optimizer, settings.lr, momentum, batches, held_out, length)
 
 
-@in_float64
 def descend(
     objective: Objective,
     settings: Settings,
@@ -340,7 +381,7 @@ def descend(
     machine = machine_for(objective, settings, held_out)
     momentum = machine.momentum
     if standing is None:
-        state = initial(settings.optimizer, objective.position(start))
+        state = machine.begun(start)
         standing = Standing(state, Recorder(objective.names, watch_goal=goal))
     state, recorder, before = standing.state, standing.recorder, standing.seconds
     checkpoints = checkpoints or Checkpoints()
@@ -352,7 +393,8 @@ def descend(
         goal=goal if stop_at_goal and goal is not None else -np.inf,
         patience=settings.patience,
     )
-    machine.chunk(state, last=-1)  # Compiles, and moves nothing: the clock is for the descent.
+    if not isinstance(state.slots, Began):
+        machine.chunk(state, last=-1)  # Compiles, and moves nothing: the clock is for the descent.
     began = time.monotonic()
     ended: Stopped | None = None
     while ended is None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.batches import Batches
@@ -26,9 +24,11 @@ from steepest.descent.loop import (
 from steepest.descent.run import CEILING
 from steepest.descent.sweep import AXES, paced, setting_of, spread
 from steepest.engine.effort import compiled
+from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import momentum_of
-from steepest.objective.objective import Kernel, Objective
+from steepest.objective.kernels import Kernel
+from steepest.objective.objective import Objective
 from steepest.records.arrays import Mask, Steps, Vector
 from steepest.records.problem import Settings
 

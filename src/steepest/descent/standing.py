@@ -9,12 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import jax
 import numpy as np
 
-from steepest.descent.loop import State, initial
+from steepest.descent.loop import Began, State, begun_at, initial, leaves_of, like
 from steepest.descent.recorder import Block, Recorder
-from steepest.engine.xla import in_float64
 from steepest.records.descent import Trace
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
@@ -37,25 +35,27 @@ Sink = Callable[[Standing], None]
 
 def arrays_of_state(state: State) -> dict[str, np.ndarray[Any, Any]]:
     """The state's numbers under their places in it."""
-    leaves = jax.tree.leaves(jax.device_get(state))
-    return {str(place): np.asarray(leaf) for place, leaf in enumerate(leaves)}
+    return {str(place): leaf for place, leaf in enumerate(leaves_of(state))}
 
 
-@in_float64
 def state_from(arrays: Arrays, optimizer: str, weights: int) -> State:
     """The state that `arrays_of_state` was given.
 
     Raises ValueError where it is not one of this optimizer with so many weights.
     """
-    first = initial(optimizer, np.zeros(weights))
-    leaves, tree = jax.tree.flatten(first)
-    found = [arrays.get(str(place)) for place in range(len(leaves))]
-    for leaf, kept in zip(leaves, found, strict=True):
-        if kept is None or kept.shape != np.shape(leaf) or kept.dtype != np.asarray(leaf).dtype:
-            raise ValueError("this is the state of another optimizer or another problem")
-    state = jax.tree.unflatten(tree, found)
-    assert isinstance(state, State)
-    return state
+    nothing = np.zeros(weights)
+    if (state := _like(begun_at(nothing, Began(nothing[None])), arrays)) is not None:
+        return state
+    if (state := _like(initial(optimizer, nothing), arrays)) is not None:
+        return state
+    raise ValueError("this is the state of another optimizer or another problem")
+
+
+def _like(one: State, arrays: Arrays) -> State | None:
+    leaves = leaves_of(one)
+    found = [arrays[str(place)] for place in range(len(leaves)) if str(place) in arrays]
+    kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
+    return like(one, found) if kinds == [(leaf.shape, leaf.dtype) for leaf in found] else None
 
 
 def facts_of(recorder: Recorder) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:

@@ -1,1 +1,1 @@
-"""The compiler and what an operation is in it."""
+"""The compiler, imported when it is needed, and what an operation is in it."""

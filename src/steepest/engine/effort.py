@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, Final
 
-import jax
+from steepest.engine.late import jax
 
 Program = Callable[..., Any]
 """Arrays of NumPy, and numbers, serve where the function asks for those of JAX."""

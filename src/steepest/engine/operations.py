@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import jax
-import jax.numpy as jnp
+from steepest.engine.late import jax, jnp
 
 
 def _abs(x: Any) -> Any:
@@ -28,33 +27,23 @@ def _dot(weights: list[Any], columns: list[Any]) -> Any:
     return jnp.stack(columns, axis=-1) @ jnp.stack([jnp.asarray(weight) for weight in weights])
 
 
+def _named(name: str) -> Callable[..., Any]:
+    return lambda *given: getattr(jnp, name)(*given)
+
+
+_AS_THERE: Final = (
+    *("exp", "log", "log2", "log10", "log1p", "expm1", "sqrt", "sign", "sin", "cos", "tan"),
+    *("arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "minimum", "maximum"),
+)
+
 OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    "exp": jnp.exp,
-    "log": jnp.log,
-    "log2": jnp.log2,
-    "log10": jnp.log10,
-    "log1p": jnp.log1p,
-    "expm1": jnp.expm1,
-    "sqrt": jnp.sqrt,
+    **{name: _named(name) for name in _AS_THERE},
     "abs": _abs,
-    "sign": jnp.sign,
-    "sin": jnp.sin,
-    "cos": jnp.cos,
-    "tan": jnp.tan,
-    "arcsin": jnp.arcsin,
-    "arccos": jnp.arccos,
-    "arctan": jnp.arctan,
-    "arctan2": jnp.arctan2,
-    "sinh": jnp.sinh,
-    "cosh": jnp.cosh,
-    "tanh": jnp.tanh,
-    "sigmoid": jax.nn.sigmoid,
-    "softplus": jax.nn.softplus,
-    "relu": jax.nn.relu,
-    "erf": jax.lax.erf,
-    "minimum": jnp.minimum,
-    "maximum": jnp.maximum,
+    "sigmoid": lambda x: jax.nn.sigmoid(x),
+    "softplus": lambda x: jax.nn.softplus(x),
+    "relu": lambda x: jax.nn.relu(x),
+    "erf": lambda x: jax.lax.erf(x),
     "where": _where,
     "dot": _dot,
-    "still": jax.lax.stop_gradient,
+    "still": lambda x: jax.lax.stop_gradient(x),
 }

@@ -10,14 +10,15 @@ Steepest was imported, the option has no effect and only the speed differs.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache, wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
-import jax
 import numpy as np
 
+from steepest.engine import late
+from steepest.engine.late import jax
 from steepest.words.errors import UsageError
 
 _OPTION = "xla_cpu_small_while_loop_byte_threshold"
@@ -29,14 +30,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-_SWITCHES: Final[tuple[tuple[str, Any, Any], ...]] = (
-    ("jax_debug_nans", jax.debug_nans, False),
-    ("jax_debug_infs", jax.debug_infs, False),
-    ("jax_numpy_dtype_promotion", jax.numpy_dtype_promotion, "standard"),
-    ("jax_numpy_rank_promotion", jax.numpy_rank_promotion, "allow"),
-    ("jax_transfer_guard", jax.transfer_guard, "allow"),
-)
-"""What a user's debugging of JAX may have switched on. Here numbers that are not finite are no
+_PLAIN: Final[Mapping[str, Any]] = {
+    "debug_nans": False,
+    "debug_infs": False,
+    "numpy_dtype_promotion": "standard",
+    "numpy_rank_promotion": "allow",
+    "transfer_guard": "allow",
+}
+"""What a user's debugging of JAX may have switched. Here numbers that are not finite are no
 accident: they are measured, and told."""
 
 
@@ -47,9 +48,9 @@ def plainly() -> Iterator[None]:
     What it was asked holds again outside.
     """
     with ExitStack() as stack:
-        for name, switched, plain in _SWITCHES:
-            if getattr(jax.config, name) not in (plain, None):
-                stack.enter_context(switched(plain))
+        for name, plain in _PLAIN.items():
+            if getattr(jax.config, f"jax_{name}") not in (plain, None):
+                stack.enter_context(getattr(jax, name)(plain))
         _check_devices()
         yield
 
@@ -57,6 +58,16 @@ def plainly() -> Iterator[None]:
 @contextmanager
 def float64() -> Iterator[None]:
     """Everything inside is float64 and on the CPU, and only what is inside."""
+    with ExitStack() as stack:
+        if late.is_there():
+            stack.enter_context(_float64())
+        else:
+            late.once_there(stack, _float64)
+        yield
+
+
+@contextmanager
+def _float64() -> Iterator[None]:
     with plainly(), jax.enable_x64(True), jax.default_device(_cpu()):
         yield
 

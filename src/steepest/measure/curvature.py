@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-import jax
 import numpy as np
 
 from steepest.engine.effort import compiled
+from steepest.engine.late import jax
 from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import stability_factor
-from steepest.objective.objective import Data, Kernel, Objective
+from steepest.objective.kernels import Data, Kernel
+from steepest.objective.objective import Objective
 from steepest.objective.quadratic import Modes
 from steepest.records.arrays import Mask, Vector
 from steepest.records.point import Spectrum

@@ -7,12 +7,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
 from steepest.engine.effort import compiled
+from steepest.engine.late import jax, jnp
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
 from steepest.formula import (
@@ -29,16 +28,16 @@ from steepest.formula import (
     varying,
 )
 from steepest.formula.own import put_in
+from steepest.objective.few_rows import are_few, backward, through_loss
+from steepest.objective.kernels import Data, FormulaKernel
+from steepest.objective.least_squares import is_quadratic
 from steepest.objective.losses import Stage, stages
-from steepest.objective.objective import Data, FormulaKernel, Objective
+from steepest.objective.objective import Objective
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.point import BackwardNode, Nudge, Pull, Taylor
 from steepest.records.verdict import RowShare
 
 MOST_PULLS = 10
-
-MANY_NODES = 100
-"""A backward pass through more of them takes longer to compile than to walk."""
 
 SPEAKS = 0.1
 """By this share, at most, the curvature changes what the slope predicts of a nudge."""
@@ -90,8 +89,14 @@ def nudges(objective: Objective, weights: Vector, gradient: Vector) -> tuple[Nud
     return tuple(found)
 
 
+def _loss_by_prediction(kernel: FormulaKernel, prediction: Vector, data: Data) -> Any:
+    if kernel.loss_name is not None and are_few(data):
+        return through_loss(kernel.loss_name, kernel.gives, prediction, data).adjoints[0]
+    return _compiled_slope(kernel, prediction, data)
+
+
 @compiled("kernel", seldom=True)
-def _loss_by_prediction(kernel: FormulaKernel, prediction: jax.Array, data: Data) -> jax.Array:
+def _compiled_slope(kernel: FormulaKernel, prediction: jax.Array, data: Data) -> jax.Array:
     found: jax.Array = jax.grad(kernel.loss_of)(prediction, data)
     return found
 
@@ -186,58 +191,17 @@ def _along(
 @in_float64
 def taylor_check(objective: Objective, weights: Vector, step: Vector) -> Taylor:
     """The change of the loss that a step (p,) should make to first and second order, and did."""
-    position = objective.position(weights)
-    moved = step / objective.unit
-    first, second, actual = _along(objective.kernel, position, moved, objective.data)
+    kernel = objective.kernel
+    if isinstance(kernel, FormulaKernel) and are_few(objective.data) and is_quadratic(objective):
+        loss, gradient = objective.value_and_gradient(weights)
+        change = objective.value(weights + step) - loss
+        along = objective.jacobian(weights) @ step
+        first = float(gradient @ step)
+        curved = float(np.average(along**2, weights=objective.data["rows"]["weight"]))
+        return Taylor(first, first + curved, change)
+    position, moved = objective.position(weights), step / objective.unit
+    first, second, actual = _along(kernel, position, moved, objective.data)
     return Taylor(float(first), float(second), float(actual))
-
-
-def _values_and_adjoints(
-    kernel: FormulaKernel, position: Vector, data: Data
-) -> tuple[list[jax.Array], list[jax.Array]]:
-    """Compiled as a whole, but where that would take longer than to go from node to node."""
-    few = len(varying(kernel.model)) <= MANY_NODES
-    found = (_compiled_pass if few else _each_node)(kernel, jax.device_put(position), data)
-    return found
-
-
-def _each_node(
-    kernel: FormulaKernel, position: jax.Array, data: Data
-) -> tuple[list[jax.Array], list[jax.Array]]:
-    nodes = varying(kernel.model)
-    chain = _stages(kernel)
-    # Each row has nodes of its own up to the mean, so that what goes through each is known.
-    shape = data["rows"]["target"].shape if chain else ()
-
-    def run(nudged: list[jax.Array | float]) -> tuple[jax.Array, list[jax.Array]]:
-        places = {node: place for place, node in enumerate(nodes)}
-        values: dict[Node, jax.Array] = {}
-
-        def observe(node: Node, value: Any) -> Any:
-            # Equal nodes are one node: what the second one gets is what the first one was given.
-            if node not in values:
-                seen = jnp.broadcast_to(jnp.asarray(value), shape)
-                values[node] = seen if is_condition(node) else seen + nudged[places[node]]
-            return values[node]
-
-        value = kernel.predict(position, data, observe)
-        after: list[jax.Array] = []
-        if chain:
-            rows = data["rows"]
-            value = jnp.broadcast_to(value, shape)
-            for stage, nudge in zip(chain, nudged[len(nodes) :], strict=True):
-                value = stage.apply(value, rows["target"], rows["weight"]) + nudge
-                after.append(value)
-        return value, [values[node] for node in nodes] + after
-
-    nothing: list[Any] = [0.0] * (len(nodes) + len(chain))
-    shapes = jax.eval_shape(run, nothing)[1]
-    zeros = [np.zeros(shape.shape) for shape in shapes]
-    (_, found), adjoints = jax.value_and_grad(run, has_aux=True)(zeros)
-    return found, adjoints
-
-
-_compiled_pass = compiled("kernel", seldom=True)(_each_node)
 
 
 def _stages(kernel: FormulaKernel) -> tuple[Stage, ...]:
@@ -250,7 +214,6 @@ def _formula_of(objective: Objective) -> FormulaKernel:
     return objective.kernel
 
 
-@in_float64
 def backward_pass(objective: Objective, weights: Vector) -> tuple[BackwardNode, ...]:
     """The backward pass as it happened: every node with its value and its adjoint on the data.
 
@@ -259,7 +222,7 @@ def backward_pass(objective: Objective, weights: Vector) -> tuple[BackwardNode, 
     and memory for every node on every row.
     """
     kernel = _formula_of(objective)
-    values, adjoints = _values_and_adjoints(kernel, weights, objective.data)
+    values, adjoints = backward(kernel, weights, objective.data)
     found = []
     model = varying(kernel.model)
     for place, (written, value, adjoint) in enumerate(
@@ -290,8 +253,8 @@ class Chain(NamedTuple):
 def chain_rule(objective: Objective, weights: Vector) -> Chain:
     """The chain rule of a formula's loss, row by row. Costs as much as the backward pass."""
     kernel = _formula_of(objective)
-    values, adjoints = _values_and_adjoints(kernel, weights, objective.data)
-    slopes = _slopes(kernel, values, objective.data)
+    values, adjoints = backward(kernel, weights, objective.data)
+    slopes = _slopes(kernel, list(values), objective.data)
 
     def plain(arrays: Any) -> tuple[Vector, ...]:
         return tuple(np.asarray(array, dtype=np.float64) for array in arrays)

@@ -18,8 +18,9 @@ from steepest.formula import is_linear
 from steepest.measure.deadline import Deadline
 from steepest.measure.solvers import FEW_EVALUATIONS, polished
 from steepest.methods.losses import CROSS_ENTROPY
+from steepest.objective.kernels import FormulaKernel
 from steepest.objective.losses import loss_of_constant
-from steepest.objective.objective import FormulaKernel, Objective
+from steepest.objective.objective import Objective
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.point import Minimum
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 
 from steepest.engine.effort import compiled
+from steepest.engine.late import jax
 from steepest.engine.xla import in_float64
 from steepest.measure.parabolas import has_parabolas, parabolas
-from steepest.objective.objective import Data, Kernel, Objective
+from steepest.objective.kernels import Data, Kernel
+from steepest.objective.objective import Objective
 from steepest.records.arrays import Matrix, Vector
 
 CHUNK_ELEMENTS = 4_000_000

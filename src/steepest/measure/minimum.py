@@ -30,8 +30,9 @@ from steepest.measure.solvers import (
 )
 from steepest.measure.starts import starts
 from steepest.methods.losses import MAE
+from steepest.objective.kernels import FormulaKernel
 from steepest.objective.moments import LeastSquares
-from steepest.objective.objective import FormulaKernel, Objective
+from steepest.objective.objective import Objective
 from steepest.records.arrays import Vector
 from steepest.records.point import Minimum
 

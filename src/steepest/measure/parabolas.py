@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.engine.effort import compiled
+from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
 from steepest.formula import is_linear
 from steepest.methods.losses import RMSE, SQUARED
+from steepest.objective.kernels import Data, FormulaKernel, Kernel, QuadraticKernel, RescaledKernel
 from steepest.objective.losses import mean
-from steepest.objective.objective import (
-    Data,
-    FormulaKernel,
-    Kernel,
-    Objective,
-    QuadraticKernel,
-    RescaledKernel,
-)
+from steepest.objective.objective import Objective
 from steepest.records.arrays import Matrix, Vector
 
 

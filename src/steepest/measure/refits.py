@@ -13,7 +13,8 @@ import numpy as np
 
 from steepest.formula import is_linear
 from steepest.measure.deadline import Deadline
-from steepest.objective.objective import FormulaKernel, Objective
+from steepest.objective.kernels import FormulaKernel
+from steepest.objective.objective import Objective
 from steepest.records.arrays import Matrix, Vector
 
 PARTS = 5

@@ -16,7 +16,8 @@ import numpy as np
 from steepest.engine.xla import in_float64
 from steepest.measure.deadline import Deadline
 from steepest.methods.losses import SQUARED
-from steepest.objective.objective import FormulaKernel, Objective, jacobian_of, predictions_of
+from steepest.objective.kernels import FormulaKernel
+from steepest.objective.objective import Objective, jacobian_of, predictions_of
 from steepest.records.arrays import Mask, Vector
 
 MOST_EVALUATIONS = 2000

@@ -27,13 +27,8 @@ from steepest.formula import (
 )
 from steepest.measure.waves import waves
 from steepest.methods.losses import loss_named
-from steepest.objective.objective import (
-    FormulaKernel,
-    Objective,
-    jacobian_of,
-    predictions_of,
-    value_of,
-)
+from steepest.objective.kernels import FormulaKernel
+from steepest.objective.objective import Objective, jacobian_of, predictions_of, value_of
 from steepest.records.arrays import Vector
 
 DRAWS = 600

@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from steepest.methods.losses import SQUARED
+from steepest.objective.kernels import FormulaKernel
 from steepest.objective.moments import RANK_TOLERANCE
-from steepest.objective.objective import FormulaKernel, Objective
+from steepest.objective.objective import Objective
 from steepest.objective.scaling import Scaling
 from steepest.records.arrays import Edge, Matrix, Vector
 from steepest.records.verdict import Inflation, RowInfluence, Statistics, WeightStatistics

@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import reduce
 from typing import Final
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.engine.effort import compiled
+from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
 from steepest.formula import Column, is_linear, names_of
 from steepest.methods.losses import MSE, RMSE
+from steepest.objective.kernels import Data, FormulaKernel, QuadraticKernel
 from steepest.objective.moments import (
     RANK_TOLERANCE,
     LeastSquares,
@@ -24,14 +24,7 @@ from steepest.objective.moments import (
     moments_of,
     residual,
 )
-from steepest.objective.objective import (
-    Data,
-    FormulaKernel,
-    Objective,
-    QuadraticKernel,
-    jacobian_of,
-    predictions_of,
-)
+from steepest.objective.objective import Objective, jacobian_of, predictions_of
 from steepest.records.arrays import Matrix, Vector
 from steepest.words.errors import InputError
 from steepest.words.wording import escaped

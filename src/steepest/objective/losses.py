@@ -9,19 +9,17 @@ and costs one pass over the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial, reduce
-from typing import Final, NamedTuple
-
-import jax
-import jax.numpy as jnp
+from functools import cache, reduce
+from typing import Final, NamedTuple, TypeAlias
 
 from steepest.engine.effort import compiled
+from steepest.engine.late import jax, jnp, with_slope
 from steepest.engine.operations import OPERATIONS
 from steepest.formula import evaluate
 from steepest.formula.own import own
 from steepest.methods.losses import OF_HUBER, OF_LOGIT, OF_PROBABILITY, Form, loss_named
 
-Loss = Callable[[jax.Array, jax.Array, jax.Array | None], jax.Array]
+Loss: TypeAlias = "Callable[[jax.Array, jax.Array, jax.Array | None], jax.Array]"
 
 
 class Stage(NamedTuple):
@@ -58,15 +56,6 @@ def _huber(residual: jax.Array) -> jax.Array:
 # the slope by the target, which is data. That is a third of the time of a whole descent.
 
 
-@jax.custom_jvp
-def _of_probability(p: jax.Array, target: jax.Array) -> jax.Array:
-    # A class that the target leaves out must not spoil the cost with 0 * -inf.
-    one = jnp.where(target != 0, target * jnp.log(p), 0.0)
-    other = jnp.where(target != 1, (1.0 - target) * jnp.log1p(-p), 0.0)
-    return -(one + other)
-
-
-@_of_probability.defjvp
 def _of_probability_slope(
     at: tuple[jax.Array, jax.Array], along: tuple[jax.Array, jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
@@ -74,19 +63,26 @@ def _of_probability_slope(
     return _of_probability(p, target), along[0] * ((1.0 - target) / (1.0 - p) - target / p)
 
 
-@jax.custom_jvp
-def _of_logit(logit: jax.Array, target: jax.Array) -> jax.Array:
-    # log(1 + exp(z)) without overflow.
-    soft = jnp.maximum(logit, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(logit)))
-    return soft - target * logit
+@with_slope(_of_probability_slope)
+def _of_probability(p: jax.Array, target: jax.Array) -> jax.Array:
+    # A class that the target leaves out must not spoil the cost with 0 * -inf.
+    one = jnp.where(target != 0, target * jnp.log(p), 0.0)
+    other = jnp.where(target != 1, (1.0 - target) * jnp.log1p(-p), 0.0)
+    return -(one + other)
 
 
-@_of_logit.defjvp
 def _of_logit_slope(
     at: tuple[jax.Array, jax.Array], along: tuple[jax.Array, jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
     logit, target = at
     return _of_logit(logit, target), along[0] * (jax.nn.sigmoid(logit) - target)
+
+
+@with_slope(_of_logit_slope)
+def _of_logit(logit: jax.Array, target: jax.Array) -> jax.Array:
+    # log(1 + exp(z)) without overflow.
+    soft = jnp.maximum(logit, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(logit)))
+    return soft - target * logit
 
 
 _RESIDUAL: Final = Stage("subtract", "prediction - target", lambda x, y, w: x - y)
@@ -143,7 +139,7 @@ def of_mean(name: str, gives: str, mean_cost: jax.Array) -> jax.Array:
     return reduce(lambda value, stage: stage.apply(value, value, None), after, mean_cost)
 
 
-@partial(jax.jit, static_argnames=("name", "gives"))
+@compiled("name", "gives")
 def loss_of(
     name: str,
     gives: str,

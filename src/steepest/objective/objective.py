@@ -1,160 +1,32 @@
-"""Objective: named weights (and a batch of rows) -> loss. The one noun all floors above share.
-
-A kernel is the pure function, hashable so that compiled code is found again; the data is handed
-to it as arrays. So new data of the same shape, another start or another learning rate compiles
-nothing anew.
-"""
+"""Objective: named weights (and a batch of rows) -> loss. The one noun all floors above share."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.engine.effort import compiled
-from steepest.engine.operations import OPERATIONS
+from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, Formula, Node, evaluate, inside_sigmoid, quoted, size
-from steepest.methods.losses import LOGIT, MSE, PROBABILITY, loss_named
-from steepest.objective.losses import cost_of, loss_of, of_mean
-from steepest.objective.row_sums import MANY, sums
+from steepest.formula import Column, Formula, Node, quoted, size
+from steepest.formula.reverse import tape_of
+from steepest.methods.losses import MSE, loss_named
+from steepest.objective import few_rows
+from steepest.objective.kernels import (
+    Data,
+    FormulaKernel,
+    FunctionKernel,
+    Kernel,
+    RescaledKernel,
+    value_and_gradient,
+)
 from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.words.errors import InputError
 from steepest.words.wording import count, escaped
-
-Data = Mapping[str, Any]
-"""A pytree of arrays. Everything under "rows" has the rows as its first axis."""
-
-
-class Kernel(Protocol):
-    """position (p,), data -> loss (). Hashable, pure, written in JAX."""
-
-    def loss(self, position: jax.Array, data: Data) -> jax.Array:
-        """The loss at a position."""
-        ...
-
-
-@dataclass(frozen=True)
-class FormulaKernel:
-    """A formula, and a loss where there is a target."""
-
-    model: Node
-    weights: tuple[str, ...]
-    loss_name: str | None
-    gives: str
-
-    def predict(
-        self,
-        position: jax.Array,
-        data: Data,
-        observe: Callable[[Node, Any], Any] | None = None,
-    ) -> jax.Array:
-        """The formula's value, (n,), or () where no column is in it.
-
-        `observe` sees every node that is not constant with its value, and may replace it.
-        """
-        values = {name: position[i] for i, name in enumerate(self.weights)}
-        values.update(data["fixed"])
-        values.update(data["rows"]["columns"])
-        return jnp.asarray(evaluate(self.model, values, OPERATIONS, observe), dtype=jnp.float64)
-
-    @cached_property
-    def of_any_loss(self) -> FormulaKernel:
-        """The formula alone."""
-        return replace(self, loss_name=None, gives="value")
-
-    @property
-    def of_logit(self) -> FormulaKernel:
-        """The same loss from the logit, where a sigmoid makes a probability of it; else itself.
-
-        A sigmoid is exactly 1 from a logit of 37 on, and its logarithm then says nothing more: from
-        the logit, what is finite stays finite.
-        """
-        inside = inside_sigmoid(self.model) if self.gives == PROBABILITY else None
-        return self if inside is None else replace(self, model=inside, gives=LOGIT)
-
-    def loss(self, position: jax.Array, data: Data) -> jax.Array:
-        """The loss, ()."""
-        kernel = self.of_logit
-        return kernel.loss_of(kernel.predict(position, data), data)
-
-    def loss_of(self, prediction: jax.Array, data: Data) -> jax.Array:
-        """The loss of predictions, ()."""
-        if self.loss_name is None:
-            return prediction
-        rows = data["rows"]
-        prediction = jnp.broadcast_to(prediction, rows["target"].shape)
-        found: jax.Array = loss_of(
-            self.loss_name, self.gives, prediction, rows["target"], rows["weight"]
-        )
-        return found
-
-    def value_and_gradient(self, position: jax.Array, data: Data) -> tuple[jax.Array, jax.Array]:
-        """The loss () and its slopes (p,), in one pass over the rows where there are many."""
-        rows, weight = data["rows"], data["rows"]["weight"]
-        kernel = self.of_logit
-        name, gives = kernel.loss_name, kernel.gives
-        if name is None or rows["target"].shape[0] < MANY:
-            return jax.value_and_grad(self.loss)(position, data)
-
-        def costs(at: Any, strip: Any) -> jax.Array:
-            target = strip["target"]
-            prediction = kernel.predict(at, {**data, "rows": strip})
-            whole = jnp.broadcast_to(prediction, target.shape)
-            return cost_of(name, gives, whole, target, strip["weight"])
-
-        total, slopes = sums(costs, position, rows, in_strips=loss_named(name).of_classes)
-        size = rows["target"].shape[0] if weight is None else jnp.sum(weight)
-        value, slope = jax.value_and_grad(partial(of_mean, name, gives))(total / size)
-        return value, slope * slopes / size
-
-
-@dataclass(frozen=True)
-class FunctionKernel:
-    """A bare Python function written in JAX: a vector of weights -> a number."""
-
-    function: Callable[[jax.Array], jax.Array]
-    foreign: ClassVar[bool] = True
-
-    def loss(self, position: jax.Array, data: Data) -> jax.Array:
-        """The function's value, ()."""
-        return self.function(position)
-
-
-@dataclass(frozen=True)
-class QuadraticKernel:
-    """floor + |root @ position|^2 / 2 with the position counted from the minimum.
-
-    The loss keeps its digits near the minimum, and a step costs the same whatever the number of
-    rows. `root` is (r, p).
-    """
-
-    def loss(self, position: jax.Array, data: Data) -> jax.Array:
-        """The loss, ()."""
-        scaled = jnp.sum(data["root"] * position[None, :], axis=1)
-        return jnp.asarray(data["floor"] + 0.5 * jnp.sum(scaled * scaled))
-
-
-@dataclass(frozen=True)
-class RescaledKernel:
-    """Another kernel with every position counted in units of its own."""
-
-    inner: Kernel
-
-    @property
-    def foreign(self) -> bool:
-        """Whether it runs code that is not a formula's."""
-        return getattr(self.inner, "foreign", False)
-
-    def loss(self, position: jax.Array, data: Data) -> jax.Array:
-        """The loss, ()."""
-        return self.inner.loss(position * data["unit"], data)
 
 
 @dataclass(frozen=True)
@@ -272,7 +144,11 @@ class Objective:
 
         One pass over the rows where they are many, else two to three.
         """
-        value, gradient = _value_and_gradient(self.kernel, self.position(weights), self.data)
+        kernel, position = self.kernel, self.position(weights)
+        if isinstance(kernel, FormulaKernel) and few_rows.are_few(self.data):
+            value, gradient = few_rows.value_and_gradient(kernel, position, self.data)
+        else:
+            value, gradient = _value_and_gradient(kernel, position, self.data)
         return float(value), np.asarray(gradient) / self.unit
 
     def ordinary(self, start: Vector) -> float:
@@ -307,9 +183,15 @@ class Objective:
         return np.asarray(jacobian_of(self.kernel, weights, self.data))
 
 
-@compiled("kernel", seldom=True)
-def value_of(kernel: Kernel, position: Any, data: Data) -> jax.Array:
+def value_of(kernel: Kernel, position: Any, data: Data) -> Any:
     """The loss where a kernel stands, ()."""
+    if isinstance(kernel, FormulaKernel) and few_rows.are_few(data):
+        return few_rows.value(kernel, position, data)
+    return _value(kernel, position, data)
+
+
+@compiled("kernel", seldom=True)
+def _value(kernel: Kernel, position: Any, data: Data) -> jax.Array:
     return kernel.loss(position, data)
 
 
@@ -318,18 +200,6 @@ def _value_and_gradient(
     kernel: Kernel, position: jax.Array, data: Data
 ) -> tuple[jax.Array, jax.Array]:
     return value_and_gradient(kernel, position, data)
-
-
-def value_and_gradient(
-    kernel: Kernel, position: jax.Array, data: Data
-) -> tuple[jax.Array, jax.Array]:
-    """A kernel's loss () and its slopes (p,), for use in compiled code."""
-    if isinstance(kernel, RescaledKernel):
-        value, slopes = value_and_gradient(kernel.inner, position * data["unit"], data)
-        return value, slopes * data["unit"]
-    if isinstance(kernel, FormulaKernel):
-        return kernel.value_and_gradient(position, data)
-    return jax.value_and_grad(kernel.loss)(position, data)
 
 
 @compiled("kernel", seldom=True)
@@ -343,16 +213,18 @@ def _row_values(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.A
     return jnp.broadcast_to(kernel.predict(position, data), (rows,))
 
 
-def predictions_of(kernel: Kernel, position: Any, data: Data) -> jax.Array:
+def predictions_of(kernel: Kernel, position: Any, data: Data) -> Any:
     """The formula's value on each row, (n,)."""
-    found: jax.Array = _predictions(*_of_any_loss(kernel, data), position)
-    return found
+    if isinstance(kernel, FormulaKernel) and few_rows.are_few(data):
+        return few_rows.predictions(kernel, position, data)
+    return _predictions(*_of_any_loss(kernel, data), position)
 
 
-def jacobian_of(kernel: Kernel, position: Any, data: Data) -> jax.Array:
+def jacobian_of(kernel: Kernel, position: Any, data: Data) -> Any:
     """Its derivative on each row by each weight, (n, p)."""
-    found: jax.Array = _jacobian(*_of_any_loss(kernel, data), position)
-    return found
+    if isinstance(kernel, FormulaKernel) and few_rows.are_few(data):
+        return few_rows.jacobian(kernel, position, data)
+    return _jacobian(*_of_any_loss(kernel, data), position)
 
 
 def _of_any_loss(kernel: Kernel, data: Data) -> tuple[FormulaKernel, Data]:
@@ -399,21 +271,19 @@ def formula_objective(
             instead="Leave at least one weight free.",
         )
     used = {name: np.asarray(columns[name], dtype=np.float64) for name in formula.columns}
-    # Handed over once, not at every call.
-    given = {name: _handed_over(column) for name, column in used.items()}
     rows = len(next(iter(columns.values()))) if columns else 0
+    handed = _kept if rows <= few_rows.FEW_ROWS else _handed_over
+    given = {name: handed(column) for name, column in used.items()}
     data: dict[str, Any] = {"fixed": {k: np.float64(v) for k, v in held.items()}}
     data["rows"] = {"columns": given, "target": None, "weight": None}
     if formula.target is None or loss is None:
-        data["rows"]["target"] = jax.device_put(np.zeros(rows))
+        data["rows"]["target"] = handed(np.zeros(rows))
     else:
-        target = np.broadcast_to(
-            np.asarray(evaluate(formula.target, used, OPERATIONS), dtype=np.float64), (rows,)
-        )
+        target = np.broadcast_to(target_of(formula.target, used), (rows,))
         check_target(target, loss)
         named = formula.target.name if isinstance(formula.target, Column) else None
-        data["rows"]["target"] = jnp.asarray(target) if named is None else given[named]
-        data["rows"]["weight"] = None if row_weight is None else jnp.asarray(row_weight)
+        data["rows"]["target"] = handed(target) if named is None else given[named]
+        data["rows"]["weight"] = None if row_weight is None else handed(row_weight)
     edges = [(bounds or {}).get(name, (-np.inf, np.inf)) for name in names]
     return Objective(
         names=names,
@@ -427,9 +297,24 @@ def formula_objective(
     )
 
 
+def target_of(target: Node, columns: Mapping[str, Vector]) -> Vector:
+    """What is to be predicted, by the rows' columns."""
+    with np.errstate(all="ignore"):
+        return np.asarray(tape_of(target).value(columns), dtype=np.float64)
+
+
+def _kept(column: Vector) -> Vector:
+    """The same memory where nobody can write to it, else a copy."""
+    if not column.flags.writeable:
+        return column
+    found = column.copy()
+    found.flags.writeable = False
+    return found
+
+
 def _handed_over(column: Vector) -> jax.Array:
-    """A column for JAX: the same memory where nobody can write to it, else a copy."""
-    found: jax.Array = jax.device_put(column.copy() if column.flags.writeable else column)
+    """The same for JAX: handed over once, not at every call."""
+    found: jax.Array = jax.device_put(_kept(column))
     return found
 
 

@@ -1,9 +1,9 @@
-"""Momentum on a quadratic: where it is after any number of steps, without walking them.
+"""Linear optimizers on a quadratic: where they are after any number of steps, without walking them.
 
 Along an eigenvector of eigenvalue λ the distance x to the minimum and w, the learning rate η times
 the velocity, follow a linear recurrence: w' = βw + ηλx, and x' = x - w', or for Nesterov's
 x' = x - ηλx - βw' (PyTorch's convention). So its powers, each the square of the one before, say
-where it is after 2, 4, 8 ... steps.
+where it is after 2, 4, 8 ... steps. Without momentum, β = 0, it is gradient descent.
 """
 
 from __future__ import annotations
@@ -65,6 +65,63 @@ def steps_beyond(
         None if not calm[lane] or never[lane] else walked if there[lane] else walked + int(more) + 1
         for lane, more in enumerate(steps)
     ]
+
+
+_LOW = 256
+_HIGH = 128
+
+
+class Powers:
+    """The powers of one learning rate's move, from which every step's distances are multiplied.
+
+    Step k = 256*(128*t + j) + l is the product of three powers, for l, j and t: so what is found
+    for a step depends on nothing but the step, whichever others are asked for beside it.
+    """
+
+    def __init__(self, modes: Modes, rate: float, inertia: Inertia):
+        with np.errstate(all="ignore"):
+            move = _moves(modes, np.array([rate]), inertia)[0]
+            low = _table(move, _LOW)
+            high = _table(low[-1] @ move, _HIGH)
+            self._top = [high[-1] @ (low[-1] @ move)]
+        # The distance alone is asked for: what it takes of both, by mode and number of steps.
+        self._low = np.ascontiguousarray(np.moveaxis(low[:, :, 0, :], 0, -1))
+        self._high = high
+        self._coasts = inertia.momentum != 0
+
+    def distances(self, start: Vector, first: int, count: int) -> list[Vector]:
+        """Along each mode, (count,): at steps `first` and after, from rest at `start` (m,)."""
+        begin, end = first // _LOW, (first + max(count, 1) - 1) // _LOW
+        place = first - begin * _LOW
+        found = []
+        with np.errstate(all="ignore"):
+            states = np.concatenate(
+                [
+                    self._high[max(begin - t * _HIGH, 0) : end + 1 - t * _HIGH]
+                    @ self._begun(start, t)[..., None]
+                    for t in range(begin // _HIGH, end // _HIGH + 1)
+                ]
+            )[..., 0]
+            for mode, low in enumerate(self._low):
+                distance = states[:, mode, 0, None] * low[0]
+                if self._coasts:
+                    distance += states[:, mode, 1, None] * low[1]
+                found.append(distance.reshape(-1)[place : place + count])
+        return found
+
+    def _begun(self, start: Vector, top: int) -> Vector:
+        while len(self._top) < top.bit_length():
+            self._top.append(self._top[-1] @ self._top[-1])
+        return _advanced(np.stack([start, np.zeros_like(start)], axis=-1), self._top, top)
+
+
+def _table(move: Vector, size: int) -> Vector:
+    """The powers from 0 to below `size`, a power of two, (size, m, 2, 2)."""
+    found = np.broadcast_to(np.eye(2), (1, *move.shape)).copy()
+    while len(found) < size:
+        found = np.concatenate([found, found @ move])
+        move = move @ move
+    return found
 
 
 def _moves(modes: Modes, rates: Vector, inertia: Inertia) -> Vector:

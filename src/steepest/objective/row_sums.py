@@ -9,17 +9,15 @@ processor's cache: 6.5 ms, as fast as one core reads the two columns (160 MB).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-import jax
-import jax.numpy as jnp
-
+from steepest.engine.late import jax, jnp
 from steepest.engine.xla import makes_kernels_of_loops
 
 Rows = Any
 """A pytree of arrays with the rows as their first axis."""
 
-Costs = Callable[[Sequence[jax.Array], Rows], jax.Array]
+Costs: TypeAlias = "Callable[[Sequence[jax.Array], Rows], jax.Array]"
 """Weights, each () or (n,), and n rows -> what each row costs, (n,)."""
 
 MANY: Final = 2**16

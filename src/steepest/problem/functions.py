@@ -9,19 +9,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.engine.operations import OPERATIONS
-from steepest.engine.xla import in_float64
 from steepest.formula import (
     CONSTANTS,
     FUNCTIONS,
     Column,
     Node,
     Weight,
-    evaluate,
     names_of,
     to_text,
 )
 from steepest.formula.names import is_plain
+from steepest.formula.reverse import tape_of
 from steepest.formula.traced import array_of, named, trace
 from steepest.problem.start import by_weight
 from steepest.words.errors import InputError, UsageError
@@ -273,7 +271,6 @@ def _compare(
     _agree(function, node, [*leading, *values.values()], rows, values)
 
 
-@in_float64
 def _agree(
     function: Callable[..., Any],
     node: Node,
@@ -286,7 +283,7 @@ def _agree(
         with np.errstate(all="ignore"):
             wanted = np.asarray(function(*arguments), dtype=np.float64)
             columns = {name: np.asarray(rows[name], np.float64) for name in names_of(Column, node)}
-            found = np.asarray(evaluate(node, {**columns, **weights}, OPERATIONS))
+            found = np.asarray(tape_of(node).value({**columns, **weights}))
             same = np.allclose(wanted, found, rtol=1e-9, atol=1e-12, equal_nan=True)
     except Exception as error:
         raise InputError(

@@ -9,15 +9,17 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import Formula, Node, evaluate, partial, to_latex, to_text
+from steepest.formula import Formula, Node, partial, to_latex, to_text
+from steepest.formula.reverse import tape_of
 from steepest.methods.losses import PROBABILITY, loss_named
 from steepest.methods.optimizers import SOLVERS
+from steepest.objective.few_rows import are_few, through_loss
+from steepest.objective.kernels import FormulaKernel
 from steepest.objective.least_squares import centred, check_squares, is_quadratic, solve
 from steepest.objective.losses import loss_of_constant
 from steepest.objective.moments import LeastSquares
-from steepest.objective.objective import FormulaKernel, Objective, formula_objective
+from steepest.objective.objective import Objective, formula_objective
 from steepest.objective.passes.passing import InBatches, Totals
 from steepest.objective.passes.survey import DRAWN, Survey, drawn_of
 from steepest.objective.quadratic import Modes, modes_of
@@ -102,9 +104,9 @@ class Setup:
         columns = self.objective.data["rows"].get("columns", {})
 
         def holds(condition: Node) -> bool:
-            return bool(np.all(np.asarray(evaluate(condition, columns, OPERATIONS))))
+            return bool(np.all(tape_of(condition).value(columns)))
 
-        return partial(self.formula, weight, self.problem.loss, gives, in_float64(holds))
+        return partial(self.formula, weight, self.problem.loss, gives, holds)
 
     @cached_property
     def modes(self) -> Modes | None:
@@ -231,6 +233,8 @@ def constant_loss(objective: Objective, problem: Problem) -> float | None:
         middle = min(max(middle, 1e-12), 1 - 1e-12)
     elif np.ptp(target) == 0:
         middle = 0.0
+    if are_few(objective.data):
+        return through_loss(problem.loss, gives, middle, objective.data).loss or None
     return float(loss_of_constant(problem.loss, gives, middle, rows["target"], weight)) or None
 
 

@@ -17,9 +17,10 @@ from steepest.data.table import PASSED_OVER, Selection, Table, check_selection, 
 from steepest.formula import Formula, is_linear
 from steepest.methods.losses import MSE, RMSE, SQUARED
 from steepest.methods.optimizers import SOLVERS
+from steepest.objective.kernels import FormulaKernel
 from steepest.objective.least_squares import centred, is_quadratic_kernel
 from steepest.objective.moments import least_squares
-from steepest.objective.objective import FormulaKernel, Objective, row_weights
+from steepest.objective.objective import Objective, row_weights
 from steepest.objective.passes.passing import GivenKernel, InBatches, Passing, Totals
 from steepest.objective.passes.rows import Rows, RowSplit, Wanted, share_of
 from steepest.objective.passes.survey import Survey

@@ -11,10 +11,8 @@ import numpy as np
 
 from steepest.data.table import Table, read_table, was_passed
 from steepest.descent import Descended, Solved, Walked
-from steepest.descent.loop import initial
 from steepest.descent.run import Checkpoint, Checkpoints, machine_for
 from steepest.descent.standing import Standing, recorder_from, state_from
-from steepest.engine.xla import in_float64
 from steepest.methods.optimizers import SOLVERS
 from steepest.objective.objective import Objective
 from steepest.objective.passes.team import ALONE, Team
@@ -229,10 +227,9 @@ def _as_it_stood(
             )
         standing = _standing(store, run, snapshot, settings, setup.moving)
         kept = _checkpoints(store, run, settings, setup.moving)
-        checkpoints = Checkpoints(
-            [_first(settings, setup), *(c for c in kept if 0 < c.step < snapshot.step)]
-        )
         lr, chosen = snapshot.facts["lr"], snapshot.facts["lr_chosen"]
+        first = _first(replace(settings, lr=lr), setup)
+        checkpoints = Checkpoints([first, *(c for c in kept if 0 < c.step < snapshot.step)])
     source = call.get("data")
     return Going(
         setup=setup,
@@ -247,9 +244,9 @@ def _as_it_stood(
     )
 
 
-@in_float64
 def _first(settings: Settings, setup: Setup) -> Checkpoint:
-    return Checkpoint(0, initial(settings.optimizer, setup.moving.position(setup.start)))
+    machine = machine_for(setup.moving, settings, setup.held_out)
+    return Checkpoint(0, machine.begun(setup.start))
 
 
 def _standing(

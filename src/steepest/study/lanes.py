@@ -10,7 +10,7 @@ import numpy as np
 from steepest.formula import Call, walk
 from steepest.methods.losses import CROSS_ENTROPY
 from steepest.methods.optimizers import ADAPTIVE
-from steepest.objective.objective import QuadraticKernel
+from steepest.objective.kernels import QuadraticKernel
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings

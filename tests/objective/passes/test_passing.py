@@ -9,7 +9,8 @@ import pytest
 
 from steepest.data.table import read_table
 from steepest.formula import parse_model
-from steepest.objective.objective import FormulaKernel, formula_objective
+from steepest.objective.kernels import FormulaKernel
+from steepest.objective.objective import formula_objective
 from steepest.objective.passes.passing import Totals
 from steepest.objective.passes.rows import Rows, Wanted
 from steepest.objective.passes.team import ALONE

@@ -9,23 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.engine.effort import compiled
+from steepest.engine.late import jax, jnp, with_slope
 from steepest.engine.xla import in_float64
 from steepest.methods.losses import MSE, RMSE
+from steepest.objective.kernels import Data, FormulaKernel, value_and_gradient
 from steepest.objective.least_squares import not_finite
 from steepest.objective.moments import two_sum
-from steepest.objective.objective import (
-    Data,
-    FormulaKernel,
-    Objective,
-    jacobian_of,
-    predictions_of,
-    value_and_gradient,
-)
+from steepest.objective.objective import Objective, jacobian_of, predictions_of
 from steepest.objective.passes.batched import StreamedBatches, blocks_of
 from steepest.objective.passes.rows import Part, Rows, Seen, padded
 from steepest.objective.passes.survey import (
@@ -56,18 +49,17 @@ class GivenKernel:
         return found
 
 
-@jax.custom_jvp
-def _given(position: jax.Array, loss: jax.Array, gradient: jax.Array) -> jax.Array:
-    # Not a tangent plane: a gradient that is not finite would spoil the loss.
-    return jnp.asarray(loss)
-
-
-@_given.defjvp
 def _given_slope(
     at: tuple[jax.Array, jax.Array, jax.Array], along: tuple[jax.Array, jax.Array, jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
     _, loss, gradient = at
     return jnp.asarray(loss), jnp.sum(gradient * along[0])
+
+
+@with_slope(_given_slope)
+def _given(position: jax.Array, loss: jax.Array, gradient: jax.Array) -> jax.Array:
+    # Not a tangent plane: a gradient that is not finite would spoil the loss.
+    return jnp.asarray(loss)
 
 
 class Sums(NamedTuple):

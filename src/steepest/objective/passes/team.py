@@ -18,9 +18,9 @@ from importlib.util import find_spec
 from threading import Thread
 from typing import Any, Final
 
-import jax
 import numpy as np
 
+from steepest.engine.late import jax
 from steepest.engine.xla import in_float64
 from steepest.records.arrays import Vector
 from steepest.words.errors import LostProcessError, UsageError

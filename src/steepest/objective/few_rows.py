@@ -1,0 +1,158 @@
+"""A fit's loss, its slopes and its backward pass where rows are few, in NumPy.
+
+Nothing here takes as long as compiling a program does, and most fits that people make have few
+rows. What comes out is what `objective` gives by JAX, to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from steepest.formula import varying
+from steepest.formula.own import own
+from steepest.formula.reverse import tape_of, times
+from steepest.methods.losses import loss_named
+from steepest.objective.kernels import FormulaKernel
+from steepest.records.arrays import Matrix, Vector
+
+FEW_ROWS: Final = 2000
+"""Up to so many rows."""
+
+
+class Passes(NamedTuple):
+    """What went forward through the stages of a loss, and back: the prediction's place is first."""
+
+    values: tuple[Any, ...]
+    adjoints: tuple[Any, ...]
+
+    @property
+    def loss(self) -> float:
+        """The value of the last stage."""
+        return float(self.values[-1])
+
+
+def are_few(data: Mapping[str, Any]) -> bool:
+    """Whether these are rows of a fit that are few, and stayed arrays of NumPy."""
+    target = data.get("rows", {}).get("target")
+    return isinstance(target, np.ndarray) and 0 < len(target) <= FEW_ROWS
+
+
+def predictions(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> Vector:
+    """The formula's value on each row, (n,)."""
+    found = tape_of(kernel.model).value(_values(kernel, position, data))
+    return np.broadcast_to(np.asarray(found, dtype=np.float64), _shape(data))
+
+
+def jacobian(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> Matrix:
+    """Its derivative on each row by each weight, (n, p)."""
+    return _with_slopes(kernel, position, data)[1]
+
+
+def value(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> float:
+    """The loss."""
+    kernel = kernel.of_logit
+    return _through(kernel, predictions(kernel, position, data), data).loss
+
+
+def value_and_gradient(
+    kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]
+) -> tuple[float, Vector]:
+    """The loss and its gradient (p,)."""
+    kernel = kernel.of_logit
+    found, slopes = _with_slopes(kernel, position, data)
+    passes = _through(kernel, found, data)
+    with np.errstate(all="ignore"):
+        return passes.loss, np.sum(times(passes.adjoints[0][:, None], slopes), axis=0)
+
+
+def through_loss(name: str, gives: str, prediction: Any, data: Mapping[str, Any]) -> Passes:
+    """Predictions (n,), or one for all rows, through the stages of a loss, and back."""
+    target, weight = np.asarray(data["rows"]["target"]), data["rows"]["weight"]
+    loss = loss_named(name)
+    cost = tape_of(own(loss.form(gives).safe))
+    prediction = np.broadcast_to(prediction, target.shape)
+    by = "p" if loss.of_classes else "r"
+    with np.errstate(all="ignore"):
+        residual = prediction - target
+        found = cost.run({"p": prediction, "t": target, "r": residual})
+        costs = np.broadcast_to(cost.given(found), target.shape)
+        slope = cost.slope(cost.adjoints(found, 1.0, (by,)), by)
+        if weight is None:
+            share = np.full(len(target), 1.0 / len(target))
+            mean = np.mean(costs)
+        else:
+            weight = np.asarray(weight)
+            share = weight / np.sum(weight)
+            # A row of weight 0 must not spoil the mean with 0 * inf.
+            mean = np.sum(share * np.where(weight > 0, costs, 0.0))
+        root = np.sqrt(mean) if loss.root else None
+        outer = 1.0 if root is None else (0.5 / root if root else 0.0)
+        by_cost = outer * share
+        by_prediction = np.broadcast_to(times(by_cost, slope), target.shape)
+    values: list[Any] = [prediction]
+    adjoints: list[Any] = [by_prediction]
+    if not loss.of_classes:
+        values.append(residual)
+        adjoints.append(by_prediction)
+    values += [costs, mean]
+    adjoints += [by_cost, np.float64(outer)]
+    if root is not None:
+        values.append(root)
+        adjoints.append(np.float64(1.0))
+    return Passes(tuple(values), tuple(adjoints))
+
+
+def _through(kernel: FormulaKernel, prediction: Any, data: Mapping[str, Any]) -> Passes:
+    assert kernel.loss_name is not None
+    return through_loss(kernel.loss_name, kernel.gives, prediction, data)
+
+
+def backward(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> Passes:
+    """The value and adjoint of every node of the formula, and of the stages of the loss.
+
+    Each row has nodes of its own up to the mean, (n,), so that what goes through each is known.
+    Where there is no loss, the formula's own value is the end.
+    """
+    tape = tape_of(kernel.model)
+    found = tape.run(_values(kernel, position, data))
+    shape: tuple[int, ...] = ()
+    after = Passes((None,), (1.0,))
+    if kernel.loss_name is not None:
+        shape = _shape(data)
+        after = _through(kernel, tape.given(found), data)
+    adjoints = tape.adjoints(found, after.adjoints[0])
+    places = [tape.nodes[node].number for node in varying(kernel.model)]
+    return Passes(
+        (*(np.broadcast_to(found[one], shape) for one in places), *after.values[1:]),
+        (*(np.broadcast_to(adjoints[one], shape) for one in places), *after.adjoints[1:]),
+    )
+
+
+def _with_slopes(
+    kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]
+) -> tuple[Vector, Matrix]:
+    tape = tape_of(kernel.model)
+    found = tape.run(_values(kernel, position, data))
+    adjoints = tape.adjoints(found, 1.0, kernel.weights)
+    shape = _shape(data)
+    slopes = np.empty((*shape, len(kernel.weights)))
+    for place, name in enumerate(kernel.weights):
+        slopes[:, place] = tape.slope(adjoints, name)
+    # What is so small has lost its digits, and JAX takes it for 0 as well.
+    slopes[np.abs(slopes) < np.finfo(np.float64).tiny] = 0.0
+    return np.broadcast_to(np.asarray(tape.given(found), dtype=np.float64), shape), slopes
+
+
+def _values(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What each name of the formula stands for."""
+    weights = dict(zip(kernel.weights, position, strict=True))
+    columns = {name: np.asarray(column) for name, column in data["rows"]["columns"].items()}
+    return {**weights, **data["fixed"], **columns}
+
+
+def _shape(data: Mapping[str, Any]) -> tuple[int, ...]:
+    shape: tuple[int, ...] = data["rows"]["target"].shape
+    return shape

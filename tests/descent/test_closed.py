@@ -1,0 +1,214 @@
+"""Oracles: the steps one after the other, in NumPy and by the compiled loop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from steepest.descent import run as run_module
+from steepest.descent.closed import MOST_MULTIPLIED, ClosedForm, closed_form
+from steepest.descent.loop import Began
+from steepest.descent.run import Descended, descend
+from steepest.formula import parse_model
+from steepest.methods.optimizers import momentum_of
+from steepest.objective.least_squares import centred, solve
+from steepest.objective.objective import Objective, formula_objective
+from steepest.records.arrays import Matrix, Vector
+from steepest.records.problem import Settings
+
+LINEAR = ("gd", "momentum", "nesterov")
+
+
+def quadratic(
+    seed: int, weights: int, spread: float, unit: Vector | None = None, rows: int = 40
+) -> Objective:
+    """Random columns, of lengths that lie `spread` apart, and a target."""
+    draws = np.random.default_rng(seed)
+    scales = np.geomspace(1.0, spread, weights)
+    columns = {f"x{i}": draws.normal(0.3, 1.0, rows) * scales[i] for i in range(weights)}
+    columns["y"] = draws.normal(size=rows)
+    text = " + ".join(f"w{i}*x{i}" for i in range(weights))
+    one = formula_objective(parse_model(f"y ~ {text}", list(columns)), columns, loss="mse")
+    found = centred(one, solve(one))
+    return found if unit is None else found.rescaled(unit)
+
+
+def limit_of(one: Objective) -> float:
+    root = np.asarray(one.data["root"]) * one.data.get("unit", 1.0) * np.sqrt(one.pace)
+    return float(2.0 / np.linalg.norm(root, 2) ** 2)
+
+
+def walked(one: Objective, optimizer: str, lr: float, start: Vector, steps: int) -> Matrix:
+    """PyTorch's update rules on the quadratic, in its kernel's coordinates."""
+    root = np.asarray(one.data["root"]) * one.data.get("unit", 1.0)
+    curvature = root.T @ root
+    beta = momentum_of(optimizer, None) or 0.0
+    position = one.position(start)
+    velocity = np.zeros_like(position)
+    path = [position]
+    for _ in range(steps):
+        gradient = curvature @ position
+        velocity = beta * velocity + gradient
+        along = gradient + beta * velocity if optimizer == "nesterov" else velocity
+        position = position - lr * one.pace * (along if beta else gradient)
+        path.append(position)
+    return np.array(path)
+
+
+def form_of(one: Objective, optimizer: str, lr: float) -> ClosedForm:
+    found = closed_form(one, optimizer, lr, momentum_of(optimizer, None))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("optimizer", LINEAR)
+@pytest.mark.parametrize("weights", [1, 2, 3, 7])
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.97, 1.002])
+def test_it_is_the_path_of_single_steps(optimizer: str, weights: int, share: float) -> None:
+    one = quadratic(weights, weights, 30.0)
+    if optimizer == "nesterov":
+        share /= 4  # Its limit is lower.
+    lr = share * limit_of(one)
+    start = one.centre + np.random.default_rng(3).normal(size=weights)
+    wanted = walked(one, optimizer, lr, start, 3000)
+    found = form_of(one, optimizer, lr).stretch(one.position(start), 0, 3001)
+    size = np.max(np.abs(wanted), axis=1, keepdims=True)
+    far = size[:, 0] > 1e-290
+    np.testing.assert_allclose(
+        found.positions(slice(None))[far] / size[far], wanted[far] / size[far], atol=1e-10
+    )
+    root = np.asarray(one.data["root"])
+    loss = form_of(one, optimizer, lr).floor + 0.5 * np.sum((wanted @ root.T) ** 2, axis=1)
+    np.testing.assert_allclose(found.loss, loss, rtol=1e-9)
+    np.testing.assert_allclose(
+        found.gradients(slice(None))[far] / size[far],
+        (wanted @ root.T @ root)[far] / size[far],
+        atol=1e-8,
+    )
+
+
+@pytest.mark.parametrize("optimizer", LINEAR)
+def test_rates_of_their_own_and_units_of_their_own(optimizer: str) -> None:
+    one = quadratic(5, 3, 100.0, unit=np.array([1.0, 0.2, 0.03]))
+    one = one.paced(np.array([1.0, 0.3, 0.7]))
+    lr = 0.2 * limit_of(one)
+    start = np.array([1.0, -2.0, 0.5])
+    wanted = walked(one, optimizer, lr, start, 500)
+    found = form_of(one, optimizer, lr).stretch(one.position(start), 0, 501)
+    np.testing.assert_allclose(found.positions(slice(None)), wanted, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("optimizer", LINEAR)
+def test_any_stretch_is_that_of_the_whole_to_the_last_bit(optimizer: str) -> None:
+    one = quadratic(1, 4, 300.0)
+    form = form_of(one, optimizer, 0.2 * limit_of(one))
+    start = np.array([3.0, -2.0, 0.5, 1.0])
+    whole = form.stretch(start, 0, 70_000)
+    draws = np.random.default_rng(0)
+    parts = [(int(draws.integers(0, 69_000)), int(draws.integers(1, 900))) for _ in range(30)]
+    for first, count in [*parts, (0, 1), (255, 2), (32_767, 3), (32_768, 1), (65_535, 300)]:
+        part, here = form.stretch(start, first, count), slice(first, first + count)
+        assert np.array_equal(part.loss, whole.loss[here]), (first, count)
+        assert np.array_equal(part.positions(slice(None)), whole.positions(here)), (first, count)
+        assert np.array_equal(part.gradients(slice(None)), whole.gradients(here)), (first, count)
+
+
+def test_a_hundred_million_steps_end_where_powers_say() -> None:
+    one = quadratic(2, 2, 3e4)
+    form = form_of(one, "gd", 0.3 * limit_of(one))
+    start, steps = np.array([1.0, 1.0]), 100_000_000
+    modes = form.modes
+    factors = (1.0 - form.lr * modes.eigenvalues) ** float(steps)
+    wanted = modes.vectors @ (factors * modes.distances(start))
+    assert 1e-8 < np.max(np.abs(wanted)) < 1, "the slow direction is still on its way"
+    np.testing.assert_allclose(
+        form.stretch(start, steps, 1).positions(slice(None))[0], wanted, rtol=1e-6
+    )
+
+
+def both_ways(
+    monkeypatch: pytest.MonkeyPatch, one: Objective, settings: Settings, start: Vector, **more: Any
+) -> tuple[Descended, Descended]:
+    """The descent at once, and as it is walked."""
+    at_once = descend(one, settings, start, **more)
+    with monkeypatch.context() as patch:
+        patch.setattr(ClosedForm, "serves", lambda self, start: False)
+        step_by_step = descend(one, settings, start, **more)
+    ways = [isinstance(one.state.slots, Began) for one in (at_once, step_by_step)]
+    assert ways == [True, False]
+    return at_once, step_by_step
+
+
+@pytest.mark.parametrize("optimizer", LINEAR)
+@pytest.mark.parametrize(
+    ("share", "rules"),
+    [
+        (0.2, {"steps": 400}),
+        (0.2, {"steps": 100_000, "tolerance": 1e-5}),
+        (0.2, {"steps": 100_000, "goal": 1.001}),
+        (1.3, {"steps": 100_000}),
+        (1e250, {"steps": 100_000}),
+        (0.2, {"steps": 0}),
+        (0.2, {"steps": 1}),
+    ],
+)
+def test_every_rule_stops_it_where_it_stops_single_steps(
+    monkeypatch: pytest.MonkeyPatch, optimizer: str, share: float, rules: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(run_module, "LONGEST_CHUNK", 64)
+    one = quadratic(3, 3, 10.0)
+    rules = dict(rules)
+    start = one.centre + np.array([1.0, -2.0, 0.7])
+    goal = rules.pop("goal", None)
+    more = {} if goal is None else {"goal": goal * float(one.data["floor"]), "stop_at_goal": True}
+    settings = Settings(optimizer=optimizer, lr=share * limit_of(one), **rules)
+    at_once, single = both_ways(monkeypatch, one, settings, start, **more)
+    assert replace(at_once.descent, seconds=0, **_sizes(single)) == replace(
+        single.descent, seconds=0, **_sizes(single)
+    )
+    for name, wanted in _sizes(single).items():
+        found = _sizes(at_once)[name]
+        assert found == (wanted and pytest.approx(wanted, rel=1e-6, abs=1e-9)), name
+    assert np.array_equal(at_once.trace.step, single.trace.step)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(
+            at_once.trace.weights, single.trace.weights, rtol=1e-8, atol=1e-11
+        )
+    np.testing.assert_array_equal(at_once.trace.weights[0], start)
+
+
+def _sizes(one: Descended) -> dict[str, Any]:
+    """What is a number of its own, and so the same to rounding only."""
+    found = one.descent
+    names = ("final_loss", "first_loss", "lowest_loss", "turn", "recent_fall")
+    return {name: getattr(found, name) for name in names}
+
+
+def test_what_is_at_the_minimum_of_rounding_is_left_to_single_steps() -> None:
+    one = quadratic(3, 3, 1e14)
+    form = form_of(one, "gd", 0.5 * limit_of(one))
+    assert form.serves(np.array([1.0, 1e-7, 1e-14])), "of the sizes that the columns ask for"
+    assert not form.serves(np.array([1e-14, 1.0, 1e14])), "a small weight beside large ones"
+
+
+def test_it_serves_plain_quadratics_alone() -> None:
+    one = quadratic(1, 2, 3.0)
+    assert closed_form(one, "adam", 0.1, None) is None
+    bounded = replace(one, lower=np.array([0.0, -np.inf]))
+    assert closed_form(bounded, "gd", 0.1, None) is None
+    assert closed_form(quadratic(1, MOST_MULTIPLIED + 1, 3.0), "gd", 0.1, None) is None
+    assert closed_form(quadratic(1, MOST_MULTIPLIED, 3.0), "gd", 0.1, None) is not None
+
+
+def test_what_no_row_decides_stays_where_it_began() -> None:
+    """Of two columns alike only the sum of their weights moves."""
+    x = np.array([1.0, 2.0, 3.0])
+    columns = {"x": x, "z": x, "y": 2 * x + 1}
+    one = formula_objective(parse_model("y ~ a*x + b*z", list(columns)), columns, loss="mse")
+    one = centred(one, solve(one))
+    found = descend(one, Settings(lr=0.05, steps=500), np.array([5.0, 1.0]))
+    difference = found.trace.weights[:, 0] - found.trace.weights[:, 1]
+    np.testing.assert_allclose(difference, 4.0, rtol=1e-12)
