@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import fdtrc, ndtr, stdtr
 
+from steepest.measure.chances import f_above, normal_below, student_above
 from steepest.records.arrays import Matrix, Steps, Vector
 
 LEAST_LEFT = 3
@@ -61,7 +61,7 @@ def outlying(
         with np.errstate(divide="ignore", invalid="ignore"):
             studentized = np.where(off > 0, off / np.sqrt(others * free), 0.0)
         at = int(np.argmax(studentized))
-        chance = float(2 * stdtr(degrees, -studentized[at]) * len(kept))
+        chance = 2 * student_above(degrees, float(studentized[at])) * len(kept)
         found.append(
             Outlying(int(kept[at]), float(leverage[at]), float(studentized[at]), min(chance, 1.0))
         )
@@ -85,7 +85,7 @@ def added(basis: Matrix, residual: Vector, columns: Matrix) -> float | None:
     if left <= 0:
         return 0.0
     many = columns.shape[1]
-    return float(fdtrc(many, degrees, taken / many / (left / degrees)))
+    return f_above(many, degrees, taken / many / (left / degrees))
 
 
 def fresh_part(basis: Matrix, columns: Matrix) -> Matrix | None:
@@ -117,7 +117,7 @@ def runs(residual: Vector, order: Steps) -> tuple[int, float, float] | None:
     product, rows = 2.0 * first * second, first + second
     expected = 1 + product / rows
     variance = product * (product - rows) / (rows**2 * (rows - 1))
-    return many, expected, float(ndtr((many + 0.5 - expected) / math.sqrt(variance)))
+    return many, expected, normal_below((many + 0.5 - expected) / math.sqrt(variance))
 
 
 def growing_spread(
@@ -145,7 +145,8 @@ def growing_spread(
     if together >= 1:
         return 0.0, (low, high)
     degrees = rows - 2
-    return float(stdtr(degrees, -together * math.sqrt(degrees / (1 - together**2)))), (low, high)
+    far = together * math.sqrt(degrees / (1 - together**2))
+    return student_above(degrees, far), (low, high)
 
 
 def _ranks(values: Vector) -> Vector:
