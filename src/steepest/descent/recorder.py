@@ -89,6 +89,7 @@ class Recorder:
 
     names: tuple[str, ...]
     watch_goal: float | None = None
+    most: int = MOST_POINTS
     stride: int = 1
     kept: list[Block] = field(default_factory=list)
     points: int = 0
@@ -107,7 +108,7 @@ class Recorder:
     def capacity(self) -> int:
         """Most points that are kept."""
         width = 8 * (2 * len(self.names) + 3)
-        return max(LEAST_POINTS, min(MOST_POINTS, MOST_BYTES // width))
+        return max(LEAST_POINTS, min(self.most, MOST_BYTES // width))
 
     def add(self, block: RecordedSteps) -> None:
         """Take the next steps."""

@@ -28,7 +28,15 @@ from steepest.descent.loop import (
     walk,
 )
 from steepest.descent.optimizers import preconditioner
-from steepest.descent.recorder import TAIL, Block, RecordedSteps, Recorder, joined
+from steepest.descent.recorder import (
+    LEAST_POINTS,
+    MOST_POINTS,
+    TAIL,
+    Block,
+    RecordedSteps,
+    Recorder,
+    joined,
+)
 from steepest.descent.standing import Sink, Standing
 from steepest.engine.late import jax
 from steepest.engine.xla import in_float64
@@ -366,6 +374,7 @@ def descend(
     sink: Sink | None = None,
     standing: Standing | None = None,
     checkpoints: Checkpoints | None = None,
+    traced: bool = True,
 ) -> Descended:
     """Run one descent from `start` (p,).
 
@@ -375,14 +384,15 @@ def descend(
 
     `sink` is told where the descent stands before each chunk. From such a `standing`, with what
     else was given then, a descent goes on along the same path, bit for bit; `checkpoints` are
-    those of the steps before.
+    those of the steps before. Where it need not be `traced`, few steps of the trace are kept.
     """
     check_settings(settings, objective)
     machine = machine_for(objective, settings, held_out)
     momentum = machine.momentum
     if standing is None:
         state = machine.begun(start)
-        standing = Standing(state, Recorder(objective.names, watch_goal=goal))
+        most = MOST_POINTS if traced else LEAST_POINTS
+        standing = Standing(state, Recorder(objective.names, watch_goal=goal, most=most))
     state, recorder, before = standing.state, standing.recorder, standing.seconds
     checkpoints = checkpoints or Checkpoints()
     stops = limits_of(

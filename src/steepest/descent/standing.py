@@ -17,7 +17,7 @@ from steepest.records.descent import Trace
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
-_NOT_FACTS = ("names", "kept", "ending")
+_NOT_FACTS = ("names", "most", "kept", "ending")
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ def walked(setup: Setup, settings: Settings, lr: float, steps: int, seconds: flo
     walk = replace(
         settings, lr=lr, steps=steps, tolerance=0.0, patience=None, time_limit=max(seconds, 1e-3)
     )
-    return descend(setup.moving, walk, setup.start, scale=setup.scale).descent
+    return descend(setup.moving, walk, setup.start, scale=setup.scale, traced=False).descent
 
 
 def evenly(low: float, high: float, count: int) -> Vector:
@@ -320,6 +320,7 @@ def run_one(
         goal=goal,
         stop_at_goal=True,
         scale=setup.scale,
+        traced=False,
     ).descent
     return RateTrial(
         lr=lr,

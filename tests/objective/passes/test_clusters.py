@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +212,90 @@ def test_the_job_for_kubernetes(tmp_path: Path) -> None:
     read = command.commands[typed[0]].make_context(typed[0], typed[1:], parent=group).params
     assert (read["data"], read["formula"]) == tuple(container["args"][:2])
     assert (read["coordinator"], read["processes"], read["process"]) == (f"{host}:{port}", 4, 3)
+
+
+# Two hosts
+
+
+def services() -> dict[str, list[str]]:
+    """What each container of the file is to run, by its host's name."""
+    found = yaml.safe_load((CLUSTERS / "compose.yaml").read_text())["services"]
+    for name, service in found.items():
+        assert service["hostname"] == name
+        assert (CLUSTERS / service["build"]["context"] / "pyproject.toml").is_file()
+        assert (CLUSTERS / "../.." / service["build"]["dockerfile"]).is_file()
+    return {name: service["command"] for name, service in found.items()}
+
+
+def _run(*words: str) -> None:
+    subprocess.run(words, check=True, capture_output=True, timeout=SECONDS)
+
+
+@pytest.fixture
+def hosts() -> Iterator[dict[str, list[str]]]:
+    """Two hosts on this machine, which reach each other by name: how to begin something there."""
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("only root may make network namespaces")
+    if shutil.which("ip") is None or shutil.which("unshare") is None:
+        pytest.skip("there is no ip, or no unshare, to make hosts with")
+    mark = uuid.uuid4().hex[:6]
+    names = list(services())
+    spaces = {name: f"steepest-{mark}-{number}" for number, name in enumerate(names)}
+    known = "127.0.0.1 localhost\n" + "".join(
+        f"10.213.7.{number + 1} {name}\n" for number, name in enumerate(names)
+    )
+    with ExitStack() as undo:
+        for space in spaces.values():
+            try:
+                _run("ip", "netns", "add", space)
+            except subprocess.CalledProcessError as error:
+                pytest.skip(f"no network namespace can be made here: {error.stderr.decode()}")
+            undo.callback(_run, "ip", "netns", "delete", space)
+            folder = Path("/etc/netns") / space
+            folder.mkdir(parents=True)
+            undo.callback(shutil.rmtree, folder)
+            (folder / "hosts").write_text(known)
+            _run("ip", "-n", space, "link", "set", "lo", "up")
+        first, second = spaces.values()
+        ends = {first: f"v{mark}0", second: f"v{mark}1"}
+        _run(
+            *("ip", "link", "add", ends[first], "netns", first),
+            *("type", "veth", "peer", "name", ends[second], "netns", second),
+        )
+        for number, (space, end) in enumerate(ends.items()):
+            _run("ip", "-n", space, "address", "add", f"10.213.7.{number + 1}/24", "dev", end)
+            _run("ip", "-n", space, "link", "set", end, "up")
+        yield {
+            name: [
+                *("ip", "netns", "exec", space, "unshare", "--uts", "sh", "-c"),
+                f'hostname {name} && exec "$@"',
+                name,
+            ]
+            for name, space in spaces.items()
+        }
+
+
+def test_the_containers_on_two_hosts(
+    hosts: dict[str, list[str]], parts: str, tmp_path: Path
+) -> None:
+    begun = []
+    for name, words in services().items():
+        given = {"/data/parts/part-*.parquet": parts, "/data/runs.db": str(tmp_path / "runs.db")}
+        typed = [given.get(word, word) for word in words]
+        # Curved, so that each step is a pass over the rows of both.
+        typed = ["y ~ a*exp(b*x)" if word.startswith("y ~") else word for word in typed]
+        more = ["--json", "--steps", "50"] if "--store" in typed else []
+        begun.append(
+            subprocess.Popen(
+                [*hosts[name], sys.executable, "-m", "steepest", *typed, *more],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment(http_proxy="", https_proxy="", HTTP_PROXY="", HTTPS_PROXY=""),
+            )
+        )
+    first, second = ended(begun)
+    assert second == ""
+    document = json.loads(first)
+    assert document["problem"]["rows"] == ROWS
+    assert document["descent"]["steps"] == 50
