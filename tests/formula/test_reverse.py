@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, reject, settings
 from tests.formula.test_derivative import trees
 
 from steepest.engine import operations
 from steepest.engine.xla import in_float64
 from steepest.formula import Column, Node, Weight, evaluate, names_of, parse_expression, walk
+from steepest.formula.fold import ConstantError
 from steepest.formula.functions import CANONICAL_FUNCTIONS, FUNCTIONS
 from steepest.formula.own import own
 from steepest.formula.reverse import NUMPY, SLOPES, tape_of
@@ -139,7 +140,10 @@ def test_any_formula_has_the_value_and_the_slopes_that_jax_finds(node: Node) -> 
     assume(Weight("a") in walk(node))
     weights = {name: 0.7 + 0.3 * place for place, name in enumerate(names_of(Weight, node))}
     columns = {name: np.linspace(0.4, 1.6, len(ROWS)) for name in names_of(Column, node)}
-    value, slopes = by_tape(node, weights, columns)
+    try:
+        value, slopes = by_tape(node, weights, columns)
+    except ConstantError:
+        reject()  # A part without names has no value.
     wanted, steep = by_jax(node, weights, columns)
     kept = np.abs(wanted) < 1e100
     assert nearly(value[kept], wanted[kept])

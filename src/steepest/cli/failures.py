@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, NoReturn, TextIO
 
 import click
 
 from steepest.cli.help import Command, Context
 from steepest.jobs.ending import is_told
 from steepest.methods.elsewhere import COMMAND_WORDS, EXTRA_WORDS, OPTION_WORDS
-from steepest.words.errors import FormulaError, SteepestError, UsageError
+from steepest.words.errors import FormulaError, LostProcessError, SteepestError, UsageError
 from steepest.words.wording import pathname
 from steepest.words.wrapping import wrapped
 
@@ -68,6 +70,8 @@ class Commands(click.Group):
         except SteepestError as error:
             report(error, sys.stderr)
             tell(error, ctx)
+            if isinstance(error, LostProcessError):
+                _end_at_once(error.exit_code)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as error:
             said = str(error) or "Interrupted before anything was done."
@@ -96,6 +100,14 @@ class Commands(click.Group):
         near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
         hint = f"Did you mean {near[0]}?" if near else f"{ctx.command_path} --help lists them."
         raise click.UsageError(f"There is no command {_visible(name)!r}. {hint}", ctx)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """Without what JAX does at the end: it would wait for the process that is gone, or abort."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 class _InterruptionError(SteepestError):

@@ -89,7 +89,8 @@ class Recorder:
 
     names: tuple[str, ...]
     watch_goal: float | None = None
-    most: int = MOST_POINTS
+    most: int | None = None
+    """Points, where fewer are enough."""
     stride: int = 1
     kept: list[Block] = field(default_factory=list)
     points: int = 0
@@ -108,7 +109,7 @@ class Recorder:
     def capacity(self) -> int:
         """Most points that are kept."""
         width = 8 * (2 * len(self.names) + 3)
-        return max(LEAST_POINTS, min(self.most, MOST_BYTES // width))
+        return max(LEAST_POINTS, min(self.most or MOST_POINTS, MOST_BYTES // width))
 
     def add(self, block: RecordedSteps) -> None:
         """Take the next steps."""

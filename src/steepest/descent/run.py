@@ -30,7 +30,6 @@ from steepest.descent.loop import (
 from steepest.descent.optimizers import preconditioner
 from steepest.descent.recorder import (
     LEAST_POINTS,
-    MOST_POINTS,
     TAIL,
     Block,
     RecordedSteps,
@@ -391,7 +390,7 @@ def descend(
     momentum = machine.momentum
     if standing is None:
         state = machine.begun(start)
-        most = MOST_POINTS if traced else LEAST_POINTS
+        most = None if traced else LEAST_POINTS
         standing = Standing(state, Recorder(objective.names, watch_goal=goal, most=most))
     state, recorder, before = standing.state, standing.recorder, standing.seconds
     checkpoints = checkpoints or Checkpoints()

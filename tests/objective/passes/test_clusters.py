@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ import polars as pl
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+import steepest
 from steepest.cli import steepest as command
 
 CLUSTERS = Path(__file__).parents[3] / "docs" / "clusters"
@@ -275,27 +277,67 @@ def hosts() -> Iterator[dict[str, list[str]]]:
         }
 
 
-def test_the_containers_on_two_hosts(
-    hosts: dict[str, list[str]], parts: str, tmp_path: Path
-) -> None:
+def begun_on(
+    hosts: dict[str, list[str]], parts: str, store: Path, *more: str
+) -> list[subprocess.Popen[str]]:
+    """What the containers run, each on its host, with a curve: each step is a pass over rows."""
+    given = {"/data/parts/part-*.parquet": parts, "/data/runs.db": str(store)}
     begun = []
     for name, words in services().items():
-        given = {"/data/parts/part-*.parquet": parts, "/data/runs.db": str(tmp_path / "runs.db")}
         typed = [given.get(word, word) for word in words]
-        # Curved, so that each step is a pass over the rows of both.
         typed = ["y ~ a*exp(b*x)" if word.startswith("y ~") else word for word in typed]
-        more = ["--json", "--steps", "50"] if "--store" in typed else []
         begun.append(
             subprocess.Popen(
-                [*hosts[name], sys.executable, "-m", "steepest", *typed, *more],
+                [
+                    *(*hosts[name], sys.executable, "-m", "steepest", *typed),
+                    *(more if "--store" in typed else ()),
+                ],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
                 env=environment(http_proxy="", https_proxy="", HTTP_PROXY="", HTTPS_PROXY=""),
             )
         )
-    first, second = ended(begun)
+    return begun
+
+
+def test_the_containers_on_two_hosts(
+    hosts: dict[str, list[str]], parts: str, tmp_path: Path
+) -> None:
+    first, second = ended(begun_on(hosts, parts, tmp_path / "runs.db", "--json", "--steps", "50"))
     assert second == ""
     document = json.loads(first)
     assert document["problem"]["rows"] == ROWS
     assert document["descent"]["steps"] == 50
+
+
+def test_a_host_that_is_cut_off_is_lost_to_all(
+    hosts: dict[str, list[str]], parts: str, tmp_path: Path
+) -> None:
+    """No connection ends, nothing is said: both wait for a sum that never comes."""
+    store = tmp_path / "runs.db"
+    steps = ("--steps", "1000000", "--lr", "0.001", "--start", "a=1,b=1", "--no-remedies")
+    processes = begun_on(hosts, parts, store, *steps)
+    ends = time.monotonic() + SECONDS
+    while not (store.exists() and any((one.steps or 0) > 50 for one in steepest.runs(store))):
+        assert time.monotonic() < ends, "the run did not come so far"
+        time.sleep(0.2)
+    space = hosts["host-1"][3]
+    (end,) = [
+        link["ifname"]
+        for link in json.loads(subprocess.check_output(["ip", "-n", space, "-json", "link"]))
+        if link["ifname"] != "lo"
+    ]
+    _run("ip", "-n", space, "link", "set", end, "down")
+    cut = time.monotonic()
+    try:
+        said = [process.communicate(timeout=60) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert time.monotonic() - cut < 40
+    assert [process.returncode for process in processes] == [1, 1]
+    for output, error in said:
+        assert output == ""
+        assert error.startswith("Error: Another process of this job ended, or cannot be reached.")
+    assert "goes on with it" in said[0][1]

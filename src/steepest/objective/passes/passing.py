@@ -159,6 +159,7 @@ class Totals:
         length = 2 + size + (size * size if order > 1 else 0)
         high, low = np.zeros(length), np.zeros(length)
         for part in self.rows.parts(self.seen):
+            self.team.check()
             if part.rows:
                 data = self._data(part)
                 more = np.asarray(_sums(self._kernel, order, weights, data))
@@ -199,6 +200,7 @@ class Totals:
         counts = np.zeros(blocks)
         try:
             for part in self.rows.parts(self.seen):
+                self.team.check()
                 design, offset = np.zeros((part.rows, 0)), np.zeros(part.rows)
                 if is_linear and part.rows:
                     design, offset = self._design(part)

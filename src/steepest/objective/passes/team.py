@@ -7,12 +7,12 @@ mpi4py or Kubernetes.
 
 from __future__ import annotations
 
-import atexit
 import os
+import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib.util import find_spec
 from threading import Thread
@@ -21,15 +21,16 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.engine.late import jax
-from steepest.engine.xla import in_float64
+from steepest.engine.xla import float64
+from steepest.objective.passes.heartbeat import Heartbeat
 from steepest.records.arrays import Vector
 from steepest.words.errors import LostProcessError, UsageError
 from steepest.words.wording import escaped
 
-HEARTBEAT_SECONDS: Final = 20
-"""A process that was silent for so long is lost. One that ended is noticed at once."""
-
 JOINING_SECONDS: Final = 300
+
+_LOOK_SECONDS: Final = 0.5
+"""How often a process that waits for the others looks whether they are there."""
 
 MPI_RANKS: Final = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
 """What Open MPI from version 5 on, MPICH, Intel MPI and their like tell each process."""
@@ -41,46 +42,69 @@ class Team:
 
     size: int = 1
     index: int = 0
+    heartbeat: Heartbeat | None = field(default=None, compare=False, repr=False)
 
     @property
     def leads(self) -> bool:
         """Whether this is process 0, which asks, judges, keeps and shows."""
         return self.index == 0
 
-    @in_float64
+    def check(self) -> None:
+        """Raise LostProcessError where another process is known to be gone."""
+        if self.heartbeat is not None and self.heartbeat.lost:
+            raise _lost()
+
     def total(self, values: Vector) -> Vector:
         """The sum over all processes of values (k,), added up by XLA."""
         if self.size == 1:
             return values
-        with _losing():
-            return np.asarray(_summed()(_across(values)))
+        return self._unless_lost(lambda: np.asarray(_summed()(_across(values))))
 
     def gather(self, content: bytes) -> list[bytes]:
         """What each process has to say, in their order."""
         if self.size == 1:
             return [content]
-        with _losing():
-            lengths = _all(np.array([len(content)], dtype=np.int64))[:, 0]
-            buffer = np.zeros(int(np.max(lengths)), dtype=np.uint8)
-            buffer[: len(content)] = np.frombuffer(content, dtype=np.uint8)
-            every = _all(buffer)
+        sizes = np.array([len(content)], dtype=np.int64)
+        lengths = self._unless_lost(lambda: _all(sizes))[:, 0]
+        buffer = np.zeros(int(np.max(lengths)), dtype=np.uint8)
+        buffer[: len(content)] = np.frombuffer(content, dtype=np.uint8)
+        every = self._unless_lost(lambda: _all(buffer))
         return [
             every[index, : int(length)].tobytes() for index, length in enumerate(lengths.tolist())
         ]
+
+    def _unless_lost(self, call: Callable[[], Vector]) -> Vector:
+        """What `call` gives, which waits for the others: in a thread that can be left waiting."""
+        found: list[Vector] = []
+        failed: list[Exception] = []
+
+        def wait() -> None:
+            try:
+                with float64():
+                    found.append(call())
+            except Exception as error:
+                failed.append(error)  # It is raised where somebody listens.
+
+        waiting = Thread(target=wait, daemon=True)
+        waiting.start()
+        while waiting.is_alive():
+            waiting.join(_LOOK_SECONDS)
+            if waiting.is_alive():
+                self.check()
+        if failed and isinstance(failed[0], RuntimeError | ValueError):
+            raise _lost() from failed[0]
+        if failed:
+            raise failed[0]
+        return found[0]
 
     def from_leader(self, content: bytes = b"") -> bytes:
         """What process 0 says; the others wait for it."""
         return self.gather(content if self.leads else b"")[0]
 
     def leave(self) -> None:
-        """Part from the others, when all of them do. What this process computes goes on.
-
-        Process 0 ends last: JAX aborts one that is still parting when the coordinator is gone.
-        """
-        if self.leads:
-            atexit.register(_see_off)
-        else:
-            jax.distributed.shutdown()
+        """Part from the others, when all of them do. What this process computes goes on."""
+        if self.heartbeat is not None:
+            self.heartbeat.leave()
 
 
 ALONE: Final = Team()
@@ -94,7 +118,7 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
     _check(coordinator, processes, process)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     if hasattr(jax.config, "jax_enable_recoverability"):
-        # Else JAX ends this process when another is lost, before it can say so and keep its steps.
+        # Else JAX ends this process when another is lost while they join.
         jax.config.update("jax_enable_recoverability", True)
     begin = partial(
         jax.distributed.initialize,
@@ -102,8 +126,6 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
         processes,
         process,
         initialization_timeout=JOINING_SECONDS,
-        heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
-        shutdown_timeout_seconds=HEARTBEAT_SECONDS,
     )
     try:
         with _quiet():
@@ -129,8 +151,35 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
         ) from None
     team = Team(jax.process_count(), jax.process_index())
     with _quiet():
-        team.total(np.zeros(1))
+        team = replace(team, heartbeat=_heartbeat(team, coordinator))
+        _part_from_service(team)
     return team
+
+
+def _part_from_service(team: Team) -> None:
+    """Of JAX's service, through which processes find each other, nothing is needed any more.
+
+    It would end this process when another is lost, before it can say so and keep its steps.
+    Process 0, where it runs, parts from it last.
+    """
+    if not team.leads:
+        jax.distributed.shutdown()
+    team.total(np.zeros(1))
+    if team.leads:
+        jax.distributed.shutdown()
+
+
+def _heartbeat(team: Team, coordinator: str | None) -> Heartbeat | None:
+    if team.size == 1:
+        return None
+    if team.leads:
+        host = coordinator.rpartition(":")[0].strip("[]") if coordinator else socket.gethostname()
+        found, address = Heartbeat.listening(host)
+        team.from_leader(address)
+    else:
+        found = Heartbeat.heard_by(team.from_leader())
+    found.begin()
+    return found
 
 
 def _can_ask_mpi() -> bool:
@@ -180,33 +229,10 @@ def _check(coordinator: str | None, processes: int | None, process: int | None) 
         )
 
 
-def _see_off() -> None:
-    """Wait until the others have parted, or are lost."""
-    waiting = Thread(target=_see_who_is_there, daemon=True)
-    waiting.start()
-    waiting.join(HEARTBEAT_SECONDS)
+def _lost() -> LostProcessError:
+    return LostProcessError("Another process of this job ended, or cannot be reached.")
 
 
-def _see_who_is_there() -> None:
-    from jax.experimental.multihost_utils import live_devices
-
-    # Answered when no other process is there that has not asked, and none of them asks.
-    with suppress(RuntimeError), live_devices(jax.devices()):
-        pass
-
-
-@contextmanager
-def _losing() -> Iterator[None]:
-    """Say in words that another process is gone."""
-    try:
-        yield
-    except (RuntimeError, ValueError) as error:
-        raise LostProcessError(
-            "Another process of this job ended, or cannot be reached."
-        ) from error
-
-
-@in_float64
 def _all(values: Any) -> Any:
     from jax.experimental.multihost_utils import process_allgather
 
