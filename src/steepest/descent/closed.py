@@ -33,6 +33,8 @@ _TRUE_TO = 1e-12
 
 _SLOPE_TRUE_TO = 1e-10
 
+_ROOM = 1e20
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -163,8 +165,9 @@ class ClosedForm:
             off = np.abs(here - start) > _TRUE_TO * (np.abs(start) + np.abs(self.centre))
             allowed = _SLOPE_TRUE_TO * np.abs(gradient) + np.finfo(float).eps * rounding
             wrong = np.abs(slope - gradient) > allowed
+            # With room for the square of a gradient to grow before a descent is called diverged.
+            numbers = [*here, *slope, *self.modes.eigenvalues, _ROOM * (slope @ slope)]
         whole = len(begun) == len(start)
-        numbers = [*here, *slope, *self.modes.eigenvalues]
         return bool(np.all(np.isfinite(numbers)) and not np.any((off & whole) | wrong))
 
     def stretch(self, start: Vector, first: int, count: int) -> Stretch:

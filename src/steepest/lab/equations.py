@@ -22,8 +22,7 @@ def equations_of(run: Run) -> dict[str, Any]:
     of weights, columns and _WORDS; `target` is that of the left side of the formula.
     """
     formula, problem = run._setup.formula, run.record.problem
-    gives = None if problem.gives == "value" else problem.gives
-    loss = cost(formula, problem.loss, gives)
+    loss = cost(formula, problem.loss, problem.gives)
     partials = {weight: run._setup.partial(weight) for weight in problem.weights}
     named: dict[str, Node] = {word: Weight(word) for word in _WORDS}
     for node in walk(formula.model):

@@ -100,13 +100,12 @@ class Setup:
 
     def partial(self, weight: str) -> Node | None:
         """The partial derivative by one weight, as it is on the rows at hand."""
-        gives = None if self.problem.gives == "value" else self.problem.gives
         columns = self.objective.data["rows"].get("columns", {})
 
         def holds(condition: Node) -> bool:
             return bool(np.all(tape_of(condition).value(columns)))
 
-        return partial(self.formula, weight, self.problem.loss, gives, holds)
+        return partial(self.formula, weight, self.problem.loss, self.problem.gives, holds)
 
     @cached_property
     def modes(self) -> Modes | None:

@@ -10,8 +10,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from steepest.records.autograd import AutogradGraph, AutogradNode, Numbers, ParameterGradient
 from steepest.records.verdict import Finding
+from steepest.show.terminal.finding import say_finding
 from steepest.show.terminal.page import INDENT, Page
-from steepest.show.terminal.styles import SEVERITY_STYLE
 from steepest.words.wording import count, listed, number, percent
 
 MOST_NODES: Final = 60
@@ -34,8 +34,7 @@ class LossReport:
         if self.graph.rows is not None:
             page.say(f"It is taken over a batch of {count(self.graph.rows, 'row')}.")
         for finding in self.findings:
-            severity = (f"{finding.severity:<9}", SEVERITY_STYLE[finding.severity])
-            page.say(severity, finding.sentence, label=(finding.code, "bold"), indent=7)
+            say_finding(page, finding, finding.sentence)
         _tree(page, self.graph)
         _parameters(page, self.graph)
         for what, why in self.graph.not_measured.items():

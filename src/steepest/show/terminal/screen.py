@@ -14,10 +14,11 @@ from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.problem import Categories
 from steepest.records.run import RunRecord
 from steepest.records.verdict import Finding, Remedy, WeightStatistics
+from steepest.show.terminal.finding import BESIDE, say_finding
 from steepest.show.terminal.lists import values_of
 from steepest.show.terminal.page import Page, Span
 from steepest.show.terminal.statistics import error_of, inflated, inflation_of
-from steepest.show.terminal.styles import SEVERITY_STYLE, WORD_STYLE
+from steepest.show.terminal.styles import WORD_STYLE
 from steepest.words.wording import count, listed, number, percent, roughly, times, together
 
 HEIGHT: Final = 23
@@ -29,8 +30,6 @@ LEAST_FINDINGS: Final = 3
 _INDENT: Final = 8
 _CODE: Final = 7
 """Columns of a finding's code."""
-_FOUND: Final = 16
-"""Columns of a finding's code and severity."""
 
 
 def compose_screen(page: Page, record: RunRecord, why: str) -> None:
@@ -278,9 +277,7 @@ def show_found(page: Page, findings: Sequence[Finding], why: str) -> None:
     if most > max(room, LEAST_FINDINGS):
         most = max(room - 1, LEAST_FINDINGS)
     for finding in findings[:most]:
-        severity = (finding.severity, SEVERITY_STYLE[finding.severity])
-        label: list[Span] = [(finding.code, "bold"), "  ", severity]
-        page.say(in_a_line(page, finding), label=label, indent=_FOUND)
+        say_finding(page, finding, in_a_line(page, finding))
     if findings[most:]:
         codes = list(dict.fromkeys(finding.code for finding in findings[most:]))
         page.say(f"and {listed(codes)}", indent=_CODE)
@@ -293,7 +290,7 @@ def show_found(page: Page, findings: Sequence[Finding], why: str) -> None:
 def in_a_line(page: Page, finding: Finding) -> str:
     """What was found, where its first sentence fits; else what the check is about."""
     first = finding.sentence.split(". ", 1)[0].rstrip(".") + "."
-    room = page.width - _FOUND
+    room = page.width - BESIDE
     if len(page.safe(first)) <= room:
         return first
     clause = first.split(": ", 1)[0]
