@@ -75,6 +75,15 @@ class Tape:
         adjoint is that of each row.
         """
         active = _depending(self, names)
+        result = self._passed_back(found, seed, active, np.multiply)
+        leaves = [number for number in active if self.steps[number].operation == "name"]
+        if all(np.all(np.isfinite(result[number])) for number in leaves):
+            return result
+        return self._passed_back(found, seed, active, times)
+
+    def _passed_back(
+        self, found: list[Any], seed: Any, active: dict[int, None], product: Callable[..., Any]
+    ) -> list[Any]:
         result: list[Any] = [0.0] * len(self.steps)
         if isinstance(self.result, Earlier):
             result[self.result.number] = seed
@@ -87,7 +96,7 @@ class Tape:
                 for place, one in enumerate(given):
                     if isinstance(one, Earlier) and one.number in active:
                         slope = SLOPES[operation][place](found[number], *operands)
-                        passed = times(result[number], slope)
+                        passed = product(result[number], slope)
                         result[one.number] = result[one.number] + passed
         return result
 

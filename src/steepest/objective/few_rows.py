@@ -42,8 +42,9 @@ def are_few(data: Mapping[str, Any]) -> bool:
 
 def predictions(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> Vector:
     """The formula's value on each row, (n,)."""
-    found = tape_of(kernel.model).value(_values(kernel, position, data))
-    return np.broadcast_to(np.asarray(found, dtype=np.float64), _shape(data))
+    value = kernel.tape.value(_values(kernel, position, data))
+    found: Vector = _wide(np.asarray(value, dtype=np.float64), _shape(data))
+    return found
 
 
 def jacobian(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> Matrix:
@@ -65,7 +66,10 @@ def value_and_gradient(
     found, slopes = _with_slopes(kernel, position, data)
     passes = _through(kernel, found, data)
     with np.errstate(all="ignore"):
-        return passes.loss, np.sum(times(passes.adjoints[0][:, None], slopes), axis=0)
+        gradient = passes.adjoints[0] @ slopes
+        if not np.all(np.isfinite(gradient)):
+            gradient = np.sum(times(passes.adjoints[0][:, None], slopes), axis=0)
+    return passes.loss, gradient
 
 
 def through_loss(name: str, gives: str, prediction: Any, data: Mapping[str, Any]) -> Passes:
@@ -73,12 +77,12 @@ def through_loss(name: str, gives: str, prediction: Any, data: Mapping[str, Any]
     target, weight = np.asarray(data["rows"]["target"]), data["rows"]["weight"]
     loss = loss_named(name)
     cost = tape_of(own(loss.form(gives).safe))
-    prediction = np.broadcast_to(prediction, target.shape)
+    prediction = _wide(prediction, target.shape)
     by = "p" if loss.of_classes else "r"
     with np.errstate(all="ignore"):
         residual = prediction - target
         found = cost.run({"p": prediction, "t": target, "r": residual})
-        costs = np.broadcast_to(cost.given(found), target.shape)
+        costs = _wide(cost.given(found), target.shape)
         slope = cost.slope(cost.adjoints(found, 1.0, (by,)), by)
         if weight is None:
             share = np.full(len(target), 1.0 / len(target))
@@ -91,7 +95,7 @@ def through_loss(name: str, gives: str, prediction: Any, data: Mapping[str, Any]
         root = np.sqrt(mean) if loss.root else None
         outer = 1.0 if root is None else (0.5 / root if root else 0.0)
         by_cost = outer * share
-        by_prediction = np.broadcast_to(times(by_cost, slope), target.shape)
+        by_prediction = _wide(times(by_cost, slope), target.shape)
     values: list[Any] = [prediction]
     adjoints: list[Any] = [by_prediction]
     if not loss.of_classes:
@@ -116,7 +120,7 @@ def backward(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -
     Each row has nodes of its own up to the mean, (n,), so that what goes through each is known.
     Where there is no loss, the formula's own value is the end.
     """
-    tape = tape_of(kernel.model)
+    tape = kernel.tape
     found = tape.run(_values(kernel, position, data))
     shape: tuple[int, ...] = ()
     after = Passes((None,), (1.0,))
@@ -126,15 +130,15 @@ def backward(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -
     adjoints = tape.adjoints(found, after.adjoints[0])
     places = [tape.nodes[node].number for node in varying(kernel.model)]
     return Passes(
-        (*(np.broadcast_to(found[one], shape) for one in places), *after.values[1:]),
-        (*(np.broadcast_to(adjoints[one], shape) for one in places), *after.adjoints[1:]),
+        (*(_wide(found[one], shape) for one in places), *after.values[1:]),
+        (*(_wide(adjoints[one], shape) for one in places), *after.adjoints[1:]),
     )
 
 
 def _with_slopes(
     kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]
 ) -> tuple[Vector, Matrix]:
-    tape = tape_of(kernel.model)
+    tape = kernel.tape
     found = tape.run(_values(kernel, position, data))
     adjoints = tape.adjoints(found, 1.0, kernel.weights)
     shape = _shape(data)
@@ -143,7 +147,7 @@ def _with_slopes(
         slopes[:, place] = tape.slope(adjoints, name)
     # What is so small has lost its digits, and JAX takes it for 0 as well.
     slopes[np.abs(slopes) < np.finfo(np.float64).tiny] = 0.0
-    return np.broadcast_to(np.asarray(tape.given(found), dtype=np.float64), shape), slopes
+    return _wide(np.asarray(tape.given(found), dtype=np.float64), shape), slopes
 
 
 def _values(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,6 +155,10 @@ def _values(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) ->
     weights = dict(zip(kernel.weights, position, strict=True))
     columns = {name: np.asarray(column) for name, column in data["rows"]["columns"].items()}
     return {**weights, **data["fixed"], **columns}
+
+
+def _wide(value: Any, shape: tuple[int, ...]) -> Any:
+    return value if np.shape(value) == shape else np.broadcast_to(value, shape)
 
 
 def _shape(data: Mapping[str, Any]) -> tuple[int, ...]:

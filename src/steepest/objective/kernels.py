@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 from steepest.engine.late import jax, jnp
 from steepest.engine.operations import OPERATIONS
 from steepest.formula import Node, evaluate, inside_sigmoid
+from steepest.formula.reverse import Tape, tape_of
 from steepest.methods.losses import LOGIT, PROBABILITY, loss_named
 from steepest.objective.losses import cost_of, loss_of, of_mean
 from steepest.objective.row_sums import MANY, sums
@@ -59,7 +60,12 @@ class FormulaKernel:
         """The formula alone."""
         return replace(self, loss_name=None, gives="value")
 
-    @property
+    @cached_property
+    def tape(self) -> Tape:
+        """The formula as a tape, for where rows are few."""
+        return tape_of(self.model)
+
+    @cached_property
     def of_logit(self) -> FormulaKernel:
         """The same loss from the logit, where a sigmoid makes a probability of it; else itself.
 

@@ -138,12 +138,10 @@ class Objective:
         """
         return self.unit * np.sqrt(self.pace)
 
-    @in_float64
     def value(self, weights: Vector) -> float:
         """The loss at weights (p,). One pass over the rows."""
         return float(value_of(self.kernel, self.position(weights), self.data))
 
-    @in_float64
     def value_and_gradient(self, weights: Vector) -> tuple[float, Vector]:
         """The loss and its gradient (p,) at weights (p,).
 
@@ -166,7 +164,6 @@ class Objective:
             sizes = [abs(loss), *np.abs(slope) * np.maximum(np.abs(start), 1.0)]
         return max((float(size) for size in sizes if np.isfinite(size)), default=0.0) or 1.0
 
-    @in_float64
     def hessian(self, weights: Vector) -> Matrix:
         """Second derivatives (p, p) by the kernel's position, at weights (p,).
 
@@ -177,12 +174,10 @@ class Objective:
         symmetric: Matrix = (found + found.T) / 2
         return symmetric
 
-    @in_float64
     def predictions(self, weights: Vector) -> Vector:
         """The model's value on each row, (n,)."""
         return np.asarray(predictions_of(self.kernel, weights, self.data))
 
-    @in_float64
     def jacobian(self, weights: Vector) -> Matrix:
         """Derivative of each row's prediction by each weight, (n, p). p passes over the rows."""
         return np.asarray(jacobian_of(self.kernel, weights, self.data))
@@ -195,11 +190,13 @@ def value_of(kernel: Kernel, position: Any, data: Data) -> Any:
     return _value(kernel, position, data)
 
 
+@in_float64
 @compiled("kernel", seldom=True)
 def _value(kernel: Kernel, position: Any, data: Data) -> jax.Array:
     return kernel.loss(position, data)
 
 
+@in_float64
 @compiled("kernel", seldom=True)
 def _value_and_gradient(
     kernel: Kernel, position: jax.Array, data: Data
@@ -207,6 +204,7 @@ def _value_and_gradient(
     return value_and_gradient(kernel, position, data)
 
 
+@in_float64
 @compiled("kernel", seldom=True)
 def _hessian(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
     found: jax.Array = jax.hessian(kernel.loss)(position, data)
@@ -240,11 +238,13 @@ def _of_any_loss(kernel: Kernel, data: Data) -> tuple[FormulaKernel, Data]:
     return kernel.of_any_loss, {"fixed": data["fixed"], "rows": rows}
 
 
+@in_float64
 @compiled("kernel", seldom=True)
 def _predictions(kernel: FormulaKernel, data: Data, position: Any) -> jax.Array:
     return _row_values(kernel, position, data)
 
 
+@in_float64
 @compiled("kernel", seldom=True)
 def _jacobian(kernel: FormulaKernel, data: Data, position: Any) -> jax.Array:
     found: jax.Array = jax.jacfwd(lambda at: _row_values(kernel, at, data))(position)
