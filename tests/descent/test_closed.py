@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
+import steepest
 from steepest.descent import run as run_module
 from steepest.descent.closed import MOST_MULTIPLIED, ClosedForm, closed_form
 from steepest.descent.loop import Began
@@ -116,17 +118,20 @@ def test_any_stretch_is_that_of_the_whole_to_the_last_bit(optimizer: str) -> Non
         assert np.array_equal(part.gradients(slice(None)), whole.gradients(here)), (first, count)
 
 
-def test_a_hundred_million_steps_end_where_powers_say() -> None:
+def test_a_hundred_million_steps_lose_no_digits() -> None:
     one = quadratic(2, 2, 3e4)
     form = form_of(one, "gd", 0.3 * limit_of(one))
     start, steps = np.array([1.0, 1.0]), 100_000_000
     modes = form.modes
-    factors = (1.0 - form.lr * modes.eigenvalues) ** float(steps)
-    wanted = modes.vectors @ (factors * modes.distances(start))
+    with mpmath.workdps(40):
+        factors = [
+            float((1 - mpmath.mpf(form.lr) * mpmath.mpf(eigenvalue)) ** steps)
+            for eigenvalue in modes.eigenvalues.tolist()
+        ]
+    wanted = modes.vectors @ (np.array(factors) * modes.distances(start))
     assert 1e-8 < np.max(np.abs(wanted)) < 1, "the slow direction is still on its way"
-    np.testing.assert_allclose(
-        form.stretch(start, steps, 1).positions(slice(None))[0], wanted, rtol=1e-6
-    )
+    found = form.stretch(start, steps, 1).positions(slice(None))[0]
+    np.testing.assert_allclose(found, wanted, rtol=1e-11)
 
 
 def both_ways(
@@ -212,3 +217,30 @@ def test_what_no_row_decides_stays_where_it_began() -> None:
     found = descend(one, Settings(lr=0.05, steps=500), np.array([5.0, 1.0]))
     difference = found.trace.weights[:, 0] - found.trace.weights[:, 1]
     np.testing.assert_allclose(difference, 4.0, rtol=1e-12)
+
+
+X = np.linspace(0.5, 3, 10)
+Y = 2 * X + np.sin(X)
+SLOPE = float(X @ Y / (X @ X))
+
+
+@pytest.mark.parametrize("of_x", [1e-100, 1e-83, 1.0, 1e77, 1e80, 1e100])
+def test_columns_of_any_size_end_at_their_minimum(of_x: float) -> None:
+    """Squares of curvatures, and of distances, are beyond 64 bits here; the numbers are not."""
+    columns = {"x": X * of_x, "y": Y}
+    run = steepest.fit(columns, "y ~ a*x", start={"a": 0.0}, remedies=False, tolerance=1e-3)
+    assert run.weights["a"] == pytest.approx(SLOPE / of_x, rel=2e-3)
+    assert run.record.descent.stopped == "converged"
+    assert 0 < run.record.descent.steps < 50
+
+
+@pytest.mark.parametrize(("of_x", "of_y"), [(1e-145, 1e14), (1e-152, 1e4), (1e-140, 1e20)])
+def test_weights_beyond_the_root_of_the_largest_number_have_a_loss(
+    of_x: float, of_y: float
+) -> None:
+    columns = {"x": X * of_x, "y": Y * of_y}
+    run = steepest.fit(columns, "y ~ a*x", start={"a": 0.0}, remedies=False)
+    descent = run.record.descent
+    assert descent.steps == 1000
+    assert descent.non_finite_step is None
+    assert descent.final_loss < 0.1 * descent.first_loss

@@ -27,6 +27,7 @@ from tests.autograd import (
 )
 from torch import Tensor
 
+import steepest
 from steepest.engine.xla import float64
 from steepest.formula import CANONICAL_FUNCTIONS, Call, parse_expression, parse_model, walk
 from steepest.measure.gradient import (
@@ -940,3 +941,13 @@ def test_a_sum_of_many_columns_is_compiled_soon_and_is_right() -> None:
         wanted @ step + np.mean((design @ step) ** 2) + 2 * np.mean(off) * step[0] ** 2, rel=1e-10
     )
     np.testing.assert_allclose([nodes[f"w{k}"].adjoint for k in range(many)], wanted[1:], rtol=1e-9)
+
+
+def test_a_condition_that_never_changes_is_a_node_too() -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    run = steepest.fit({"x": x, "y": 2 * x}, "y ~ a*where(1 > 0, 2, b)*x + c*b", steps=10)
+    found = {node.text: node for node in run.backward()}
+    (where,) = [node for text, node in found.items() if text.startswith("where")]
+    assert np.all(where.value == 2)
+    by_a = run.at(run.record.descent.final_step).gradient["a"]
+    assert float(np.sum(found["a"].adjoint)) == pytest.approx(by_a, rel=1e-9, abs=1e-12)

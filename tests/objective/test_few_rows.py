@@ -141,3 +141,10 @@ def test_what_is_given_later_does_not_change_what_was_given() -> None:
     before = one.value(np.array([1.0]))
     x[:] = 0
     assert one.value(np.array([1.0])) == before
+
+
+def test_a_loss_that_is_infinite_is_no_level_place() -> None:
+    one = problem("rmse", "value", "a*x + exp(b*x)", None)
+    value, gradient = one.value_and_gradient(np.array([1e200, 0.0]))
+    assert value == np.inf
+    assert not np.any(gradient == 0)

@@ -33,8 +33,6 @@ _TRUE_TO = 1e-12
 
 _SLOPE_TRUE_TO = 1e-10
 
-_ROOM = 1e20
-
 
 @dataclass(frozen=True)
 class Stretch:
@@ -62,6 +60,14 @@ class Stretch:
         if self.first == 0:
             found[:, np.arange(len(self.loss))[chosen] == 0] = self.start[:, None]
         return found.T
+
+    @cached_property
+    def fine(self) -> Mask:
+        """Where loss and gradient are finite, (m,)."""
+        found = np.isfinite(self.norm)
+        if not found.all():  # A gradient may be finite where its square is not.
+            found = np.all(np.isfinite(self.gradients(slice(None))), axis=1)
+        return np.asarray(found & np.isfinite(self.loss))
 
     def gradients(self, chosen: Any) -> Matrix:
         """The same of the gradient."""
@@ -98,7 +104,7 @@ class Taken:
     @cached_property
     def fine(self) -> Mask | None:
         """Where loss and gradient are finite, (m,); None where all are."""
-        found = np.isfinite(self.stretch.norm[: self.count]) & np.isfinite(self.loss)
+        found = self.stretch.fine[: self.count]
         return None if found.all() else found
 
     def __getitem__(self, chosen: slice | Steps | Mask) -> Block:
@@ -165,9 +171,8 @@ class ClosedForm:
             off = np.abs(here - start) > _TRUE_TO * (np.abs(start) + np.abs(self.centre))
             allowed = _SLOPE_TRUE_TO * np.abs(gradient) + np.finfo(float).eps * rounding
             wrong = np.abs(slope - gradient) > allowed
-            # With room for the square of a gradient to grow before a descent is called diverged.
-            numbers = [*here, *slope, *self.modes.eigenvalues, _ROOM * (slope @ slope)]
         whole = len(begun) == len(start)
+        numbers = [*here, *slope, *self.modes.eigenvalues]
         return bool(np.all(np.isfinite(numbers)) and not np.any((off & whole) | wrong))
 
     def stretch(self, start: Vector, first: int, count: int) -> Stretch:
@@ -175,11 +180,11 @@ class ClosedForm:
         eigenvalues = self.modes.eigenvalues
         along = self.powers.distances(self.modes.distances(start / self.stride), first, count)
         with np.errstate(all="ignore"):
-            squares = [np.square(one) for one in along]
-            loss = _combined(0.5 * eigenvalues[None], squares)[0]
+            # Each product is squared, not a product of squares: those may overflow by themselves.
+            loss = _squared(np.sqrt(0.5 * eigenvalues), along)
             loss += self.floor
             if np.all(self.pace == 1.0):
-                norm = _combined(np.square(eigenvalues)[None], squares)[0]
+                norm = _squared(eigenvalues, along)
             else:
                 norm = np.sum(np.square(_combined(self.steep, along)), axis=0)
         return Stretch(self, start, first, along, loss, norm)
@@ -202,6 +207,16 @@ def _combined(shares: Matrix, along: Sequence[Vector]) -> Matrix:
     return found
 
 
+def _squared(shares: Vector, along: Sequence[Vector]) -> Vector:
+    """The sum of the squares of shares (m,) of m distances (n,): (n,)."""
+    found = np.zeros(len(along[0]))
+    part = np.empty(len(found))
+    for share, distance in zip(shares, along, strict=True):
+        np.multiply(share, distance, out=part)
+        found += np.square(part, out=part)
+    return found
+
+
 def stopped_at(state: State, limits: Limits, found: Stretch) -> State:
     """Where a descent stands after as many of these steps as no stop rule ends.
 
@@ -214,7 +229,7 @@ def stopped_at(state: State, limits: Limits, found: Stretch) -> State:
         first_loss, first_norm = loss[0], norm[0]
     with np.errstate(all="ignore"):
         ceiling = limits.ceiling * max(abs(first_loss), limits.scale)
-        goes = (np.abs(loss) <= ceiling) & (loss > limits.goal) & np.isfinite(norm)
+        goes = (np.abs(loss) <= ceiling) & (loss > limits.goal) & found.fine[:count]
         if limits.tolerance:
             goes &= norm >= limits.tolerance**2 * first_norm
     goes[max(0, int(limits.last) - found.first) :] = False

@@ -76,7 +76,7 @@ class Tape:
         """
         active = _depending(self, names)
         result = self._passed_back(found, seed, active, np.multiply)
-        leaves = [number for number in active if self.steps[number].operation == "name"]
+        leaves = [number for number in active if self.steps[number].operation in _LEAVES]
         if all(np.all(np.isfinite(result[number])) for number in leaves):
             return result
         return self._passed_back(found, seed, active, times)
@@ -84,21 +84,26 @@ class Tape:
     def _passed_back(
         self, found: list[Any], seed: Any, active: dict[int, None], product: Callable[..., Any]
     ) -> list[Any]:
-        result: list[Any] = [0.0] * len(self.steps)
+        # Nothing is passed to what only stands still, nor on from there.
+        result: list[Any] = [None] * len(self.steps)
         if isinstance(self.result, Earlier):
             result[self.result.number] = seed
         with np.errstate(all="ignore"):
             for number in reversed(active):
                 operation, given = self.steps[number]
-                if operation == "name":
+                if operation in _LEAVES or result[number] is None:
                     continue
                 operands = [_of(found, one) for one in given]
                 for place, one in enumerate(given):
                     if isinstance(one, Earlier) and one.number in active:
-                        slope = SLOPES[operation][place](found[number], *operands)
-                        passed = product(result[number], slope)
-                        result[one.number] = result[one.number] + passed
-        return result
+                        if operation == "where":
+                            passed = _chosen(place, operands[0], result[number])
+                        else:
+                            slope = SLOPES[operation][place](found[number], *operands)
+                            passed = product(result[number], slope)
+                        before = result[one.number]
+                        result[one.number] = passed if before is None else before + passed
+        return [0.0 if one is None else one for one in result]
 
     def slope(self, adjoints: list[Any], name: str) -> Any:
         """The adjoint of a weight or column; 0 where it is not in the formula."""
@@ -106,13 +111,16 @@ class Tape:
         return 0.0 if place is None else adjoints[place.number]
 
 
+_LEAVES: Final = ("name", "constant")
+
+
 @lru_cache(maxsize=512)
 def _depending(tape: Tape, names: tuple[str, ...] | None) -> dict[int, None]:
     """The steps that depend on `names`, or on any, in their order."""
     active: dict[int, None] = {}
     for number, (operation, given) in enumerate(tape.steps):
-        if operation == "name":
-            depends = names is None or given[0] in names
+        if operation in _LEAVES:
+            depends = names is None or (operation == "name" and given[0] in names)
         else:
             depends = operation in SLOPES and any(
                 isinstance(one, Earlier) and one.number in active for one in given
@@ -141,7 +149,9 @@ def tape_of(node: Node) -> Tape:
     def recording(operation: str) -> Callable[..., Earlier]:
         return lambda *given: put(operation, *given)
 
-    def seen(part: Node, place: Earlier) -> Earlier:
+    def seen(part: Node, value: Any) -> Earlier:
+        # A condition that never changes may leave a number in the place of a part.
+        place = value if isinstance(value, Earlier) else put("constant", value)
         return nodes.setdefault(part, place)
 
     names = (*names_of(Weight, node), *names_of(Column, node))
@@ -150,16 +160,24 @@ def tape_of(node: Node) -> Tape:
     return Tape(tuple(steps), result, values, nodes)
 
 
+def _chosen(place: int, condition: Any, adjoint: Any) -> Any:
+    """What `where` passes to one of its operands: selected, so that no NaN comes through."""
+    if place == 0:
+        return 0.0
+    return _where(condition, adjoint, 0.0) if place == 1 else _where(condition, 0.0, adjoint)
+
+
 def _of(found: list[Any], one: Any) -> Any:
     return found[one.number] if isinstance(one, Earlier) else one
 
 
 def times(adjoint: Any, slope: Any) -> Any:
-    """The product; what is not used, or does not move, has no part in it, whatever the other is."""
+    """The product; what is not used, or does not move, has no part in it, however steep it is."""
     found = adjoint * slope
     if np.all(np.isfinite(found)):
         return found
-    return np.where((adjoint == 0) | (slope == 0), 0.0, found)
+    endless = np.isinf(adjoint) | np.isinf(slope)
+    return np.where(endless & ((adjoint == 0) | (slope == 0)), 0.0, found)
 
 
 def _sigmoid(x: Any) -> Any:
@@ -233,6 +251,7 @@ NUMPY: Final[Mapping[str, Callable[..., Any]]] = {
     "maximum": np.maximum,
     "where": _where,
     "still": lambda x: x,
+    "constant": lambda x: x,
     "xlogy": lambda t, p: _unless_zero(t, np.log(p)),
     "xlog1py": lambda t, p: _unless_zero(t, np.log1p(p)),
 }
@@ -294,11 +313,7 @@ SLOPES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = {
         lambda out, a, b: _taken(a > b, b > a),
         lambda out, a, b: _taken(b > a, a > b),
     ),
-    "where": (
-        lambda out, condition, a, b: 0.0,
-        lambda out, condition, a, b: _where(condition, 1.0, 0.0),
-        lambda out, condition, a, b: _where(condition, 0.0, 1.0),
-    ),
+    "where": (),  # It selects, see above.
     "xlogy": (
         lambda out, t, p: np.log(p),
         lambda out, t, p: _unless_zero(t, np.divide(1.0, p)),

@@ -52,6 +52,8 @@ def _share(a: float, b: float, x: float, left: float) -> float:
     rest = left / (2.0 * a + left)
     if x <= 0:
         return 0.0
+    if rest <= 0:
+        return 1.0
     logs = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     front = math.exp(logs + a * math.log(x) + b * math.log(rest))
     if x < (a + 1.0) / (a + b + 2.0):

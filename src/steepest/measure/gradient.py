@@ -194,10 +194,11 @@ def taylor_check(objective: Objective, weights: Vector, step: Vector) -> Taylor:
     kernel = objective.kernel
     if isinstance(kernel, FormulaKernel) and are_few(objective.data) and is_quadratic(objective):
         loss, gradient = objective.value_and_gradient(weights)
-        change = objective.value(weights + step) - loss
-        along = objective.jacobian(weights) @ step
-        first = float(gradient @ step)
-        curved = float(np.average(along**2, weights=objective.data["rows"]["weight"]))
+        with np.errstate(all="ignore"):
+            change = objective.value(weights + step) - loss
+            along = objective.jacobian(weights) @ step
+            first = float(gradient @ step)
+            curved = float(np.average(along**2, weights=objective.data["rows"]["weight"]))
         return Taylor(first, first + curved, change)
     position, moved = objective.position(weights), step / objective.unit
     first, second, actual = _along(kernel, position, moved, objective.data)

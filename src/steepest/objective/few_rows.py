@@ -42,8 +42,8 @@ def are_few(data: Mapping[str, Any]) -> bool:
 
 def predictions(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> Vector:
     """The formula's value on each row, (n,)."""
-    value = kernel.tape.value(_values(kernel, position, data))
-    found: Vector = _wide(np.asarray(value, dtype=np.float64), _shape(data))
+    given = kernel.tape.value(_values(kernel, position, data))
+    found: Vector = _wide(np.asarray(given, dtype=np.float64), _shape(data))
     return found
 
 
@@ -93,7 +93,10 @@ def through_loss(name: str, gives: str, prediction: Any, data: Mapping[str, Any]
             # A row of weight 0 must not spoil the mean with 0 * inf.
             mean = np.sum(share * np.where(weight > 0, costs, 0.0))
         root = np.sqrt(mean) if loss.root else None
-        outer = 1.0 if root is None else (0.5 / root if root else 0.0)
+        outer = 1.0
+        if root is not None:
+            # Of a root that is infinite nothing is known but that it is no minimum.
+            outer = np.nan if np.isinf(root) else (0.5 / root if root else 0.0)
         by_cost = outer * share
         by_prediction = _wide(times(by_cost, slope), target.shape)
     values: list[Any] = [prediction]

@@ -91,7 +91,9 @@ def excess(modes: Modes, offset: Vector, lr: Any, steps: Any) -> Any:
 def _decay(modes: Modes, offset: Vector, lr: Any) -> tuple[Vector, Matrix]:
     """The logarithm of each mode's share of the loss at the start, and what a step adds to it."""
     with np.errstate(divide="ignore", over="ignore"):
-        start = np.log(0.5 * modes.eigenvalues * modes.distances(offset) ** 2)
+        # Not of the square, which may overflow where the share is a number.
+        distances = np.abs(modes.distances(offset))
+        start = np.log(0.5 * modes.eigenvalues) + 2.0 * np.log(distances)
         return start, 2.0 * np.log(np.abs(1.0 - np.asarray(lr)[..., None] * modes.eigenvalues))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.objective.quadratic import Modes
-from steepest.records.arrays import Vector
+from steepest.records.arrays import Steps, Vector
 
 _DOUBLINGS = 50
 """More steps than two to this power count as never, as in gradient descent's closed form."""
@@ -74,20 +74,27 @@ _HIGH = 128
 class Powers:
     """The powers of one learning rate's move, from which every step's distances are multiplied.
 
-    Step k = 256*(128*t + j) + l is the product of three powers, for l, j and t: so what is found
-    for a step depends on nothing but the step, whichever others are asked for beside it.
+    Step k = 256*(128*t + j) + l is the product of three powers, for l, j and t, and without
+    momentum of two: so what is found for a step depends on nothing but the step, whichever others
+    are asked for beside it.
     """
 
     def __init__(self, modes: Modes, rate: float, inertia: Inertia):
+        self._coasts = inertia.momentum != 0
         with np.errstate(all="ignore"):
+            if not self._coasts:
+                steep = rate * modes.eigenvalues
+                # Not of 1 - steep, whose rounding would add up over the steps.
+                self._logs = np.where(steep < 1, np.log1p(-steep), np.log(steep - 1))
+                turns = np.where(np.multiply.outer(steep > 1, np.arange(_LOW) % 2), -1.0, 1.0)
+                self._low = (_powers(self._logs, np.arange(_LOW)) * turns)[:, None]
+                return
             move = _moves(modes, np.array([rate]), inertia)[0]
             low = _table(move, _LOW)
-            high = _table(low[-1] @ move, _HIGH)
-            self._top = [high[-1] @ (low[-1] @ move)]
+            self._high = _table(low[-1] @ move, _HIGH)
+            self._top = [self._high[-1] @ (low[-1] @ move)]
         # The distance alone is asked for: what it takes of both, by mode and number of steps.
         self._low = np.ascontiguousarray(np.moveaxis(low[:, :, 0, :], 0, -1))
-        self._high = high
-        self._coasts = inertia.momentum != 0
 
     def distances(self, start: Vector, first: int, count: int) -> list[Vector]:
         """Along each mode, (count,): at steps `first` and after, from rest at `start` (m,)."""
@@ -95,13 +102,7 @@ class Powers:
         place = first - begin * _LOW
         found = []
         with np.errstate(all="ignore"):
-            states = np.concatenate(
-                [
-                    self._high[max(begin - t * _HIGH, 0) : end + 1 - t * _HIGH]
-                    @ self._begun(start, t)[..., None]
-                    for t in range(begin // _HIGH, end // _HIGH + 1)
-                ]
-            )[..., 0]
+            states = self._states(start, begin, end)
             for mode, low in enumerate(self._low):
                 distance = states[:, mode, 0, None] * low[0]
                 if self._coasts:
@@ -109,10 +110,29 @@ class Powers:
                 found.append(distance.reshape(-1)[place : place + count])
         return found
 
+    def _states(self, start: Vector, begin: int, end: int) -> Vector:
+        """Distance, and with momentum w, after each 256th step, (end - begin + 1, m, 1 or 2)."""
+        if not self._coasts:
+            steps = np.arange(begin, end + 1) * _LOW
+            found = start[:, None] * _powers(self._logs, steps)
+            return np.asarray(found.T[..., None])
+        return np.concatenate(
+            [
+                self._high[max(begin - t * _HIGH, 0) : end + 1 - t * _HIGH]
+                @ self._begun(start, t)[..., None]
+                for t in range(begin // _HIGH, end // _HIGH + 1)
+            ]
+        )[..., 0]
+
     def _begun(self, start: Vector, top: int) -> Vector:
         while len(self._top) < top.bit_length():
             self._top.append(self._top[-1] @ self._top[-1])
         return _advanced(np.stack([start, np.zeros_like(start)], axis=-1), self._top, top)
+
+
+def _powers(logs: Vector, steps: Steps) -> Vector:
+    """Of what has these logarithms (m,), which may be infinite: (m, n)."""
+    return np.where(steps == 0, 1.0, np.exp(np.multiply.outer(logs, steps)))
 
 
 def _table(move: Vector, size: int) -> Vector:

@@ -89,3 +89,18 @@ def test_a_stranger_is_nobody(three: list[Heartbeat]) -> None:
 def test_a_process_0_that_is_not_reached_is_said() -> None:
     with pytest.raises(LostProcessError, match="is not reached"):
         Heartbeat.heard_by(b"localhost 1 00")
+
+
+def test_a_key_that_comes_in_pieces_says_no_farewell() -> None:
+    first, address = Heartbeat.listening("localhost")
+    key = b"!" * 16
+    first._key = key
+    first.begin()
+    port = int(address.split()[1])
+    with socket.create_connection(("localhost", port)) as other:
+        other.sendall(key[:5])
+        until(lambda: any(link.said for link in first._links))
+        other.sendall(key[5:])
+        until(lambda: any(link.known for link in first._links))
+        assert not any(link.left for link in first._links)
+    until(lambda: first.lost)

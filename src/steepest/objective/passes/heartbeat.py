@@ -141,16 +141,15 @@ class Heartbeat:
             return
         except OSError:
             said = b""
-        link.heard = time.monotonic()
         if not link.known:
             link.said += said
-            first, said_after = link.said[:_KEY_BYTES], link.said[_KEY_BYTES:]
-            link.known = hmac.compare_digest(first, self._key)
-            if len(first) == _KEY_BYTES or not said:
-                if not link.known:
-                    self._end(link)
-                    return
-                said = said_after or _BEAT
+            if said and len(link.said) < _KEY_BYTES:
+                return
+            if not hmac.compare_digest(link.said[:_KEY_BYTES], self._key):
+                self._end(link)
+                return
+            link.known, said = True, link.said[_KEY_BYTES:] or _BEAT
+        link.heard = time.monotonic()
         if _BYE in said:
             link.left = True
         if not said:
