@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from steepest.data.table import Table, read_delimited, read_table
@@ -103,6 +103,7 @@ def refused(error: InputError) -> None:
 
 
 @given(st.binary(max_size=80))
+@example(b"\x1c,")
 def test_any_bytes(data: bytes) -> None:
     try:
         table = read_delimited(b"a,b\n" + data, "data.csv")

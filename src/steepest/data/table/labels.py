@@ -30,10 +30,14 @@ _INSTEAD = "Write a word or a whole number for the class of each row."
 
 def labels_from_text(texts: pl.Series) -> Labels:
     """Text cells (rows,) to labels, without the spaces around them."""
-    stripped = texts.fill_null("").str.strip_chars()
+    written = texts.fill_null("")
     # Most rows share a few labels: each is looked at once, and kept once.
-    known = {text: None if is_missing(text) else text for text in stripped.unique().to_list()}
-    return _array([known[text] for text in stripped.to_list()])
+    known = {text: _unless_missing(text.strip()) for text in written.unique().to_list()}
+    return _array([known[text] for text in written.to_list()])
+
+
+def _unless_missing(text: str) -> str | None:
+    return None if is_missing(text) else text
 
 
 def labels_from_objects(cells: Sequence[object], column: Column) -> Labels:
