@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 
-from steepest.engine.xla import in_float64
 from steepest.formula import parse_expression, quoted
 from steepest.formula.names import is_plain
 from steepest.formula.reverse import tape_of
@@ -37,7 +36,6 @@ def _short(value: float) -> str:
     return text[:-2] if text.endswith(".0") else text
 
 
-@in_float64
 def made(
     text: str,
     *,

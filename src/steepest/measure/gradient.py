@@ -28,7 +28,7 @@ from steepest.formula import (
     varying,
 )
 from steepest.formula.own import put_in
-from steepest.objective.few_rows import are_few, backward, through_loss
+from steepest.objective.few_rows import are_few, backward, serves, through_loss
 from steepest.objective.kernels import Data, FormulaKernel
 from steepest.objective.least_squares import is_quadratic
 from steepest.objective.losses import Stage, stages
@@ -192,7 +192,7 @@ def _along(
 def taylor_check(objective: Objective, weights: Vector, step: Vector) -> Taylor:
     """The change of the loss that a step (p,) should make to first and second order, and did."""
     kernel = objective.kernel
-    if isinstance(kernel, FormulaKernel) and are_few(objective.data) and is_quadratic(objective):
+    if serves(kernel, objective.data) and is_quadratic(objective):
         loss, gradient = objective.value_and_gradient(weights)
         with np.errstate(all="ignore"):
             change = objective.value(weights + step) - loss

@@ -7,7 +7,7 @@ rows. What comes out is what `objective` gives by JAX, to rounding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -38,6 +38,11 @@ def are_few(data: Mapping[str, Any]) -> bool:
     """Whether these are rows of a fit that are few, and stayed arrays of NumPy."""
     target = data.get("rows", {}).get("target")
     return isinstance(target, np.ndarray) and 0 < len(target) <= FEW_ROWS
+
+
+def serves(kernel: object, data: Mapping[str, Any]) -> TypeGuard[FormulaKernel]:
+    """Whether a kernel on these rows is computed here."""
+    return isinstance(kernel, FormulaKernel) and are_few(data)
 
 
 def predictions(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> Vector:

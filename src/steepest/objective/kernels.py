@@ -40,20 +40,12 @@ class FormulaKernel:
     loss_name: str | None
     gives: str
 
-    def predict(
-        self,
-        position: jax.Array,
-        data: Data,
-        observe: Callable[[Node, Any], Any] | None = None,
-    ) -> jax.Array:
-        """The formula's value, (n,), or () where no column is in it.
-
-        `observe` sees every node that is not constant with its value, and may replace it.
-        """
+    def predict(self, position: jax.Array, data: Data) -> jax.Array:
+        """The formula's value, (n,), or () where no column is in it."""
         values = {name: position[i] for i, name in enumerate(self.weights)}
         values.update(data["fixed"])
         values.update(data["rows"]["columns"])
-        return jnp.asarray(evaluate(self.model, values, OPERATIONS, observe), dtype=jnp.float64)
+        return jnp.asarray(evaluate(self.model, values, OPERATIONS), dtype=jnp.float64)
 
     @cached_property
     def of_any_loss(self) -> FormulaKernel:

@@ -148,7 +148,7 @@ class Objective:
         One pass over the rows where they are many, else two to three.
         """
         kernel, position = self.kernel, self.position(weights)
-        if isinstance(kernel, FormulaKernel) and few_rows.are_few(self.data):
+        if few_rows.serves(kernel, self.data):
             value, gradient = few_rows.value_and_gradient(kernel, position, self.data)
         else:
             value, gradient = _value_and_gradient(kernel, position, self.data)
@@ -185,7 +185,7 @@ class Objective:
 
 def value_of(kernel: Kernel, position: Any, data: Data) -> Any:
     """The loss where a kernel stands, ()."""
-    if isinstance(kernel, FormulaKernel) and few_rows.are_few(data):
+    if few_rows.serves(kernel, data):
         return few_rows.value(kernel, position, data)
     return _value(kernel, position, data)
 
@@ -218,14 +218,14 @@ def _row_values(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.A
 
 def predictions_of(kernel: Kernel, position: Any, data: Data) -> Any:
     """The formula's value on each row, (n,)."""
-    if isinstance(kernel, FormulaKernel) and few_rows.are_few(data):
+    if few_rows.serves(kernel, data):
         return few_rows.predictions(kernel, position, data)
     return _predictions(*_of_any_loss(kernel, data), position)
 
 
 def jacobian_of(kernel: Kernel, position: Any, data: Data) -> Any:
     """Its derivative on each row by each weight, (n, p)."""
-    if isinstance(kernel, FormulaKernel) and few_rows.are_few(data):
+    if few_rows.serves(kernel, data):
         return few_rows.jacobian(kernel, position, data)
     return _jacobian(*_of_any_loss(kernel, data), position)
 
@@ -284,7 +284,7 @@ def formula_objective(
     if formula.target is None or loss is None:
         data["rows"]["target"] = handed(np.zeros(rows))
     else:
-        target = np.broadcast_to(target_of(formula.target, used), (rows,))
+        target = target_of(formula.target, used, rows)
         check_target(target, loss)
         named = formula.target.name if isinstance(formula.target, Column) else None
         data["rows"]["target"] = handed(target) if named is None else given[named]
@@ -308,10 +308,10 @@ def work_of(model: Node) -> int:
     return size(model) + _WAVE_WORK * waves
 
 
-def target_of(target: Node, columns: Mapping[str, Vector]) -> Vector:
-    """What is to be predicted, by the rows' columns."""
-    with np.errstate(all="ignore"):
-        return np.asarray(tape_of(target).value(columns), dtype=np.float64)
+def target_of(target: Node, columns: Mapping[str, Vector], rows: int) -> Vector:
+    """What is to be predicted, by the rows' columns: (rows,)."""
+    found = np.asarray(tape_of(target).value(columns), dtype=np.float64)
+    return np.broadcast_to(found, (rows,))
 
 
 def _kept(column: Vector) -> Vector:

@@ -12,10 +12,8 @@ import numpy.typing as npt
 
 from steepest.data.table import Selection, Table, complete_rows
 from steepest.data.table.condition import rows_where
-from steepest.engine.operations import OPERATIONS
-from steepest.engine.xla import in_float64
-from steepest.formula import Column, Formula, evaluate, names_of, parse_condition
-from steepest.objective.objective import check_target, row_weights
+from steepest.formula import Column, Formula, names_of, parse_condition
+from steepest.objective.objective import check_target, row_weights, target_of
 from steepest.objective.scaling import Shifts, scaled_columns
 from steepest.records.arrays import Mask, Steps, Vector
 
@@ -155,7 +153,6 @@ def _read(table: Table, wanted: Wanted) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*wanted.columns, *asked)))
 
 
-@in_float64
 def _part(table: Table, first: int, wanted: Wanted) -> Part:
     keep = None if wanted.where is None else rows_where(table, wanted.where)
     found = complete_rows(table, wanted.columns, keep)
@@ -167,8 +164,7 @@ def _part(table: Table, first: int, wanted: Wanted) -> Part:
     scaled = scaled_columns(found.columns, wanted.shifts)
     target = np.zeros(found.rows)
     if formula.target is not None:
-        value = evaluate(formula.target, scaled, OPERATIONS)
-        target = np.broadcast_to(np.asarray(value, dtype=np.float64), (found.rows,))
+        target = target_of(formula.target, scaled, found.rows)
         if found.rows:
             check_target(target, wanted.loss, numbers)
     weight = None
