@@ -27,7 +27,7 @@ PEERS := cockpit-for-pytorch json-tricks seaborn
 SOURCES := $(wildcard src tests benchmarks docs release frontend/generate.py frontend/wire.py)
 
 # Modules that write files which are committed. Each takes --check, and then only compares.
-GENERATORS := $(wildcard docs/generate.py docs/pictures.py tests/generated.py frontend/generate.py)
+GENERATORS := $(wildcard docs/generate.py docs/pictures.py docs/saved.py tests/generated.py frontend/generate.py)
 
 # What is installed for the figure kit, where there is npm.
 NODE := $(if $(shell command -v npm),frontend/node_modules/.package-lock.json)

@@ -658,3 +658,15 @@ def test_the_generator_from_a_shell() -> None:
         check=False,
     )
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+
+
+def test_the_saved_lab_is_the_lab_that_there_is() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "docs.saved", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.browser.visits import SECONDS, START, TUTORIAL, Open, Visit
 
 import steepest
 from steepest.cli import steepest as command
+from steepest.lab.lesson import own_lesson, read_lesson
+from steepest.lab.uploads import Uploads
 
 
 def drag_to(page: Page, zone: str) -> None:
@@ -613,19 +616,57 @@ def test_nothing_stands_inline_and_no_text_becomes_markup() -> None:
     )
 
 
-def test_the_lab_in_a_file(browser: Browser, tmp_path: Path) -> None:
-    """The same page without a server: slider, player, cursor, figures and the first remedy."""
-    file = tmp_path / "lesson.html"
+@pytest.fixture(scope="module")
+def lab_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lab in a file, as the command line writes it."""
+    file = tmp_path_factory.mktemp("saved") / "lesson.html"
     done = CliRunner().invoke(command, ["lab", "--save", str(file)])
     assert (done.exit_code, done.output[:7]) == (0, "Saved: ")
-    assert file.stat().st_size < 1_000_000
+    return file
+
+
+@pytest.fixture
+def offline(browser: Browser, lab_file: Path) -> Iterator[Visit]:
+    """The file in a browser without a network. It asks for nothing, and complains of nothing."""
     page = browser.new_context(offline=True, viewport={"width": 1280, "height": 720}).new_page()
     here = Visit(page)
     asked: list[str] = []
     page.on("console", lambda message: here.complaints.append(message.text))
     page.on("pageerror", lambda error: here.complaints.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(file.as_uri())
+    page.goto(lab_file.as_uri())
+    yield here
+    page.context.close()
+    assert here.complaints == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_the_lesson_in_a_file(offline: Visit) -> None:
+    """Every stop shows its problem and, once it is answered, what comes of it."""
+    page = offline.page
+    offline.judged(TUTORIAL)
+    page.get_by_role("button", name="Lesson", exact=True).click()
+    lesson, refused = page.locator(".lesson"), page.locator("#refused")
+    stops = read_lesson(own_lesson(), Uploads())
+    assert len(stops) == 13
+    for stop in stops:
+        expect(lesson.locator(".lesson-title")).to_have_text(stop.title)
+        for place, state in enumerate((stop.state, stop.then)):
+            expect(page.locator("#formula")).to_have_value(state.problem.formula, timeout=SECONDS)
+            step = state.problem.options.steps if state.step is None else state.step
+            said = re.compile(f"^step {step:,} of ")
+            expect(page.locator("output.step")).to_have_text(said, timeout=SECONDS)
+            expect(page.locator("h1:not(.stale)")).not_to_have_text("", timeout=SECONDS)
+            expect(refused).to_have_text("")
+            if not place:
+                lesson.locator(".choices button").first.click()
+        lesson.get_by_role("button", name="Next").click(force=stop is stops[-1])
+
+
+def test_the_lab_in_a_file(offline: Visit, lab_file: Path) -> None:
+    """The same page without a server: slider, player, cursor, figures and the first remedy."""
+    assert lab_file.stat().st_size < 1_000_000
+    here, page = offline, offline.page
     here.judged(TUTORIAL)
     assert "1,971,722 steps to the goal" in here.rate
     # On a projector all of it is on the screen, and in large type what is shown to others.
@@ -644,12 +685,9 @@ def test_the_lab_in_a_file(browser: Browser, tmp_path: Path) -> None:
     expect(page.locator(".helps")).to_contain_text("It opens live with: steepest lab")
     page.reload()
     page.locator("#example").wait_for()
-    page.goto(file.as_uri())
+    page.goto(lab_file.as_uri())
     here.judged(TUTORIAL)
     page.get_by_role("button", name="Try standardize").click()
     here.judged(re.compile("^At the minimum"))
     page.locator("body").press("Home")
     assert here.step.startswith("step 0 of 16")
-    assert here.complaints == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    page.context.close()

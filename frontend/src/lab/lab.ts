@@ -113,7 +113,7 @@ class Lab {
       return;
     }
     header.offer(this.examples);
-    const lesson = await lessonOf();
+    const lesson = (await get("/api/lesson")) as Lesson;
     this.stops = lesson.stops;
     this.page.lesson.offer(lesson);
     // Somebody was quicker, with a file.
@@ -447,16 +447,6 @@ class Lab {
     } catch (error) {
       if (!isAborted(error)) this.page.header.refuse(told(error));
     }
-  }
-}
-
-/** A page that is a file has none. */
-async function lessonOf(): Promise<Lesson> {
-  try {
-    return (await get("/api/lesson")) as Lesson;
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    return { opens: false, stops: [] };
   }
 }
 

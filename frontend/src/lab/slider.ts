@@ -50,9 +50,7 @@ export function makeRateSlider(moved: (index: number) => void): RateSlider {
     track.setAttribute("aria-valuenow", String(index));
     track.setAttribute("aria-valuetext", words);
     const left = frame.x(rate);
-    const top = frame.y(Math.max(1, steps));
-    ball!.setAttribute("transform", at(left, Number.isNaN(steps) ? 9 : top));
-    ball!.classList.toggle("leftward", left > frame.width / 2);
+    placeBall(ball!, left, Number.isNaN(steps) ? 9 : frame.y(Math.max(1, steps)), frame);
     stem!.setAttribute("d", `M${Math.round(left) + 0.5},0V${frame.height}`);
     best.hidden = live.best === null || live.steps[live.best] == null || live.best === index;
   };
@@ -117,8 +115,15 @@ const makeBall = (): SVGGElement =>
     "g",
     {},
     svg("circle", { class: "here ball", r: 8 }),
-    svg("g", { class: "hint" }, svg("text", { y: 4 }, "drag the ball")),
+    svg("g", { class: "hint" }, svg("text", {}, "drag the ball")),
   );
+
+function placeBall(ball: SVGElement, left: number, top: number, { width }: Plot): void {
+  ball.setAttribute("transform", at(left, top));
+  ball.classList.toggle("leftward", left > width / 2);
+  // Its hint is not in the way of what the zones are called, at the top.
+  ball.querySelector("text")!.setAttribute("y", top < 24 ? "22" : "4");
+}
 
 /** What is said of a learning rate stands over the slider, its numbers to be asked. */
 function spoken({ rates, said, steps: all }: Rated, place: number, title: HTMLElement) {

@@ -44,7 +44,7 @@ _DOOR: Final = (
     "--save",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.html",
-    help="Write the lab of the first example as one page that needs no server, and end.",
+    help="Write the first example and the lesson as one page that needs no server, and end.",
 )
 @click.option(
     "--lesson",
@@ -63,7 +63,7 @@ def lab(**given: Any) -> None:
 
     keep_compiled()
     if given["save"] is not None:
-        _save(given["save"])
+        _save(given["save"], given["lesson"])
         return
     from steepest.lab import serve
     from steepest.store import Store
@@ -87,13 +87,16 @@ def lab(**given: Any) -> None:
         )
 
 
-def _save(file: Path) -> None:
+def _save(file: Path, lesson: Path | None) -> None:
     from steepest.lab.answers import Answers
+    from steepest.lab.lesson import own_lesson, read_lesson
     from steepest.lab.saved import first_problem, saved_lab
     from steepest.lab.uploads import Uploads
     from steepest.words.errors import InputError
 
-    page = saved_lab(Answers(Uploads()), first_problem())
+    uploads = Uploads()
+    stops = read_lesson(lesson or own_lesson(), uploads)
+    page = saved_lab(Answers(uploads), first_problem(), stops, opens=lesson is not None)
     try:
         file.write_bytes(page)
     except OSError as error:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -52,12 +52,17 @@ CEILING = 1e10
 """A loss this many times its start is divergence; the descent need not wait for infinity."""
 
 TARGET_WORK = 1e8
-LONGEST_CHUNK = 32_768
+LONGEST_CHUNK = 16_384
+"""Of twice as many, memory that is new each time costs a short descent more than it saves a long
+one."""
 CHUNK_BYTES = 32_000_000
 MOST_CHECKPOINTS = 512
 CHECKPOINT_BYTES = 64_000_000
 LEAST_CHECKPOINTS = 16
 """Even where they take more bytes, there being very many weights."""
+
+_READY: Final[set[int]] = set()
+"""Kinds of descents that walked in this process, so that they are compiled."""
 
 Progress = Callable[[int, float], None]
 """Called between chunks with the steps done and the loss there."""
@@ -116,6 +121,20 @@ class Machine:
         if isinstance(state.slots, Began):
             return self._at_once(state, limits)
         return self._walked(state, limits)
+
+    def make_ready(self, state: State) -> None:
+        """Compile what walks, where nothing of that kind walked yet: the clock is for descents."""
+        if isinstance(state.slots, Began):
+            return
+        sizes = [np.shape(leaf) for leaf in jax.tree.leaves((state, self.setting))]
+        batch = 0 if self.batches is None else self.batches.size
+        validating = self.held_out is not None
+        kernel = self.objective.kernel
+        # Only its hash is held: a kernel may hold a user's data.
+        kind = hash((kernel, self.optimizer, self.length, validating, batch, *sizes))
+        if kind not in _READY:
+            self.chunk(state, last=-1)
+            _READY.add(kind)
 
     def _at_once(self, state: State, limits: Limits) -> tuple[State, Taken]:
         assert self.closed is not None
@@ -402,8 +421,7 @@ def descend(
         goal=goal if stop_at_goal and goal is not None else -np.inf,
         patience=settings.patience,
     )
-    if not isinstance(state.slots, Began):
-        machine.chunk(state, last=-1)  # Compiles, and moves nothing: the clock is for the descent.
+    machine.make_ready(state)
     began = time.monotonic()
     ended: Stopped | None = None
     while ended is None:

@@ -67,10 +67,9 @@ _UNKNOWN: Final = "No such compile option"
 def _options(given: Any, seldom: bool) -> Level:
     if jax.default_backend() != "cpu":
         return AS_USUAL
-    size, foreign = 0, False
-    for leaf in jax.tree.leaves(given):
-        if isinstance(leaf, jax.core.Tracer):
-            return AS_USUAL  # It becomes a part of another program.
-        size += getattr(leaf, "size", 1)
-        foreign |= getattr(leaf, "foreign", False)
-    return QUICKLY if seldom and size <= LITTLE and not foreign else WELL
+    leaves, traced = jax.tree.leaves(given), jax.core.Tracer
+    if any(isinstance(leaf, traced) for leaf in leaves):
+        return AS_USUAL  # It becomes a part of another program.
+    if not seldom or any(getattr(leaf, "foreign", False) for leaf in leaves):
+        return WELL
+    return QUICKLY if sum(getattr(leaf, "size", 1) for leaf in leaves) <= LITTLE else WELL

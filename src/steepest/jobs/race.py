@@ -106,7 +106,7 @@ def racer(live: Live, start: Vector, study: RateStudy | None = None) -> Racer:
 
 def _best(setup: Setup, settings: Settings, goal: Goal | None) -> RateTrial | None:
     if goal is not None and has_closed_form(setup, settings):
-        found = best_in_closed_form(setup, setup.start, goal.loss)
+        found = best_in_closed_form(setup, goal.loss)
         if found is not None and found[1] <= MOST_STEPS:
             lr, steps = found
             return RateTrial(lr, steps, None, goal.loss, diverged=False, measured=False)

@@ -26,6 +26,7 @@ from steepest.lab.uploads import Upload, Uploads, moved_name, with_cell
 from steepest.methods.optimizers import OPTIMIZERS, SOLVERS
 from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
+from steepest.records.arrays import Vector
 from steepest.records.document import plain, to_json
 from steepest.records.verdict import Remedy
 from steepest.run.exporting import parts_of
@@ -61,15 +62,17 @@ class Answers:
         drag: Mapping[str, float] | None = None,
         plane: Window | None = None,
         again: bool = False,
+        rates: Vector | None = None,
     ) -> bytes:
         """The quick view: all learning rates from one start. Raises SteepestError.
 
-        `again` leaves out what does not depend on the start: the model, and the contour unless
-        there is a `plane`.
+        `rates` are others than those that `rates` finds, ascending. `again` leaves out what does
+        not depend on the start: the model, and the contour unless there is a `plane`.
         """
         prepared = self._live(asked)
         start = prepared.start_of(asked.options, drag)
-        rates = prepared.rates(asked.options.rate)
+        if rates is None:
+            rates = prepared.rates(asked.options.rate)
         view = prepared.view(
             start, rates, asked.options.steps, plane=plane, contour=plane is not None or not again
         )
@@ -77,6 +80,10 @@ class Answers:
         if not again:
             found["model"] = model_of(prepared)
         return orjson.dumps(found, option=_NUMPY)
+
+    def rates(self, asked: Asked) -> Vector:
+        """The learning rates of the quick view, ascending. Raises SteepestError."""
+        return self._live(asked).rates(asked.options.rate)
 
     def moved(self, asked: Asked, row: int, value: float) -> Upload:
         """The data with another target in one row, counted from 0, kept beside what it was.

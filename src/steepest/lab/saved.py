@@ -6,20 +6,33 @@ needs the engine, and the page says which command opens it live.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import gzip
+from collections.abc import Iterator, Mapping, Sequence, Set
 from html import escape
 from importlib import resources
 from typing import Any, Final
 
+import numpy as np
 import orjson
 
 from steepest.lab.answers import Answers
+from steepest.lab.lesson import Stop
 from steepest.lab.problem import Asked, examples, read_problem
 from steepest.methods.optimizers import RACERS, SOLVERS
 from steepest.show.report import hashed, in_script
 
 MOST_REMEDIES: Final = 1
 """Remedies that can be tried in the file: each is half as large again as the rest of it."""
+
+EVERY: Final = 5
+"""Of the learning rates of a stop so many are one: a lesson has many problems."""
+
+DRAWN_LIVE: Final = frozenset({"fit", "loss", "sweep", "function", "surface"})
+"""Figures of a judged run that the page draws from its descents: of these it reads the title."""
+
+BESIDE: Final = frozenset({"contour", "slice", "residuals", "spectrum", "backward"})
+"""Figures for who looks around: a file has them of the problem that it is of, and no other."""
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -44,20 +57,32 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-def saved_lab(answers: Answers, asked: Asked) -> bytes:
+def saved_lab(
+    answers: Answers, asked: Asked, stops: Sequence[Stop] = (), *, opens: bool = False
+) -> bytes:
     """The page of a problem: its descents at every learning rate, judged, with what helps.
 
-    The first remedy is in it with all that one sees of it. Raises SteepestError.
+    The first remedy is in it with all that one sees of it, and a lesson with all that its `stops`
+    show; with `opens` the page begins with the first. Raises SteepestError.
     """
     remedies = answers.remedies(asked)
     tried = [one["problem"] for one in orjson.loads(remedies)["remedies"] if one["problem"]]
-    helped = [read_problem(problem) for problem in tried]
     kept = [_kept("/api/remedies", asked, remedies)]
-    for problem in [asked, *helped[:MOST_REMEDIES]]:
-        kept.append(_kept("/api/live", problem, answers.live(problem)))
-        kept.append(_kept("/api/board", problem, answers.board(problem)))
+    for problem in [asked, *map(read_problem, tried[:MOST_REMEDIES])]:
+        board = orjson.loads(answers.board(problem))
+        shown = _with_figures(board, without=frozenset() if problem is asked else BESIDE)
+        kept.append(_kept("/api/board", problem, shown))
+        kept.append(_kept("/api/live", problem, _coarse(answers.live(problem))))
     if asked.options.optimizer not in SOLVERS:
         kept.append(_kept("/api/race", asked, answers.race(asked, RACERS)))
+    kept += _of_stops(answers, stops, but=asked)
+    return page_of(asked, stops, kept, opens=opens)
+
+
+def page_of(
+    asked: Asked, stops: Sequence[Stop], kept: Sequence[Mapping[str, Any]], *, opens: bool = False
+) -> bytes:
+    """The page with the answers that are `kept`."""
     known = examples().get(asked.example or "")
     shown = {
         "id": asked.example or "saved",
@@ -65,7 +90,49 @@ def saved_lab(answers: Answers, asked: Asked) -> bytes:
         "says": known.says if known else "",
         "problem": asked.to_dict(),
     }
-    return _page({"examples": [shown], "answers": kept}, str(shown["title"])).encode()
+    lesson = {"opens": opens, "stops": [stop.to_dict() for stop in stops]}
+    saved = {"examples": [shown], "lesson": lesson, "answers": kept}
+    return _page(saved, str(shown["title"])).encode()
+
+
+def _of_stops(answers: Answers, stops: Sequence[Stop], but: Asked) -> Iterator[dict[str, Any]]:
+    """What the stops show: problems that differ in the learning rate alone share their descents."""
+    alike: dict[bytes, dict[bytes, Asked]] = {}
+    for problem in (shown.problem for stop in stops for shown in (stop.state, stop.then)):
+        if problem.key() != but.key():
+            alike.setdefault(problem.key("lr"), {})[problem.key()] = problem
+    for problems in alike.values():
+        own = []
+        for problem in problems.values():
+            board = orjson.loads(answers.board(problem))
+            own.append(board["document"]["descent"]["lr"])
+            yield _kept("/api/board", problem, _with_figures(board, BESIDE))
+        first = next(iter(problems.values()))
+        rates = answers.rates(first)
+        if len(rates):
+            rates = np.unique([*rates[::EVERY], *own])
+        yield _kept("/api/live", first, _coarse(answers.live(first, rates=rates)))
+
+
+def _coarse(live: bytes) -> bytes:
+    """A quick view whose contour has heights of four digits: they are seen as hues and lines."""
+    view = orjson.loads(live)
+    if view["contour"] is not None:
+        grid = view["contour"]["grid"]
+        view["contour"]["grid"] = [
+            [None if height is None else float(f"{height:.4g}") for height in row] for row in grid
+        ]
+    return orjson.dumps(view)
+
+
+def _with_figures(board: dict[str, Any], without: Set[str]) -> bytes:
+    """A judged run `without` figures of some kinds, and of those that are live their titles."""
+    figures = [one for one in board["board"]["figures"] if one["kind"] not in without]
+    board["board"]["figures"] = [
+        {"kind": one["kind"], "title": one["title"]} if one["kind"] in DRAWN_LIVE else one
+        for one in figures
+    ]
+    return orjson.dumps(board)
 
 
 def first_problem() -> Asked:
@@ -74,8 +141,9 @@ def first_problem() -> Asked:
 
 
 def _kept(path: str, asked: Asked, answer: bytes) -> dict[str, Any]:
-    """An answer as the server sends it, to the byte: read and written again it would be longer."""
-    return {"path": path, "problem": asked.to_dict(), "answer": orjson.Fragment(answer)}
+    """An answer as the server sends it, packed: numbers as text take a third of it so."""
+    packed = base64.b64encode(gzip.compress(answer, mtime=0)).decode()
+    return {"path": path, "problem": asked.to_dict(), "answer": packed}
 
 
 def _page(saved: Mapping[str, Any], title: str) -> str:

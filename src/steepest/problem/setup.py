@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from steepest.objective.moments import LeastSquares
 from steepest.objective.objective import Objective, formula_objective
 from steepest.objective.passes.passing import InBatches, Totals
 from steepest.objective.passes.survey import DRAWN, Survey, drawn_of
-from steepest.objective.quadratic import Modes, modes_of
+from steepest.objective.quadratic import Modes, best_rate, modes_of
 from steepest.objective.scaling import Scaling, find_scaling, scaled_columns
 from steepest.problem.options import Options
 from steepest.records.arrays import Vector
@@ -118,6 +118,20 @@ class Setup:
         """How far weights (p,) are from the minimum, as the modes count it."""
         assert self.solved is not None
         return np.asarray((weights - self.solved.solution) / self.moving.stride)
+
+    @cached_property
+    def quickest_to(self) -> Callable[[float], tuple[float, int] | None]:
+        """The learning rate that is quickest from the start to a loss, and in how many steps.
+
+        Of gradient descent in closed form; None where there is none. Each loss is sought once.
+        """
+
+        def sought(goal: float) -> tuple[float, int] | None:
+            if self.modes is None:
+                return None
+            return best_rate(self.modes, self.from_minimum(self.start), goal)
+
+        return cache(sought)
 
     @property
     def is_passing(self) -> bool:

@@ -107,7 +107,7 @@ def _in_closed_form(
     steps = settings.steps
     goal = aim.goal
     goals = [] if goal is None else [goal, aim.judged_by(known.floor) or goal]
-    found = [best_in_closed_form(setup, setup.start, one.loss) for one in goals]
+    found = [best_in_closed_form(setup, one.loss) for one in goals]
     in_time = [best[0] for best in found if best is not None and (best[1] <= steps or not steps)]
     late = [best[0] for best in found[:1] if best is not None]
     low = []
@@ -118,7 +118,7 @@ def _in_closed_form(
 
 
 def _is_right(setup: Setup, lr: float, goal: Goal | None) -> bool:
-    best = None if goal is None else best_in_closed_form(setup, setup.start, goal.loss)
+    best = None if goal is None else best_in_closed_form(setup, goal.loss)
     if goal is None or best is None or not best[1]:
         return True
     own = closed_form_steps(setup, lr, goal.loss)

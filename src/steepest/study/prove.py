@@ -384,7 +384,7 @@ def _rate(
     goal = measurements.goal
     settings = replace(typed.settings(), lr=None)
     if goal is not None and has_closed_form(setup, settings):
-        best = best_in_closed_form(setup, setup.start, goal.loss)
+        best = best_in_closed_form(setup, goal.loss)
         if best is None or best[1] > MOST_STEPS:
             return None
         return at_rate(typed, best[0]), best[1]

@@ -15,7 +15,7 @@ from steepest.descent.sampled import STILL
 from steepest.descent.sweep import try_rates
 from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, GD, optimizer_of
-from steepest.objective.quadratic import best_rate, steps_of, steps_to
+from steepest.objective.quadratic import steps_of, steps_to
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
 from steepest.records.descent import Descent, Goal, RateStudy, RateTrial
@@ -105,16 +105,13 @@ def rounded_rate(lr: float) -> float:
     return float(_SIX_DIGITS.create_decimal(repr(float(lr))))
 
 
-def best_in_closed_form(setup: Setup, start: Vector, goal: float) -> tuple[float, int] | None:
-    """(learning rate, steps) of the quickest gradient descent to `goal`."""
-    if setup.modes is None:
-        return None
-    offset = setup.from_minimum(start)
-    found = best_rate(setup.modes, offset, goal)
+def best_in_closed_form(setup: Setup, goal: float) -> tuple[float, int] | None:
+    """(learning rate, steps) of the quickest gradient descent from the start to `goal`."""
+    found = setup.quickest_to(goal)
     if found is None:
         return None
     lr = rounded_rate(found[0])
-    steps = steps_to(setup.modes, offset, lr, goal)
+    steps = closed_form_steps(setup, lr, goal)
     return None if steps is None else (lr, steps)
 
 
@@ -407,7 +404,7 @@ def _study_in_closed_form(
 ) -> RateStudy:
     steps = closed_form_steps(setup, own, goal.loss) if goal_step is None else goal_step
     mine = RateTrial(own, steps, None, goal.loss, diverged=False, measured=goal_step is not None)
-    found = best_in_closed_form(setup, setup.start, goal.loss)
+    found = best_in_closed_form(setup, goal.loss)
     best = None
     if found is not None and found[1] <= MOST_STEPS:
         best = run_one(setup, settings, found[0], goal.loss, 2 * found[1] + 10, seconds)
