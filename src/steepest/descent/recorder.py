@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from steepest.objective.objective import Objective
 from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.records.descent import Trace
 
@@ -33,10 +34,8 @@ class Block:
 
     @property
     def fine(self) -> Mask | None:
-        """Where loss and gradient are finite, (m,); None where all are, which one pass shows."""
-        if np.isfinite(self.loss).all() and np.isfinite(self.gradient).all():
-            return None
-        return np.asarray(np.isfinite(self.loss) & np.all(np.isfinite(self.gradient), axis=1))
+        """Where loss and gradient are finite, (m,); None where all are."""
+        return _fine(self.loss, self.gradient)
 
     def __getitem__(self, chosen: slice | Steps | Mask) -> Block:
         return Block(
@@ -46,6 +45,44 @@ class Block:
             self.gradient[chosen],
             self.validation[chosen],
         )
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The same as the loop on `objective` recorded them: `position` and `gradient` are a kernel's.
+
+    Of a long descent few steps are kept, and only of those the weights are had.
+    """
+
+    objective: Objective
+    step: Steps
+    loss: Vector
+    position: Matrix
+    gradient: Matrix
+    validation: Vector
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    @property
+    def fine(self) -> Mask | None:
+        """Where loss and gradient are finite, (m,); None where all are."""
+        return _fine(self.loss, self.gradient)
+
+    def __getitem__(self, chosen: slice | Steps | Mask) -> Block:
+        return Block(
+            self.step[chosen],
+            self.loss[chosen],
+            self.objective.weights_at(self.position[chosen]),
+            self.objective.by_weights(self.gradient[chosen]),
+            self.validation[chosen],
+        )
+
+
+def _fine(loss: Vector, gradient: Matrix) -> Mask | None:
+    if np.isfinite(loss).all() and np.isfinite(gradient).all():
+        return None
+    return np.asarray(np.isfinite(loss) & np.all(np.isfinite(gradient), axis=1))
 
 
 class RecordedSteps(Protocol):
@@ -117,7 +154,7 @@ class Recorder:
             return
         self._note(block)
         # A copy of little, so that a long chunk's arrays can go.
-        is_long = isinstance(block, Block) and len(block) > TAIL
+        is_long = isinstance(block, Block | Chunk) and len(block) > TAIL
         self.ending.append(joined([block[-TAIL:]]) if is_long else block)
         while sum(map(len, self.ending[1:])) >= TAIL:
             self.ending.pop(0)

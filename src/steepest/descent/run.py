@@ -32,6 +32,7 @@ from steepest.descent.recorder import (
     LEAST_POINTS,
     TAIL,
     Block,
+    Chunk,
     RecordedSteps,
     Recorder,
     joined,
@@ -145,7 +146,7 @@ class Machine:
         return after, Taken(self.objective, found, int(after.step) - first + (not after.running))
 
     @in_float64
-    def _walked(self, state: State, limits: Limits) -> tuple[State, Block]:
+    def _walked(self, state: State, limits: Limits) -> tuple[State, Chunk]:
         objective, last = self.objective, int(limits.last)
         setting, rows = self.setting, None
         if not objective.is_at_hand:
@@ -167,11 +168,12 @@ class Machine:
             rows,
         )
         count = int(place)
-        block = Block(
+        block = Chunk(
+            objective,
             np.arange(first, first + count),
             np.asarray(record.loss)[:count],
-            objective.weights_at(np.asarray(record.position)[:count]),
-            objective.by_weights(np.asarray(record.gradient)[:count]),
+            np.asarray(record.position)[:count],
+            np.asarray(record.gradient)[:count],
             np.broadcast_to(np.nan, count)
             if record.validation is None
             else np.asarray(record.validation)[:count],
