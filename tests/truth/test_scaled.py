@@ -159,6 +159,14 @@ def test_a_drawn_problem_times_a_number(seed: int) -> None:
         assert found == wanted, scale
 
 
+# Where a loss falls without end, the chosen rate once was one that was low on its way, by its last
+# digits; and one ran over in a comparison that only looks whether it did.
+@pytest.mark.parametrize("seed", [44, 129])
+def test_a_drawn_problem_once_said_something_else(seed: int) -> None:
+    run, scale = drawn(seed)
+    assert said(run(scale)) == said(run(1.0)), scale
+
+
 def test_a_fall_far_from_a_minimum_at_zero_is_found() -> None:
     """From y = 17.1 on it is below every value near 0, where y is 1e-9."""
     run = steepest.minimize(

@@ -35,6 +35,7 @@ from steepest.checks.facts import (
 from steepest.checks.learning_rate import (
     Rate,
     anyone_arrives,
+    batch_in_words,
     bounces,
     grows_above_limit,
     growth_in_words,
@@ -69,12 +70,23 @@ def headline(m: Measurements, rate: Rate) -> str:
         return _arrived(m, rate)
     if in_local_minimum(m):
         return _local(m)
+    if m.hovering is not None and m.minimum is not None:
+        here, there = compared(m, m.hovering.loss, m.minimum.loss)
+        return (
+            f"The loss goes up and down around {here}, and the minimum is {there}: each step "
+            f"follows {batch_in_words(m)}, and at {_this_rate(m)} that noise keeps it up."
+        )
     if rate.word == "too small" and rate.better is not None and m.rates is not None:
         return (
             f"{rate_is(m)} too small: "
             f"{needs(m, m.rates, rate.better)}, {own_needs(m, m.rates.own)}."
         )
     return _on_the_way(m, rate)
+
+
+def _this_rate(m: Measurements) -> str:
+    many = "these learning rates"
+    return many if own_rates(m) else f"a learning rate of {number(m.descent.lr, 3)}"
 
 
 def _no_minimum(m: Measurements) -> str:

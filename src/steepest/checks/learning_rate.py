@@ -390,6 +390,38 @@ def bounces(m: Measurements) -> str | None:
     return f"{name} bounces between {number(ends[0])} and {number(ends[1])}"
 
 
+def hovers(m: Measurements) -> Iterator[Finding]:
+    """SD501: the loss falls no more, because the steps follow the noise of their batches."""
+    found = m.hovering
+    if found is None or m.minimum is None:
+        return
+    yield Finding(
+        "SD501",
+        "warning",
+        f"Each step follows {batch_in_words(m)}, and batches differ: from step "
+        f"{count(found.since)} on the loss goes up and down between {number(found.low, 3)} and "
+        f"{number(found.high, 3)}, {number(found.loss, 3)} on average, where the minimum is "
+        f"{number(m.minimum.loss, 3)}. Run on for as many steps again it is "
+        f"{number(found.later, 3)} on average; with the learning rate {number(found.lr, 3)}, run "
+        f"for {count(found.longer)} times as long, {number(found.calmer, 3)}.",
+        {
+            "since": found.since,
+            "mean": found.loss,
+            "low": found.low,
+            "high": found.high,
+            "run_on": found.later,
+            "calmer_lr": found.lr,
+            "calmer": found.calmer,
+        },
+    )
+
+
+def batch_in_words(m: Measurements) -> str:
+    """Write of how many rows a batch is."""
+    size = m.settings.batch_size or 0
+    return "a single row" if size == 1 else f"a batch of {count(size, 'row')}"
+
+
 def at_the_edge(m: Measurements) -> Iterator[Finding]:
     """SD103: the learning rate is at the stability limit and the weights jump to and fro."""
     if not _at_edge(m) or m.stability_limit is None:

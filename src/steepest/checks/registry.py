@@ -129,7 +129,7 @@ _ALL = (
           "The units of a layer are all alike."),
     Check("SD416", "too-small-for-its-type", _LAYERS, None, between.too_small_for_type,
           "Numbers are too small for their type."),
-    Check("SD501", "noisy-batches", _BATCHES, None, loop.noise,
+    Check("SD501", "noisy-batches", _BATCHES, learning_rate.hovers, loop.noise,
           "The noise of the batches is far longer than the gradient."),
     Check("SD502", "not-shuffled", _BATCHES, None, loop.not_shuffled,
           "The batches come in the same order in every epoch."),

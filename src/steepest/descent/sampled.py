@@ -181,7 +181,8 @@ def sampled(
     short = np.asarray(last.slope) <= SHORT**2 * np.asarray(last.state.first_norm)
     with np.errstate(invalid="ignore"):  # what diverged
         still = short & (np.abs(latest - halfway) <= STILL * np.abs(latest))
-    ceiling = CEILING * np.maximum(np.abs(np.asarray(last.state.first_loss)), scale)
+    with np.errstate(over="ignore"):
+        ceiling = CEILING * np.maximum(np.abs(np.asarray(last.state.first_loss)), scale)
     beyond = ~np.isfinite(latest) | (np.abs(latest) > ceiling)
     weights = objective.weights_at(np.asarray(position)[: len(seen)])
     return Sampled(

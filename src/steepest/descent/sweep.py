@@ -176,7 +176,8 @@ def _race(
             break
     at, latest = np.asarray(field.state.step), np.asarray(field.latest)
     lowest = np.asarray(field.lowest)
-    ceiling = CEILING * np.maximum(np.abs(np.asarray(field.state.first_loss)), scale)
+    with np.errstate(over="ignore"):
+        ceiling = CEILING * np.maximum(np.abs(np.asarray(field.state.first_loss)), scale)
     result = []
     for index, lr in enumerate(rates):
         beyond = not math.isfinite(latest[index]) or abs(latest[index]) > ceiling[index]

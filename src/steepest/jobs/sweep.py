@@ -478,7 +478,7 @@ def beyond(
             if trials[place].steps is None and not trials[place].diverged
         ]
         answers = steps_of(known, offset, np.array([trials[p].lr for p in places]), goal)
-        ceiling = CEILING * max(known.floor + excess(known, offset, 0.0, 0), setup.scale)
+        ceiling = CEILING * max(float(known.floor + excess(known, offset, 0.0, 0)), setup.scale)
         for place, steps in zip(places, answers, strict=True):
             trial = trials[place]
             grows = steps is None and bool(excess(known, offset, trial.lr, FAR) > ceiling)

@@ -31,7 +31,7 @@ EVERY: Final = 5
 DRAWN_LIVE: Final = frozenset({"fit", "loss", "sweep", "function", "surface"})
 """Figures of a judged run that the page draws from its descents: of these it reads the title."""
 
-BESIDE: Final = frozenset({"contour", "slice", "residuals", "spectrum", "backward"})
+WHEN_LOOKING_AROUND: Final = frozenset({"contour", "slice", "residuals", "spectrum", "backward"})
 """Figures for who looks around: a file has them of the problem that it is of, and no other."""
 
 _PAGE: Final = """<!doctype html>
@@ -70,7 +70,9 @@ def saved_lab(
     kept = [_kept("/api/remedies", asked, remedies)]
     for problem in [asked, *map(read_problem, tried[:MOST_REMEDIES])]:
         board = orjson.loads(answers.board(problem))
-        shown = _with_figures(board, without=frozenset() if problem is asked else BESIDE)
+        shown = _with_figures(
+            board, without=frozenset() if problem is asked else WHEN_LOOKING_AROUND
+        )
         kept.append(_kept("/api/board", problem, shown))
         kept.append(_kept("/api/live", problem, _coarse(answers.live(problem))))
     if asked.options.optimizer not in SOLVERS:
@@ -106,7 +108,7 @@ def _of_stops(answers: Answers, stops: Sequence[Stop], but: Asked) -> Iterator[d
         for problem in problems.values():
             board = orjson.loads(answers.board(problem))
             own.append(board["document"]["descent"]["lr"])
-            yield _kept("/api/board", problem, _with_figures(board, BESIDE))
+            yield _kept("/api/board", problem, _with_figures(board, WHEN_LOOKING_AROUND))
         first = next(iter(problems.values()))
         rates = answers.rates(first)
         if len(rates):

@@ -115,6 +115,25 @@ class Statistics:
 
 
 @dataclass(frozen=True)
+class Hovering:
+    """A descent in batches whose loss falls no more, because its steps follow their noise."""
+
+    since: int
+    """From this step on the loss is averaged."""
+    loss: float
+    """The mean, and between what it goes up and down."""
+    low: float
+    high: float
+    later: float
+    """The mean over the second half, run on for as many steps again."""
+    lr: float
+    """A calmer learning rate."""
+    calmer: float
+    """The mean over the second half with it, in `longer` times as many steps."""
+    longer: int
+
+
+@dataclass(frozen=True)
 class Measurements:
     """All that the checks may look at. Judging measures nothing."""
 
@@ -156,6 +175,7 @@ class Measurements:
     """Where the descent began."""
     still: tuple[StillWeight, ...] = ()
     """Weights of a curved model that have no gradient."""
+    hovering: Hovering | None = None
 
 
 @dataclass(frozen=True)

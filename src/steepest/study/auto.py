@@ -274,7 +274,28 @@ def _at_hand(
         grid = np.unique([trial.lr for trial in trials])
         living = _living(run(around(grid, best.lr), study_steps(settings)))
         found += run(living, settings.steps) if len(living) else []
-    return _calmest(found, first)
+    return _calmest(_at_the_end(setup, settings, found, share, ends), first)
+
+
+def _at_the_end(
+    setup: Setup, settings: Settings, trials: list[RateTrial], most: int, ends: float
+) -> list[RateTrial]:
+    """The trials with the loss after the steps at hand, or `most`, in place of the lowest one.
+
+    A bold one that jumps to and fro is low on its way, and may be far up when the steps are over.
+    What batches make of the last step is chance, and is left as it is.
+    """
+    if settings.batch_size is not None:
+        return trials
+    found = []
+    for trial in {each.lr: each for each in trials if not each.diverged}.values():
+        left = ends - time.monotonic()
+        if left <= 0:
+            break
+        done = walked(setup, settings, trial.lr, min(settings.steps, most), left)
+        if done.stopped != "diverged":
+            found.append(replace(trial, lowest_loss=done.final_loss))
+    return found or trials
 
 
 def _living(trials: list[RateTrial]) -> Vector:

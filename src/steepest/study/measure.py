@@ -40,6 +40,7 @@ from steepest.study.auto import Choice
 from steepest.study.batch_limit import batch_limit, in_batches
 from steepest.study.fitted import doubts
 from steepest.study.forecast import forecast_of
+from steepest.study.hovering import hovering
 from steepest.study.rates import GUARD, study
 from steepest.study.spectra import held_at, spectrum_at
 from steepest.study.still import still_weights
@@ -144,6 +145,7 @@ def measure(
         start=setup.objective.named(setup.start),
         still=still_weights(setup, descended, minimum),
         apart=apart_at(setup, settings, descent, minimum),
+        hovering=hovering(near, settings, descended, near_aim),
     )
 
 

@@ -1,0 +1,72 @@
+"""Whether the noise of batches keeps a loss up, shown by running the descent on, and a calmer one.
+
+A step that follows some of the rows misses the way down by chance, the farther the larger the
+learning rate: near the minimum the loss falls no more, and goes up and down around a level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from steepest.descent import Walked
+from steepest.descent.run import descend
+from steepest.methods.optimizers import SOLVERS
+from steepest.problem.setup import Setup
+from steepest.records.problem import Settings
+from steepest.records.verdict import Hovering
+from steepest.study.aim import Aim
+from steepest.study.batch_limit import in_batches
+from steepest.study.rates import OWN_EFFORT, affordable
+
+FEWEST: Final = 40
+"""Steps: of fewer there is no level."""
+
+TIMES_CALMER: Final = 4
+"""A quarter of the learning rate is tried, for as much longer."""
+
+NO_LOWER: Final = 0.5
+"""Of what it is above the minimum. More is left of a loss that hovers, if it is run on; less, with
+a calmer learning rate, where it is the noise that keeps it up."""
+
+
+def hovering(setup: Setup, settings: Settings, descended: Walked, aim: Aim) -> Hovering | None:
+    """The level that the loss hovers about, above the goal; None where it does not, by running.
+
+    What is run has ten times the steps of the descent; nothing is, where they cost too much.
+    """
+    descent, trace, minimum, goal = descended.descent, descended.trace, aim.minimum, aim.goal
+    steps = descent.steps
+    ended = descent.stopped in ("step limit", "patience") and descent.optimizer not in SOLVERS
+    if not ended or not in_batches(setup, settings) or setup.is_passing or setup.in_batches:
+        return None
+    if minimum is None or not minimum.exists or goal is None or descent.final_loss <= goal.loss:
+        return None
+    most = affordable(setup, OWN_EFFORT, settings.batch_size)
+    if not FEWEST <= steps <= most // (2 * (1 + TIMES_CALMER)):
+        return None
+    here = trace.loss[trace.step > steps // 2]
+    level = float(np.mean(here))
+    above = level - minimum.loss
+    if not above > 0 or level <= goal.loss:
+        return None
+    later = _level(setup, settings, descent.lr, 2 * steps)
+    if later is None or later - minimum.loss < NO_LOWER * above:
+        return None
+    lr = float(f"{descent.lr / TIMES_CALMER:.3g}")
+    calmer = _level(setup, settings, lr, 2 * TIMES_CALMER * steps)
+    if calmer is None or calmer - minimum.loss > NO_LOWER * (later - minimum.loss):
+        return None
+    low, high = float(np.min(here)), float(np.max(here))
+    return Hovering(steps // 2 + 1, level, low, high, later, lr, calmer, TIMES_CALMER)
+
+
+def _level(setup: Setup, settings: Settings, lr: float, steps: int) -> float | None:
+    """The mean loss over the second half of a descent; None where it diverges."""
+    walk = replace(settings, lr=lr, steps=steps, tolerance=0.0, patience=None, time_limit=None)
+    found = descend(setup.moving, walk, setup.start, scale=setup.scale)
+    if found.descent.stopped == "diverged":
+        return None
+    return float(np.mean(found.trace.loss[found.trace.step > steps // 2]))
