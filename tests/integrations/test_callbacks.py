@@ -144,7 +144,7 @@ def train_with_fastai(
     return model
 
 
-LIBRARIES = {
+LIBRARIES: dict[str, Any] = {
     "lightning": train_with_lightning,
     "transformers": train_with_transformers,
     "fastai": train_with_fastai,

@@ -20,8 +20,9 @@ def noisy(seed: int, scatter: float = 0.3) -> tuple[Any, Any]:
 
 def fitted(seed: int, scatter: float = 0.3, **options: Any) -> steepest.Run:
     x, y = noisy(seed, scatter)
-    given = {"start": {"a": 0.0, "b": 0.0}, "steps": 500, "batch_size": 1, "remedies": False}
-    return steepest.fit({"x": x, "y": y}, "y ~ a*x + b", save=False, **(given | options))
+    given: dict[str, Any] = {"start": {"a": 0.0, "b": 0.0}, "steps": 500, "batch_size": 1}
+    given |= {"remedies": False, "save": False, **options}
+    return steepest.fit({"x": x, "y": y}, "y ~ a*x + b", **given)
 
 
 def levels(seed: int, lr: float, size: int, beta: float, steps: int) -> float:
