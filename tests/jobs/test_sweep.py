@@ -373,3 +373,22 @@ def test_what_cannot_be_swept(given: dict[str, Any], kind: type[SteepestError], 
     with pytest.raises(kind) as caught:
         sweep(SPEED, LINE, **given)
     assert told in caught.value.message
+
+
+def test_a_quickest_that_jumps_out_of_its_valley_is_luck() -> None:
+    """The valley at a = 1.13 ends at a loss of 24, and only leaps come to the other one."""
+    data = {"x": np.linspace(0.9, 1.1, 8), "y": np.full(8, -6.0) + 0.01 * np.arange(8)}
+    found = steepest.sweep(data, "y ~ (a**4 - 3*a**2 + a)*x", start={"a": 2.0})
+    assert found.record.best is not None
+    losses, a = [], 2.0
+    for _ in range(20_000):
+        off = (a**4 - 3 * a**2 + a) * data["x"] - data["y"]
+        a -= (
+            found.record.best.lr / 10 * float(np.mean(2 * off * data["x"])) * (4 * a**3 - 6 * a + 1)
+        )
+        losses.append(float(np.mean(off**2)))
+    assert losses[-1] == pytest.approx(24.0, rel=0.01)
+    assert "jumping out of the valley it began in, which is luck" in found.record.headline
+    assert "ends at 24" in found.record.headline
+    assert not {rate.zone for rate in found.record.rates} & {"just right", "too small"}
+    assert "luck" in found.record.not_measured["zones"]

@@ -109,18 +109,25 @@ def jumped(m: Measurements) -> bool:
     return m.rates.own.steps is not None and m.rates.own.lr > m.rates.calm.lr
 
 
-def quicker(m: Measurements) -> RateTrial | None:
-    """Return the best learning rate that was run, where it is worth more than a tenth of the steps.
+def best_run(m: Measurements) -> RateTrial | None:
+    """Return the quickest other learning rate that was run to the goal.
 
     None where it gets lower by jumping out of a valley, which is luck.
     """
-    best, own = (None, None) if m.rates is None else (m.rates.best, m.rates.own)
-    if m.rates is None or m.rates.by_luck or best is None or best.steps is None or own is None:
+    if m.rates is None or m.rates.by_luck:
         return None
-    if best.lr == own.lr or (best.lr > own.lr and in_local_minimum(m)):
+    best, own = m.rates.best, m.rates.own
+    if best is None or best.steps is None or best.lr == own.lr:
         return None
-    slow = own.steps is None or best.steps < WORTH_IT * own.steps
-    return best if slow else None
+    return None if best.lr > own.lr and in_local_minimum(m) else best
+
+
+def quicker(m: Measurements) -> RateTrial | None:
+    """Return the same, where it is worth more than a tenth of the steps."""
+    best, own = best_run(m), None if m.rates is None else m.rates.own.steps
+    if best is None or best.steps is None:
+        return None
+    return best if own is None or best.steps < WORTH_IT * own else None
 
 
 def right_in_words(m: Measurements) -> str:

@@ -35,7 +35,15 @@ from steepest.show.figures import Figure, Frames, sweep_figure
 from steepest.show.terminal import SweepReport
 from steepest.study.aim import aim_at, known_minimum
 from steepest.study.batch_limit import batch_limit, in_batches
-from steepest.study.rates import affordable, evenly, has_closed_form, rate_grid, rounded_rate
+from steepest.study.rates import (
+    GUARD,
+    affordable,
+    calmer,
+    evenly,
+    has_closed_form,
+    rate_grid,
+    rounded_rate,
+)
 from steepest.study.spectra import spectrum_at
 from steepest.study.zones import edge, headline_of, judged, lowest, quickest, why_no_word
 from steepest.words.errors import InputError, UsageError
@@ -162,8 +170,9 @@ def sweep(
         raising=others.get("steps") is None,
         progress=progress,
     )
-    swept = judged(found)
-    missing = _not_measured(setup, settings, swept, goal, limits, steps)
+    calm = _calm(setup, settings, quickest(found), goal)
+    swept = judged(found, lucky=calm is not None and calm.stands_short)
+    missing = _not_measured(setup, settings, swept, goal, limits, steps, calm)
     place, limit = next(iter(limits.items()), (None, None))
     stable, diverging = edge(swept)
     source = os.fspath(data) if isinstance(data, str | os.PathLike) else None
@@ -176,7 +185,7 @@ def sweep(
             starts=tuple(setup.in_user_units(start) for start in begins),
             rates=swept,
             best=quickest(swept) or lowest(swept),
-            headline=headline_of(swept, goal, limit, steps),
+            headline=headline_of(swept, goal, limit, steps, calm),
             seconds=time.monotonic() - began,
             goal=goal,
             minimum=minimum,
@@ -348,6 +357,15 @@ def _limits(
     return found
 
 
+def _calm(
+    setup: Setup, settings: Settings, best: SweptRate | None, goal: Goal | None
+) -> RateTrial | None:
+    """A tenth of the quickest, from the only start: whether it ends in another valley."""
+    if best is None or goal is None or len(best.trials) > 1 or in_batches(setup, settings):
+        return None
+    return calmer(setup, settings, best.middle, goal, GUARD)
+
+
 def _not_measured(
     setup: Setup,
     settings: Settings,
@@ -355,6 +373,7 @@ def _not_measured(
     goal: Goal | None,
     limits: Mapping[Literal["start", "minimum"], float],
     steps: int,
+    calm: RateTrial | None,
 ) -> dict[str, str]:
     reasons: dict[str, str] = {}
     if not limits:
@@ -369,7 +388,7 @@ def _not_measured(
         )
     if goal is None:
         reasons["goal"] = "No minimum is known: the loss falls without end, or no solver found one."
-    why = why_no_word(rates, goal, steps)
+    why = why_no_word(rates, goal, steps, calm)
     if why is not None:
         reasons["zones"] = why
     return reasons

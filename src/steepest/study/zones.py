@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from steepest.methods.contract import TENTH
 from steepest.records.arrays import Word
-from steepest.records.descent import Goal, SweptRate
+from steepest.records.descent import Goal, RateTrial, SweptRate
 from steepest.words.wording import count, number, roughly
 
 
@@ -60,12 +60,19 @@ def edge(rates: Sequence[SweptRate]) -> tuple[float | None, float | None]:
     return max(stable, default=None), diverging
 
 
-def why_no_word(rates: Sequence[SweptRate], goal: Goal | None, steps: int) -> str | None:
-    """Why some learning rate has no word; None where all have one."""
+def why_no_word(
+    rates: Sequence[SweptRate], goal: Goal | None, steps: int, calm: RateTrial | None = None
+) -> str | None:
+    """Why some learning rate has no word; None where all have one.
+
+    A `calm` one that stands short of the goal shows that the quickest arrives by luck.
+    """
     if all(rate.zone != "not measured" for rate in rates):
         return None
     if goal is None:
         return "No minimum is known, so there is no goal to compare by."
+    if calm is not None and calm.stands_short:
+        return "Those that get there jump out of the valley that they begin in, which is luck."
     run = _run(rates, steps)
     if quickest(rates) is None:
         return f"No learning rate of the sweep was {goal.to} in {count(run, 'step')}."
@@ -76,7 +83,11 @@ def why_no_word(rates: Sequence[SweptRate], goal: Goal | None, steps: int) -> st
 
 
 def headline_of(
-    rates: Sequence[SweptRate], goal: Goal | None, limit: float | None, steps: int
+    rates: Sequence[SweptRate],
+    goal: Goal | None,
+    limit: float | None,
+    steps: int,
+    calm: RateTrial | None = None,
 ) -> str:
     """One sentence: the quickest learning rate, and where the descent begins to diverge."""
     stable, diverging = edge(rates)
@@ -90,6 +101,11 @@ def headline_of(
         where = f" from the middle one of {several} starts" if several > 1 else ""
         how = "" if best.measured else " (computed)"
         text = f"Quickest: {number(best.lr)} with {roughly(best.steps, 'step')}{how}{where}"
+        if calm is not None and calm.stands_short:
+            text += (
+                ", by jumping out of the valley it began in, which is luck: "
+                f"{number(calm.lr, 3)} ends at {number(calm.lowest_loss, 3)}"
+            )
     else:
         text = _nobody(rates, goal, _run(rates, steps))
     return f"{text}; {_where_it_ends(rates, best, stable, diverging, limit)}."

@@ -15,6 +15,7 @@ from tests import specimens
 from tests.show.terminal.test_network import network
 from tests.show.terminal.test_report import held, standardized
 
+import steepest
 from steepest.checks import CHECKS
 from steepest.records.point import Partial
 from steepest.records.run import RunRecord
@@ -141,3 +142,12 @@ def test_what_concerns_one_weight() -> None:
     values = record.trace.weights[:, 1]
     for value in (values[0], values[-1]):
         assert f"{value:.6g}" in shown
+
+
+def test_a_rate_that_jumps_out_of_a_valley_is_not_offered_beside_the_own() -> None:
+    run = steepest.minimize("x**4 - 3*x**2 + x", start={"x": 2}, lr=0.05, remedies=False)
+    study = run.measurements.rates
+    assert study is not None
+    assert study.by_luck
+    assert "at best" not in str(run)
+    assert "which is luck" in run.figure("sweep").title

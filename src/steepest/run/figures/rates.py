@@ -32,14 +32,23 @@ def sweep(record: RunRecord, frames: Frames, scene: Scene | None) -> Figure | st
             for trial in rates_above(scene.setup, record.settings, limit, study.goal.loss)
         }
     rates = judged(
-        [SweptRate(lr, "not measured", (trial,)) for lr, trial in sorted(trials.items())]
+        [SweptRate(lr, "not measured", (trial,)) for lr, trial in sorted(trials.items())],
+        lucky=study.by_luck,
     )
     notes = []
     if any(not trial.measured for trial in trials.values()):
         notes.append("Some are computed from the eigenvalues of the Hessian, not run.")
     if study.goal.to != "within 1 % of the minimum":
         notes.append(f"The goal is {study.goal.to}, {number(study.goal.loss)}.")
-    return sweep_figure(frames, rates, goal=study.goal, limit=limit, own=own, notes=tuple(notes))
+    return sweep_figure(
+        frames,
+        rates,
+        goal=study.goal,
+        limit=limit,
+        own=own,
+        lucky=study.by_luck,
+        notes=tuple(notes),
+    )
 
 
 def spectrum(record: RunRecord, frames: Frames) -> Figure | str:

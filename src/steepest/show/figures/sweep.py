@@ -53,14 +53,18 @@ def sweep_figure(
     goal: Goal | None,
     limit: float | None = None,
     own: RateTrial | None = None,
+    lucky: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Figure:
-    """One point a learning rate, smallest first; `own` is the one of the run, if there is one."""
+    """One point a learning rate, smallest first; `own` is the one of the run, if there is one.
+
+    With `lucky` the quickest arrives by jumping out of the valley that calmer ones end in.
+    """
     ordered = sorted(rates, key=lambda rate: rate.lr)
     steps = [math.nan if rate.steps is None else float(rate.steps) for rate in ordered]
     # Nobody arrives in fewer than no steps, and a logarithm needs one.
     log = any(step > 0 for step in steps) and 0 not in steps
-    title = _title(ordered, goal, own)
+    title = _title(ordered, goal, own, lucky)
     return Figure(
         kind="sweep",
         title=title,
@@ -117,7 +121,9 @@ def _quickest(rates: Sequence[SweptRate]) -> SweptRate | None:
     return min(near, key=lambda rate: rate.needed, default=best)
 
 
-def _title(rates: Sequence[SweptRate], goal: Goal | None, own: RateTrial | None) -> str:
+def _title(
+    rates: Sequence[SweptRate], goal: Goal | None, own: RateTrial | None, lucky: bool
+) -> str:
     best = _quickest(rates)
     tried = count(len(rates), "learning rate")
     if best is None:
@@ -132,6 +138,8 @@ def _title(rates: Sequence[SweptRate], goal: Goal | None, own: RateTrial | None)
             return f"All of {tried} diverge."
         return f"None of {tried} reaches {where} in {roughly(run, 'step')}."
     quick = f"The quickest learning rate is {number(best.lr)} with {_said(best.steps)}"
+    if lucky:
+        quick += ", by jumping out of the valley it began in, which is luck"
     if own is None:
         return f"{quick}."
     if own.lr == best.lr:

@@ -8,7 +8,7 @@ from typing import Final
 
 from steepest.checks import CHECKS
 from steepest.checks.facts import arrived
-from steepest.checks.learning_rate import getting_to, quicker, right_in_words
+from steepest.checks.learning_rate import best_run, getting_to, quicker, right_in_words
 from steepest.formula import quoted as in_formula
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.problem import Categories
@@ -218,7 +218,7 @@ def _needed(record: RunRecord) -> str:
     needed = None if forecast is None else forecast.steps
     if study is None:
         return "" if needed is None else f"needs {roughly(needed, 'step')}"
-    own, best = study.own, study.best
+    own, best = study.own, best_run(record.measurements)
     # A forecast may be to another goal than this comparison.
     same = forecast is not None and forecast.to == study.goal.to
     needed = needed if same and needed is not None else own.steps
