@@ -93,3 +93,55 @@ def test_what_is_said_holds_where_it_is_done() -> None:
     again = fitted(0, lr=told["calmer_lr"], steps=4000)
     trace = again.trace
     assert np.mean(trace.loss[trace.step > 2000]) == pytest.approx(told["calmer"], rel=1e-9)
+
+
+def across(lr: float, steps: int) -> float:
+    """The mean of |x - 1| + 0.1·y² over the second half of a descent from (0, 1)."""
+    x, y, losses = 0.0, 1.0, []
+    for _ in range(steps):
+        x, y = x - lr * np.sign(x - 1), y - lr * 0.2 * y
+        losses.append(abs(x - 1) + 0.1 * y**2)
+    return float(np.mean(losses[steps // 2 :]))
+
+
+@pytest.mark.parametrize("lr", [0.3, 0.07, 0.41])
+def test_steps_that_leap_over_a_kink_are_told_so(lr: float) -> None:
+    """A rate of 1 lands on it by chance: nothing says that this one is too small."""
+    run = steepest.minimize(
+        "abs(x - 1) + 0.1*y**2", start={"x": 0, "y": 1}, lr=lr, steps=200, save=False
+    )
+    told = run.measurements.hovering
+    assert told is not None, run.verdict.headline
+    assert told.cause == "kink"
+    assert told.later == pytest.approx(across(lr, 400), rel=1e-2)
+    assert told.calmer == pytest.approx(across(told.lr, 1600), rel=1e-2)
+    assert "it has a kink, where the slope does not shrink" in run.verdict.headline
+    assert run.verdict.learning_rate == "not measured"
+    assert not [one for one in run.remedies if one.change == "better learning rate"]
+
+
+def test_absolute_errors_that_a_model_meets_exactly_are_told_so() -> None:
+    x = np.linspace(0, 10, 50)
+    run = steepest.fit(
+        {"x": x, "y": 2 * x + 1}, "y ~ a*x + b", start={"a": 0, "b": 0}, loss="mae", lr=0.05,
+        steps=300, remedies=False, save=False,
+    )  # fmt: skip
+    assert "it has a kink" in run.verdict.headline
+
+
+@pytest.mark.parametrize(
+    ("expression", "options"),
+    [
+        ("(x - 1)**2 + 0.1*y**2", {"lr": 0.3}),
+        ("(x - 1)**2 + 0.1*y**2", {"lr": 0.999}),
+        ("abs(x - 1) + 0.1*y**2", {"lr": 1e-4}),
+        ("abs(x - 1) + 0.1*y**2", {"lr": 0.3, "optimizer": "adam"}),
+        ("abs(x - 3.7)**3 + 0.1*y**2", {"lr": 0.05}),
+        ("(x**4 + y**4) + 0*abs(x)", {"lr": 0.02}),
+    ],
+)
+def test_near_misses_of_a_kink_are_not_said(expression: str, options: dict[str, Any]) -> None:
+    run = steepest.minimize(
+        expression, start={"x": 0.1, "y": 1}, steps=200, remedies=False, save=False, **options
+    )
+    assert run.measurements.hovering is None, run.verdict.headline

@@ -46,7 +46,8 @@ from steepest.checks.learning_rate import (
     right_in_words,
 )
 from steepest.methods.optimizers import ADAPTIVE
-from steepest.records.verdict import Measurements
+from steepest.records.point import Minimum
+from steepest.records.verdict import Hovering, Measurements
 from steepest.words.wording import count, names, number, times, together
 
 NO_SHARE = 1.05
@@ -71,11 +72,7 @@ def headline(m: Measurements, rate: Rate) -> str:
     if in_local_minimum(m):
         return _local(m)
     if m.hovering is not None and m.minimum is not None:
-        here, there = compared(m, m.hovering.loss, m.minimum.loss)
-        return (
-            f"The loss goes up and down around {here}, and the minimum is {there}: each step "
-            f"follows {batch_in_words(m)}, and at {_this_rate(m)} that noise keeps it up."
-        )
+        return _hovering(m, m.hovering, m.minimum)
     if rate.word == "too small" and rate.better is not None and m.rates is not None:
         return (
             f"{rate_is(m)} too small: "
@@ -84,9 +81,14 @@ def headline(m: Measurements, rate: Rate) -> str:
     return _on_the_way(m, rate)
 
 
-def _this_rate(m: Measurements) -> str:
-    many = "these learning rates"
-    return many if own_rates(m) else f"a learning rate of {number(m.descent.lr, 3)}"
+def _hovering(m: Measurements, found: Hovering, minimum: Minimum) -> str:
+    here, there = compared(m, found.loss, minimum.loss)
+    many = own_rates(m)
+    rate = "these learning rates" if many else f"a learning rate of {number(m.descent.lr, 3)}"
+    why = f"each step follows {batch_in_words(m)}, and at {rate} that noise keeps it up"
+    if found.cause == "kink":
+        why = f"it has a kink, where the slope does not shrink, and steps at {rate} leap over it"
+    return f"The loss goes up and down around {here}, and the minimum is {there}: {why}."
 
 
 def _no_minimum(m: Measurements) -> str:

@@ -55,6 +55,10 @@ LUCK = (
     "the descent is in a local minimum, and larger ones that get lower do so by jumping out of its "
     "valley, which is luck"
 )
+UP_AND_DOWN = (
+    "the loss goes up and down and is lower with a calmer learning rate, so a larger one comes "
+    "upon the goal by luck"
+)
 JUMPS = "those that get there jump out of the valley that the descent begins in, which is luck"
 
 
@@ -93,6 +97,8 @@ def judge_rate(m: Measurements) -> Rate:
         return Rate("not measured", reason=LUCK)
     if m.rates.by_luck and (better is None or better.lr > own):
         return Rate("not measured", reason=JUMPS)
+    if m.hovering is not None and better is not None and better.lr > own:
+        return Rate("not measured", reason=UP_AND_DOWN)
     if better is not None:
         return Rate("too large" if better.lr < own else "too small", better)
     if not _answers(m.rates):
@@ -112,14 +118,16 @@ def jumped(m: Measurements) -> bool:
 def best_run(m: Measurements) -> RateTrial | None:
     """Return the quickest other learning rate that was run to the goal.
 
-    None where it gets lower by jumping out of a valley, which is luck.
+    None where it gets lower by jumping out of a valley, or by leaps as long as to the very kink
+    that others leap over, which is luck.
     """
     if m.rates is None or m.rates.by_luck:
         return None
     best, own = m.rates.best, m.rates.own
     if best is None or best.steps is None or best.lr == own.lr:
         return None
-    return None if best.lr > own.lr and in_local_minimum(m) else best
+    lucky = in_local_minimum(m) or m.hovering is not None
+    return None if best.lr > own.lr and lucky else best
 
 
 def quicker(m: Measurements) -> RateTrial | None:
@@ -400,7 +408,7 @@ def bounces(m: Measurements) -> str | None:
 def hovers(m: Measurements) -> Iterator[Finding]:
     """SD501: the loss falls no more, because the steps follow the noise of their batches."""
     found = m.hovering
-    if found is None or m.minimum is None:
+    if found is None or m.minimum is None or found.cause != "batches":
         return
     yield Finding(
         "SD501",

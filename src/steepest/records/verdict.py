@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from steepest.records.arrays import Edge, Matrix, Severity, Word
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
@@ -116,7 +117,10 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Hovering:
-    """A descent in batches whose loss falls no more, because its steps follow their noise."""
+    """A descent whose loss falls no more and goes up and down, and gets lower with a calmer rate.
+
+    Its steps follow the noise of batches, or leap over a kink, towards which no slope shrinks.
+    """
 
     since: int
     """From this step on the loss is averaged."""
@@ -131,6 +135,7 @@ class Hovering:
     calmer: float
     """The mean over the second half with it, in `longer` times as many steps."""
     longer: int
+    cause: Literal["batches", "kink"] = "batches"
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,22 @@
-"""Whether the noise of batches keeps a loss up, shown by running the descent on, and a calmer one.
+"""Whether noise or a kink keeps a loss up, shown by running the descent on, and a calmer one.
 
-A step that follows some of the rows misses the way down by chance, the farther the larger the
-learning rate: near the minimum the loss falls no more, and goes up and down around a level.
+A step that follows some of the rows misses the way down by chance, and one towards a kink, where
+the slope does not shrink, leaps over it; the farther the larger the learning rate. Near the minimum
+the loss falls no more then, and goes up and down around a level.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from steepest.descent import Walked
 from steepest.descent.run import descend
-from steepest.methods.optimizers import SOLVERS
+from steepest.formula import Call, walk
+from steepest.methods.losses import loss_named
+from steepest.methods.optimizers import ADAPTIVE, SOLVERS
 from steepest.problem.setup import Setup
 from steepest.records.problem import Settings
 from steepest.records.verdict import Hovering
@@ -27,12 +30,34 @@ FEWEST: Final = 40
 TIMES_CALMER: Final = 4
 """A quarter of the learning rate is tried, for as much longer."""
 
+_FAR_BELOW: Final = 0.9
+"""Of the stability limit."""
+
 NO_LOWER: Final = 0.5
 """Of what it is above the minimum. More is left of a loss that hovers, if it is run on; less, with
 a calmer learning rate, where it is the noise that keeps it up."""
 
 
-def hovering(setup: Setup, settings: Settings, descended: Walked, aim: Aim) -> Hovering | None:
+_KINKED: Final = frozenset({"abs", "sign", "relu", "minimum", "maximum", "where"})
+
+
+def _cause(
+    setup: Setup, settings: Settings, lr: float, limit: float | None
+) -> Literal["batches", "kink"] | None:
+    """What may keep the loss up. Steps near the stability limit jump to and fro by themselves."""
+    if in_batches(setup, settings):
+        return "batches"
+    loss = setup.problem.loss
+    kinked = loss is not None and loss_named(loss).kink != "none"
+    kinked |= any(isinstance(n, Call) and n.function in _KINKED for n in walk(setup.formula.model))
+    calm = limit is None or lr < _FAR_BELOW * limit
+    # An adaptive optimizer takes steps of one length everywhere.
+    return "kink" if kinked and calm and settings.optimizer not in ADAPTIVE else None
+
+
+def hovering(
+    setup: Setup, settings: Settings, descended: Walked, aim: Aim, limit: float | None
+) -> Hovering | None:
     """The level that the loss hovers about, above the goal; None where it does not, by running.
 
     What is run has ten times the steps of the descent; nothing is, where they cost too much.
@@ -40,7 +65,8 @@ def hovering(setup: Setup, settings: Settings, descended: Walked, aim: Aim) -> H
     descent, trace, minimum, goal = descended.descent, descended.trace, aim.minimum, aim.goal
     steps = descent.steps
     ended = descent.stopped in ("step limit", "patience") and descent.optimizer not in SOLVERS
-    if not ended or not in_batches(setup, settings) or setup.is_passing or setup.in_batches:
+    cause = _cause(setup, settings, descent.lr, limit) if ended else None
+    if cause is None or setup.is_passing or setup.in_batches:
         return None
     if minimum is None or not minimum.exists or goal is None or descent.final_loss <= goal.loss:
         return None
@@ -60,7 +86,7 @@ def hovering(setup: Setup, settings: Settings, descended: Walked, aim: Aim) -> H
     if calmer is None or calmer - minimum.loss > NO_LOWER * (later - minimum.loss):
         return None
     low, high = float(np.min(here)), float(np.max(here))
-    return Hovering(steps // 2 + 1, level, low, high, later, lr, calmer, TIMES_CALMER)
+    return Hovering(steps // 2 + 1, level, low, high, later, lr, calmer, TIMES_CALMER, cause)
 
 
 def _level(setup: Setup, settings: Settings, lr: float, steps: int) -> float | None:

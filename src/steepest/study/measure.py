@@ -145,7 +145,7 @@ def measure(
         start=setup.objective.named(setup.start),
         still=still_weights(setup, descended, minimum),
         apart=apart_at(setup, settings, descent, minimum),
-        hovering=hovering(near, settings, descended, near_aim),
+        hovering=hovering(near, settings, descended, near_aim, limit),
     )
 
 
