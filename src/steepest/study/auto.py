@@ -274,7 +274,11 @@ def _at_hand(
         grid = np.unique([trial.lr for trial in trials])
         living = _living(run(around(grid, best.lr), study_steps(settings)))
         found += run(living, settings.steps) if len(living) else []
-    return _calmest(_at_the_end(setup, settings, found, share, ends), first)
+    if settings.batch_size is not None:
+        return _calmest(found, first)  # What batches make of the last step is chance.
+    near = _about_lowest(_at_the_end(setup, settings, found, share, ends), first)
+    # In the middle of those that end there: the smallest have only just come so far.
+    return sorted(near, key=lambda trial: trial.lr)[len(near) // 2] if near else None
 
 
 def _at_the_end(
@@ -283,10 +287,7 @@ def _at_the_end(
     """The trials with the loss after the steps at hand, or `most`, in place of the lowest one.
 
     A bold one that jumps to and fro is low on its way, and may be far up when the steps are over.
-    What batches make of the last step is chance, and is left as it is.
     """
-    if settings.batch_size is not None:
-        return trials
     found = []
     for trial in {each.lr: each for each in trials if not each.diverged}.values():
         left = ends - time.monotonic()
@@ -360,13 +361,14 @@ def _quick(trials: list[RateTrial]) -> RateTrial | None:
 
 
 def _calmest(trials: list[RateTrial], first: float) -> RateTrial | None:
-    """The smallest learning rate that is about as low as the lowest: away from the edge.
+    """The smallest learning rate that is about as low as the lowest: away from the edge."""
+    return min(_about_lowest(trials, first), key=lambda trial: trial.lr, default=None)
 
-    About: within 1 % of the lowest loss, and of what the lowest took off the `first`.
-    """
+
+def _about_lowest(trials: list[RateTrial], first: float) -> list[RateTrial]:
+    """Those about as low as the lowest: within 1 % of it, and of what it took off the `first`."""
     low = lowest(trials)
     if low is None:
-        return None
+        return []
     allowed = 0.01 * min(abs(low.lowest_loss), abs(first - low.lowest_loss))
-    near = [t for t in trials if not t.diverged and t.lowest_loss <= low.lowest_loss + allowed]
-    return min(near, key=lambda trial: trial.lr)
+    return [t for t in trials if not t.diverged and t.lowest_loss <= low.lowest_loss + allowed]

@@ -192,6 +192,8 @@ def _rate(page: Page, record: RunRecord) -> None:
     shown = f"{word} whether it is right" if word == "not measured" else word
     if word == "just right" and quicker(record.measurements) is not None:
         shown = right_in_words(record.measurements)
+    if word == "just right" and record.measurements.hovering is not None:
+        shown += " for getting there"
     _fact(page, "Rate", said, (shown, WORD_STYLE[word]), told)
 
 
