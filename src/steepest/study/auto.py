@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from steepest.descent.run import descend
 from steepest.methods.contract import TENTH
 from steepest.objective.quadratic import Modes, excess, lowest_after
 from steepest.problem.setup import Setup
@@ -56,6 +57,10 @@ SMALLER, MOST_SMALLER = 1e-2, 60
 
 CALMER, MOST_CALMER = 0.3, 6
 """Where a descent ends above its start, so much smaller ones are tried, so often."""
+
+
+LEAST_END = 10
+"""Steps over which a descent must be low at its end, at the least."""
 
 
 @dataclass(frozen=True)
@@ -284,18 +289,24 @@ def _at_hand(
 def _at_the_end(
     setup: Setup, settings: Settings, trials: list[RateTrial], most: int, ends: float
 ) -> list[RateTrial]:
-    """The trials with the loss after the steps at hand, or `most`, in place of the lowest one.
+    """The trials with the loss at the end of the steps at hand in place of the lowest one.
 
-    A bold one that jumps to and fro is low on its way, and may be far up when the steps are over.
+    A bold one that jumps to and fro is low on its way, and may be far up when the steps, `most` of
+    them, are over: what counts is the highest loss over the last tenth.
     """
     found = []
+    steps = min(settings.steps, most)
     for trial in {each.lr: each for each in trials if not each.diverged}.values():
         left = ends - time.monotonic()
         if left <= 0:
             break
-        done = walked(setup, settings, trial.lr, min(settings.steps, most), left)
-        if done.stopped != "diverged":
-            found.append(replace(trial, lowest_loss=done.final_loss))
+        walk = replace(
+            settings, lr=trial.lr, steps=steps, tolerance=0.0, patience=None, time_limit=left
+        )
+        done = descend(setup.moving, walk, setup.start, scale=setup.scale)
+        if done.descent.stopped != "diverged":
+            last = done.trace.loss[done.trace.step >= min(0.9 * steps, steps - LEAST_END)]
+            found.append(replace(trial, lowest_loss=float(np.max(last))))
     return found or trials
 
 
