@@ -7,7 +7,6 @@ from typing import Any
 from steepest.words.errors import needing
 
 with needing("fastai", "The callback needs fastai", install="fastai"):
-    import torch
     from fastai.callback.core import Callback
     from fastai.callback.fp16 import MixedPrecision
     from fastai.callback.training import GradientAccumulation
@@ -87,8 +86,8 @@ class WatchCallback(Callback):  # type: ignore[misc]
         mixed = _of(learn, MixedPrecision)
         if mixed is None:
             return learn.loss_func(learn.model(*inputs), *targets) * share
-        autocast = mixed.autocast
-        with torch.autocast(autocast.device, dtype=autocast.fast_dtype):
+        own = mixed.autocast
+        with type(own)(own.device, dtype=own.fast_dtype):
             return learn.loss_func(to_float(learn.model(*inputs)), *targets) * share
 
 
