@@ -79,7 +79,7 @@ def test_a_fit_in_closed_form_imports_no_solver_and_no_compiler(more: tuple[str,
 
 @pytest.mark.parametrize(
     ("arguments", "most"),
-    [((*FIT, *PARABOLA), 0), ((*FIT, "speed ~ a*exp(-b*time) + c", "--no-save"), 6)],
+    [((*FIT, *PARABOLA), 0), ((*FIT, "speed ~ a*exp(-b*time) + c", "--no-save"), 8)],
     ids=["the example", "a curve"],
 )
 def test_a_fit_compiles_few_programs_and_none_the_second_time(
