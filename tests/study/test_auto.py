@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 import steepest
+from steepest.problem.options import Options
+from steepest.problem.prepare import prepare_minimize
+from steepest.records.descent import RateTrial
 from steepest.run.run import Run
+from steepest.study import auto
 
 FOUR = {"x": [0.0, 1.0, 2.0, 3.0], "y": [1.0, 3.0, 5.5, 7.0]}
 
@@ -74,3 +79,12 @@ def line(draw: int) -> Run:
 @pytest.mark.parametrize("draw", [62, 148, 244, 265, 384, 436, 520, 687, 762, 841, 963, 1487])
 def test_auto_is_right_for_where_it_ends(draw: int) -> None:
     assert line(draw).verdict.learning_rate == "just right"
+
+
+def test_a_search_whose_time_is_over_still_has_a_rate() -> None:
+    """What did not get to its end tells nothing of it; it once was looked at all the same."""
+    setup = prepare_minimize("cos(x) + y**4", Options(start={"x": 0.1, "y": 1.0}))
+    settings = Options(steps=2_000_000).settings()
+    trials = [RateTrial(lr, None, 9, 1.0, diverged=False, measured=True) for lr in (1e-4, 1e-3)]
+    ends = time.monotonic() + 0.05
+    assert auto._at_the_end(setup, settings, trials, 10**9, ends) == trials

@@ -83,8 +83,8 @@ def headline(m: Measurements, rate: Rate) -> str:
 
 def _hovering(m: Measurements, found: Hovering, minimum: Minimum) -> str:
     here, there = compared(m, found.loss, minimum.loss)
-    many = own_rates(m)
-    rate = "these learning rates" if many else f"a learning rate of {number(m.descent.lr, 3)}"
+    one = f"a learning rate of {number(m.descent.lr, 3)}"
+    rate = "these learning rates" if own_rates(m) else one
     why = f"each step follows {batch_in_words(m)}, and at {rate} that noise keeps it up"
     if found.cause == "kink":
         why = f"it has a kink, where the slope does not shrink, and steps at {rate} leap over it"

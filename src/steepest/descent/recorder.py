@@ -19,8 +19,26 @@ LEAST_POINTS = 64
 TAIL = 16
 
 
+class _AsArrays:
+    """What blocks have in common whose losses and gradients are arrays."""
+
+    loss: Vector
+    gradient: Matrix
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    @property
+    def fine(self) -> Mask | None:
+        """Where loss and gradient are finite, (m,); None where all are, which one pass shows."""
+        loss, gradient = self.loss, self.gradient
+        if np.isfinite(loss).all() and np.isfinite(gradient).all():
+            return None
+        return np.asarray(np.isfinite(loss) & np.all(np.isfinite(gradient), axis=1))
+
+
 @dataclass(frozen=True)
-class Block:
+class Block(_AsArrays):
     """Consecutive steps as a chunk recorded them: `step` (m,), the rest by step."""
 
     step: Steps
@@ -28,14 +46,6 @@ class Block:
     weights: Matrix
     gradient: Matrix
     validation: Vector
-
-    def __len__(self) -> int:
-        return len(self.step)
-
-    @property
-    def fine(self) -> Mask | None:
-        """Where loss and gradient are finite, (m,); None where all are."""
-        return _fine(self.loss, self.gradient)
 
     def __getitem__(self, chosen: slice | Steps | Mask) -> Block:
         return Block(
@@ -48,7 +58,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Chunk:
+class Chunk(_AsArrays):
     """The same as the loop on `objective` recorded them: `position` and `gradient` are a kernel's.
 
     Of a long descent few steps are kept, and only of those the weights are had.
@@ -61,14 +71,6 @@ class Chunk:
     gradient: Matrix
     validation: Vector
 
-    def __len__(self) -> int:
-        return len(self.step)
-
-    @property
-    def fine(self) -> Mask | None:
-        """Where loss and gradient are finite, (m,); None where all are."""
-        return _fine(self.loss, self.gradient)
-
     def __getitem__(self, chosen: slice | Steps | Mask) -> Block:
         return Block(
             self.step[chosen],
@@ -77,12 +79,6 @@ class Chunk:
             self.objective.by_weights(self.gradient[chosen]),
             self.validation[chosen],
         )
-
-
-def _fine(loss: Vector, gradient: Matrix) -> Mask | None:
-    if np.isfinite(loss).all() and np.isfinite(gradient).all():
-        return None
-    return np.asarray(np.isfinite(loss) & np.all(np.isfinite(gradient), axis=1))
 
 
 class RecordedSteps(Protocol):

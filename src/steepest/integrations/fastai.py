@@ -46,7 +46,7 @@ class WatchCallback(Callback):  # type: ignore[misc]
 
     def after_loss(self) -> None:
         """Note the loss of a batch, of held-out rows or of those that the step learns from."""
-        learn, watching = self.learn, self.watch
+        learn = self.learn
         if not learn.training:
             self._held_out.append((float(learn.loss_grad), len(learn.yb[0])))
         elif self._batches is not None:
@@ -55,8 +55,8 @@ class WatchCallback(Callback):  # type: ignore[misc]
             self._batches.take(
                 learn.xb, learn.yb, share, loss=learn.loss_grad, shares=several is not None
             )
-        elif watching is not None:
-            watching.loss(learn.loss_grad)
+        elif self.watch is not None:
+            self.watch.loss(learn.loss_grad)
 
     def before_step(self) -> None:
         """A step's gradients are there."""

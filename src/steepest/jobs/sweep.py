@@ -171,7 +171,7 @@ def sweep(
         progress=progress,
     )
     calm = _calm(setup, settings, quickest(found), goal)
-    swept = judged(found, lucky=calm is not None and calm.stands_short)
+    swept = judged(found, lucky=calm is not None)
     missing = _not_measured(setup, settings, swept, goal, limits, steps, calm)
     place, limit = next(iter(limits.items()), (None, None))
     stable, diverging = edge(swept)
@@ -360,10 +360,11 @@ def _limits(
 def _calm(
     setup: Setup, settings: Settings, best: SweptRate | None, goal: Goal | None
 ) -> RateTrial | None:
-    """A tenth of the quickest, from the only start: whether it ends in another valley."""
+    """A tenth of the quickest, from the only start, where that ends in another valley."""
     if best is None or goal is None or len(best.trials) > 1 or in_batches(setup, settings):
         return None
-    return calmer(setup, settings, best.middle, goal, GUARD)
+    found = calmer(setup, settings, best.middle, goal, GUARD)
+    return found if found is not None and found.stands_short else None
 
 
 def _not_measured(

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steepest.descent.run import descend
 from steepest.methods.contract import TENTH
 from steepest.objective.quadratic import Modes, excess, lowest_after
 from steepest.problem.setup import Setup
@@ -27,6 +26,7 @@ from steepest.study.rates import (
     bold_rate,
     closed_form_steps,
     has_closed_form,
+    last_losses,
     lowest,
     quickest,
     rate_grid,
@@ -296,16 +296,13 @@ def _at_the_end(
     """
     found = []
     steps = min(settings.steps, most)
+    first = min(0.9 * steps, steps - LEAST_END)
     for trial in {each.lr: each for each in trials if not each.diverged}.values():
         left = ends - time.monotonic()
         if left <= 0:
             break
-        walk = replace(
-            settings, lr=trial.lr, steps=steps, tolerance=0.0, patience=None, time_limit=left
-        )
-        done = descend(setup.moving, walk, setup.start, scale=setup.scale)
-        if done.descent.stopped != "diverged":
-            last = done.trace.loss[done.trace.step >= min(0.9 * steps, steps - LEAST_END)]
+        last = last_losses(setup, settings, trial.lr, steps, left, first)
+        if last is not None:
             found.append(replace(trial, lowest_loss=float(np.max(last))))
     return found or trials
 

@@ -7,13 +7,11 @@ the loss falls no more then, and goes up and down around a level.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
 
 from steepest.descent import Walked
-from steepest.descent.run import descend
 from steepest.formula import Call, walk
 from steepest.methods.losses import loss_named
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS
@@ -22,7 +20,7 @@ from steepest.records.problem import Settings
 from steepest.records.verdict import Hovering
 from steepest.study.aim import Aim
 from steepest.study.batch_limit import in_batches
-from steepest.study.rates import OWN_EFFORT, affordable
+from steepest.study.rates import GUARD, OWN_EFFORT, affordable, last_losses
 
 FEWEST: Final = 40
 """Steps: of fewer there is no level."""
@@ -30,13 +28,12 @@ FEWEST: Final = 40
 TIMES_CALMER: Final = 4
 """A quarter of the learning rate is tried, for as much longer."""
 
-_FAR_BELOW: Final = 0.9
-"""Of the stability limit."""
+_CALM: Final = 0.9
+"""Of the stability limit: nearer to it, steps jump to and fro by themselves."""
 
 NO_LOWER: Final = 0.5
 """Of what it is above the minimum. More is left of a loss that hovers, if it is run on; less, with
-a calmer learning rate, where it is the noise that keeps it up."""
-
+a calmer learning rate, where it is noise or a kink that keeps it up."""
 
 _KINKED: Final = frozenset({"abs", "sign", "relu", "minimum", "maximum", "where"})
 
@@ -44,13 +41,13 @@ _KINKED: Final = frozenset({"abs", "sign", "relu", "minimum", "maximum", "where"
 def _cause(
     setup: Setup, settings: Settings, lr: float, limit: float | None
 ) -> Literal["batches", "kink"] | None:
-    """What may keep the loss up. Steps near the stability limit jump to and fro by themselves."""
+    """What may keep the loss up."""
     if in_batches(setup, settings):
         return "batches"
     loss = setup.problem.loss
     kinked = loss is not None and loss_named(loss).kink != "none"
     kinked |= any(isinstance(n, Call) and n.function in _KINKED for n in walk(setup.formula.model))
-    calm = limit is None or lr < _FAR_BELOW * limit
+    calm = limit is None or lr < _CALM * limit
     # An adaptive optimizer takes steps of one length everywhere.
     return "kink" if kinked and calm and settings.optimizer not in ADAPTIVE else None
 
@@ -90,9 +87,6 @@ def hovering(
 
 
 def _level(setup: Setup, settings: Settings, lr: float, steps: int) -> float | None:
-    """The mean loss over the second half of a descent; None where it diverges."""
-    walk = replace(settings, lr=lr, steps=steps, tolerance=0.0, patience=None, time_limit=None)
-    found = descend(setup.moving, walk, setup.start, scale=setup.scale)
-    if found.descent.stopped == "diverged":
-        return None
-    return float(np.mean(found.trace.loss[found.trace.step > steps // 2]))
+    """The mean loss over the second half of a descent; None where it does not get there."""
+    losses = last_losses(setup, settings, lr, steps, GUARD, steps // 2 + 1)
+    return None if losses is None else float(np.mean(losses))

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from steepest.descent.run import descend
+from steepest.descent.run import Descended, descend
 from steepest.descent.sampled import STILL
 from steepest.descent.sweep import try_rates
 from steepest.methods.contract import TENTH
@@ -222,10 +222,26 @@ def _staying(
 
 def walked(setup: Setup, settings: Settings, lr: float, steps: int, seconds: float) -> Descent:
     """A descent with this learning rate that nothing stops but its steps."""
+    return _walk(setup, settings, lr, steps, seconds, traced=False).descent
+
+
+def last_losses(
+    setup: Setup, settings: Settings, lr: float, steps: int, seconds: float, first: float
+) -> Vector | None:
+    """The losses of such a descent from step `first` on; None where it did not get to its end."""
+    found = _walk(setup, settings, lr, steps, seconds, traced=True)
+    if found.descent.stopped != "step limit":
+        return None
+    return np.asarray(found.trace.loss[found.trace.step >= first])
+
+
+def _walk(
+    setup: Setup, settings: Settings, lr: float, steps: int, seconds: float, traced: bool
+) -> Descended:
     walk = replace(
         settings, lr=lr, steps=steps, tolerance=0.0, patience=None, time_limit=max(seconds, 1e-3)
     )
-    return descend(setup.moving, walk, setup.start, scale=setup.scale, traced=False).descent
+    return descend(setup.moving, walk, setup.start, scale=setup.scale, traced=traced)
 
 
 def evenly(low: float, high: float, count: int) -> Vector:

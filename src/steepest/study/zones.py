@@ -65,13 +65,13 @@ def why_no_word(
 ) -> str | None:
     """Why some learning rate has no word; None where all have one.
 
-    A `calm` one that stands short of the goal shows that the quickest arrives by luck.
+    A `calm` one that ended in another valley shows that the quickest arrives by luck.
     """
     if all(rate.zone != "not measured" for rate in rates):
         return None
     if goal is None:
         return "No minimum is known, so there is no goal to compare by."
-    if calm is not None and calm.stands_short:
+    if calm is not None:
         return "Those that get there jump out of the valley that they begin in, which is luck."
     run = _run(rates, steps)
     if quickest(rates) is None:
@@ -101,7 +101,7 @@ def headline_of(
         where = f" from the middle one of {several} starts" if several > 1 else ""
         how = "" if best.measured else " (computed)"
         text = f"Quickest: {number(best.lr)} with {roughly(best.steps, 'step')}{how}{where}"
-        if calm is not None and calm.stands_short:
+        if calm is not None:
             text += (
                 ", by jumping out of the valley it began in, which is luck: "
                 f"{number(calm.lr, 3)} ends at {number(calm.lowest_loss, 3)}"
