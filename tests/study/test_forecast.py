@@ -9,11 +9,13 @@ import pytest
 from tests.truth import generator
 
 import steepest
+from steepest.descent.run import descend
 from steepest.problem.options import Options
 from steepest.problem.prepare import prepare_fit, prepare_minimize
 from steepest.problem.setup import Setup
 from steepest.records.descent import Forecast, Goal
-from steepest.study.forecast import run_on
+from steepest.records.problem import Settings
+from steepest.study.forecast import extrapolated
 
 CUTS = (3, 10)
 """The descent is walked for a part of the way, and must say the whole."""
@@ -24,6 +26,15 @@ def prepared(problem: Any) -> tuple[Setup, Options]:
     if problem.data is None:
         return prepare_minimize(problem.text, options), options
     return prepare_fit(problem.data, problem.text, options), options
+
+
+def run_on(setup: Setup, settings: Settings, goal: Goal) -> Forecast | None:
+    """Walked as far as the settings say, and extrapolated from there."""
+    walked = descend(
+        setup.moving, settings, setup.start, goal=goal.loss, stop_at_goal=True, scale=setup.scale
+    )
+    assert walked.descent.goal_step is None
+    return extrapolated(setup, settings, walked, goal)
 
 
 def walked_in_part(problem: Any, cut: int) -> Forecast | None:

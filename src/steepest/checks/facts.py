@@ -134,6 +134,8 @@ def settled(m: Measurements) -> bool:
         return False
     if m.descent.stopped == "converged":
         return True
+    if m.descent.final_step and dict(m.start) == dict(m.final_weights):
+        return True  # A step so short that rounding swallows it.
     # What only presses a weight against its bound moves nothing.
     held = m.spectrum.held if m.spectrum is not None else ()
     free = {name: slope for name, slope in m.final_gradient.items() if name not in held}
@@ -191,8 +193,14 @@ def at_saddle(m: Measurements) -> bool:
     if reach is None:
         return True
     fallen, left = abs(m.descent.first_loss - m.descent.final_loss), gap(m)
-    at_stake = min(fallen, left) if left is not None and left > 0 else fallen
+    at_stake = min(fallen or left, left) if left is not None and left > 0 else fallen
     return reach <= SMALL_GRADIENT * at_stake
+
+
+def falls_everywhere(m: Measurements) -> bool:
+    """Tell whether the loss curves downward in every direction: a maximum, where it is level."""
+    found = spectrum_of(m)
+    return found is not None and found.complete and bool(np.all(found.values < -found.noise))
 
 
 def _reach(m: Measurements) -> float | None:

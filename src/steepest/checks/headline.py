@@ -14,6 +14,7 @@ from steepest.checks.facts import (
     conditioning,
     diverged,
     endless,
+    falls_everywhere,
     first_broken,
     getting,
     in_local_minimum,
@@ -42,6 +43,7 @@ from steepest.checks.learning_rate import (
     jumped,
     limit_in_words,
     needs,
+    overshoots_at_minimum,
     own_needs,
     right_in_words,
 )
@@ -59,11 +61,14 @@ def headline(m: Measurements, rate: Rate) -> str:
     if endless(m):
         return _no_minimum(m)
     if rate.word == "too large":
+        if m.hovering is not None and m.minimum is not None and not diverged(m):
+            return _hovering(m, m.hovering, m.minimum)
         return _too_large(m, rate)
     if at_saddle(m) and not arrived(m):
+        what, sides = ("maximum", "all") if falls_everywhere(m) else ("saddle point", "both")
         return (
-            f"Stopped at a saddle point, not at a minimum: the loss is "
-            f"{number(m.descent.final_loss)} and still falls to both sides."
+            f"Stopped at a {what}, not at a minimum: the loss is "
+            f"{number(m.descent.final_loss)} and still falls to {sides} sides."
         )
     if m.minimum is not None and not m.minimum.exists:
         return _no_minimum(m)
@@ -133,6 +138,8 @@ def _too_large(m: Measurements, rate: Rate) -> str:
     if between is not None:
         return f"{start}: {between}, while {proof}."
     if m.rates is not None and not (diverged(m) or grows_above_limit(m)):
+        if overshoots_at_minimum(m):
+            return f"{start}: {limit_in_words(m)}, so it does not stay there, while {proof}."
         return f"{start}: {proof}, {own_needs(m, m.rates.own)}."
     limit = limit_in_words(m)
     grown = growth_in_words(m)

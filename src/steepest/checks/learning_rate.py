@@ -197,15 +197,28 @@ def above_limit(m: Measurements) -> bool:
     return is_finite(m.stability_limit) and m.descent.lr > m.stability_limit
 
 
+def overshoots_at_minimum(m: Measurements) -> bool:
+    """Tell whether a descent is not at the minimum, and with this learning rate cannot stay there.
+
+    Above the stability limit at the minimum every step leads away from it, however near it is.
+    """
+    limit = m.minimum_limit
+    stays = arrived(m) or (m.rates is not None and m.rates.own.steps is not None)
+    return is_finite(limit) and m.descent.lr > (1 + EDGE) * limit > 0 and not stays
+
+
 def _is_better(trial: RateTrial, own: RateTrial) -> bool:
     if trial.steps is None or trial.steps < 1 or trial.diverged:
         return False
     if not math.isfinite(trial.lr) or trial.lr == own.lr:
         return False
+    if own.left and trial.lr > own.lr:
+        return False  # One that does not stay is not too small.
     if own.steps is None and own.diverged:
         return True
     # Where the own rate never arrived, the steps that it was given are what it needs at least.
-    needed = own.steps if own.steps is not None else own.limit
+    # One that does not stay is never there.
+    needed = own.steps if own.steps is not None or own.left else own.limit
     return needed is None or trial.steps * TENTH <= needed
 
 
@@ -255,6 +268,8 @@ def own_needs(m: Measurements, own: RateTrial) -> str:
     this, many = ("as they are they", True) if own_rates(m) else ("this one", False)
     if own.steps is not None:
         return f"{this} {'need' if many else 'needs'} {roughly(own.steps)}"
+    if own.left:
+        return f"{this} {'pass' if many else 'passes'} it and {'do' if many else 'does'} not stay"
     if own.diverged:
         return f"{this} {'diverge' if many else 'diverges'}"
     if own.limit is None:
@@ -282,13 +297,17 @@ _PLACES = {"start": "at the start", "end": "where it ended", "minimum": "at the 
 
 def limit_in_words(m: Measurements) -> str:
     """Write what the stability limit is; empty where it is unknown or not passed."""
-    if not above_limit(m) or m.stability_limit is None:
+    limit, where = m.stability_limit, _where(m)
+    if overshoots_at_minimum(m):
+        limit, where = m.minimum_limit, f" {_PLACES['minimum']}"
+    elif not above_limit(m):
+        return ""
+    if limit is None:
         return ""
     moving = "every step overshoots" if m.descent.optimizer == GD.name else "the steps grow"
     if own_rates(m):
-        share = number(m.stability_limit / m.descent.lr, 3)
-        return f"from {share} times as large on {moving}{_where(m)}"
-    return f"above {number(m.stability_limit)} {moving}{_where(m)}"
+        return f"from {number(limit / m.descent.lr, 3)} times as large on {moving}{where}"
+    return f"above {number(limit)} {moving}{where}"
 
 
 def _where(m: Measurements) -> str:
@@ -322,8 +341,13 @@ def too_large(m: Measurements) -> Iterator[Finding]:
     if not (diverged(m) or grows_above_limit(m)):
         # Where the weights visibly bounce at the limit, SD103 says it better.
         if m.rates is not None and rate.better is not None and not _at_edge(m):
-            text = f"{rate_is(m)} too large: {needs(m, m.rates, rate.better)}"
-            yield Finding("SD101", "warning", f"{text}, {own_needs(m, m.rates.own)}.", evidence)
+            proof = f"{needs(m, m.rates, rate.better)}, {own_needs(m, m.rates.own)}."
+            cause = ""
+            if overshoots_at_minimum(m):
+                cause = f"{limit_in_words(m)}, so it does not stay there. "
+                evidence["minimum_limit"] = m.minimum_limit
+                proof = sentence(proof)
+            yield Finding("SD101", "warning", f"{rate_is(m)} too large: {cause}{proof}", evidence)
         return
     evidence |= {
         "tenfold_step": m.descent.tenfold_step,

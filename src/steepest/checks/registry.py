@@ -70,7 +70,7 @@ _ALL = (
     Check("SD202", "not-identifiable", _SHAPE, shape.not_identifiable, None,
           "A combination of weights does not change the loss."),
     Check("SD203", "saddle-point", _SHAPE, shape.saddle, None,
-          "The descent stopped at a saddle point."),
+          "The descent stopped at a saddle point or a maximum."),
     Check("SD204", "local-minimum", _SHAPE, shape.local_minimum, None,
           "The descent is in a local minimum, and a lower one is known."),
     Check("SD205", "false-plateau", _SHAPE, shape.looks_flat, log.far,

@@ -19,6 +19,7 @@ from steepest.checks.facts import (
     compared,
     conditioning,
     diverged,
+    falls_everywhere,
     gap,
     getting,
     in_local_minimum,
@@ -36,7 +37,7 @@ from steepest.checks.facts import (
     useless,
     when_ended,
 )
-from steepest.checks.learning_rate import bounces
+from steepest.checks.learning_rate import bounces, overshoots_at_minimum
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.arrays import Severity
 from steepest.records.verdict import Finding, Measurements
@@ -232,8 +233,9 @@ def saddle(m: Measurements) -> Iterator[Finding]:
         along, way = "", f"a small step along {escaped(as_sum(shown), 200)}"
     else:
         along, way = "", "a small step that way"
+    what = "maximum" if falls_everywhere(m) else "saddle point"
     sentence = (
-        f"The gradient is nearly zero, but this is a saddle point and not a minimum: the "
+        f"The gradient is nearly zero, but this is a {what} and not a minimum: the "
         f"curvature is {number(found.smallest, 4)}{along}, so {way}, either way, lowers the loss."
     )
     escape = m.escape
@@ -306,6 +308,8 @@ def looks_flat(m: Measurements) -> Iterator[Finding]:
         return
     # There the loss is flat for a reason of its own.
     if not is_far(m) or at_saddle(m) or in_local_minimum(m) or bounces(m) is not None:
+        return
+    if overshoots_at_minimum(m):
         return
     here, there = compared(m, m.descent.final_loss, found.loss)
     took = f"took only {percent(fall)} off the loss" if fall > 0 else "took nothing off the loss"

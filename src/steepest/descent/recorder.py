@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from steepest.descent.arrival import follow
 from steepest.objective.objective import Objective
 from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.records.descent import Trace
@@ -134,6 +135,10 @@ class Recorder:
     lowest_step: int = 0
     tenfold_step: int | None = None
     goal_step: int | None = None
+    since_step: int | None = None
+    """From which on all steps were within the goal; None where the last one was not."""
+    stays_step: int | None = None
+    """The first from which on they were so for long enough to say that the descent stays."""
     non_finite_step: int | None = None
     validation_lowest: float = float("inf")
     validation_lowest_step: int | None = None
@@ -181,14 +186,21 @@ class Recorder:
                 self.lowest_step = int(block.step[lowest])
         if self.tenfold_step is None:
             self.tenfold_step = _first(block, ~(loss <= self._tenfold))
-        if self.goal_step is None and self.watch_goal is not None:
-            self.goal_step = _first(block, loss <= self.watch_goal)
+        if self.watch_goal is not None:
+            self._note_goal(int(block.step[0]), np.asarray(loss <= self.watch_goal))
         # One NaN for all where nothing is held out: then there is nothing to look through.
         if block.validation.strides != (0,) and not np.all(np.isnan(block.validation)):
             best = int(np.nanargmin(block.validation))
             if block.validation[best] < self.validation_lowest:
                 self.validation_lowest = float(block.validation[best])
                 self.validation_lowest_step = int(block.step[best])
+
+    def _note_goal(self, first: int, within: Mask) -> None:
+        if self.goal_step is None and within.any():
+            self.goal_step = first + int(np.argmax(within))
+        self.since_step, stays = follow(first, within, self.since_step)
+        if self.stays_step is None:
+            self.stays_step = stays
 
     @property
     def _tenfold(self) -> float:

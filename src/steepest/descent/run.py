@@ -517,6 +517,7 @@ def _summary(
     fine = np.isfinite(tail.loss) & np.all(np.isfinite(tail.gradient), axis=1)
     final = int(np.flatnonzero(fine)[-1]) if np.any(fine) else len(tail) - 1
     first = float(recorder.first_loss or 0.0)
+    since, stays = recorder.since_step, recorder.stays_step
     growing, turn, recent_fall = last_facts(tail.loss[: final + 1], tail.weights[: final + 1])
     if ended == "step limit" and growing:
         grown = float(tail.loss[final]) > first + 9 * max(abs(first), scale)
@@ -537,6 +538,7 @@ def _summary(
         lowest_step=recorder.lowest_step,
         tenfold_step=recorder.tenfold_step,
         goal_step=recorder.goal_step,
+        stays_step=None if since is None else (since if stays is None else stays),
         non_finite_step=recorder.non_finite_step,
         growing=growing,
         turn=turn,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from steepest.descent.arrival import LEAST_STAY
 from steepest.descent.batches import Batches
 from steepest.descent.loop import (
     Hyper,
@@ -31,9 +32,6 @@ from steepest.objective.kernels import Kernel
 from steepest.objective.objective import Objective
 from steepest.records.arrays import Mask, Steps, Vector
 from steepest.records.problem import Settings
-
-LEAST_STAY = 10
-"""Over so many steps at the least, a descent that is at the goal stays there."""
 
 STILL, SHORT = 1e-6, 1e-3
 """A descent stands still where half of its steps changed the loss by no more of itself, and the

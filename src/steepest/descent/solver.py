@@ -122,6 +122,7 @@ def solve_by(
         lowest_loss=float(np.min(trace.loss)),
         lowest_step=int(np.argmin(trace.loss)),
         goal_step=int(reached[0]) if len(reached) else None,
+        stays_step=int(reached[0]) if len(reached) else None,
         growing=growing,
         turn=turn,
         validation_lowest_step=way.validation_lowest_step,

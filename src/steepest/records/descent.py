@@ -57,6 +57,9 @@ class Descent:
     """First step at which the loss passed ten times its start."""
     goal_step: int | None = None
     """First step at which the loss was within the goal, if one was set and reached."""
+    stays_step: int | None = None
+    """First step from which on it was so for a tenth longer, or to the end; None where it ended
+    above the goal."""
     non_finite_step: int | None = None
     growing: bool = False
     """The loss rose over the last steps."""
@@ -104,7 +107,8 @@ class RateTrial:
     measured: bool
     """True: it was run. False: from the closed form of a quadratic."""
     left: bool = False
-    """Whether it was run on from the goal, and was off it again in the end."""
+    """Whether it was run on from the goal, and was off it again: `steps`, where there are any, are
+    those to the goal, and without them it does not stay."""
 
     @property
     def stands_short(self) -> bool:

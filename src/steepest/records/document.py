@@ -68,6 +68,7 @@ def document(record: RunRecord) -> dict[str, Any]:
         "explained_at": record.explanation.step,
         "curvature": None if curvature is None else _curvature(curvature),
         "stability_limit": measured.stability_limit,
+        "minimum_limit": measured.minimum_limit,
         "batch_limit": measured.batch_limit,
         "minimum": _minimum(measured.minimum, record.descent.final_loss),
         "forecast": measured.forecast,
@@ -234,7 +235,7 @@ def _descent(descent: Descent) -> dict[str, Any]:
         "optimizer": descent.optimizer,
         "lr": None if math.isnan(descent.lr) else descent.lr,
         **told(descent, "rates lr_chosen momentum steps stopped stopped_why first_loss final_loss"),
-        **told(descent, "final_step lowest_loss lowest_step tenfold_step goal_step"),
+        **told(descent, "final_step lowest_loss lowest_step tenfold_step goal_step stays_step"),
         **told(descent, "non_finite_step seconds"),
     }
 

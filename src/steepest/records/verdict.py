@@ -151,6 +151,8 @@ class Measurements:
     spectrum: Spectrum | None = None
     stability_limit: float | None = None
     """That of this optimizer and batch size."""
+    minimum_limit: float | None = None
+    """That at the minimum, where it changes with the weights and the descent is not there."""
     batch_limit: BatchLimit | None = None
     minimum: Minimum | None = None
     goal: Goal | None = None

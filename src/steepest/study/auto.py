@@ -16,6 +16,7 @@ from steepest.records.arrays import Vector
 from steepest.records.descent import Descent, Goal, RateTrial
 from steepest.records.problem import Settings
 from steepest.study.aim import Aim
+from steepest.study.limits import limit_at
 from steepest.study.rates import (
     EFFORT,
     GUARD,
@@ -148,10 +149,11 @@ def _by_running(
         found = _alive(setup, settings, best, ends)
         if found is not None and not found[1].final_loss < found[1].first_loss:
             found = None
-    if found is None:
+    if found is None and not all(trial.diverged or trial.left for trial in trials):
         best = _at_hand(setup, settings, trials, effort, ends)
         found = None if best is None else _below(setup, settings, best, ends)
     if found is None:
+        limit = limit or limit_at(setup, settings, aim.minimum)
         begin = limit / 2 if limit else bold_rate(setup, settings) / 100
         lr = _harmless(setup, settings, begin, ends)
         return Choice(lr, tuple(trials), goal)

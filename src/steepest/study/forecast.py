@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
-from steepest.descent.run import Descended, descend
+from steepest.descent.run import Descended
 from steepest.measure.deadline import Deadline
 from steepest.measure.solvers import polished
 from steepest.methods.optimizers import GD, optimizer_of
@@ -19,10 +18,6 @@ from steepest.records.point import Spectrum
 from steepest.records.problem import Settings
 from steepest.study.aim import at_most
 from steepest.study.rates import (
-    GUARD,
-    MOST_STEPS,
-    OWN_EFFORT,
-    affordable,
     closed_form_steps,
     has_closed_form,
 )
@@ -47,12 +42,16 @@ def forecast_of(
     descent: Descent,
     arrival: Goal | None,
     rates: RateStudy | None,
+    further: Descended | None,
 ) -> Forecast | None:
-    """Steps to within 1 % of the minimum: counted, from the spectrum, or by running on."""
+    """Steps to within 1 % of the minimum: counted, from the spectrum, or by running on.
+
+    `further` is the descent run on for the study of `rates`, not there yet.
+    """
     if arrival is None:
         return None
-    if descent.goal_step is not None:
-        return Forecast(arrival.to, descent.goal_step, "counted in this run")
+    if descent.stays_step is not None:
+        return Forecast(arrival.to, descent.stays_step, "counted in this run")
     if has_closed_form(setup, settings):
         steps = closed_form_steps(setup, descent.lr, arrival.loss)
         if steps is None:
@@ -70,12 +69,12 @@ def forecast_of(
         return Forecast(arrival.to, own.steps, "counted by running on")
     if own.diverged:
         return Forecast(arrival.to, None, "Run on, the descent diverges.")
+    if own.left:
+        basis = f"Run on to step {own.limit:,}, the descent passes the goal and does not stay."
+        return Forecast(arrival.to, None, basis)
     if own.limit is None:
         return Forecast(arrival.to, None, "Run on, the descent comes to a standstill.")
-    steps = min(MOST_STEPS, affordable(setup, OWN_EFFORT, settings.batch_size))
-    seconds = at_most(GUARD, settings.time_limit)
-    further = replace(settings, lr=descent.lr, steps=steps, time_limit=seconds)
-    found = run_on(setup, replace(further, tolerance=0.0, patience=None), arrival)
+    found = None if further is None else extrapolated(setup, settings, further, arrival)
     if found is not None:
         return found
     not_there = f"Run on to step {own.limit:,}, the descent is not there."
@@ -86,20 +85,17 @@ def _these(settings: Settings) -> str:
     return "these learning rates" if settings.rates else "this learning rate"
 
 
-def run_on(setup: Setup, settings: Settings, arrival: Goal) -> Forecast | None:
-    """Walk the descent as far as the settings allow, and extrapolate; None where that cannot be.
+def extrapolated(
+    setup: Setup, settings: Settings, walked: Descended, arrival: Goal
+) -> Forecast | None:
+    """How a descent goes on that is not at the goal yet; None where that cannot be said.
 
     The loss above the minimum falls like a sum of exponentials near it. How quickly it falls by now
     is measured; how quickly in the end, the smallest curvature at the minimum says. The number of
     steps lies between what the two give: that is the range. The minimum is the one of the basin
     that this descent is in: where a solver leads from where it stands.
     """
-    walked = descend(
-        setup.moving, settings, setup.start, goal=arrival.loss, stop_at_goal=True, scale=setup.scale
-    )
     done = walked.descent
-    if done.goal_step is not None:
-        return Forecast(arrival.to, done.goal_step, "counted by running on")
     if done.stopped == "diverged" or done.steps < FEWEST_STEPS or settings.batch_size is not None:
         return None
     seconds = Deadline(at_most(LEADING_SECONDS, settings.time_limit))

@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.checks.facts import combination, off_to_infinity
 from steepest.descent import Walked
+from steepest.descent.run import Descended
 from steepest.formula import Column, Number, derivative, names_of
 from steepest.measure.curvature import Place, spectrum, stability_limit
 from steepest.measure.deadline import Deadline
@@ -41,6 +42,7 @@ from steepest.study.batch_limit import batch_limit, in_batches
 from steepest.study.fitted import doubts
 from steepest.study.forecast import forecast_of
 from steepest.study.hovering import hovering
+from steepest.study.limits import limit_at
 from steepest.study.rates import GUARD, study
 from steepest.study.spectra import held_at, spectrum_at
 from steepest.study.still import still_weights
@@ -93,17 +95,19 @@ def measure(
             # A lower minimum than was known: what was counted to the goal, was to another one.
             choice = None
             first = None if aim.goal is None else _first_at_goal(descended, aim.goal)
-            descent = replace(descent, goal_step=first)
+            descent = replace(descent, goal_step=first, stays_step=_stays(descended, aim.goal))
     minimum = _with_flat(setup, minimum)
     if why := _why_no_minimum(minimum):
         missing["minimum"] = why
     near = setup.for_trials
     near_aim = aim if near is setup else near_aim
-    rates = _rates(setup, settings, descended, aim, near_aim, choice, limit, missing)
+    there = _at_minimum(setup, settings, plain, minimum)
+    edge = _edge(setup, settings, descent, minimum, there)
+    rates, further = _rates(setup, settings, descended, aim, near_aim, choice, limit, edge, missing)
     lower = _lower_elsewhere(near, descended, near_aim)
     if lower is not None and near is not setup:
         lower = minimum
-    forecast = forecast_of(near, settings, descent, near_aim.goal, rates)
+    forecast = forecast_of(near, settings, descent, near_aim.goal, rates, further)
     if lower is not None and forecast is not None and forecast.steps is None:
         forecast = Forecast(forecast.to, None, "It goes down to a local minimum, above that.")
     if forecast is None:
@@ -139,7 +143,8 @@ def measure(
         statistics=stated,
         escape=_escape(setup, plain, weights),
         rounding=rounding_at(setup, minimum),
-        minimum_spectrum=_at_minimum(setup, settings, plain, minimum),
+        minimum_spectrum=there,
+        minimum_limit=edge,
         deciding=doubted.deciding,
         misfit=doubted.misfit,
         start=setup.objective.named(setup.start),
@@ -217,9 +222,10 @@ def _rates(
     near_aim: Aim,
     choice: Choice | None,
     limit: float | None,
+    edge: float | None,
     missing: dict[str, str],
-) -> RateStudy | None:
-    """What other learning rates would have done; why that was not seen goes to `missing`."""
+) -> tuple[RateStudy | None, Descended | None]:
+    """What other learning rates would have done, and the descent run on; else why not."""
     descent, near = descended.descent, setup.for_trials
     loss = descent.final_loss
     if near is not setup:
@@ -232,21 +238,23 @@ def _rates(
     elif goal is None or (aim.minimum is not None and aim.minimum.unbounded):
         missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
     elif descent.stopped != "diverged" or aim.goal is not None:
-        step = _first_at_goal(descended, goal) if near is setup else None
+        step = _first_at_goal(descended, goal) if near is setup and loss <= goal.loss else None
         known = choice.trials if choice is not None and _same(goal, choice.goal) else ()
         seconds = at_most(STUDY_SECONDS, settings.time_limit)
         try:
-            rates = study(near, settings, descent.lr, goal, limit, step, seconds, known)
+            rates, further = study(
+                near, settings, descent.lr, goal, limit, edge, step, seconds, known
+            )
         except KeyboardInterrupt:
             missing["rates"] = INTERRUPTED
-            return None
+            return None, None
         if rates.best is None and rates.own.steps is None:
             missing["rates"] = (
                 f"No learning rate that was tried reached a loss of {goal.loss:.6g}"
                 f"{_in_steps(rates)}."
             )
-        return rates
-    return None
+        return rates, further
+    return None, None
 
 
 def rounding_at(setup: Setup, minimum: Minimum | None) -> float:
@@ -291,6 +299,19 @@ def _at_minimum(
         return None
     at = setup.objective.vector(minimum.weights)
     return spectrum_at(setup, settings, None, at, "minimum")
+
+
+def _edge(
+    setup: Setup,
+    settings: Settings,
+    descent: Descent,
+    minimum: Minimum | None,
+    there: Spectrum | None,
+) -> float | None:
+    """The stability limit at the minimum, where the descent is not and the limit is another one."""
+    if descent.stopped == "diverged" or descent.stays_step is not None:
+        return None
+    return None if setup.solved is not None else limit_at(setup, settings, minimum, there)
 
 
 def _same(one: Goal | None, other: Goal | None) -> bool:
@@ -438,6 +459,14 @@ def _first_at_goal(descended: Walked, goal: Goal) -> int | None:
         return upper
     walked = descended.replay(lower, upper)
     return int(walked.step[int(np.argmax(walked.loss <= goal.loss))])
+
+
+def _stays(descended: Walked, goal: Goal | None) -> int | None:
+    """The step from which on this run was at the goal to its end, as far as it was recorded."""
+    if goal is None or descended.descent.final_loss > goal.loss:
+        return None
+    out = np.flatnonzero(~(descended.trace.loss <= goal.loss))
+    return int(descended.trace.step[out[-1]]) + 1 if len(out) else 0
 
 
 def column_facts(setup: Setup) -> tuple[ColumnFacts, ...]:

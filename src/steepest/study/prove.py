@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from steepest.checks.facts import causes
 from steepest.checks.remedies import (
     BETTER_RATE,
@@ -23,10 +21,9 @@ from steepest.checks.remedies import (
 )
 from steepest.checks.shape import FEW
 from steepest.descent import Walked, solve_by
+from steepest.descent.arrival import round_steps, stays_until
 from steepest.descent.run import descend
-from steepest.descent.sampled import LEAST_STAY
 from steepest.measure.curvature import stability_limit
-from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, OPTIMIZERS, SOLVERS, optimizer_of
 from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
@@ -60,9 +57,6 @@ CALMER = (1.0, 0.5, 0.25, 0.1)
 
 MOST_CALM = 100_000
 """Steps that a calmer one has at most."""
-
-PIECE = 65_536
-"""Steps that are looked at together."""
 
 SOLVER_STEPS = 1000
 TRIED_STEPS = 20_000
@@ -204,8 +198,8 @@ def outcome_of(
     typed = attempt.options
     if typed.optimizer in SOLVERS:
         typed = typed.changed(steps=Options.steps)
-    elif there is not None and (attempt.predicted is None or there > typed.steps):
-        typed = typed.changed(steps=_steps(there))
+    elif there is not None:
+        typed = typed.changed(steps=round_steps(there))
     # What is offered is what its command ends with.
     end = descent.final_step if typed.optimizer in SOLVERS else min(typed.steps, descent.final_step)
     last = done.replay(end, end)
@@ -291,7 +285,7 @@ def attempt_of(
     if not changes and typed.rate == measurements.descent.lr:
         return None
     if predicted is not None:
-        steps = _steps(predicted)
+        steps = round_steps(predicted)
     else:
         most = affordable(changed, EFFORT, options.batch_size)
         steps = min(max(options.steps, TRIED_STEPS), most)
@@ -317,12 +311,12 @@ def _settling(
             setup = with_rates(attempt.setup, options.rates)
             calm = replace(attempt, options=options, setup=setup, predicted=None)
         done = _run(calm, goal, time_limit)
-        there = None if goal is None else _stays_from(calm, done, goal)
+        there = _stays_from(calm, done)
         if there is None and goal is not None and done.descent.final_loss <= goal:
             # There by now, and not yet for long enough.
             calm = replace(calm, options=calm.options.changed(steps=2 * calm.options.steps))
             done = _run(calm, goal, time_limit)
-            there = _stays_from(calm, done, goal)
+            there = _stays_from(calm, done)
         tried.append((calm, done, there))
         if there is not None:
             return tried[-1]
@@ -331,33 +325,18 @@ def _settling(
     return tried[0]
 
 
-def _stays_from(attempt: Attempt, done: Walked, goal: float) -> int | None:
+def _stays_from(attempt: Attempt, done: Walked) -> int | None:
     """The step from which the descent stays at the goal, as far as it was walked."""
     descent, options = done.descent, attempt.options
-    there = descent.goal_step
+    there = descent.stays_step
     if there is None or options.optimizer in SOLVERS:
         return there
     if has_closed_form(attempt.setup, options.settings()):
         modes = attempt.setup.modes
         if modes is not None and (options.rate or 0.0) * float(modes.eigenvalues[0]) < 2:
             return there  # Below the limit the loss of a quadratic only falls.
-    if descent.stopped == "diverged":
-        return None
-    for first in range(there, descent.final_step + 1, PIECE):
-        walked = done.replay(first, min(first + PIECE - 1, descent.final_step))
-        out = np.flatnonzero(~(walked.loss <= goal))
-        if len(out):
-            there = int(walked.step[out[-1]]) + 1
-    return there if _horizon(there) <= descent.final_step else None
-
-
-def _horizon(step: int) -> int:
-    """The step up to which a descent must stay that is there from `step` on.
-
-    A tenth more than the steps of its command, and 10 at least.
-    """
-    typed = _steps(step)
-    return typed + max(LEAST_STAY, math.ceil(typed / TENTH))
+    is_long = descent.stopped != "diverged" and stays_until(there) <= descent.final_step
+    return there if is_long else None
 
 
 def _run(attempt: Attempt, goal: float | None, time_limit: float | None) -> Walked:
@@ -370,10 +349,10 @@ def _run(attempt: Attempt, goal: float | None, time_limit: float | None) -> Walk
         longer = replace(settings, steps=steps)
         return descend(setup.moving, longer, setup.start, goal=goal, scale=setup.scale)
 
-    done = walk(_horizon(settings.steps))
+    done = walk(stays_until(settings.steps))
     there = done.descent.goal_step
-    if there is not None and done.descent.final_step < _horizon(there):
-        done = walk(_horizon(there))
+    if there is not None and done.descent.final_step < stays_until(there):
+        done = walk(stays_until(there))
     return done
 
 
@@ -453,14 +432,6 @@ def _tuned_momentum(
         if trial.steps is not None and (best is None or trial.steps < fewest):
             best, fewest = (tried, trial.steps), trial.steps
     return best
-
-
-def _steps(needed: int) -> int:
-    """Steps of the remedy's command: what it takes and a little more, in round numbers."""
-    wanted = max(needed + 1, math.ceil(needed * 1.01))
-    digits = max(0, len(str(wanted)) - 3)
-    unit = int(10**digits)
-    return -(-wanted // unit) * unit
 
 
 def _sentence(

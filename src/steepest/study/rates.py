@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from steepest.descent.arrival import stays_until
 from steepest.descent.run import Descended, descend
 from steepest.descent.sampled import STILL
 from steepest.descent.sweep import try_rates
@@ -196,7 +197,7 @@ def sweep_rates(
     best = quickest(trials)
     left = ends - time.monotonic()
     if best is not None and best.steps is not None and best.steps <= steps and left > 0:
-        finer = np.unique(around(grid, best.lr))
+        finer = np.setdiff1d(around(grid, best.lr), grid)
         trials += run_lanes(setup, settings, finer, goal, steps, left)
     return sorted(_staying(setup, settings, goal, trials, ends), key=lambda trial: trial.lr)
 
@@ -204,20 +205,53 @@ def sweep_rates(
 def _staying(
     setup: Setup, settings: Settings, goal: float, trials: list[RateTrial], ends: float
 ) -> list[RateTrial]:
-    """The trials with their quickest at the goal still when one ten times as slow arrives there."""
-    most = affordable(setup, OWN_EFFORT, settings.batch_size)
-    while (best := quickest(trials)) is not None and best.steps is not None:
+    """The trials with their quickest at the goal still when one ten times as slow arrives there.
+
+    Its steps are those from which on it stays.
+    """
+    known: set[float] = set()
+    while (best := quickest(trials)) is not None and best.lr not in known:
         left = ends - time.monotonic()
         if left <= 0:
             break
-        steps = max(min(settings.steps, LONG), TENTH * best.steps)
-        steps = min(steps, max(most, best.steps))
-        done = walked(setup, settings, best.lr, steps, left)
-        if done.stopped != "diverged" and done.final_loss <= goal:
-            break
-        gone = replace(best, steps=None, limit=done.steps, diverged=done.stopped == "diverged")
-        trials = [gone if trial is best else trial for trial in trials]
+        long = max(min(settings.steps, LONG), TENTH * (best.steps or 0))
+        stays = _run_past(setup, settings, best, goal, long, long, left)
+        trials = [stays if trial is best else trial for trial in trials]
+        known.add(best.lr)
     return trials
+
+
+def _run_past(
+    setup: Setup,
+    settings: Settings,
+    trial: RateTrial,
+    goal: float,
+    least: int,
+    most: int,
+    seconds: float,
+) -> RateTrial:
+    """One that arrived, run past the goal: with the step from which on it stays there.
+
+    None where it does not: off the goal again, or there by chance, after `least` to `most` steps,
+    as far as they can be afforded.
+    """
+    ends = time.monotonic() + seconds
+    needed = stays_until(trial.steps or 0)
+    affords = max(affordable(setup, OWN_EFFORT, settings.batch_size), needed)
+    steps, most = (min(max(count, needed), affords) for count in (least, most))
+    while True:
+        left = ends - time.monotonic()
+        done = _walk(setup, settings, trial.lr, steps, left, traced=False, goal=goal).descent
+        if done.stopped == "time limit":
+            return trial
+        if done.stopped == "diverged":
+            return replace(trial, steps=None, limit=done.steps, diverged=True)
+        stays = done.stays_step
+        if stays is not None and stays_until(stays) <= done.steps:
+            return replace(trial, steps=stays, limit=stays)
+        if steps >= most:
+            return replace(trial, steps=None, limit=done.steps, left=True)
+        steps = min(2 * steps, most)
 
 
 def walked(setup: Setup, settings: Settings, lr: float, steps: int, seconds: float) -> Descent:
@@ -236,12 +270,18 @@ def last_losses(
 
 
 def _walk(
-    setup: Setup, settings: Settings, lr: float, steps: int, seconds: float, traced: bool
+    setup: Setup,
+    settings: Settings,
+    lr: float,
+    steps: int,
+    seconds: float,
+    traced: bool,
+    goal: float | None = None,
 ) -> Descended:
     walk = replace(
         settings, lr=lr, steps=steps, tolerance=0.0, patience=None, time_limit=max(seconds, 1e-3)
     )
-    return descend(setup.moving, walk, setup.start, scale=setup.scale, traced=traced)
+    return descend(setup.moving, walk, setup.start, goal=goal, scale=setup.scale, traced=traced)
 
 
 def evenly(low: float, high: float, count: int) -> Vector:
@@ -324,7 +364,19 @@ def run_one(
     tolerance: float = 0.0,
 ) -> RateTrial:
     """One learning rate, run until the goal."""
-    done = descend(
+    return _trial_of(_to_goal(setup, settings, lr, goal, steps, seconds, tolerance).descent)
+
+
+def _to_goal(
+    setup: Setup,
+    settings: Settings,
+    lr: float,
+    goal: float,
+    steps: int,
+    seconds: float,
+    tolerance: float,
+) -> Descended:
+    return descend(
         setup.moving,
         replace(
             settings, lr=lr, steps=steps, time_limit=seconds, tolerance=tolerance, patience=None
@@ -334,9 +386,12 @@ def run_one(
         stop_at_goal=True,
         scale=setup.scale,
         traced=False,
-    ).descent
+    )
+
+
+def _trial_of(done: Descent) -> RateTrial:
     return RateTrial(
-        lr=lr,
+        lr=done.lr,
         steps=done.goal_step,
         limit=None if done.stopped == "converged" else done.steps,
         lowest_loss=done.lowest_loss,
@@ -365,28 +420,54 @@ def study(
     own: float,
     goal: Goal,
     limit: float | None,
-    goal_step: int | None,
+    edge: float | None,
+    there: int | None,
     seconds: float = GUARD,
     known: tuple[RateTrial, ...] = (),
-) -> RateStudy:
+) -> tuple[RateStudy, Descended | None]:
     """How this learning rate compares with every other fixed one, up to the goal.
 
-    `known` are trials up to the same goal. `seconds` are a guard.
+    `there` is the step at which the descent itself was at the goal, if it ended there; else it is
+    run on, and that descent is given too, where it is not there yet. `limit` is the stability limit
+    where it ended, `edge` that at the minimum. `known` are trials up to the same goal. `seconds`
+    are a guard.
     """
     if has_closed_form(setup, settings):
-        return _study_in_closed_form(setup, settings, own, goal, goal_step, seconds)
+        return _study_in_closed_form(setup, settings, own, goal, there, seconds), None
     trials = list(known) or sweep_rates(setup, settings, goal.loss, limit, own, EFFORT, seconds)
     best = quickest(trials)
-    if goal_step is not None:
-        mine = RateTrial(own, goal_step, goal_step, goal.loss, diverged=False, measured=True)
+    further: Descended | None = None
+    if there is not None:
+        mine = RateTrial(own, there, there, goal.loss, diverged=False, measured=True)
     else:
         # Ten times the best is all that must be known of a learning rate that is slower; for the
         # forecast it is run on while that is cheap.
         enough = TENTH * best.steps + 1 if best and best.steps else study_steps(settings)
         enough = min(max(enough, 1000), affordable(setup, EFFORT, settings.batch_size))
-        further = min(affordable(setup, OWN_EFFORT, settings.batch_size), MOST_STEPS)
-        mine = run_one(setup, settings, own, goal.loss, max(enough, further), seconds, VANISHED)
-    return RateStudy(goal, mine, tuple(trials), best, calmer(setup, settings, best, goal, seconds))
+        cheap = min(affordable(setup, OWN_EFFORT, settings.batch_size), MOST_STEPS)
+        steps = max(enough, cheap)
+        further = _to_goal(setup, settings, own, goal.loss, steps, seconds, VANISHED)
+        mine = _trial_of(further.descent)
+        if mine.steps is not None:
+            further = None
+            least = max(settings.steps, mine.steps)
+            mine = _run_past(setup, settings, mine, goal.loss, least, TENTH * least, seconds)
+    if mine.left:
+        # Only a calmer one can be better, and it must stay.
+        calmer_ones = [trial for trial in trials if trial.lr < own]
+        bolder = [trial for trial in trials if trial.lr >= own]
+        ends = time.monotonic() + seconds
+        trials = [*_staying(setup, settings, goal.loss, calmer_ones, ends), *bolder]
+    if best is None and mine.steps is None and edge is not None and edge < own:
+        # Above it nobody stays at the minimum, and calm ones below are slow.
+        least, steps = settings.steps, affordable(setup, OWN_EFFORT, settings.batch_size)
+        trial = run_one(setup, settings, rounded_rate(edge / 2), goal.loss, steps, seconds)
+        if trial.steps is not None:
+            trial = _run_past(setup, settings, trial, goal.loss, least, TENTH * least, seconds)
+        trials = sorted([*trials, trial], key=lambda one: one.lr)
+        best = quickest(trials)
+    calm = calmer(setup, settings, best, goal, seconds)
+    return RateStudy(goal, mine, tuple(trials), best, calm), further
 
 
 def calmer(
@@ -415,11 +496,11 @@ def _study_in_closed_form(
     settings: Settings,
     own: float,
     goal: Goal,
-    goal_step: int | None,
+    there: int | None,
     seconds: float,
 ) -> RateStudy:
-    steps = closed_form_steps(setup, own, goal.loss) if goal_step is None else goal_step
-    mine = RateTrial(own, steps, None, goal.loss, diverged=False, measured=goal_step is not None)
+    steps = closed_form_steps(setup, own, goal.loss) if there is None else there
+    mine = RateTrial(own, steps, None, goal.loss, diverged=False, measured=there is not None)
     found = best_in_closed_form(setup, goal.loss)
     best = None
     if found is not None and found[1] <= MOST_STEPS:

@@ -8,7 +8,13 @@ from typing import Final
 
 from steepest.checks import CHECKS
 from steepest.checks.facts import arrived
-from steepest.checks.learning_rate import best_run, getting_to, quicker, right_in_words
+from steepest.checks.learning_rate import (
+    best_run,
+    getting_to,
+    overshoots_at_minimum,
+    quicker,
+    right_in_words,
+)
 from steepest.formula import quoted as in_formula
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.problem import Categories
@@ -198,16 +204,19 @@ def _rate(page: Page, record: RunRecord) -> None:
 
 
 def _limit(record: RunRecord) -> str:
-    limit, lr = record.measurements.stability_limit, record.descent.lr
+    measured, lr = record.measurements, record.descent.lr
+    limit, where = measured.stability_limit, ""
+    if overshoots_at_minimum(measured):
+        limit, where = measured.minimum_limit, " at the minimum"
     if limit is None or not 0 < limit < math.inf or not math.isfinite(lr / limit):
         return ""
     ratio = lr / limit
     share = f"{percent(ratio)} of" if ratio <= 1 else times(ratio)
-    stable = "stable" if ratio < 1 else "not stable"
+    stable = f"{'stable' if ratio < 1 else 'not stable'}{where}"
     if record.descent.optimizer in ADAPTIVE:
         stable = f"{stable} as its steps are scaled now"
     which = "" if record.descent.rates else f" {number(limit, 3)}"
-    batched = record.measurements.batch_limit
+    batched = measured.batch_limit
     of = "" if batched is None else f" with batches of {count(batched.size)}"
     return f"{stable}, {share} the limit{which}{of}"
 
