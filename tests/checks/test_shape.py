@@ -451,7 +451,7 @@ def test_sd206(make: Any) -> None:
     assert one.sentence == (
         "This is the minimum: the loss is 1.005 after 5 steps, and the lowest one known is 1."
     )
-    early = replace(m, descent=replace(m.descent, goal_step=3))
+    early = replace(m, descent=replace(m.descent, goal_step=2, stays_step=3))
     assert "after 5 steps and within 1 % of the minimum since step 3," in (
         found(early, "SD206")[0].sentence
     )

@@ -105,3 +105,31 @@ def test_momentum_counts_from_where_it_stays() -> None:
     stays = descent.stays_step
     assert within[stays : stays + max(10, stays // 10)].all()
     assert not within[: stays - 1].all()
+
+
+@pytest.mark.parametrize("steps", [49, 50, 60, 200])
+def test_a_descent_that_is_only_passing_the_minimum_is_told_so(steps: int) -> None:
+    start = 0.5230092117864367
+    run = steepest.minimize(
+        "cos(x) + 0.05*x**2", start={"x": start}, lr=0.439, optimizer="momentum", steps=steps,
+        remedies=False,
+    )  # fmt: skip
+    x, velocity, found = start, 0.0, []
+    for _ in range(400):
+        found.append(float(np.cos(x) + 0.05 * x * x))
+        velocity = 0.9 * velocity - np.sin(x) + 0.1 * x
+        x -= 0.439 * velocity
+    m = run.measurements
+    assert m.goal is not None
+    out = np.flatnonzero(np.array(found) > m.goal.loss)
+    left, last = out[out > steps], int(out[-1])
+    if found[steps] <= m.goal.loss and len(left):
+        assert m.leaving is not None
+        assert m.leaving.at == left[0]
+        assert m.leaving.stays == last + 1
+        assert f"in passing: run on, it is off again at step {left[0]}" in run.verdict.headline
+        assert m.forecast is not None
+        assert m.forecast.steps == last + 1
+    else:
+        assert m.leaving is None
+        assert "in passing" not in run.verdict.headline

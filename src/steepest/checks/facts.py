@@ -13,7 +13,7 @@ import numpy as np
 from steepest.records.arrays import Vector
 from steepest.records.descent import Forecast, Goal
 from steepest.records.point import Minimum, Spectrum
-from steepest.records.verdict import Measurements
+from steepest.records.verdict import Leaving, Measurements
 from steepest.words.wording import count, escaped, listed, number, roughly, together
 
 LEVEL = 1e-9
@@ -402,6 +402,14 @@ def when_ended(m: Measurements) -> str:
     """Write after how many steps the descent ended: at the start, where it took none."""
     steps = m.descent.final_step
     return f"after {count(steps, 'step')}" if steps else "at the start"
+
+
+def off_again(leaving: Leaving) -> str:
+    """Write when a descent that is run on is off the goal again, and whether it comes to stay."""
+    text = f"run on, it is off again at step {count(leaving.at)}"
+    if leaving.stays is None:
+        return f"{text}, and not there to stay by step {count(leaving.walked)}"
+    return f"{text}, and there to stay from step {count(leaving.stays)} on"
 
 
 def taken(forecast: Forecast) -> str:

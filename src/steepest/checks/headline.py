@@ -21,6 +21,7 @@ from steepest.checks.facts import (
     is_hidden,
     loss_in_words,
     lowest,
+    off_again,
     off_to_infinity,
     own_rates,
     place_of,
@@ -148,6 +149,8 @@ def _too_large(m: Measurements, rate: Rate) -> str:
 
 def _arrived(m: Measurements, rate: Rate) -> str:
     text = f"At the minimum: loss {loss_in_words(m, m.descent.final_loss)} {when_ended(m)}"
+    if m.leaving is not None:
+        return f"{text}, but in passing: {off_again(m.leaving)}."
     if useless(m):
         return f"{text}, {USELESS}{_r_squared(m)}."
     if m.rates is not None and m.rates.calm is not None and jumped(m):

@@ -297,7 +297,7 @@ _PLACES = {"start": "at the start", "end": "where it ended", "minimum": "at the 
 
 def limit_in_words(m: Measurements) -> str:
     """Write what the stability limit is; empty where it is unknown or not passed."""
-    limit, where = m.stability_limit, _where(m)
+    limit, where = m.stability_limit, limit_place(m)
     if overshoots_at_minimum(m):
         limit, where = m.minimum_limit, f" {_PLACES['minimum']}"
     elif not above_limit(m):
@@ -310,8 +310,8 @@ def limit_in_words(m: Measurements) -> str:
     return f"above {number(limit)} {moving}{where}"
 
 
-def _where(m: Measurements) -> str:
-    """Where a limit was measured, if it is not the same everywhere."""
+def limit_place(m: Measurements) -> str:
+    """Write where the stability limit was measured, if it is not the same everywhere."""
     constant = m.problem.linear_in_weights and m.problem.loss == MSE.name
     return "" if constant or m.spectrum is None else f" {_PLACES[m.spectrum.at]}"
 
@@ -360,10 +360,10 @@ def too_large(m: Measurements) -> Iterator[Finding]:
     if above_limit(m) and m.stability_limit is not None:
         ratio = m.descent.lr / m.stability_limit if m.stability_limit > 0 else math.inf
         evidence["ratio"] = ratio
-        known = f"{number(m.stability_limit)}{_where(m)}"
+        known = f"{number(m.stability_limit)}{limit_place(m)}"
         their = own_rates(m)
         text += f"{'they are' if their else 'it is'} {times(ratio)} the stability limit"
-        text += f"{_where(m)}. " if their else f", {known}. "
+        text += f"{limit_place(m)}. " if their else f", {known}. "
         text += sentence(growth_in_words(m))
         summed = summed_in_words(m, ratio)
     else:

@@ -28,6 +28,7 @@ from steepest.checks.facts import (
     length,
     loss_in_words,
     lowest,
+    off_again,
     own_rates,
     place_of,
     plain,
@@ -334,10 +335,13 @@ def at_minimum(m: Measurements) -> Iterator[Finding]:
         return
     loss, low = loss_in_words(m, m.descent.final_loss), loss_in_words(m, found.loss)
     when = when_ended(m)
-    reached = m.descent.goal_step
-    if reached is not None and reached < m.descent.final_step:
+    reached = m.descent.stays_step
+    if m.leaving is None and reached is not None and reached < m.descent.final_step:
         when += f" and {m.goal.to} since step {count(reached)}"
     sentence = f"This is the minimum: the loss is {loss} {when}, and the lowest one known is {low}."
+    if m.leaving is not None:
+        sentence = f"The descent is passing the minimum: the loss is {loss} {when}, and the lowest "
+        sentence += f"one known is {low}; {off_again(m.leaving)}."
     if useless(m):
         sentence = f"{sentence[:-1]}, {USELESS}."
     evidence = {
@@ -345,7 +349,8 @@ def at_minimum(m: Measurements) -> Iterator[Finding]:
         "minimum": plain(found.loss),
         "gap": plain(gap(m)),
         "goal": plain(m.goal.loss),
-        "goal_step": reached,
+        "goal_step": m.descent.goal_step,
+        "left_at": None if m.leaving is None else m.leaving.at,
         "found_by": found.found_by,
     }
     yield Finding("SD206", "info", sentence, evidence)

@@ -139,6 +139,17 @@ class Hovering:
 
 
 @dataclass(frozen=True)
+class Leaving:
+    """A descent that ended at its goal, and is off it again when it is run on."""
+
+    at: int
+    """The step at which it is."""
+    stays: int | None
+    """The step from which on it is there to stay; None where it is not, in `walked` steps."""
+    walked: int
+
+
+@dataclass(frozen=True)
 class Measurements:
     """All that the checks may look at. Judging measures nothing."""
 
@@ -183,6 +194,7 @@ class Measurements:
     still: tuple[StillWeight, ...] = ()
     """Weights of a curved model that have no gradient."""
     hovering: Hovering | None = None
+    leaving: Leaving | None = None
 
 
 @dataclass(frozen=True)

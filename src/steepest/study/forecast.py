@@ -16,6 +16,7 @@ from steepest.records.arrays import Vector
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
 from steepest.records.point import Spectrum
 from steepest.records.problem import Settings
+from steepest.records.verdict import Leaving
 from steepest.study.aim import at_most
 from steepest.study.rates import (
     closed_form_steps,
@@ -43,13 +44,20 @@ def forecast_of(
     arrival: Goal | None,
     rates: RateStudy | None,
     further: Descended | None,
+    leaving: Leaving | None,
 ) -> Forecast | None:
     """Steps to within 1 % of the minimum: counted, from the spectrum, or by running on.
 
-    `further` is the descent run on for the study of `rates`, not there yet.
+    `further` is the descent run on for the study of `rates`, not there yet; `leaving` what became
+    of one that ended at the goal.
     """
     if arrival is None:
         return None
+    if leaving is not None and leaving.stays is None:
+        basis = f"Run on to step {leaving.walked:,}, the descent leaves the goal and does not stay."
+        return Forecast(arrival.to, None, basis)
+    if leaving is not None:
+        return Forecast(arrival.to, leaving.stays, "counted by running on")
     if descent.stays_step is not None:
         return Forecast(arrival.to, descent.stays_step, "counted in this run")
     if has_closed_form(setup, settings):

@@ -42,6 +42,7 @@ from steepest.study.batch_limit import batch_limit, in_batches
 from steepest.study.fitted import doubts
 from steepest.study.forecast import forecast_of
 from steepest.study.hovering import hovering
+from steepest.study.leaving import leaving
 from steepest.study.limits import limit_at
 from steepest.study.rates import GUARD, study
 from steepest.study.spectra import held_at, spectrum_at
@@ -95,7 +96,8 @@ def measure(
             # A lower minimum than was known: what was counted to the goal, was to another one.
             choice = None
             first = None if aim.goal is None else _first_at_goal(descended, aim.goal)
-            descent = replace(descent, goal_step=first, stays_step=_stays(descended, aim.goal))
+            stays = None if aim.goal is None else _stays(descended, aim.goal)
+            descent = replace(descent, goal_step=first, stays_step=stays)
     minimum = _with_flat(setup, minimum)
     if why := _why_no_minimum(minimum):
         missing["minimum"] = why
@@ -107,7 +109,8 @@ def measure(
     lower = _lower_elsewhere(near, descended, near_aim)
     if lower is not None and near is not setup:
         lower = minimum
-    forecast = forecast_of(near, settings, descent, near_aim.goal, rates, further)
+    left = leaving(setup, settings, descent, aim.goal) if near is setup else None
+    forecast = forecast_of(near, settings, descent, near_aim.goal, rates, further, left)
     if lower is not None and forecast is not None and forecast.steps is None:
         forecast = Forecast(forecast.to, None, "It goes down to a local minimum, above that.")
     if forecast is None:
@@ -151,6 +154,7 @@ def measure(
         still=still_weights(setup, descended, minimum),
         apart=apart_at(setup, settings, descent, minimum),
         hovering=hovering(near, settings, descended, near_aim, limit),
+        leaving=left,
     )
 
 
@@ -238,7 +242,7 @@ def _rates(
     elif goal is None or (aim.minimum is not None and aim.minimum.unbounded):
         missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
     elif descent.stopped != "diverged" or aim.goal is not None:
-        step = _first_at_goal(descended, goal) if near is setup and loss <= goal.loss else None
+        step = _stays(descended, goal) if near is setup else None
         known = choice.trials if choice is not None and _same(goal, choice.goal) else ()
         seconds = at_most(STUDY_SECONDS, settings.time_limit)
         try:
@@ -461,12 +465,19 @@ def _first_at_goal(descended: Walked, goal: Goal) -> int | None:
     return int(walked.step[int(np.argmax(walked.loss <= goal.loss))])
 
 
-def _stays(descended: Walked, goal: Goal | None) -> int | None:
-    """The step from which on this run was at the goal to its end, as far as it was recorded."""
-    if goal is None or descended.descent.final_loss > goal.loss:
+def _stays(descended: Walked, goal: Goal) -> int | None:
+    """The step from which on this run was at the goal to its end; None where it ended above."""
+    trace = descended.trace
+    if not trace.loss[-1] <= goal.loss:
         return None
-    out = np.flatnonzero(~(descended.trace.loss <= goal.loss))
-    return int(descended.trace.step[out[-1]]) + 1 if len(out) else 0
+    above = np.flatnonzero(~(trace.loss <= goal.loss))
+    if not len(above):
+        return 0
+    lower, upper = int(trace.step[above[-1]]), int(trace.step[above[-1] + 1])
+    if upper - lower > 1:
+        walked = descended.replay(lower, upper)
+        lower = int(walked.step[np.flatnonzero(~(walked.loss <= goal.loss))[-1]])
+    return lower + 1
 
 
 def column_facts(setup: Setup) -> tuple[ColumnFacts, ...]:

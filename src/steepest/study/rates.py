@@ -214,14 +214,19 @@ def _staying(
         left = ends - time.monotonic()
         if left <= 0:
             break
-        long = max(min(settings.steps, LONG), TENTH * (best.steps or 0))
-        stays = _run_past(setup, settings, best, goal, long, long, left)
+        long = _long(settings, best.steps or 0)
+        stays = run_past(setup, settings, best, goal, long, long, left)
         trials = [stays if trial is best else trial for trial in trials]
         known.add(best.lr)
     return trials
 
 
-def _run_past(
+def _long(settings: Settings, there: int) -> int:
+    """Steps after which one that came to the goal after so many is there to stay, if it is."""
+    return max(min(settings.steps, LONG), TENTH * there)
+
+
+def run_past(
     setup: Setup,
     settings: Settings,
     trial: RateTrial,
@@ -436,38 +441,60 @@ def study(
         return _study_in_closed_form(setup, settings, own, goal, there, seconds), None
     trials = list(known) or sweep_rates(setup, settings, goal.loss, limit, own, EFFORT, seconds)
     best = quickest(trials)
-    further: Descended | None = None
-    if there is not None:
-        mine = RateTrial(own, there, there, goal.loss, diverged=False, measured=True)
-    else:
-        # Ten times the best is all that must be known of a learning rate that is slower; for the
-        # forecast it is run on while that is cheap.
-        enough = TENTH * best.steps + 1 if best and best.steps else study_steps(settings)
-        enough = min(max(enough, 1000), affordable(setup, EFFORT, settings.batch_size))
-        cheap = min(affordable(setup, OWN_EFFORT, settings.batch_size), MOST_STEPS)
-        steps = max(enough, cheap)
-        further = _to_goal(setup, settings, own, goal.loss, steps, seconds, VANISHED)
-        mine = _trial_of(further.descent)
-        if mine.steps is not None:
-            further = None
-            least = max(settings.steps, mine.steps)
-            mine = _run_past(setup, settings, mine, goal.loss, least, TENTH * least, seconds)
+    mine, further = RateTrial(own, there, there, goal.loss, diverged=False, measured=True), None
+    if there is None:
+        mine, further = _run_on_own(setup, settings, own, goal.loss, best, seconds)
     if mine.left:
         # Only a calmer one can be better, and it must stay.
-        calmer_ones = [trial for trial in trials if trial.lr < own]
-        bolder = [trial for trial in trials if trial.lr >= own]
         ends = time.monotonic() + seconds
-        trials = [*_staying(setup, settings, goal.loss, calmer_ones, ends), *bolder]
+        calm_ones = [trial for trial in trials if trial.lr < own]
+        bold_ones = [trial for trial in trials if trial.lr >= own]
+        trials = [*_staying(setup, settings, goal.loss, calm_ones, ends), *bold_ones]
     if best is None and mine.steps is None and edge is not None and edge < own:
         # Above it nobody stays at the minimum, and calm ones below are slow.
-        least, steps = settings.steps, affordable(setup, OWN_EFFORT, settings.batch_size)
-        trial = run_one(setup, settings, rounded_rate(edge / 2), goal.loss, steps, seconds)
-        if trial.steps is not None:
-            trial = _run_past(setup, settings, trial, goal.loss, least, TENTH * least, seconds)
-        trials = sorted([*trials, trial], key=lambda one: one.lr)
+        trials.append(_below(setup, settings, rounded_rate(edge / 2), goal.loss, seconds))
         best = quickest(trials)
-    calm = calmer(setup, settings, best, goal, seconds)
-    return RateStudy(goal, mine, tuple(trials), best, calm), further
+    trials = sorted(trials, key=lambda trial: trial.lr)
+    return RateStudy(
+        goal, mine, tuple(trials), best, calmer(setup, settings, best, goal, seconds)
+    ), further
+
+
+def _run_on_own(
+    setup: Setup,
+    settings: Settings,
+    lr: float,
+    goal: float,
+    best: RateTrial | None,
+    seconds: float,
+) -> tuple[RateTrial, Descended | None]:
+    """The learning rate of a descent that did not end at the goal, and the descent run on.
+
+    The latter where it is not there yet.
+    """
+    # Ten times the best is all that must be known of a learning rate that is slower; for the
+    # forecast it is run on while that is cheap.
+    enough = TENTH * best.steps + 1 if best and best.steps else study_steps(settings)
+    enough = min(max(enough, 1000), affordable(setup, EFFORT, settings.batch_size))
+    cheap = min(affordable(setup, OWN_EFFORT, settings.batch_size), MOST_STEPS)
+    done = _to_goal(setup, settings, lr, goal, max(enough, cheap), seconds, VANISHED)
+    mine = _trial_of(done.descent)
+    if mine.steps is None:
+        return mine, done
+    # One whose steps do not shrink may stay for long, and not in the end.
+    steady = optimizer_of(settings.optimizer).is_linear and settings.batch_size is None
+    least = settings.steps if steady else _long(settings, mine.steps)
+    most = TENTH * max(least, mine.steps)
+    return run_past(setup, settings, mine, goal, least, most, seconds), None
+
+
+def _below(setup: Setup, settings: Settings, lr: float, goal: float, seconds: float) -> RateTrial:
+    """A learning rate below the limit at the minimum, run until it is there."""
+    steps = affordable(setup, OWN_EFFORT, settings.batch_size)
+    found = run_one(setup, settings, lr, goal, steps, seconds)
+    if found.steps is None:
+        return found
+    return run_past(setup, settings, found, goal, settings.steps, TENTH * settings.steps, seconds)
 
 
 def calmer(

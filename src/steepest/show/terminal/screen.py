@@ -11,6 +11,7 @@ from steepest.checks.facts import arrived
 from steepest.checks.learning_rate import (
     best_run,
     getting_to,
+    limit_place,
     overshoots_at_minimum,
     quicker,
     right_in_words,
@@ -205,20 +206,20 @@ def _rate(page: Page, record: RunRecord) -> None:
 
 def _limit(record: RunRecord) -> str:
     measured, lr = record.measurements, record.descent.lr
-    limit, where = measured.stability_limit, ""
+    limit, where = measured.stability_limit, "" if arrived(measured) else limit_place(measured)
     if overshoots_at_minimum(measured):
         limit, where = measured.minimum_limit, " at the minimum"
     if limit is None or not 0 < limit < math.inf or not math.isfinite(lr / limit):
         return ""
     ratio = lr / limit
     share = f"{percent(ratio)} of" if ratio <= 1 else times(ratio)
-    stable = f"{'stable' if ratio < 1 else 'not stable'}{where}"
+    stable = "stable" if ratio < 1 else "not stable"
     if record.descent.optimizer in ADAPTIVE:
         stable = f"{stable} as its steps are scaled now"
     which = "" if record.descent.rates else f" {number(limit, 3)}"
     batched = measured.batch_limit
     of = "" if batched is None else f" with batches of {count(batched.size)}"
-    return f"{stable}, {share} the limit{which}{of}"
+    return f"{stable}, {share} the limit{which}{of}{where}"
 
 
 def _needed(record: RunRecord) -> str:
@@ -232,6 +233,8 @@ def _needed(record: RunRecord) -> str:
     own, best = study.own, best_run(record.measurements)
     # A forecast may be to another goal than this comparison.
     same = forecast is not None and forecast.to == study.goal.to
+    if record.measurements.leaving is not None:
+        return "does not stay at the goal" if needed is None else f"stays from step {count(needed)}"
     needed = needed if same and needed is not None else own.steps
     if needed is not None:
         told = f"needs {roughly(needed, 'step')}"
