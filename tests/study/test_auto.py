@@ -91,3 +91,22 @@ def test_auto_takes_no_leap_over_valleys() -> None:
     assert run.record.descent.lr == 1, "half of the limit at the minimum"
     assert run.verdict.learning_rate == "not measured"
     assert run.verdict.headline.startswith("Stopped at a maximum, not at a minimum: the loss is 1")
+
+
+def test_auto_is_calm_where_that_is_half_as_good() -> None:
+    """By leaps a cooling curve is lowest where its rate is so large that nothing leads on."""
+    draw = np.random.default_rng(5)
+    time = np.linspace(0, 10, 40)
+    columns = {"t": time, "y": 20 + 60 * np.exp(-0.3 * time) + draw.normal(0, 0.5, 40)}
+    run = steepest.fit(columns, "y ~ a + b*exp(-k*t)", remedies=False)
+    m = run.measurements
+    assert m.minimum_limit is not None
+    assert m.descent.lr > m.minimum_limit, "this is no specimen"
+    assert run.verdict.learning_rate == "not measured"
+    assert "by leaps, above the stability limit" in run.verdict.headline
+    assert all(one.code != "SD203" for one in run.verdict.findings)
+    given = steepest.fit(columns, "y ~ a + b*exp(-k*t)", lr=m.descent.lr, remedies=False)
+    assert given.verdict.learning_rate == "too large"
+    assert given.measurements.rates is not None
+    assert given.measurements.rates.best is not None
+    assert given.measurements.rates.best.lr < m.minimum_limit

@@ -133,3 +133,32 @@ def test_a_descent_that_is_only_passing_the_minimum_is_told_so(steps: int) -> No
     else:
         assert m.leaving is None
         assert "in passing" not in run.verdict.headline
+
+
+@pytest.mark.parametrize(("period", "seed"), [(12.42, 0), (9.0, 1), (15.0, 2)])
+def test_a_descent_that_goes_to_a_local_minimum_is_told_before_it_is_there(
+    period: float, seed: int
+) -> None:
+    """A sine of another frequency lies in another valley, however long it is run."""
+    draw = np.random.default_rng(seed)
+    hour = np.arange(0, 48, 0.75)
+    level = 2.1 + 1.3 * np.sin(2 * np.pi * hour / period + 0.6) + draw.normal(0, 0.1, len(hour))
+    start = {"m": 0.0, "a": 1.0, "w": 0.3, "p": 0.0}
+    run = steepest.fit(
+        {"h": hour, "level": level}, "level ~ m + a*sin(w*h + p)", start=start, lr=0.001,
+        steps=300, remedies=False,
+    )  # fmt: skip
+    at = np.array(list(start.values()))
+    for _ in range(100_000):
+        m, a, w, p = at
+        off = 2 * (m + a * np.sin(w * hour + p) - level) / len(hour)
+        wave, slope = np.sin(w * hour + p), a * np.cos(w * hour + p)
+        at = at - 0.001 * np.array([off.sum(), off @ wave, off @ (slope * hour), off @ slope])
+    ended = float(np.mean((at[0] + at[1] * np.sin(at[2] * hour + at[3]) - level) ** 2))
+    assert ended > 0.1, "this is no specimen"
+    assert run.measurements.heading == pytest.approx(ended, rel=0.02)
+    assert run.verdict.headline.startswith("On its way to a local minimum: the loss is ")
+    (finding,) = [one for one in run.verdict.findings if one.code == "SD204"]
+    assert finding.sentence.startswith("This way leads to a local minimum: run on, the descent ")
+    assert run.verdict.learning_rate == "not measured"
+    assert all(one.code != "SD205" for one in run.verdict.findings)

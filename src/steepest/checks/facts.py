@@ -155,6 +155,11 @@ def in_local_minimum(m: Measurements) -> bool:
     return above > margin and settled(m) and (reach is None or reach <= _STOOD * above)
 
 
+def goes_to_local_minimum(m: Measurements) -> bool:
+    """Tell whether the descent has settled above a lower minimum, or does so when it is run on."""
+    return m.heading is not None or in_local_minimum(m)
+
+
 def undetermined(minimum: Minimum) -> list[str]:
     """The weights that may be others at the same minimum: those along which it is flat."""
     return [

@@ -17,7 +17,7 @@ from steepest.checks.facts import (
     falls_everywhere,
     first_broken,
     getting,
-    in_local_minimum,
+    goes_to_local_minimum,
     is_hidden,
     loss_in_words,
     lowest,
@@ -75,7 +75,7 @@ def headline(m: Measurements, rate: Rate) -> str:
         return _no_minimum(m)
     if arrived(m):
         return _arrived(m, rate)
-    if in_local_minimum(m):
+    if goes_to_local_minimum(m):
         return _local(m)
     if m.hovering is not None and m.minimum is not None:
         return _hovering(m, m.hovering, m.minimum)
@@ -180,6 +180,10 @@ def _local(m: Measurements) -> str:
     here, there = compared(m, m.descent.final_loss, lower.loss)
     place_there = place_of(lower.weights)
     where = f" at {place_there}" if place_there else " elsewhere"
+    if m.heading is not None:
+        nears = f"run on it nears {number(m.heading, 4)}"
+        text = f"On its way to a local minimum: the loss is {here}, {nears}"
+        return f"{text}, and the minimum, {there}, is{where}."
     return f"In a local minimum: the loss is {here} here, and {there}{where}."
 
 

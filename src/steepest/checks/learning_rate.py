@@ -13,7 +13,7 @@ from steepest.checks.facts import (
     diverged,
     endless,
     first_broken,
-    in_local_minimum,
+    goes_to_local_minimum,
     is_finite,
     own_rates,
     plain,
@@ -52,13 +52,14 @@ TURNING = -0.9
 
 
 LUCK = (
-    "the descent is in a local minimum, and larger ones that get lower do so by jumping out of its "
-    "valley, which is luck"
+    "the descent goes to a local minimum, and larger ones that get lower do so by jumping out of "
+    "its valley, which is luck"
 )
 UP_AND_DOWN = (
     "the loss goes up and down and is lower with a calmer learning rate, so a larger one comes "
     "upon the goal by luck"
 )
+LEAPS = "it got lowest in the steps at hand by leaps, above the stability limit"
 JUMPS = "those that get there jump out of the valley that the descent begins in, which is luck"
 
 
@@ -93,8 +94,15 @@ def judge_rate(m: Measurements) -> Rate:
         return Rate("too large", better if better is not None and better.lr < own else None)
     if m.rates is None:
         return Rate("not measured", reason=_reason(m))
-    if better is not None and better.lr > own and in_local_minimum(m):
+    if better is not None and better.lr > own and goes_to_local_minimum(m):
         return Rate("not measured", reason=LUCK)
+    if overshoots_at_minimum(m):
+        if m.descent.lr_chosen == "auto":
+            limit = number(m.minimum_limit or 0.0, 3)
+            return Rate("not measured", reason=f"{LEAPS} {limit} {_PLACES['minimum']}")
+        # It never stays, however many steps it is given.
+        best = m.rates.best
+        better = best if best is not None and best.steps and best.lr < own else better
     if m.rates.by_luck and (better is None or better.lr > own):
         return Rate("not measured", reason=JUMPS)
     if m.hovering is not None and better is not None and better.lr > own:
@@ -126,7 +134,7 @@ def best_run(m: Measurements) -> RateTrial | None:
     best, own = m.rates.best, m.rates.own
     if best is None or best.steps is None or best.lr == own.lr:
         return None
-    lucky = in_local_minimum(m) or m.hovering is not None
+    lucky = goes_to_local_minimum(m) or m.hovering is not None
     return None if best.lr > own.lr and lucky else best
 
 

@@ -22,7 +22,7 @@ from steepest.checks.facts import (
     falls_everywhere,
     gap,
     getting,
-    in_local_minimum,
+    goes_to_local_minimum,
     is_hidden,
     leading_weight,
     length,
@@ -268,7 +268,7 @@ def saddle(m: Measurements) -> Iterator[Finding]:
 def local_minimum(m: Measurements) -> Iterator[Finding]:
     """SD204: the descent settles above a lower minimum that is known."""
     lower = lowest(m)
-    if lower is None or not in_local_minimum(m):
+    if lower is None or not goes_to_local_minimum(m):
         return
     here, there = compared(m, m.descent.final_loss, lower.loss)
     place = place_of(lower.weights)
@@ -276,8 +276,13 @@ def local_minimum(m: Measurements) -> Iterator[Finding]:
         f"This is a local minimum: the loss is {here} here, and {there} at another one"
         f"{f', at {place}' if place else ''}."
     )
+    if m.heading is not None:
+        nears = f"run on, the descent nears {number(m.heading)}"
+        sentence = f"This way leads to a local minimum: {nears}, and the loss is {there} at another"
+        sentence += f" one{f', at {place}' if place else ''}."
     evidence = {
         "loss": plain(m.descent.final_loss),
+        "heading": plain(m.heading),
         "lower_loss": plain(lower.loss),
         "lower_weights": {name: float(value) for name, value in lower.weights.items()},
         "found_by": lower.found_by,
@@ -308,7 +313,7 @@ def looks_flat(m: Measurements) -> Iterator[Finding]:
     if fall is None or found is None or above is None or not abs(fall) < FLAT_FALL:
         return
     # There the loss is flat for a reason of its own.
-    if not is_far(m) or at_saddle(m) or in_local_minimum(m) or bounces(m) is not None:
+    if not is_far(m) or at_saddle(m) or goes_to_local_minimum(m) or bounces(m) is not None:
         return
     if overshoots_at_minimum(m):
         return

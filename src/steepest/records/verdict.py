@@ -175,8 +175,11 @@ class Measurements:
     reference_loss: float | None = None
     """Loss of the best constant prediction (`fit`)."""
     lower_minimum: Minimum | None = None
+    """A lower minimum than the one this descent has settled in."""
+    heading: float | None = None
+    """The loss of the local minimum, above the goal, that this descent goes down to if it is run
+    on."""
     apart: Apart | None = None
-    """A lower minimum than the one this descent is heading for."""
     not_measured: Mapping[str, str] = field(default_factory=dict)
     statistics: Statistics | None = None
     escape: Escape | None = None

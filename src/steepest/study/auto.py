@@ -150,7 +150,7 @@ def _by_running(
         if found is not None and not found[1].final_loss < found[1].first_loss:
             found = None
     if found is None and not all(trial.diverged or trial.left for trial in trials):
-        best = _at_hand(setup, settings, trials, effort, ends)
+        best = _at_hand(setup, settings, aim, trials, effort, ends)
         found = None if best is None else _below(setup, settings, best, ends)
     if found is None:
         limit = limit or limit_at(setup, settings, aim.minimum)
@@ -261,9 +261,18 @@ def _slow(trial: RateTrial, best: RateTrial) -> bool:
 
 
 def _at_hand(
-    setup: Setup, settings: Settings, trials: list[RateTrial], effort: float, ends: float
+    setup: Setup,
+    settings: Settings,
+    aim: Aim,
+    trials: list[RateTrial],
+    effort: float,
+    ends: float,
 ) -> RateTrial | None:
-    """The one with the lowest loss in the steps that the descent will have."""
+    """The one with the lowest loss in the steps that the descent will have.
+
+    Where that is above the stability limit at the minimum, it gets so low by leaps, and may end
+    where nothing leads on: then the smallest that is at least half as good.
+    """
     first = setup.objective.value(setup.start)
     left = ends - time.monotonic()
     if left <= 0 or lowest(trials) is None:
@@ -283,9 +292,18 @@ def _at_hand(
         found += run(living, settings.steps) if len(living) else []
     if settings.batch_size is not None:
         return _calmest(found, first)  # What batches make of the last step is chance.
-    near = _about_lowest(_at_the_end(setup, settings, found, share, ends), first)
+    ended = _at_the_end(setup, settings, found, share, ends)
+    near = sorted(_about_lowest(ended, first), key=lambda trial: trial.lr)
+    if not near:
+        return None
     # In the middle of those that end there: the smallest have only just come so far.
-    return sorted(near, key=lambda trial: trial.lr)[len(near) // 2] if near else None
+    best = near[len(near) // 2]
+    edge = limit_at(setup, settings, aim.minimum)
+    if aim.minimum is None or edge is None or best.lr <= edge:
+        return best
+    floor = aim.minimum.loss
+    enough = floor + 2 * max(best.lowest_loss - floor, 0.0)
+    return min((t for t in ended if t.lowest_loss <= enough), key=lambda trial: trial.lr)
 
 
 def _at_the_end(

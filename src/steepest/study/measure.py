@@ -109,8 +109,12 @@ def measure(
     lower = _lower_elsewhere(near, descended, near_aim)
     if lower is not None and near is not setup:
         lower = minimum
+    heading = None if lower is not None or further is None else _heading(near, further, near_aim)
     left = leaving(setup, settings, descent, aim.goal) if near is setup else None
     forecast = forecast_of(near, settings, descent, near_aim.goal, rates, further, left)
+    if lower is None and heading is not None and forecast is not None and forecast.steps is None:
+        basis = f"Run on, it goes down to a local minimum of {number(heading)}, above that."
+        forecast = Forecast(forecast.to, None, basis)
     if lower is not None and forecast is not None and forecast.steps is None:
         forecast = Forecast(forecast.to, None, "It goes down to a local minimum, above that.")
     if forecast is None:
@@ -142,6 +146,7 @@ def measure(
         breakdown=breakdown(setup, descended),
         reference_loss=setup.reference_loss,
         lower_minimum=lower,
+        heading=heading,
         not_measured=missing,
         statistics=stated,
         escape=_escape(setup, plain, weights),
@@ -377,6 +382,11 @@ def _lower_elsewhere(setup: Setup, descended: Walked, aim: Aim) -> Minimum | Non
     A trusted solver goes on from where the descent ended. If that leads no lower, to a point from
     which the loss rises to all sides, no descent from here gets there either.
     """
+    return None if _heading(setup, descended, aim) is None else aim.minimum
+
+
+def _heading(setup: Setup, descended: Walked, aim: Aim) -> float | None:
+    """The loss of the local minimum in which the descent has settled, above the goal."""
     descent, goal = descended.descent, aim.goal
     if goal is None or descent.stopped == "diverged":
         return None
@@ -384,13 +394,14 @@ def _lower_elsewhere(setup: Setup, descended: Walked, aim: Aim) -> Minimum | Non
         return None
     ends = Deadline(POLISH_SECONDS)
     at = polished(setup.objective, descended.final_weights, ends)
-    if ends.passed or not setup.objective.value(at) > goal.loss:
+    loss = setup.objective.value(at)
+    if ends.passed or not loss > goal.loss:
         return None  # Out of time it may have been on its way down.
     around = spectrum(setup.objective, at, "minimum", held=held_at(setup, at))
     if around is None or not around.measured:
         return None
     # A direction whose curvature cannot be told from zero may lead down.
-    return aim.minimum if around.smallest > around.noise else None
+    return loss if around.smallest > around.noise else None
 
 
 def _has_settled(setup: Setup, descended: Walked) -> bool:
