@@ -59,6 +59,7 @@ UP_AND_DOWN = (
     "the loss goes up and down and is lower with a calmer learning rate, so a larger one comes "
     "upon the goal by luck"
 )
+ENDLESS = "the loss has no minimum to get to"
 LEAPS = "it got lowest in the steps at hand by leaps, above the stability limit"
 JUMPS = "those that get there jump out of the valley that the descent begins in, which is luck"
 
@@ -94,10 +95,13 @@ def judge_rate(m: Measurements) -> Rate:
         return Rate("too large", better if better is not None and better.lr < own else None)
     if m.rates is None:
         return Rate("not measured", reason=_reason(m))
+    if m.descent.lr_chosen == "auto" and m.minimum is not None and not m.minimum.exists:
+        # For each there is a larger one that is lower, so none could be chosen better.
+        return Rate("not measured", reason=ENDLESS)
     if better is not None and better.lr > own and goes_to_local_minimum(m):
         return Rate("not measured", reason=LUCK)
     if overshoots_at_minimum(m):
-        if m.descent.lr_chosen == "auto":
+        if m.descent.lr_chosen == "auto" and m.rates.best is not None:
             limit = number(m.minimum_limit or 0.0, 3)
             return Rate("not measured", reason=f"{LEAPS} {limit} {_PLACES['minimum']}")
         # It never stays, however many steps it is given.

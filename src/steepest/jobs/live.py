@@ -21,7 +21,7 @@ from steepest.measure.landscape import over, span_around
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS, momentum_of, optimizer_of
 from steepest.objective.recurrence import Inertia, steps_beyond
 from steepest.problem.options import Options
-from steepest.problem.prepare import draw_start, prepare_fit, prepare_minimize
+from steepest.problem.prepare import fine_start, prepare_fit, prepare_minimize
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Command, Matrix, Steps, Vector
 from steepest.records.descent import Goal, RateTrial, SweptRate
@@ -118,7 +118,7 @@ class Live:
         setup = self.setup
         names = setup.objective.names
         _known("start", options.start, names)
-        start = draw_start(options, names, setup.bounds)
+        start = fine_start(setup, options)
         if setup.scaling is not None:
             start = setup.scaling.to_scaled(start)
         _known("drag", drag or {}, names)

@@ -21,7 +21,7 @@ from steepest.methods.option import options_of
 from steepest.methods.options import SWEEP_OPTIONS, FitOptions, SweepGiven
 from steepest.objective.quadratic import FAR, excess, steps_of
 from steepest.problem.options import Options, read_options
-from steepest.problem.prepare import draw_start
+from steepest.problem.prepare import fine_start
 from steepest.problem.setup import Setup
 from steepest.problem.spelled import spelled_out
 from steepest.problem.streamed import prepare
@@ -409,7 +409,7 @@ def _starts(setup: Setup, options: Options, count: int) -> Matrix:
         )
     drawn = [setup.start]
     for seed in range(options.seed + 1, options.seed + count):
-        start = draw_start(options.changed(seed=seed), names, setup.bounds)
+        start = fine_start(setup, options.changed(seed=seed))
         drawn.append(start if setup.scaling is None else setup.scaling.to_scaled(start))
     return np.array(drawn)
 

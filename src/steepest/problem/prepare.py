@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -74,6 +74,7 @@ def prepared(table: Table, formula: Formula, options: Options) -> Setup:
         held_out_columns=apart,
         in_batches=options.batch_size is not None and options.batch_size < rows,
     )
+    setup = replace(setup, start=fine_start(setup, options))
     if options.rescale:
         setup = with_own_units(setup)
     if options.standardize:
@@ -276,26 +277,55 @@ def held(
     return dict(options.fix), dict(options.bounds)
 
 
+MOST_DRAWS = 100
+"""Starts that are drawn, one after the other, until the loss is a number at one."""
+
+
 def draw_start(
     options: Options, names: tuple[str, ...], bounds: Mapping[str, tuple[float, float]]
 ) -> Vector:
     """Given values, the rest drawn from N(0, 1), one draw a weight in the order of the formula."""
-    drawn = np.random.default_rng(options.seed).normal(size=len(names))
-    given = [options.start.get(n, v) for n, v in zip(names, drawn, strict=True)]
-    start = np.array(given, dtype=np.float64)
-    for index, name in enumerate(names):
-        low, high = bounds.get(name, (-np.inf, np.inf))
-        if low <= start[index] <= high:
-            continue
-        if name in options.start:
-            raise InputError(
-                f"The start of {name} lies outside its bounds.",
-                given=f"{name}={start[index]:g} with bounds {low:g} to {high:g}",
-                instead="Choose a start inside, or widen the bounds.",
-            )
-        inside = [edge for edge in (low, high) if np.isfinite(edge)]
-        start[index] = sum(inside) / len(inside)
-    return start
+    return next(_starts(options, names, bounds))
+
+
+def fine_start(setup: Setup, options: Options) -> Vector:
+    """The same for a problem, (p,) in the user's own units: the first at which it has a slope.
+
+    A drawn weight may lie where the model is no number, such as b below 0 in log(x + b). Where all
+    weights are given, or no draw does better, it is the first.
+    """
+    names = setup.objective.names
+    first = draw_start(options, names, setup.bounds)
+    drawn = setup.solved is None and any(name not in options.start for name in names)
+    for start in _starts(options, names, setup.bounds) if drawn else ():
+        at = start if setup.scaling is None else setup.scaling.to_scaled(start)
+        loss, gradient = setup.objective.value_and_gradient(at)
+        if np.isfinite(loss) and np.isfinite(gradient).all():
+            return start
+    return first
+
+
+def _starts(
+    options: Options, names: tuple[str, ...], bounds: Mapping[str, tuple[float, float]]
+) -> Iterator[Vector]:
+    draw = np.random.default_rng(options.seed)
+    for _ in range(MOST_DRAWS):
+        drawn = draw.normal(size=len(names))
+        given = [options.start.get(n, v) for n, v in zip(names, drawn, strict=True)]
+        start = np.array(given, dtype=np.float64)
+        for index, name in enumerate(names):
+            low, high = bounds.get(name, (-np.inf, np.inf))
+            if low <= start[index] <= high:
+                continue
+            if name in options.start:
+                raise InputError(
+                    f"The start of {name} lies outside its bounds.",
+                    given=f"{name}={start[index]:g} with bounds {low:g} to {high:g}",
+                    instead="Choose a start inside, or widen the bounds.",
+                )
+            inside = [edge for edge in (low, high) if np.isfinite(edge)]
+            start[index] = sum(inside) / len(inside)
+        yield start
 
 
 def prepare_minimize(text: str, options: Options) -> Setup:
@@ -335,6 +365,7 @@ def prepare_minimize(text: str, options: Options) -> Setup:
         row_weight=None,
         held_out_columns=None,
     )
-    check_expression(setup.objective, start)
+    setup = replace(setup, start=fine_start(setup, options))
+    check_expression(setup.objective, setup.start)
     setup = with_own_units(setup) if options.rescale else setup
     return with_rates(setup, options.rates)

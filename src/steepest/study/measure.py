@@ -44,7 +44,7 @@ from steepest.study.forecast import forecast_of
 from steepest.study.hovering import hovering
 from steepest.study.leaving import leaving
 from steepest.study.limits import limit_at
-from steepest.study.rates import GUARD, study
+from steepest.study.rates import GUARD, stays_step, study
 from steepest.study.spectra import held_at, spectrum_at
 from steepest.study.still import still_weights
 from steepest.words.wording import number
@@ -248,6 +248,9 @@ def _rates(
         missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
     elif descent.stopped != "diverged" or aim.goal is not None:
         step = _stays(descended, goal) if near is setup else None
+        if near is not setup and loss <= goal.loss:
+            # Of all rows that is the step; of the near ones it is about the same.
+            step = stays_step(near, settings, descent, goal)
         known = choice.trials if choice is not None and _same(goal, choice.goal) else ()
         seconds = at_most(STUDY_SECONDS, settings.time_limit)
         try:

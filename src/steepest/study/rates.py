@@ -19,7 +19,7 @@ from steepest.methods.optimizers import ADAPTIVE, GD, optimizer_of
 from steepest.objective.quadratic import steps_of, steps_to
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector
-from steepest.records.descent import Descent, Goal, RateStudy, RateTrial
+from steepest.records.descent import Descent, Goal, RateStudy, RateTrial, Trace
 from steepest.records.problem import Settings
 
 GRID = 49
@@ -245,18 +245,38 @@ def run_past(
     affords = max(affordable(setup, OWN_EFFORT, settings.batch_size), needed)
     steps, most = (min(max(count, needed), affords) for count in (least, most))
     while True:
-        left = ends - time.monotonic()
-        done = _walk(setup, settings, trial.lr, steps, left, traced=False, goal=goal).descent
+        walk = _walk(setup, settings, trial.lr, steps, ends - time.monotonic(), False, goal)
+        done = walk.descent
         if done.stopped == "time limit":
             return trial
         if done.stopped == "diverged":
             return replace(trial, steps=None, limit=done.steps, diverged=True)
         stays = done.stays_step
+        if stays is None and (last := _mostly_within(walk.trace, goal)) is not None:
+            stays = _walk(setup, settings, trial.lr, last, GUARD, False, goal).descent.stays_step
         if stays is not None and stays_until(stays) <= done.steps:
             return replace(trial, steps=stays, limit=stays)
         if steps >= most:
             return replace(trial, steps=None, limit=done.steps, left=True)
         steps = min(2 * steps, most)
+
+
+def _mostly_within(trace: Trace, goal: float) -> int | None:
+    """The last step kept at the goal, where most of the last tenth is; else None.
+
+    One that hovers about the goal may be off it at the very last step, by rounding.
+    """
+    ending = trace.step >= 0.9 * trace.step[-1]
+    within = trace.loss <= goal
+    if 2 * np.sum(within[ending]) <= np.sum(ending):
+        return None
+    return int(trace.step[within][-1])
+
+
+def stays_step(setup: Setup, settings: Settings, descent: Descent, goal: Goal) -> int | None:
+    """The step from which on such a descent of this problem is at the goal, to its end."""
+    walk = _walk(setup, settings, descent.lr, descent.steps, GUARD, traced=False, goal=goal.loss)
+    return walk.descent.stays_step
 
 
 def walked(setup: Setup, settings: Settings, lr: float, steps: int, seconds: float) -> Descent:
