@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from steepest.checks.guess import most_frequent
 from steepest.checks.layers import dead_units, vanishing
 from steepest.checks.training_rate import adds_up, diverges
 from steepest.records.training import TrainingRecord, Validation
@@ -44,9 +45,6 @@ BETTER = 0.02
 
 CARRIED = 0.9
 """A first validation loss below this share of the training's start: learned before it came."""
-
-SURE = 3.0
-"""Standard deviations by which a share of right rows is above that of a guess."""
 
 BY_HEART = 0.5
 """A training loss below this share of the lowest validation loss: the rows are known by heart."""
@@ -272,9 +270,8 @@ def _carries_over(record: TrainingRecord, first: Validation) -> bool:
         return False
     found = [epoch.validation_accuracy for epoch in learned.epochs[-LASTING:]]
     right = [share for share in found if share is not None]
-    guess = float(learned.confusion.sum(axis=1).max() / learned.confusion.sum())
-    chance = math.sqrt(guess * (1 - guess) / learned.held_out)
-    return bool(right) and min(right) > guess + SURE * chance
+    guess = most_frequent(learned)
+    return bool(right) and guess is not None and guess.is_beaten_by(min(right))
 
 
 def end_of(record: TrainingRecord) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from steepest.checks.guess import most_frequent
 from steepest.checks.log import judges
 from steepest.checks.registry import CHECKS
 from steepest.checks.training_rate import TrainingRate, judge_training_rate
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding, Verdict
-from steepest.words.wording import count, percent, together
+from steepest.words.wording import count, escaped, percent, together
 
 _CAUSES = (
     "SD308", "SD309", "SD310", "SD410", "SD411", "SD412", "SD416", "SD409", "SD413", "SD414",
@@ -68,4 +69,10 @@ def _result(record: TrainingRecord) -> str:
     if learned is None or "accuracy" not in learned.metrics:
         return ""
     where = "held out" if learned.held_out else "learned from"
-    return f"{percent(learned.metrics['accuracy'], 3)} of the rows {where} are right. "
+    right = learned.metrics["accuracy"]
+    text = f"{percent(right, 3)} of the rows {where} are right"
+    guess = most_frequent(learned)
+    if guess is None or guess.is_beaten_by(right):
+        return f"{text}. "
+    answer = f' "{escaped(guess.answer, 40)}"' if guess.answer else " the most frequent class"
+    return f"{text}; always saying{answer} gets {percent(guess.share, 3)}. "

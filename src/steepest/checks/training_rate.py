@@ -144,7 +144,9 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
             "not measured",
             "the loss falls; whether it would fall faster at a larger rate was not tried",
         )
-    return TrainingRate("not measured", "the loss does not fall, and nothing says that it is why")
+    return TrainingRate(
+        "not measured", "the loss does not fall, and nothing shows that the rate is why"
+    )
 
 
 def quicker_trial(record: TrainingRecord) -> Trial | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from steepest.records.arrays import Vector
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
 from steepest.records.point import BatchLimit, Breakdown, Escape, Minimum, Spectrum
 from steepest.records.problem import Settings
-from steepest.records.verdict import ColumnFacts, Measurements, RowShare, Statistics
+from steepest.records.verdict import ColumnFacts, Leaving, Measurements, RowShare, Statistics
 from steepest.study.aim import Aim, aim_at, at_most
 from steepest.study.apart import apart_at
 from steepest.study.auto import Choice
@@ -101,26 +101,10 @@ def measure(
     minimum = _with_flat(setup, minimum)
     if why := _why_no_minimum(minimum):
         missing["minimum"] = why
-    near = setup.for_trials
-    near_aim = aim if near is setup else near_aim
+    near_aim = aim if setup.for_trials is setup else near_aim
     there = _at_minimum(setup, settings, plain, minimum)
     edge = _edge(setup, settings, descent, minimum, there)
-    rates, further = _rates(setup, settings, descended, aim, near_aim, choice, limit, edge, missing)
-    lower = _lower_elsewhere(near, descended, near_aim)
-    if lower is not None and near is not setup:
-        lower = minimum
-    heading = None if lower is not None or further is None else _heading(near, further, near_aim)
-    left = leaving(setup, settings, descent, aim.goal) if near is setup else None
-    forecast = forecast_of(near, settings, descent, near_aim.goal, rates, further, left)
-    if lower is None and heading is not None and forecast is not None and forecast.steps is None:
-        basis = f"Run on, it goes down to a local minimum of {number(heading)}, above that."
-        forecast = Forecast(forecast.to, None, basis)
-    if lower is not None and forecast is not None and forecast.steps is None:
-        forecast = Forecast(forecast.to, None, "It goes down to a local minimum, above that.")
-    if forecast is None:
-        missing["forecast"] = missing.get("minimum", "No minimum is known.")
-    elif forecast.steps is None:
-        missing["forecast"] = forecast.basis
+    ahead = _ahead(setup, settings, descended, descent, aim, near_aim, choice, limit, edge, missing)
     stated, why = statistics_at(setup, minimum)
     if stated is None:
         missing["statistics"] = why
@@ -139,14 +123,14 @@ def measure(
         batch_limit=batched,
         minimum=minimum,
         goal=aim.goal,
-        forecast=forecast,
-        rates=rates,
+        forecast=ahead.forecast,
+        rates=ahead.rates,
         columns=column_facts(setup),
         row_shares=shares(setup, setup.start),
         breakdown=breakdown(setup, descended),
         reference_loss=setup.reference_loss,
-        lower_minimum=lower,
-        heading=heading,
+        lower_minimum=ahead.lower,
+        heading=ahead.heading,
         not_measured=missing,
         statistics=stated,
         escape=_escape(setup, plain, weights),
@@ -158,9 +142,55 @@ def measure(
         start=setup.objective.named(setup.start),
         still=still_weights(setup, descended, minimum),
         apart=apart_at(setup, settings, descent, minimum),
-        hovering=hovering(near, settings, descended, near_aim, limit),
-        leaving=left,
+        hovering=hovering(setup.for_trials, settings, descended, near_aim, limit),
+        leaving=ahead.leaving,
     )
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """What becomes of the descent, and of others, when they are run on."""
+
+    rates: RateStudy | None
+    lower: Minimum | None
+    heading: float | None
+    leaving: Leaving | None
+    forecast: Forecast | None
+
+
+def _ahead(
+    setup: Setup,
+    settings: Settings,
+    descended: Walked,
+    descent: Descent,
+    aim: Aim,
+    near_aim: Aim,
+    choice: Choice | None,
+    limit: float | None,
+    edge: float | None,
+    missing: dict[str, str],
+) -> _Ahead:
+    """Run on; why something was not seen goes to `missing`."""
+    near = setup.for_trials
+    rates, further = _rates(setup, settings, descended, aim, near_aim, choice, limit, edge, missing)
+    lower, heading = _lower_elsewhere(near, descended, near_aim), None
+    if lower is not None and near is not setup:
+        lower = aim.minimum
+    if lower is None and further is not None:
+        heading = _heading(near, further, near_aim)
+    left = leaving(setup, settings, descent, aim.goal) if near is setup else None
+    forecast = forecast_of(near, settings, descent, near_aim.goal, rates, further, left)
+    if forecast is None:
+        missing["forecast"] = missing.get("minimum", "No minimum is known.")
+    elif forecast.steps is None:
+        if lower is not None:
+            basis = "It goes down to a local minimum, above that."
+            forecast = Forecast(forecast.to, None, basis)
+        elif heading is not None:
+            basis = f"Run on, it goes down to a local minimum of {number(heading)}, above that."
+            forecast = Forecast(forecast.to, None, basis)
+        missing["forecast"] = forecast.basis
+    return _Ahead(rates, lower, heading, left, forecast)
 
 
 def _curvature(
