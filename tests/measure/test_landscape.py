@@ -14,6 +14,7 @@ from steepest.measure.landscape import (
     over,
     span_around,
 )
+from steepest.measure.shared_terms import shares_terms
 from steepest.objective.least_squares import centred, solve
 from steepest.objective.objective import Objective, formula_objective
 
@@ -174,3 +175,51 @@ def test_a_span_of_the_largest_numbers_stays_finite() -> None:
     assert np.all(np.isfinite(np.linspace(low, high, 60)))
     assert low < -1e300
     assert high > 1e300
+
+
+MODELS: dict[str, Any] = {
+    "exp(a*t) + exp(b*t) + c": lambda a, b, c, t: np.exp(a * t) + np.exp(b * t) + c,
+    "c*sin(a*t)*exp(b*t)": lambda a, b, c, t: c * np.sin(a * t) * np.exp(b * t),
+    "tanh(a*t)**2 + log(c + b**2*t)": lambda a, b, c, t: np.tanh(a * t) ** 2 + np.log(c + b**2 * t),
+    "sin(a*t + b) + c": lambda a, b, c, t: np.sin(a * t + b) + c,
+}
+COSTS: dict[str, Any] = {
+    "mse": lambda off, size: np.average(off**2, weights=size, axis=-1),
+    "rmse": lambda off, size: np.sqrt(np.average(off**2, weights=size, axis=-1)),
+    "mae": lambda off, size: np.average(np.abs(off), weights=size, axis=-1),
+}
+
+
+@pytest.mark.parametrize("loss_name", COSTS)
+@pytest.mark.parametrize("text", MODELS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_terms_of_one_weight_alone_are_shared(text: str, loss_name: str, weighted: bool) -> None:
+    draw = np.random.default_rng(1)
+    t, y = draw.uniform(0, 2, 1500), draw.normal(size=1500)
+    size = draw.uniform(0.1, 3, 1500) if weighted else np.ones(1500)
+    columns = {"t": t, "y": y}
+    formula = parse_model(f"y ~ {text}", tuple(columns))
+    objective = formula_objective(
+        formula, columns, loss=loss_name, row_weight=size if weighted else None
+    ).rescaled(np.array([0.5, 2.0, 3.0]))
+    places = objective.names.index("a"), objective.names.index("b")
+    assert shares_terms(objective, places) == ("a*t + b" not in text)
+    at = objective.vector({"a": 0.1, "b": 0.2, "c": 0.7})
+    ones, others = np.linspace(-1, 1, 70), np.linspace(-0.5, 1.5, 90)
+    grid = MODELS[text](ones[None, :, None], others[:, None, None], 0.7, t)
+    wanted = COSTS[loss_name](grid - y, np.broadcast_to(size, grid.shape))
+    found = over(objective, at, places, ones, others)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)
+    if shares_terms(objective, places):
+        # By another way, and the other way round.
+        plain = landscape._lines(
+            objective, np.array([[0.1, other, 0.7] for other in others])[:, _order(objective)],
+            places[0], ones,
+        )  # fmt: skip
+        np.testing.assert_allclose(found, plain, rtol=1e-10)
+        turned = over(objective, at, places[::-1], others, ones)
+        np.testing.assert_allclose(turned.T, found, rtol=1e-12)
+
+
+def _order(objective: Objective) -> list[int]:
+    return ["abc".index(name) for name in objective.names]

@@ -2,7 +2,7 @@
 
 All points are losses of one compiled function, a chunk of them at once, so that memory stays
 bounded whatever the number of rows. Along a weight in which the model is linear a whole line costs
-what two of its points would.
+what two of its points would; where no function is of both weights, each is computed once a line.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from steepest.engine.effort import compiled
 from steepest.engine.late import jax
 from steepest.engine.xla import in_float64
 from steepest.measure.parabolas import has_parabolas, parabolas
+from steepest.measure.shared_terms import over_shared, shares_terms
 from steepest.objective.kernels import Data, Kernel
 from steepest.objective.objective import Objective
 from steepest.records.arrays import Matrix, Vector
@@ -56,7 +57,10 @@ def along(objective: Objective, at: Vector, place: int, values: Vector) -> Vecto
 def over(objective: Objective, at: Vector, places: tuple[int, int], x: Vector, y: Vector) -> Matrix:
     """The loss (n, m) over two weights: the first at `x` (m,), the second at `y` (n,)."""
     fewer_lines = sorted(((len(y), 0), (len(x), 1)))
-    best = next((k for _, k in fewer_lines if has_parabolas(objective, places[k])), 0)
+    lines = next((k for _, k in fewer_lines if has_parabolas(objective, places[k])), None)
+    if lines is None and shares_terms(objective, places):
+        return over_shared(objective, at, places, x, y)
+    best = lines or 0
     values, others = (x, y) if best == 0 else (y, x)
     weights = np.tile(at, (len(others), 1))
     weights[:, places[1 - best]] = others

@@ -15,7 +15,7 @@ from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
 from steepest.formula import is_linear
 from steepest.methods.losses import RMSE, SQUARED
-from steepest.objective.kernels import Data, FormulaKernel, Kernel, QuadraticKernel, RescaledKernel
+from steepest.objective.kernels import Data, FormulaKernel, QuadraticKernel, of_weights
 from steepest.objective.losses import mean
 from steepest.objective.objective import Objective
 from steepest.records.arrays import Matrix, Vector
@@ -51,7 +51,7 @@ class Parabolas:
 
 def has_parabolas(objective: Objective, place: int) -> bool:
     """Whether the loss along weight number `place` is a parabola, or the root of one."""
-    kernel = _of_weights(objective.kernel)
+    kernel = of_weights(objective.kernel)
     return isinstance(kernel, QuadraticKernel) or (
         isinstance(kernel, FormulaKernel)
         and kernel.loss_name in SQUARED
@@ -66,7 +66,7 @@ def parabolas(objective: Objective, place: int, weights: Matrix, length: int) ->
 
     `length` lines are worked on at once. Two passes over the rows a line; none for a quadratic.
     """
-    kernel = _of_weights(objective.kernel)
+    kernel = of_weights(objective.kernel)
     if isinstance(kernel, QuadraticKernel):
         return _of_quadratic(objective, place, weights)
     assert isinstance(kernel, FormulaKernel)
@@ -79,11 +79,6 @@ def parabolas(objective: Objective, place: int, weights: Matrix, length: int) ->
         found.append([np.asarray(part)[: len(chunk)] for part in four])
     middle, level, slope, curvature = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Parabolas(middle, level, slope, curvature, kernel.loss_name == RMSE.name)
-
-
-def _of_weights(kernel: Kernel) -> Kernel:
-    """The kernel that stands at the weights themselves, less their centre."""
-    return kernel.inner if isinstance(kernel, RescaledKernel) else kernel
 
 
 def _of_quadratic(objective: Objective, place: int, weights: Matrix) -> Parabolas:

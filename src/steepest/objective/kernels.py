@@ -145,6 +145,11 @@ class RescaledKernel:
         return self.inner.loss(position * data["unit"], data)
 
 
+def of_weights(kernel: Kernel) -> Kernel:
+    """The kernel that stands at the weights themselves, less their centre."""
+    return kernel.inner if isinstance(kernel, RescaledKernel) else kernel
+
+
 def value_and_gradient(
     kernel: Kernel, position: jax.Array, data: Data
 ) -> tuple[jax.Array, jax.Array]:

@@ -237,7 +237,8 @@ def _needed(record: RunRecord) -> str:
         return "does not stay at the goal" if needed is None else f"stays from step {count(needed)}"
     needed = needed if same and needed is not None else own.steps
     if needed is not None:
-        told = f"needs {roughly(needed, 'step')}"
+        to = "" if study.goal.to.startswith("within") else " to this loss"
+        told = f"needs {roughly(needed, 'step')}{to}"
     elif own.limit is None or own.diverged:
         told = "never gets there"
     else:
