@@ -392,3 +392,32 @@ def test_a_quickest_that_jumps_out_of_its_valley_is_luck() -> None:
     assert "ends at 24" in found.record.headline
     assert not {rate.zone for rate in found.record.rates} & {"just right", "too small"}
     assert "luck" in found.record.not_measured["zones"]
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "momentum"])
+def test_who_comes_upon_the_goal_and_leaves_it_is_not_just_right(optimizer: str) -> None:
+    """log-cosh curves most at the minimum: above the limit there a descent bounces about it."""
+    x = np.linspace(-2, 2, 21)
+    beta = 0.9 if optimizer == "momentum" else 0.0
+    limit = 2 * (1 + beta) / np.mean(x**2)
+    rates = limit * np.geomspace(0.05, 30, 24)
+    swept = steepest.sweep(
+        {"x": x, "y": 3 * x}, "y ~ a*x", lr=rates, loss="log-cosh", optimizer=optimizer,
+        start={"a": -4.0},
+    )  # fmt: skip
+    assert swept.limit == pytest.approx(limit, rel=1e-6)
+    assert swept.record.goal is not None
+    for rate in swept.rates:
+        a, velocity, found = -4.0, 0.0, []
+        for _ in range(2000):
+            off = (a - 3) * x
+            found.append(np.mean(np.logaddexp(off, -off) - np.log(2)))
+            velocity = beta * velocity + np.mean(np.tanh(off) * x)
+            a -= rate.lr * velocity
+        within = np.array(found) <= swept.record.goal.loss
+        if rate.steps is not None:
+            assert within[rate.steps : rate.steps + 10].all(), rate.lr
+        if rate.lr > 1.02 * limit:
+            assert not within[-200:].all(), "this is no specimen"
+            assert rate.steps is None, rate.lr
+            assert rate.zone in ("too large", "not measured"), rate.lr

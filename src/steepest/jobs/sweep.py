@@ -11,6 +11,7 @@ from typing import Any, Literal, Unpack
 
 import numpy as np
 
+from steepest.descent.arrival import stays_until
 from steepest.descent.run import CEILING, check_settings
 from steepest.descent.sweep import try_rates
 from steepest.jobs.fit import Progress
@@ -36,6 +37,7 @@ from steepest.show.terminal import SweepReport
 from steepest.study.aim import aim_at, known_minimum
 from steepest.study.batch_limit import batch_limit, in_batches
 from steepest.study.rates import (
+    EFFORT,
     GUARD,
     affordable,
     calmer,
@@ -43,6 +45,7 @@ from steepest.study.rates import (
     has_closed_form,
     rate_grid,
     rounded_rate,
+    run_past,
 )
 from steepest.study.spectra import spectrum_at
 from steepest.study.zones import edge, headline_of, judged, lowest, quickest, why_no_word
@@ -462,10 +465,33 @@ def _race(
         if any(_cut_short(trial, run) for trial in trials):
             # The time limit left it fewer steps than the run before had.
             return before, run
+        if goal is not None and setup.solved is None:
+            found = _staying(setup, settings, begins, found, goal)
         wanted = min(_enough(found, steps), most) if raising else steps
         if wanted <= steps or time.monotonic() >= ends:
             return found, steps
         before, run, steps = found, steps, wanted
+
+
+def _staying(
+    setup: Setup, settings: Settings, begins: Matrix, rates: list[SweptRate], goal: Goal
+) -> list[SweptRate]:
+    """The same, those that arrived run past the goal: with the steps from which on they stay.
+
+    The quickest first, as far as that can be afforded.
+    """
+    left = affordable(setup, EFFORT, settings.batch_size)
+    stays: dict[float, list[RateTrial]] = {}
+    for rate in sorted(rates, key=lambda rate: rate.needed):
+        trials = list(rate.trials)
+        for row, trial in enumerate(trials):
+            left -= stays_until(trial.steps or 0)
+            if trial.steps is None or left < 0:
+                continue
+            begun = replace(setup, start=begins[row])
+            trials[row] = run_past(begun, settings, trial, goal.loss, 0, 0, GUARD)
+        stays[rate.lr] = trials
+    return [replace(rate, trials=tuple(stays[rate.lr])) for rate in rates]
 
 
 def _cut_short(trial: RateTrial, steps: int) -> bool:

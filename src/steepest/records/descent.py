@@ -170,7 +170,7 @@ class SweptRate:
         """Steps that it needs at least: infinite where it never gets there."""
         if self.steps is not None:
             return self.steps
-        if self.diverged or self.middle.limit is None:
+        if self.diverged or self.middle.left or self.middle.limit is None:
             return math.inf
         return self.middle.limit + 1
 
