@@ -412,7 +412,7 @@ def test_who_comes_upon_the_goal_and_leaves_it_is_not_just_right(optimizer: str)
         for _ in range(2000):
             off = (a - 3) * x
             found.append(np.mean(np.logaddexp(off, -off) - np.log(2)))
-            velocity = beta * velocity + np.mean(np.tanh(off) * x)
+            velocity = float(beta * velocity + np.mean(np.tanh(off) * x))
             a -= rate.lr * velocity
         within = np.array(found) <= swept.record.goal.loss
         if rate.steps is not None:
