@@ -206,9 +206,11 @@ def _rate(page: Page, record: RunRecord) -> None:
 
 def _limit(record: RunRecord) -> str:
     measured, lr = record.measurements, record.descent.lr
-    limit, where = measured.stability_limit, "" if arrived(measured) else limit_place(measured)
+    limit, there = measured.stability_limit, measured.minimum_limit
+    elsewhere = limit is not None and there is not None and not math.isclose(limit, there)
+    where = limit_place(measured) if elsewhere or record.descent.stopped == "diverged" else ""
     if overshoots_at_minimum(measured):
-        limit, where = measured.minimum_limit, " at the minimum"
+        limit, where = there, " at the minimum"
     if limit is None or not 0 < limit < math.inf or not math.isfinite(lr / limit):
         return ""
     ratio = lr / limit
