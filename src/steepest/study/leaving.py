@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from steepest.descent.arrival import stays_until
+from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import SOLVERS
 from steepest.problem.setup import Setup
 from steepest.records.descent import Descent, Goal, RateTrial
@@ -45,5 +44,5 @@ def leaving(
     if not len(out):
         return None
     there = RateTrial(descent.lr, since, since, goal.loss, diverged=False, measured=True)
-    later = run_past(setup, settings, there, goal.loss, 2 * steps, 10 * steps, GUARD)
-    return Leaving(after + int(out[0]), later.steps, later.limit or math.ceil(steps))
+    later = run_past(setup, settings, there, goal.loss, 2 * steps, TENTH * steps, GUARD)
+    return Leaving(after + int(out[0]), later.steps, later.limit or steps)
