@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.registry import FULL, DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare, duration
 from steepest.engine.xla import float64
-from steepest.formula import parse_model
+from steepest.formula.parse import parse_model
 from steepest.objective.objective import Objective, formula_objective
 from steepest.records.arrays import Vector
 

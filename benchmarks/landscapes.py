@@ -25,7 +25,7 @@ from torch import nn
 from benchmarks.peers import demand_installed
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare
-from steepest.formula import parse_model
+from steepest.formula.parse import parse_model
 from steepest.measure.landscape import over
 from steepest.objective.least_squares import centred, is_quadratic, solve
 from steepest.objective.objective import Objective, formula_objective

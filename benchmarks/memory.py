@@ -41,7 +41,7 @@ import json, sys
 from steepest.problem.options import Options
 from steepest.problem.prepare import prepare_fit
 from steepest.descent.run import descend
-from steepest.records import Settings
+from steepest.records.problem import Settings
 data, formula, start, lr, steps = json.loads(sys.argv[1])
 setup = prepare_fit(data, formula, Options(start=start, lr=lr))
 run = descend(setup.objective, Settings(lr=lr, steps=steps), setup.start, scale=setup.scale)

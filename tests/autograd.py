@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import SGD, Adagrad, Adam, Adamax, AdamW, RMSprop
 
-from steepest.formula import Formula, parse_model
+from steepest.formula.nodes import Formula
+from steepest.formula.parse import parse_model
 from steepest.records.arrays import Vector
 
 Model = Callable[..., Tensor]

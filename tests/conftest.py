@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-from steepest.store import default_path
+from steepest.store.rows import default_path
 
 # Compiling in JAX makes a first example slow, so there is no deadline. To explain a failure
 # Hypothesis traces every line, in which Python 3.11 may hang beside Playwright's greenlets.

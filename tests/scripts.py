@@ -16,7 +16,7 @@ from tests import specimens
 
 from steepest.descent import Descended
 from steepest.descent.run import descend
-from steepest.formula import Formula
+from steepest.formula.nodes import Formula
 from steepest.problem.options import Options
 from steepest.problem.prepare import prepare_fit, prepare_minimize
 from steepest.problem.setup import Setup

@@ -19,7 +19,7 @@ import pytest
 import steepest
 from steepest.methods.option import options_of
 from steepest.methods.options import FitOptions, TrainOptions
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import FormulaError, SteepestError
 
 AT_ONCE = int(os.environ.get("STEEPEST_DOOR", "6"))

@@ -23,7 +23,7 @@ from steepest.descent.recorder import Recorder
 from steepest.descent.run import Descended, descend
 from steepest.descent.sweep import Paths, paths, try_rates
 from steepest.descent.training import Trainer, Way, Written
-from steepest.formula import parse_model
+from steepest.formula.parse import parse_model
 from steepest.objective.networks import first_weights, parse_network
 from steepest.objective.objective import Objective, formula_objective, function_objective
 from steepest.problem.options import Options

@@ -18,7 +18,7 @@ import steepest
 from steepest.checks import CHECKS
 from steepest.cli import steepest as command
 from steepest.run import keeping
-from steepest.store import Store
+from steepest.store.store import Store
 
 COMMAND = [sys.executable, "-m", "steepest", "mcp"]
 TUTORIAL: dict[str, Any] = {"lr": 1e-5, "steps": 10, "start": {"a": 0.0, "b": 0.0, "c": 0.0}}

@@ -19,7 +19,7 @@ from tests.show.terminal.lines import too_long
 import steepest.jobs.fit
 from steepest.checks import CHECKS, page
 from steepest.cli import steepest as command
-from steepest.records.arrays import Stopped
+from steepest.records.choices import Stopped
 from steepest.records.document import document
 from steepest.records.run import RunRecord
 from steepest.show.terminal import Report, plain

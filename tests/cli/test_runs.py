@@ -22,7 +22,7 @@ from steepest.cli import steepest
 from steepest.records.document import document
 from steepest.records.run import RunRecord
 from steepest.show.terminal import Report, plain
-from steepest.store import Store
+from steepest.store.store import Store
 
 FIT = ["fit", str(specimens.SPEED), specimens.FORMULA, "--no-remedies", "--lr", "1e-5"]
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import steepest
 from steepest.cli import steepest as command
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import StoreError
 
 

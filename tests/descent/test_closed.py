@@ -14,7 +14,7 @@ from steepest.descent import run as run_module
 from steepest.descent.closed import MOST_MULTIPLIED, ClosedForm, closed_form
 from steepest.descent.loop import Began
 from steepest.descent.run import Descended, descend
-from steepest.formula import parse_model
+from steepest.formula.parse import parse_model
 from steepest.methods.optimizers import momentum_of
 from steepest.objective.least_squares import centred, solve
 from steepest.objective.objective import Objective, formula_objective

@@ -21,7 +21,7 @@ from steepest.descent import run as run_module
 from steepest.descent.batches import Batches
 from steepest.descent.run import Descended, descend
 from steepest.descent.standing import arrays_of_state
-from steepest.formula import parse_expression
+from steepest.formula.parse import parse_expression
 from steepest.objective.least_squares import centred, solve
 from steepest.objective.objective import Objective, formula_objective, function_objective
 from steepest.records.arrays import Vector

@@ -8,7 +8,7 @@ from tests.autograd import formula_of
 
 from steepest.descent.run import check_settings
 from steepest.descent.solver import solve_by
-from steepest.formula import parse_expression
+from steepest.formula.parse import parse_expression
 from steepest.objective.objective import Objective, formula_objective
 from steepest.records.arrays import Vector
 from steepest.records.problem import Settings

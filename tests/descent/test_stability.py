@@ -10,7 +10,7 @@ from steepest.descent.optimizers import transformation
 from steepest.descent.run import descend
 from steepest.descent.sweep import try_rates
 from steepest.engine.xla import float64
-from steepest.formula import parse_expression
+from steepest.formula.parse import parse_expression
 from steepest.measure.curvature import spectrum, stability_limit
 from steepest.methods.optimizers import stability_factor
 from steepest.objective.objective import formula_objective, function_objective

@@ -1,6 +1,6 @@
 import pytest
 
-from steepest.formula import parse_assignments
+from steepest.formula.assignments import parse_assignments
 from steepest.words.errors import FormulaError
 
 

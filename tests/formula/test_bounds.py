@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from steepest.formula import parse_bounds
+from steepest.formula.assignments import parse_bounds
 from steepest.words.errors import FormulaError
 
 inf = math.inf

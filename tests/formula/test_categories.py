@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from steepest.formula import indicated, indicator, parse_condition, parse_model, to_text
+from steepest.formula.names import indicated, indicator
+from steepest.formula.parse import parse_condition, parse_model
+from steepest.formula.render import to_text
 from steepest.words.errors import FormulaError
 
 KNOWN = {

@@ -8,8 +8,10 @@ import torch
 from scipy import special
 from tests.autograd import LOSSES, NAMED_LOSSES, ROW_COSTS
 
-from steepest.formula import cost, of_one_row, parse_expression, parse_model, to_mathml, to_text
+from steepest.formula.cost import cost, of_one_row
+from steepest.formula.parse import parse_expression, parse_model
 from steepest.formula.partial import Gives, partial
+from steepest.formula.render import to_mathml, to_text
 from steepest.words.errors import UsageError
 
 COLUMNS = ("x", "y")

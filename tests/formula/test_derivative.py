@@ -10,8 +10,10 @@ import pytest
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
-from steepest.formula import (
-    FUNCTIONS,
+from steepest.formula.derivative import derivative
+from steepest.formula.evaluate import evaluate
+from steepest.formula.functions import FUNCTIONS
+from steepest.formula.nodes import (
     Binary,
     Call,
     Column,
@@ -21,13 +23,10 @@ from steepest.formula import (
     Node,
     Number,
     Weight,
-    derivative,
-    evaluate,
-    parse_expression,
-    parse_model,
-    to_text,
     walk,
 )
+from steepest.formula.parse import parse_expression, parse_model
+from steepest.formula.render import to_text
 
 COLUMNS = ("y", "x", "time")
 OPERATIONS = {name: function.number for name, function in FUNCTIONS.items()}

@@ -8,20 +8,12 @@ import numpy as np
 import pytest
 from scipy import special
 
-from steepest.formula import (
-    CANONICAL_FUNCTIONS,
-    FUNCTIONS,
-    Call,
-    Node,
-    Number,
-    Weight,
-    constant_value,
-    evaluate,
-    parse_condition,
-    parse_expression,
-    parse_model,
-    to_text,
-)
+from steepest.formula.evaluate import evaluate
+from steepest.formula.fold import constant_value
+from steepest.formula.functions import CANONICAL_FUNCTIONS, FUNCTIONS
+from steepest.formula.nodes import Call, Node, Number, Weight
+from steepest.formula.parse import parse_condition, parse_expression, parse_model
+from steepest.formula.render import to_text
 
 NUMPY: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in CANONICAL_FUNCTIONS if hasattr(np, name)},

@@ -7,18 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from steepest.formula import (
-    Formula,
-    derivative,
-    is_linear,
-    parse_assignments,
-    parse_condition,
-    parse_expression,
-    parse_model,
-    to_latex,
-    to_mathml,
-    to_text,
-)
+from steepest.formula.assignments import parse_assignments
+from steepest.formula.derivative import derivative
+from steepest.formula.nodes import Formula
+from steepest.formula.parse import parse_condition, parse_expression, parse_model
+from steepest.formula.render import to_latex, to_mathml, to_text
+from steepest.formula.structure import is_linear
 from steepest.words.errors import FormulaError
 
 COLUMNS = ("x", "y", "my col", "exp", "lambda", "_______", "n0", "n1", "`", "\n", "1", "a" * 600)

@@ -1,6 +1,6 @@
 import pytest
 
-from steepest.formula import did_you_mean, quoted, shown
+from steepest.formula.names import did_you_mean, quoted, shown
 from steepest.words.suggest import suggest
 
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from steepest.formula import (
+from steepest.formula.nodes import (
     Binary,
     Call,
     Column,
@@ -14,13 +14,11 @@ from steepest.formula import (
     Not,
     Number,
     Weight,
-    parse_condition,
-    parse_expression,
-    parse_model,
-    partial,
-    to_text,
     walk,
 )
+from steepest.formula.parse import parse_condition, parse_expression, parse_model
+from steepest.formula.partial import partial
+from steepest.formula.render import to_text
 from steepest.formula.tokens import on_one_line
 from steepest.words.errors import FormulaError
 

@@ -9,17 +9,10 @@ import torch
 from scipy import special
 from tests.autograd import LOSSES as THEIRS
 
-from steepest.formula import (
-    Formula,
-    Node,
-    parse_expression,
-    parse_model,
-    partial,
-    to_latex,
-    to_mathml,
-    to_text,
-)
-from steepest.formula.partial import Gives
+from steepest.formula.nodes import Formula, Node
+from steepest.formula.parse import parse_expression, parse_model
+from steepest.formula.partial import Gives, partial
+from steepest.formula.render import to_latex, to_mathml, to_text
 from steepest.words.errors import UsageError
 
 COLUMNS = ("x", "y", "time", "speed")

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from steepest.formula import (
-    CANONICAL_FUNCTIONS,
-    FUNCTIONS,
+from steepest.formula.fold import ConstantError, check_written, constant_value
+from steepest.formula.functions import CANONICAL_FUNCTIONS, FUNCTIONS
+from steepest.formula.nodes import (
     Binary,
     Call,
     Column,
     Compare,
+    Comparison,
     Constant,
     Logical,
     Negate,
@@ -21,16 +22,11 @@ from steepest.formula import (
     Not,
     Number,
     Weight,
-    constant_value,
-    parse_condition,
-    parse_model,
-    to_latex,
-    to_mathml,
-    to_text,
+    children,
     walk,
 )
-from steepest.formula.fold import ConstantError, check_written
-from steepest.formula.nodes import Comparison, children
+from steepest.formula.parse import parse_condition, parse_model
+from steepest.formula.render import to_latex, to_mathml, to_text
 
 COLUMNS = ("y", "x", "my col", "a`b", "`", "lambda", "exp", "é", "ｚ", "<b>", "}\\input{x}", "1")
 ARITHMETIC = ("+", "-", "*", "/", "**")

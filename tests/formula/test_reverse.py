@@ -13,10 +13,12 @@ from tests.formula.test_derivative import trees
 
 from steepest.engine import operations
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, Node, Weight, evaluate, names_of, parse_expression, walk
+from steepest.formula.evaluate import evaluate
 from steepest.formula.fold import ConstantError
 from steepest.formula.functions import CANONICAL_FUNCTIONS, FUNCTIONS
+from steepest.formula.nodes import Column, Node, Weight, names_of, walk
 from steepest.formula.own import own
+from steepest.formula.parse import parse_expression
 from steepest.formula.reverse import NUMPY, SLOPES, tape_of
 
 ROWS = np.array([-2.0, -0.5, 0.25, 0.75, 3.0])

@@ -1,6 +1,8 @@
 import pytest
 
-from steepest.formula import is_linear, linear_parts, parse_model, to_text
+from steepest.formula.parse import parse_model
+from steepest.formula.render import to_text
+from steepest.formula.structure import is_linear, linear_parts
 
 COLUMNS = ("y", "x", "z")
 

@@ -17,7 +17,7 @@ import steepest
 from steepest.cli import steepest as command
 from steepest.records.verdict import Finding
 from steepest.run.training import TrainingRun
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import UsageError
 
 

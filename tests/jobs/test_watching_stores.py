@@ -19,7 +19,7 @@ from torch import nn
 import steepest
 from steepest.run import keeping
 from steepest.run.training import TrainingRun
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import UsageError
 
 STEPS = 400
@@ -32,7 +32,7 @@ import torch
 from torch import nn
 import steepest
 from steepest.run import keeping
-from steepest.store import Store
+from steepest.store.store import Store
 
 torch.set_num_threads(1)
 keeping.KEEP_SECONDS, keeping.WATCHING_SHARE = 0.0, 1e9

@@ -15,7 +15,7 @@ import pytest
 from steepest.lab.guard import Address, Guard
 from steepest.lab.routes import Lab
 from steepest.lab.runs import Runs
-from steepest.store import Store
+from steepest.store.store import Store
 
 TOKEN = "a-token-of-the-tests"
 HOST = "127.0.0.1:8765"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import steepest
-from steepest.formula import parse_model
+from steepest.formula.parse import parse_model
 from steepest.lab.equations import equations_of
 
 DATA = {"x_1": [1.0, 2.0, 3.0], "size <b>": [2.0, 1.0, 4.0], "y": [1.0, 2.0, 5.0]}

@@ -9,7 +9,7 @@ import pytest
 from steepest.jobs.load import load
 from steepest.lab.networks import network_examples, train_example
 from steepest.run.network import NetworkRun
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import UsageError
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits.csv"

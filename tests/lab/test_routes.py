@@ -13,7 +13,7 @@ from tests.lab.conftest import Asking
 
 import steepest
 from steepest.lab.problem import examples
-from steepest.store import Store
+from steepest.store.store import Store
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "steepest" / "static"

@@ -14,7 +14,9 @@ from tests.show.figures.trainings import record_of
 from steepest.lab.runs import Runs
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding, Verdict
-from steepest.store import Opening, Recording, Store
+from steepest.store.kept import Opening
+from steepest.store.recording import Recording
+from steepest.store.store import Store
 from steepest.words.errors import UsageError
 
 HEALTHY = record_of([2.0 * 0.99**step for step in range(3000)], tensors=12)

@@ -12,7 +12,7 @@ from tests.autograd import LOSSES, NAMED_LOSSES, formula_of, predicted, tensor
 from torch import Tensor
 
 from steepest.engine.xla import float64
-from steepest.formula import parse_expression
+from steepest.formula.parse import parse_expression
 from steepest.measure.curvature import (
     DENSE,
     hessian_times,

@@ -29,7 +29,9 @@ from torch import Tensor
 
 import steepest
 from steepest.engine.xla import float64
-from steepest.formula import CANONICAL_FUNCTIONS, Call, parse_expression, parse_model, walk
+from steepest.formula.functions import CANONICAL_FUNCTIONS
+from steepest.formula.nodes import Call, walk
+from steepest.formula.parse import parse_expression, parse_model
 from steepest.measure.gradient import (
     backward_pass,
     chain_rule,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.specimens import INPUTS, SPEEDS, START, TIME, loss
 
-from steepest.formula import parse_expression, parse_model
+from steepest.formula.parse import parse_expression, parse_model
 from steepest.measure import landscape
 from steepest.measure.landscape import (
     along,

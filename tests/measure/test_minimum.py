@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.autograd import formula_of
 
-from steepest.formula import parse_expression
+from steepest.formula.parse import parse_expression
 from steepest.measure.minimum import (
     find_minimum,
     lower_of,

@@ -21,7 +21,7 @@ from tests.nist import NAMES, load
 from tests.specimens import SPEED
 
 import steepest
-from steepest.formula import parse_model
+from steepest.formula.parse import parse_model
 from steepest.measure.statistics import (
     NO_DEGREES,
     NOT_IDENTIFIABLE,

@@ -16,7 +16,9 @@ import pytest
 
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import CANONICAL_FUNCTIONS, evaluate, parse_model
+from steepest.formula.evaluate import evaluate
+from steepest.formula.functions import CANONICAL_FUNCTIONS
+from steepest.formula.parse import parse_model
 from steepest.measure.gradient import backward_pass, pull_amounts
 from steepest.objective.objective import formula_objective
 from steepest.words.errors import FormulaError

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from steepest.engine.xla import in_float64
-from steepest.formula import Weight, parse_model, varying
+from steepest.formula.nodes import Weight, varying
+from steepest.formula.parse import parse_model
 from steepest.methods.losses import LOSSES, loss_named
 from steepest.objective import few_rows
 from steepest.objective.kernels import FormulaKernel, value_and_gradient

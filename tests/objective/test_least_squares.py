@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.autograd import formula_of
 
-from steepest.formula import parse_expression
+from steepest.formula.parse import parse_expression
 from steepest.objective.least_squares import centred, is_quadratic, solve
 from steepest.objective.objective import Objective, formula_objective
 from steepest.records.arrays import Vector

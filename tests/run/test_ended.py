@@ -15,8 +15,8 @@ import pytest
 from tests import specimens
 
 import steepest
-from steepest.store import Store
 from steepest.store.arrays import pack, unpack
+from steepest.store.store import Store
 from steepest.words.errors import StoreError, StoreWarning
 
 DIGITS = str(Path(__file__).parents[2] / "examples" / "digits.csv")

@@ -17,9 +17,9 @@ from tests import specimens
 from tests.run.test_saving import assert_same_path
 
 import steepest
-from steepest.records.run import RunSummary
+from steepest.records.summary import RunSummary
 from steepest.run.run import Run
-from steepest.store import Store
+from steepest.store.store import Store
 
 KILLS = int(os.environ.get("STEEPEST_KILLS", "12"))
 """200 find more."""
@@ -41,7 +41,7 @@ from steepest.jobs import fit as jobs, load
 from steepest.run import keeping
 from steepest.study import measure
 import steepest.descent.run, steepest.run.stored
-from steepest.store import Recording
+from steepest.store.recording import Recording
 steepest.descent.run.LONGEST_CHUNK = {chunk}
 steepest.descent.recorder.MOST_POINTS = 16384
 measure.STUDY_SECONDS = 0.01

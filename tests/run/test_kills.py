@@ -21,7 +21,7 @@ from tests import specimens
 import steepest
 from steepest.cli import steepest as command
 from steepest.run.run import Run
-from steepest.store import Store
+from steepest.store.store import Store
 
 KILLS = int(os.environ.get("STEEPEST_KILLS", "0"))
 """For each job; without it one at once of each. 60 are 300 in all."""

@@ -18,9 +18,9 @@ from click.testing import CliRunner, Result
 import steepest
 from steepest.cli import steepest as command
 from steepest.jobs.load import EXPORTS
-from steepest.records.run import RunSummary
+from steepest.records.summary import RunSummary
 from steepest.run.base import BaseRun
-from steepest.store import Store
+from steepest.store.store import Store
 
 WRITTEN = Path(__file__).parent.parent / "store" / "version-0.1" / "runs.db"
 

@@ -19,7 +19,8 @@ from steepest import InputError, StoreError, StoreWarning, UsageError
 from steepest.records.descent import Descent, Trace
 from steepest.run.run import Run
 from steepest.run.saving import versions
-from steepest.store import Recording, Store
+from steepest.store.recording import Recording
+from steepest.store.store import Store
 
 FORMULA = specimens.FORMULA
 START = {"a": 0.0121, "b": -0.6397, "c": 0.6416}

@@ -8,7 +8,9 @@ import pytest
 from tests import specimens
 
 from steepest.records.run import RunRecord
-from steepest.store import Ending, Opening, Recording, Store
+from steepest.store.kept import Ending, Opening
+from steepest.store.recording import Recording
+from steepest.store.store import Store
 
 Keep = Callable[..., str]
 

@@ -14,9 +14,11 @@ import pytest
 from tests import specimens
 from tests.store.conftest import Keep, finish, opening
 
-from steepest.store import Ending, Store, connection, schema
+from steepest.store import connection, schema
 from steepest.store.connection import open_to_write, patiently, transaction
+from steepest.store.kept import Ending
 from steepest.store.schema import MIGRATIONS
+from steepest.store.store import Store
 from steepest.words.errors import StoreError, UsageError
 
 
@@ -201,7 +203,8 @@ def limited(code: str, store: Store) -> str:
     """What another process says."""
     prelude = (
         "import os, resource, sys\n"
-        "from steepest.words.errors import *; from steepest.store import *\n"
+        "from steepest.words.errors import *; from steepest.store.kept import *\n"
+        "from steepest.store.recording import *; from steepest.store.store import Store\n"
         "from tests import specimens; from tests.store.conftest import opening, finish\n"
         "record, store = specimens.tutorial(), Store(sys.argv[1])\n"
     )

@@ -11,7 +11,7 @@ import pytest
 from tests import specimens
 from tests.store.conftest import opening
 
-from steepest.store import Store
+from steepest.store.store import Store
 
 SECONDS = float(os.environ.get("STEEPEST_STORE_SECONDS", "2"))
 """A minute finds more."""
@@ -23,7 +23,7 @@ from tests import specimens
 from tests.store.conftest import finish, opening
 from tests.store.test_store import piece, same
 from dataclasses import replace
-from steepest.store import Store
+from steepest.store.store import Store
 
 store, until = Store(sys.argv[1]), time.time() + float(sys.argv[2])
 record = specimens.tutorial()

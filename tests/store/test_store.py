@@ -17,7 +17,9 @@ from tests.store.conftest import Keep, finish, opening
 from steepest.records.descent import Trace
 from steepest.records.document import document
 from steepest.records.run import RunRecord
-from steepest.store import Ending, KeptData, Progress, Snapshot, Store, default_path
+from steepest.store.kept import Ending, KeptData, Progress, Snapshot
+from steepest.store.rows import default_path, rows_of
+from steepest.store.store import Store
 from steepest.words.errors import StoreError, UsageError
 
 SPECIMENS = {
@@ -174,7 +176,7 @@ def test_a_deleted_run_is_gone_with_all_of_it(store: Store, keep: Keep) -> None:
     with pytest.raises(UsageError, match="no such run"):
         store.record(gone)
     assert store.record(stays).run == stays
-    with store._reading() as db:
+    with rows_of(store.path) as db:
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
             columns = {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
             if "run" in columns:
@@ -205,7 +207,7 @@ def test_only_one_of_two_takes_a_run_over(store: Store) -> None:
     taken = store.go_on(recording.run, 50, {"steps": 50})
     assert store.summary(recording.run).step_limit == 50
     assert store.options(recording.run) == {"steps": 50}
-    from steepest.store import Recording
+    from steepest.store.recording import Recording
 
     late = Recording(store.path, recording.run)
     with pytest.raises(UsageError, match="another process"):
@@ -216,10 +218,10 @@ def test_only_one_of_two_takes_a_run_over(store: Store) -> None:
 
 
 def _writer_of(store: Store, run: str) -> Any:
-    from steepest.store.store import _process, _row
+    from steepest.store.rows import process_of, row_of
 
-    with store._reading() as db:
-        return _process(_row(db, run))
+    with rows_of(store.path) as db:
+        return process_of(row_of(db, run))
 
 
 def test_a_discarded_run_was_never_there(store: Store) -> None:
@@ -326,7 +328,7 @@ def test_a_sign_of_life_is_given_while_nothing_is_written(
     recording = store.begin(opening(specimens.tutorial()))
 
     def heard() -> float:
-        with store._reading() as db:
+        with rows_of(store.path) as db:
             return float(db.execute("SELECT heartbeat FROM runs").fetchone()[0])
 
     first, until = heard(), time.monotonic() + 10

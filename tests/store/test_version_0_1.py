@@ -11,7 +11,7 @@ import pytest
 
 import steepest
 from steepest.records.document import summary_document, to_json
-from steepest.store import Store
+from steepest.store.store import Store
 
 WRITTEN = Path(__file__).parent / "version-0.1"
 TOLD: dict[str, Any] = json.loads(gzip.decompress((WRITTEN / "documents.json.gz").read_bytes()))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from steepest.formula import parse_model
+from steepest.formula.parse import parse_model
 from steepest.measure.minimum import find_minimum
 from steepest.objective.objective import formula_objective
 from steepest.records.point import Minimum

@@ -17,7 +17,9 @@ import torch
 import steepest
 from steepest.records.ranks import merged
 from steepest.records.training import TrainingRecord
-from steepest.store import Opening, Recording, Store
+from steepest.store.kept import Opening
+from steepest.store.recording import Recording
+from steepest.store.store import Store
 from steepest.words.errors import UsageError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked off here")

@@ -15,7 +15,7 @@ from steepest.agents.files import path_below
 from steepest.checks.about import about, all_pages
 from steepest.jobs.load import TRAININGS, load
 from steepest.records.document import summary_document
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import SteepestError, UsageError
 from steepest.words.gate import gated
 from steepest.words.wording import escaped

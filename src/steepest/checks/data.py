@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from steepest.checks.facts import ILL, arrived, conditioning
-from steepest.records.arrays import Severity
+from steepest.records.choices import Severity
 from steepest.records.problem import Problem
 from steepest.records.verdict import ColumnFacts, Finding, Measurements, RowShare
 from steepest.words.wording import count, listed, names, number, percent, times

@@ -24,7 +24,7 @@ from steepest.checks.facts import (
 from steepest.methods.contract import TENTH
 from steepest.methods.losses import MSE
 from steepest.methods.optimizers import ADAPTIVE, GD
-from steepest.records.arrays import Word
+from steepest.records.choices import Word
 from steepest.records.descent import Goal, RateStudy, RateTrial
 from steepest.records.verdict import Finding, Measurements
 from steepest.words.wording import count, number, percent, roughly, times

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from steepest.records.arrays import Word
+from steepest.records.choices import Word
 from steepest.records.training import ONE_GROUP, Replay, TrainingProof, TrainingRecord
 from steepest.records.verdict import Finding, Remedy
 from steepest.words.wording import count, number, together

@@ -40,7 +40,7 @@ from steepest.checks.facts import (
 )
 from steepest.checks.learning_rate import bounces, overshoots_at_minimum
 from steepest.methods.optimizers import ADAPTIVE
-from steepest.records.arrays import Severity
+from steepest.records.choices import Severity
 from steepest.records.verdict import Finding, Measurements
 from steepest.words.wording import count, escaped, listed, number, percent, times
 

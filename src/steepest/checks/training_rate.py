@@ -11,7 +11,8 @@ import numpy as np
 from steepest.checks.layers import FELL, is_blocked, killed_layer, vanishing
 from steepest.checks.proof import at_fault, word_of
 from steepest.methods.contract import TENTH
-from steepest.records.arrays import Vector, Word
+from steepest.records.arrays import Vector
+from steepest.records.choices import Word
 from steepest.records.training import Probe, TrainingRecord, Trial
 from steepest.records.verdict import Finding
 from steepest.words.wording import count, escaped, names, number, percent, times, together

@@ -34,7 +34,7 @@ def mcp(folder: Path | None, keep: bool, store: str | None) -> None:
     with needing("mcp", "Answering agents needs the package mcp", install="steepest[mcp]"):
         from steepest.agents.server import serve
     from steepest.agents.desk import Desk
-    from steepest.store import Store
+    from steepest.store.store import Store
 
     whole = (folder or Path()).absolute()
     if not whole.is_dir():

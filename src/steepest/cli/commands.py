@@ -47,8 +47,8 @@ def steepest() -> None:
 
 def _column_begun(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
     """The formula so far, its last name completed to those columns of the data that begin so."""
-    from steepest.data.table import read_delimited
-    from steepest.formula import quoted
+    from steepest.data.table.delimited import read_delimited
+    from steepest.formula.names import quoted
     from steepest.words.errors import SteepestError
 
     path, name = context.params.get("data"), re.search(r"`[^`]*$|\w*$", begun)

@@ -80,7 +80,7 @@ def make(
     """
     from steepest.cli.output import write_text
     from steepest.data.made import made
-    from steepest.formula import parse_bounds
+    from steepest.formula.assignments import parse_bounds
 
     given = None if ranges is None else parse_bounds(ranges, option="--range")
     text = made(formula, rows=rows, noise=noise, seed=seed, ranges=given).csv()

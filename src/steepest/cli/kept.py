@@ -11,7 +11,7 @@ import click
 from steepest.cli.failures import note
 from steepest.cli.output import write, write_bytes, write_run, write_text
 from steepest.show.written import check_new, write_file
-from steepest.store import Store
+from steepest.store.rows import default_path, path_of, summaries
 from steepest.words.errors import UsageError
 from steepest.words.wording import count, number, origin, pathname
 
@@ -21,21 +21,23 @@ if TYPE_CHECKING:
 
 def show_list(given: Mapping[str, Any]) -> None:
     """Run `steepest runs list`."""
-    summaries = Store(given["store"]).summaries()
+    store = given["store"]
+    found = summaries(default_path() if store is None else path_of(store), is_default=store is None)
     if given["as_json"]:
         from steepest.records.document import summary_document
 
-        _write_json({"runs": [summary_document(summary) for summary in summaries]})
+        _write_json({"runs": [summary_document(summary) for summary in found]})
     else:
         from steepest.show.terminal import RunList
 
-        write(RunList(summaries))
+        write(RunList(found))
 
 
 def show_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs show`."""
     from steepest.jobs.load import load
     from steepest.run.data import changed_data
+    from steepest.store.store import Store
 
     store = Store(given["store"])
     found, summary, changed = load(run, store), store.summary(run), changed_data(store, run)
@@ -63,6 +65,7 @@ def show_comparison(first: str, second: str, given: Mapping[str, Any]) -> None:
     from steepest.records.document import summary_document
     from steepest.run.comparing import compare
     from steepest.show.terminal import Comparison
+    from steepest.store.store import Store
 
     store = Store(given["store"])
     summaries = store.summary(first), store.summary(second)
@@ -102,6 +105,7 @@ def _said(value: Any) -> str:
 def export_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs export`."""
     from steepest.jobs.load import EXPORTS, exported, load
+    from steepest.store.store import Store
 
     store, kind, output = Store(given["store"]), given["to"], given["output"]
     if output is None and kind == "parquet" and sys.stdout.isatty():
@@ -144,6 +148,8 @@ def report_run(run: str, given: Mapping[str, Any]) -> None:
 
 def delete_runs(names: Sequence[str], given: Mapping[str, Any]) -> None:
     """Run `steepest runs delete`."""
+    from steepest.store.store import Store
+
     store = Store(given["store"])
     whole = list(dict.fromkeys(store.summary(name).id for name in names))
     for name in whole:

@@ -66,7 +66,7 @@ def lab(**given: Any) -> None:
         _save(given["save"], given["lesson"])
         return
     from steepest.lab import serve
-    from steepest.store import Store
+    from steepest.store.store import Store
 
     def ready(address: str) -> None:
         click.echo(f"Lab: {address}")

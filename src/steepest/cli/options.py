@@ -90,7 +90,7 @@ class OwnRates(LearningRate):
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """The number, "auto", or the numbers by weight."""
         if isinstance(value, str) and "=" in value:
-            from steepest.formula import parse_assignments
+            from steepest.formula.assignments import parse_assignments
 
             return parse_assignments(value, option="--lr")
         return super().convert(value, param, ctx)

@@ -17,7 +17,7 @@ from steepest.cli.failures import code_of_interruption, note, report, tell
 from steepest.cli.output import write, write_json, write_run, write_text
 from steepest.cli.progress import Progress
 from steepest.engine.compiled import keep_compiled
-from steepest.formula import parse_assignments, parse_bounds, parse_start
+from steepest.formula.assignments import parse_assignments, parse_bounds, parse_start
 from steepest.jobs.ending import is_told
 from steepest.words.errors import DataWarning, SteepestError, StoreWarning, UsageError
 

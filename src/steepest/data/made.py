@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from steepest.formula import parse_expression, quoted
-from steepest.formula.names import is_plain
+from steepest.formula.names import is_plain, quoted
+from steepest.formula.parse import parse_expression
 from steepest.formula.reverse import tape_of
 from steepest.records.arrays import Vector
 from steepest.words.errors import InputError, UsageError

@@ -44,7 +44,8 @@ from steepest.methods.optimizers import SOLVERS, check_rate, momentum_of
 from steepest.objective.objective import Objective
 from steepest.objective.passes.batched import StreamedBatches
 from steepest.objective.passes.passing import InBatches
-from steepest.records.arrays import Stopped, Vector
+from steepest.records.arrays import Vector
+from steepest.records.choices import Stopped
 from steepest.records.descent import Descent, Trace
 from steepest.records.problem import Settings
 from steepest.words.errors import UsageError

@@ -14,7 +14,8 @@ from steepest.measure.deadline import Deadline
 from steepest.measure.solvers import EnoughError, least_squares_path, quasi_newton_path, squared
 from steepest.methods.optimizers import LBFGS, LM
 from steepest.objective.objective import Objective
-from steepest.records.arrays import Stopped, Vector
+from steepest.records.arrays import Vector
+from steepest.records.choices import Stopped
 from steepest.records.descent import Descent, Trace
 from steepest.records.problem import Settings
 from steepest.words.errors import UsageError

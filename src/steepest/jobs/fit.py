@@ -11,7 +11,8 @@ from typing import Any, Unpack
 
 from steepest.checks import judge
 from steepest.checks.remedies import SOFTER
-from steepest.data.table import Table, read_table
+from steepest.data.table.columns import Table
+from steepest.data.table.source import read_table
 from steepest.descent import Walked, solve_by
 from steepest.descent.run import Checkpoints, as_it_stands, check_settings, descend
 from steepest.jobs.ending import broken_off, is_told
@@ -28,7 +29,7 @@ from steepest.problem.spelled import spelled_out
 from steepest.problem.start import check_order, placed, weights_of
 from steepest.problem.streamed import Reading, announce, prepare, refined
 from steepest.problem.values import own_names
-from steepest.records.arrays import Command
+from steepest.records.choices import Command
 from steepest.records.descent import Goal
 from steepest.records.problem import Settings
 from steepest.records.run import RunRecord
@@ -39,7 +40,7 @@ from steepest.run.run import Run
 from steepest.run.saving import Saver, kept_data, opening_of
 from steepest.run.stored import Going, as_it_stood, go_on
 from steepest.run.walk import Walk, explanation_at
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.study.aim import Aim, aim_at, at_most, known_minimum
 from steepest.study.apart import softened
 from steepest.study.auto import Choice, choose_rate

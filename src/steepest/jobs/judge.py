@@ -28,7 +28,7 @@ from steepest.records.training import (
 )
 from steepest.run.place import Place
 from steepest.run.training import TrainingRun, kept_whole
-from steepest.store import Opening
+from steepest.store.kept import Opening
 from steepest.words.errors import InputError
 from steepest.words.gate import gated
 from steepest.words.version import version

@@ -23,7 +23,8 @@ from steepest.objective.recurrence import Inertia, steps_beyond
 from steepest.problem.options import Options
 from steepest.problem.prepare import fine_start, prepare_fit, prepare_minimize
 from steepest.problem.setup import Setup
-from steepest.records.arrays import Command, Matrix, Steps, Vector
+from steepest.records.arrays import Matrix, Steps, Vector
+from steepest.records.choices import Command
 from steepest.records.descent import Goal, RateTrial, SweptRate
 from steepest.records.point import Minimum
 from steepest.records.problem import Settings

@@ -9,7 +9,8 @@ from typing import Final
 from steepest.checks.training import judge_training
 from steepest.problem.options import read_call
 from steepest.records.document import to_json
-from steepest.records.run import RunRecord, RunSummary
+from steepest.records.run import RunRecord
+from steepest.records.summary import RunSummary
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Remedy, Verdict
 from steepest.run.base import BaseRun
@@ -19,7 +20,7 @@ from steepest.run.run import Run
 from steepest.run.training import TrainingRun
 from steepest.run.walk import Walk
 from steepest.show.export import table_of, to_csv, to_parquet
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import UsageError
 from steepest.words.gate import gated
 

@@ -13,7 +13,8 @@ from itertools import groupby, pairwise
 from typing import Final
 
 from steepest.jobs.live import Live, View
-from steepest.records.arrays import Vector, Word
+from steepest.records.arrays import Vector
+from steepest.records.choices import Word
 from steepest.records.descent import Goal, RateStudy, RateTrial, SweptRate
 from steepest.study.zones import is_lucky, judged, quickest
 from steepest.words.wording import count, number

@@ -27,7 +27,8 @@ from steepest.problem.setup import Setup
 from steepest.problem.spelled import spelled_out
 from steepest.problem.streamed import prepare
 from steepest.problem.values import own_names
-from steepest.records.arrays import Matrix, Vector, Word
+from steepest.records.arrays import Matrix, Vector
+from steepest.records.choices import Word
 from steepest.records.descent import Goal, RateTrial, SweepRecord, SweptRate
 from steepest.records.document import sweep_document
 from steepest.records.point import Minimum

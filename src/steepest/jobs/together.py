@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from steepest.data.table import read_table
+from steepest.data.table.source import read_table
 from steepest.jobs.fit import Progress, begin, go_on_with
 from steepest.objective.passes.passing import InBatches
 from steepest.objective.passes.team import Team

@@ -27,7 +27,7 @@ from steepest.run.place import Place, store_at
 from steepest.run.saving import versions
 from steepest.run.stored import check_command
 from steepest.run.teller import Teller, path_of
-from steepest.store import Opening
+from steepest.store.kept import Opening
 from steepest.study.train.budget import Budget
 from steepest.study.train.course import Course
 from steepest.study.train.measure import judged

@@ -24,7 +24,9 @@ from steepest.run import keeping
 from steepest.run.keeping import Keeper
 from steepest.run.place import Place, store_at
 from steepest.run.training import TrainingRun
-from steepest.store import Opening, Recording, Store
+from steepest.store.kept import Opening
+from steepest.store.recording import Recording
+from steepest.store.store import Store
 from steepest.watching import Attached, Optimizer, Watched
 from steepest.words.errors import UsageError
 from steepest.words.gate import gated

@@ -21,7 +21,7 @@ from steepest.records.training import Group, Probe, Tensor, TrainingRecord
 from steepest.records.verdict import Verdict
 from steepest.run.place import Place
 from steepest.run.training import TrainingRun, kept_whole
-from steepest.store import Opening
+from steepest.store.kept import Opening
 from steepest.words.errors import UsageError
 from steepest.words.gate import gated
 from steepest.words.given import shown_value

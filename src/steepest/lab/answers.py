@@ -12,7 +12,8 @@ import numpy as np
 import orjson
 
 from steepest.checks.facts import undetermined
-from steepest.data.table import Table, read_delimited
+from steepest.data.table.columns import Table
+from steepest.data.table.delimited import read_delimited
 from steepest.engine.xla import forget_compiled
 from steepest.jobs.fit import fit, minimize
 from steepest.jobs.live import Contour, Live, View, Window, live

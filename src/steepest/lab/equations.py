@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from steepest.formula import Column, Node, Weight, cost, of_one_row, to_mathml, walk
+from steepest.formula.cost import cost, of_one_row
+from steepest.formula.nodes import Column, Node, Weight, walk
+from steepest.formula.render import to_mathml
 from steepest.methods.losses import RMSE
 from steepest.run.run import Run
 

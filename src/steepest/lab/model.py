@@ -10,8 +10,21 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.formula import Column, Node, Weight, names_of, walk
-from steepest.formula.nodes import Binary, Call, Compare, Constant, Logical, Negate, Not, Number
+from steepest.formula.nodes import (
+    Binary,
+    Call,
+    Column,
+    Compare,
+    Constant,
+    Logical,
+    Negate,
+    Node,
+    Not,
+    Number,
+    Weight,
+    names_of,
+    walk,
+)
 from steepest.jobs.live import Live
 from steepest.objective.scaling import scaled_columns
 from steepest.records.arrays import Steps, Vector

@@ -9,9 +9,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from steepest.data.table import Table, read_delimited
+from steepest.data.table.columns import Table
+from steepest.data.table.delimited import read_delimited
 from steepest.jobs.train import train
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import UsageError
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from steepest.methods.option import options_of
 from steepest.problem.options import Options, check, read_options
-from steepest.records.arrays import Command
+from steepest.records.choices import Command
 from steepest.words.errors import InputError, UsageError
 
 OPTIONS: Final = tuple(options_of(Options, "lab"))

@@ -13,11 +13,11 @@ from steepest.jobs.load import TRAININGS, exported, load
 from steepest.lab.networks import train_example
 from steepest.records.descent import Trace
 from steepest.records.document import plain, summary_document, to_json
-from steepest.records.run import RunSummary
+from steepest.records.summary import RunSummary
 from steepest.records.training import TrainingRecord
 from steepest.run.data import changed_data
 from steepest.show.figures.training import MOST_POINTS, evenly
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import SteepestError, UsageError
 
 _KINDS: Final = {

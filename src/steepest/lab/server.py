@@ -16,7 +16,7 @@ import uvicorn
 from steepest.jobs.workers import Stopped
 from steepest.lab.guard import Address, Guard
 from steepest.lab.patience import Patience
-from steepest.store import Store
+from steepest.store.store import Store
 from steepest.words.errors import InputError, UsageError
 
 if TYPE_CHECKING:

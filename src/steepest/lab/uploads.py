@@ -18,8 +18,9 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from steepest.data.table import Table, first_rows, read_delimited
-from steepest.formula import quoted
+from steepest.data.table.columns import Table
+from steepest.data.table.delimited import first_rows, read_delimited
+from steepest.formula.names import quoted
 from steepest.words.errors import InputError
 from steepest.words.wording import count, escaped, names
 

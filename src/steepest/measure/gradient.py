@@ -14,20 +14,20 @@ from steepest.engine.effort import compiled
 from steepest.engine.late import jax, jnp
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import (
+from steepest.formula.evaluate import evaluate
+from steepest.formula.nodes import (
     Binary,
     Call,
     Column,
     Node,
     Weight,
     children,
-    evaluate,
     is_condition,
     names_of,
-    to_text,
     varying,
 )
 from steepest.formula.own import put_in
+from steepest.formula.render import to_text
 from steepest.objective.few_rows import are_few, backward, serves, through_loss
 from steepest.objective.kernels import Data, FormulaKernel
 from steepest.objective.least_squares import is_quadratic

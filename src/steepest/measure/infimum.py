@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from steepest.engine.xla import in_float64
-from steepest.formula import is_linear
+from steepest.formula.structure import is_linear
 from steepest.measure.deadline import Deadline
 from steepest.measure.solvers import FEW_EVALUATIONS, polished
 from steepest.methods.losses import CROSS_ENTROPY

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steepest.formula import is_linear
+from steepest.formula.structure import is_linear
 from steepest.measure.deadline import Deadline
 from steepest.measure.infimum import (
     endless_fall,

@@ -13,7 +13,7 @@ import numpy as np
 from steepest.engine.effort import compiled
 from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
-from steepest.formula import is_linear
+from steepest.formula.structure import is_linear
 from steepest.methods.losses import RMSE, SQUARED
 from steepest.objective.kernels import Data, FormulaKernel, QuadraticKernel, of_weights
 from steepest.objective.losses import mean

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.formula import is_linear
+from steepest.formula.structure import is_linear
 from steepest.measure.deadline import Deadline
 from steepest.objective.kernels import FormulaKernel
 from steepest.objective.objective import Objective

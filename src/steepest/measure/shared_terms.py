@@ -13,7 +13,7 @@ import numpy as np
 from steepest.engine.effort import compiled
 from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
-from steepest.formula import Binary, Call, Node, Number, Weight, names_of, walk
+from steepest.formula.nodes import Binary, Call, Node, Number, Weight, names_of, walk
 from steepest.methods.losses import loss_named
 from steepest.objective.kernels import Data, FormulaKernel, of_weights
 from steepest.objective.losses import cost_of, of_mean

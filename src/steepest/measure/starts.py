@@ -14,17 +14,8 @@ from itertools import product
 import numpy as np
 
 from steepest.engine.xla import in_float64
-from steepest.formula import (
-    Binary,
-    Column,
-    Negate,
-    Node,
-    Number,
-    Weight,
-    is_linear,
-    names_of,
-    walk,
-)
+from steepest.formula.nodes import Binary, Column, Negate, Node, Number, Weight, names_of, walk
+from steepest.formula.structure import is_linear
 from steepest.measure.waves import waves
 from steepest.methods.losses import loss_named
 from steepest.objective.kernels import FormulaKernel

@@ -27,7 +27,8 @@ from steepest.objective.kernels import FormulaKernel
 from steepest.objective.moments import RANK_TOLERANCE
 from steepest.objective.objective import Objective
 from steepest.objective.scaling import Scaling
-from steepest.records.arrays import Edge, Matrix, Vector
+from steepest.records.arrays import Matrix, Vector
+from steepest.records.choices import Edge
 from steepest.records.verdict import Inflation, RowInfluence, Statistics, WeightStatistics
 
 UNDETERMINED = 1e-6

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.formula import Call, Column, Node, mentions, names_of, walk
+from steepest.formula.nodes import Call, Column, Node, mentions, names_of, walk
 from steepest.objective.kernels import FormulaKernel
 from steepest.objective.objective import Objective, jacobian_of
 from steepest.records.arrays import Vector

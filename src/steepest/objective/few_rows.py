@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeGuard
 
 import numpy as np
 
-from steepest.formula import varying
+from steepest.formula.nodes import varying
 from steepest.formula.own import own
 from steepest.formula.reverse import tape_of, times
 from steepest.methods.losses import loss_named

@@ -13,8 +13,10 @@ from typing import Any, ClassVar, Protocol
 
 from steepest.engine.late import jax, jnp
 from steepest.engine.operations import OPERATIONS
-from steepest.formula import Node, evaluate, inside_sigmoid
+from steepest.formula.evaluate import evaluate
+from steepest.formula.nodes import Node
 from steepest.formula.reverse import Tape, tape_of
+from steepest.formula.structure import inside_sigmoid
 from steepest.methods.losses import LOGIT, PROBABILITY, loss_named
 from steepest.objective.losses import cost_of, loss_of, of_mean
 from steepest.objective.row_sums import MANY, sums

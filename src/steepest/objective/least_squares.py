@@ -12,7 +12,8 @@ import numpy as np
 from steepest.engine.effort import compiled
 from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, is_linear, names_of
+from steepest.formula.nodes import Column, names_of
+from steepest.formula.structure import is_linear
 from steepest.methods.losses import MSE, RMSE
 from steepest.objective.kernels import Data, FormulaKernel, QuadraticKernel
 from steepest.objective.moments import (

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from steepest.engine.effort import compiled
 from steepest.engine.late import jax, jnp, with_slope
 from steepest.engine.operations import OPERATIONS
-from steepest.formula import evaluate
+from steepest.formula.evaluate import evaluate
 from steepest.formula.own import own
 from steepest.methods.losses import OF_HUBER, OF_LOGIT, OF_PROBABILITY, Form, loss_named
 

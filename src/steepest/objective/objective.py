@@ -12,7 +12,8 @@ import numpy as np
 from steepest.engine.effort import compiled
 from steepest.engine.late import jax, jnp
 from steepest.engine.xla import in_float64
-from steepest.formula import Call, Column, Formula, Node, quoted, size, walk
+from steepest.formula.names import quoted
+from steepest.formula.nodes import Call, Column, Formula, Node, size, walk
 from steepest.formula.reverse import tape_of
 from steepest.methods.losses import MSE, loss_named
 from steepest.objective import few_rows

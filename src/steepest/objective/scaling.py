@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steepest.engine.xla import in_float64
-from steepest.formula import Column, Formula, Node, linear_parts, mentions, names_of
+from steepest.formula.nodes import Column, Formula, Node, mentions, names_of
+from steepest.formula.structure import linear_parts
 from steepest.objective.objective import formula_objective
 from steepest.records.arrays import Matrix, Vector
 

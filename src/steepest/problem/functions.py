@@ -9,16 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.formula import (
-    CONSTANTS,
-    FUNCTIONS,
-    Column,
-    Node,
-    Weight,
-    names_of,
-    to_text,
-)
+from steepest.formula.functions import CONSTANTS, FUNCTIONS
 from steepest.formula.names import is_plain
+from steepest.formula.nodes import Column, Node, Weight, names_of
+from steepest.formula.render import to_text
 from steepest.formula.reverse import tape_of
 from steepest.formula.traced import array_of, named, trace
 from steepest.problem.start import by_weight

@@ -9,20 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.table import Selection, Table, read_table, select
 from steepest.data.table.categories import formula_over
+from steepest.data.table.columns import Table
 from steepest.data.table.condition import rows_where
-from steepest.formula import (
-    Column,
-    Formula,
-    indicated,
-    indicator,
-    is_linear,
-    names_of,
-    parse_expression,
-    to_text,
-)
+from steepest.data.table.selection import Selection, select
+from steepest.data.table.source import read_table
+from steepest.formula.names import indicated, indicator
+from steepest.formula.nodes import Column, Formula, names_of
+from steepest.formula.parse import parse_expression
 from steepest.formula.partial import form_of
+from steepest.formula.render import to_text
+from steepest.formula.structure import is_linear
 from steepest.methods.losses import loss_named
 from steepest.objective.least_squares import check_expression
 from steepest.objective.objective import row_weights

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from steepest.engine.xla import in_float64
-from steepest.formula import Formula, Node, partial, to_latex, to_text
+from steepest.formula.nodes import Formula, Node
+from steepest.formula.partial import partial
+from steepest.formula.render import to_latex, to_text
 from steepest.formula.reverse import tape_of
 from steepest.methods.losses import PROBABILITY, loss_named
 from steepest.methods.optimizers import SOLVERS

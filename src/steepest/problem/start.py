@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.table import Table
 from steepest.data.table.categories import formula_over
-from steepest.formula import parse_expression
+from steepest.data.table.columns import Table
+from steepest.formula.parse import parse_expression
 from steepest.words.errors import UsageError
 from steepest.words.given import shown_value
 

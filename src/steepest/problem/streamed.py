@@ -13,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.table import PASSED_OVER, Selection, Table, check_selection, read_table
-from steepest.formula import Formula, is_linear
+from steepest.data.table.columns import Table
+from steepest.data.table.selection import PASSED_OVER, Selection, check_selection
+from steepest.data.table.source import read_table
+from steepest.formula.nodes import Formula
+from steepest.formula.structure import is_linear
 from steepest.methods.losses import MSE, RMSE, SQUARED
 from steepest.methods.optimizers import SOLVERS
 from steepest.objective.kernels import FormulaKernel

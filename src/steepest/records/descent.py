@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from steepest.records.arrays import Matrix, Steps, Stopped, Vector, Word
+from steepest.records.arrays import Matrix, Steps, Vector
+from steepest.records.choices import Stopped, Word
 from steepest.records.point import Minimum
 from steepest.records.problem import Problem, Settings
 

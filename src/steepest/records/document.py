@@ -18,7 +18,8 @@ from steepest.records.arrays import Steps
 from steepest.records.descent import Descent, RateStudy, SweepRecord, SweptRate, Trace
 from steepest.records.point import BackwardNode, Explanation, Minimum, Partial, Spectrum, Taylor
 from steepest.records.problem import Problem
-from steepest.records.run import RunRecord, RunSummary
+from steepest.records.run import RunRecord
+from steepest.records.summary import RunSummary
 from steepest.records.verdict import Remedy, Statistics, WeightStatistics
 
 MOST_POINTS: Final = 1001

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from steepest.records.arrays import Edge, Matrix, Steps, Vector
+from steepest.records.arrays import Matrix, Steps, Vector
+from steepest.records.choices import Edge
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from steepest.methods.optimizers import GD
-from steepest.records.arrays import Command
+from steepest.records.choices import Command
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""A whole run as plain data, and its summary in a list."""
+"""A whole run as plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from steepest.records.arrays import Command, KeptCommand, Status, Stopped, Word
+from steepest.records.choices import Command
 from steepest.records.descent import Descent, Trace
 from steepest.records.point import Explanation
 from steepest.records.problem import Problem, Settings
@@ -36,33 +36,3 @@ class RunRecord:
     """The options as the user gave them, by their long names."""
     user_units: Mapping[str, tuple[float, float]] | None = None
     """Weight -> (start, value) for the columns as they are, where they were scaled."""
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What a list of kept runs says of one."""
-
-    id: str
-    command: KeptCommand
-    formula: str
-    optimizer: str
-    status: Status
-    started: float
-    """Seconds since 1970, UTC."""
-    step_limit: int
-    weights: tuple[str, ...]
-    version: str
-    name: str | None = None
-    source: str | None = None
-    """The data as it was named."""
-    ended: float | None = None
-    steps: int | None = None
-    """Done and kept."""
-    loss: float | None = None
-    """At the last of them."""
-    lr: float | None = None
-    stopped: Stopped | None = None
-    learning_rate: Word | None = None
-    headline: str | None = None
-    fingerprint: str | None = None
-    """Of the data."""

@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from steepest.records.arrays import Matrix, Steps, Stopped, Vector, Word
+from steepest.records.arrays import Matrix, Steps, Vector
+from steepest.records.choices import Stopped, Word
 from steepest.records.log import LogFacts
 from steepest.records.loss_graph import (
     Alike,

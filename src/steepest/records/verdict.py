@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from steepest.records.arrays import Edge, Matrix, Severity, Word
+from steepest.records.arrays import Matrix
+from steepest.records.choices import Edge, Severity, Word
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
 from steepest.records.fitted import Apart, DecidingRows, Misfit, StillWeight
 from steepest.records.point import BatchLimit, Breakdown, Escape, Minimum, Spectrum

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from steepest.records.run import RunRecord, RunSummary
+from steepest.records.run import RunRecord
+from steepest.records.summary import RunSummary
 from steepest.records.training import TrainingRecord
 from steepest.run.base import BaseRun
 from steepest.words.wording import count, number

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from steepest.data.table import Table, fingerprint, read_table, select, was_passed
-from steepest.formula import indicated
+from steepest.data.table.columns import Table
+from steepest.data.table.selection import fingerprint, select, was_passed
+from steepest.data.table.source import read_table
+from steepest.formula.names import indicated
 from steepest.records.arrays import Vector
-from steepest.store import KeptData, Store
+from steepest.store.kept import KeptData
+from steepest.store.store import Store
 from steepest.words.errors import InputError, SteepestError
 from steepest.words.wording import escaped, origin
 

@@ -10,8 +10,10 @@ from typing import Final, Literal
 
 import numpy as np
 
-from steepest.data.table import Table
-from steepest.formula import Column, Node, indicated, names_of, parse_condition
+from steepest.data.table.columns import Table
+from steepest.formula.names import indicated
+from steepest.formula.nodes import Column, Node, names_of
+from steepest.formula.parse import parse_condition
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup
 from steepest.records.arrays import Vector

@@ -10,7 +10,10 @@ import numpy as np
 
 from steepest.engine.operations import OPERATIONS
 from steepest.engine.xla import in_float64
-from steepest.formula import derivative, evaluate, parse_expression, to_text
+from steepest.formula.derivative import derivative
+from steepest.formula.evaluate import evaluate
+from steepest.formula.parse import parse_expression
+from steepest.formula.render import to_text
 from steepest.problem.functions import minimized
 from steepest.records.function import FunctionExplanation
 from steepest.words.errors import UsageError

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from steepest.run.place import Place, store_at
-from steepest.store import Opening, Recording
+from steepest.store.kept import Opening
+from steepest.store.recording import Recording
 from steepest.words.errors import StoreError, StoreWarning
 
 SAVE_SECONDS: Final = 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from steepest.store import Store
+from steepest.store.store import Store
 
 Place = str | os.PathLike[str] | Store | None
 """A store, or the path of one; None is the default store."""

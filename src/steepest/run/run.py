@@ -20,7 +20,7 @@ from steepest.show.export import Columns, table_of
 from steepest.show.figures import Board, Figure
 from steepest.show.terminal import Report
 from steepest.show.terminal.weight import partial_in
-from steepest.store import Snapshot
+from steepest.store.kept import Snapshot
 from steepest.words.errors import StoreError
 from steepest.words.gate import gated
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.data.table import Table
+from steepest.data.table.columns import Table
 from steepest.descent import Descended, Walked
 from steepest.descent.recorder import Recorder, joined
 from steepest.descent.standing import Standing, arrays_of_state, facts_of
@@ -28,7 +28,9 @@ from steepest.run.data import fingerprint_of
 from steepest.run.keeping import Keeper
 from steepest.run.place import Place, store_at
 from steepest.run.walk import Walk
-from steepest.store import Array, Ending, KeptData, Opening, Progress, Recording, Snapshot
+from steepest.store.arrays import Array
+from steepest.store.kept import Ending, KeptData, Opening, Progress, Snapshot
+from steepest.store.recording import Recording
 from steepest.words.errors import LostProcessError, SteepestError, StoreError
 from steepest.words.version import version
 

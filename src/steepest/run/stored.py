@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from steepest.data.table import Table, read_table, was_passed
+from steepest.data.table.columns import Table
+from steepest.data.table.selection import was_passed
+from steepest.data.table.source import read_table
 from steepest.descent import Descended, Solved, Walked
 from steepest.descent.run import Checkpoint, Checkpoints, machine_for
 from steepest.descent.standing import Standing, recorder_from, state_from
@@ -21,11 +23,13 @@ from steepest.problem.prepare import prepare_minimize
 from steepest.problem.setup import Setup
 from steepest.problem.streamed import Reading, announce, fingerprint_of_passed, prepare
 from steepest.records.problem import Settings
-from steepest.records.run import RunRecord, RunSummary
+from steepest.records.run import RunRecord
+from steepest.records.summary import RunSummary
 from steepest.run.data import changed_data, compare_data, data_changed, data_of
 from steepest.run.saving import COMPUTED_WITH, Saver, versions
 from steepest.run.walk import Walk
-from steepest.store import Snapshot, Store
+from steepest.store.kept import Snapshot
+from steepest.store.store import Store
 from steepest.words.errors import StoreError, StoreWarning, UsageError
 from steepest.words.wording import count, escaped
 

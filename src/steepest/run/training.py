@@ -23,7 +23,7 @@ from steepest.show.figures import (
     training_view,
 )
 from steepest.show.terminal import TrainingReport
-from steepest.store import Opening
+from steepest.store.kept import Opening
 from steepest.words.errors import StoreError, UsageError
 from steepest.words.gate import gated
 from steepest.words.wording import listed

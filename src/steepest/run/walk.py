@@ -13,7 +13,7 @@ from steepest.records.point import Explanation
 from steepest.records.run import RunRecord
 
 if TYPE_CHECKING:
-    from steepest.data.table import Table
+    from steepest.data.table.columns import Table
     from steepest.descent import Walked
     from steepest.problem.setup import Setup
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from steepest.records.arrays import KeptCommand, Vector
+from steepest.records.arrays import Vector
+from steepest.records.choices import KeptCommand
 from steepest.records.descent import Trace
 from steepest.store.arrays import Array
 

@@ -2,73 +2,49 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
 import sqlite3
-import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import platformdirs
 
-from steepest.records.arrays import Status
 from steepest.records.descent import Trace
 from steepest.records.kept import decode, decode_values
 from steepest.records.ranks import merged
-from steepest.records.run import RunRecord, RunSummary
+from steepest.records.run import RunRecord
+from steepest.records.summary import RunSummary
 from steepest.records.training import TrainingRecord
 from steepest.store.arrays import Array, inflated, unpack
 from steepest.store.connection import (
-    OTHER,
     explained,
     open_to_write,
     patiently,
-    reading,
     transaction,
 )
-from steepest.store.identity import Process
 from steepest.store.kept import KeptData, Opening, Snapshot
 from steepest.store.recording import Recording, delete
+from steepest.store.rows import (
+    default_path,
+    parsed,
+    path_of,
+    process_of,
+    row_of,
+    rows_of,
+    status_of,
+    summaries,
+    summary_of,
+    text_of,
+    weights_of,
+)
 from steepest.words.errors import StoreError, UsageError
-from steepest.words.given import shown_value
-from steepest.words.wording import escaped
-
-VARIABLE: Final = "STEEPEST_STORE"
-"""The environment variable that names the default store."""
 
 _MOST_TEXT: Final = 256 << 20
 """Bytes of a run's record without its numbers."""
-
-
-def default_path() -> Path:
-    """STEEPEST_STORE, else a file in the user's data directory, by platform convention."""
-    chosen = os.environ.get(VARIABLE)
-    if chosen:
-        return _path_of(chosen)
-    return platformdirs.user_data_path("steepest", appauthor=False) / "runs.db"
-
-
-def _path_of(given: str | os.PathLike[str]) -> Path:
-    """The path as it is meant. Raises StoreError for what no system takes as one."""
-    try:
-        text = os.fsdecode(given)
-        if not text or "\0" in text:
-            raise ValueError("it is empty" if not text else "it holds a character 0")
-        os.fsencode(text)
-        return Path(text).expanduser()
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise StoreError(
-            f"This cannot be the path of a store: {str(error).rstrip('.')}.",
-            given=shown_value(given),
-            instead=OTHER,
-        ) from error
 
 
 class Store:
@@ -81,7 +57,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str] | None = None):
         """`path` None is the default store: STEEPEST_STORE or the user's data directory."""
         self.is_default = path is None
-        self.path = default_path() if path is None else _path_of(path)
+        self.path = default_path() if path is None else path_of(path)
 
     def __repr__(self) -> str:
         return f"Store({os.fspath(self.path)!r})"
@@ -98,10 +74,10 @@ class Store:
 
         Raises UsageError where one still does.
         """
-        with self._reading() as db:
-            row = _row(db, run)
-        status, process = str(row["status"]), _process(row)
-        if _status(row) == "running":
+        with rows_of(self.path) as db:
+            row = row_of(db, run)
+        status, process = str(row["status"]), process_of(row)
+        if status_of(row) == "running":
             raise UsageError(
                 f"The run {row['id']} is still running, in process {process.number}.",
                 instead="Wait for it to end, or end it first.",
@@ -111,9 +87,9 @@ class Store:
 
     def delete(self, run: str) -> str:
         """Take a run out, and say its whole id. Raises UsageError where it is still running."""
-        with self._reading() as db:
-            row = _row(db, run)
-        if _status(row) == "running":
+        with rows_of(self.path) as db:
+            row = row_of(db, run)
+        if status_of(row) == "running":
             raise UsageError(
                 f"The run {row['id']} is still running, in process {row['process']}.",
                 instead="End it first.",
@@ -130,32 +106,27 @@ class Store:
 
     def summaries(self) -> list[RunSummary]:
         """Every run, the newest first. The default store is empty before the first run."""
-        with explained(self.path):
-            if self.is_default and not self.path.exists():
-                return []
-        with self._reading() as db:
-            rows = db.execute("SELECT * FROM runs ORDER BY started DESC, id DESC").fetchall()
-        return [_summary(row) for row in rows]
+        return summaries(self.path, is_default=self.is_default)
 
     def summary(self, run: str) -> RunSummary:
         """What a list says of one run."""
-        with self._reading() as db:
-            return _summary(_row(db, run))
+        with rows_of(self.path) as db:
+            return summary_of(row_of(db, run))
 
     def options(self, run: str) -> dict[str, Any]:
         """The options as they were given, by their long names."""
-        with self._reading() as db:
-            return decode_values(_row(db, run)["options"])
+        with rows_of(self.path) as db:
+            return decode_values(row_of(db, run)["options"])
 
     def versions(self, run: str) -> dict[str, str]:
         """Of what the run was computed with."""
-        with self._reading() as db:
-            return dict(_json(_row(db, run)["versions"]))
+        with rows_of(self.path) as db:
+            return dict(parsed(row_of(db, run)["versions"]))
 
     def has_record(self, run: str) -> bool:
         """Whether anything was kept of the run but that it was begun, and where it stood."""
-        with self._reading() as db:
-            found = db.execute("SELECT 1 FROM records WHERE run = ?", (_row(db, run)["id"],))
+        with rows_of(self.path) as db:
+            found = db.execute("SELECT 1 FROM records WHERE run = ?", (row_of(db, run)["id"],))
             return found.fetchone() is not None
 
     def record(self, run: str) -> RunRecord:
@@ -179,8 +150,8 @@ class Store:
         Of a training in several processes, which each kept their own, it is that of all together,
         not judged.
         """
-        with self._reading() as db:
-            row = _row(db, run)
+        with rows_of(self.path) as db:
+            row = row_of(db, run)
             found = _as_it_ended(_record(db, row), row)
             if not isinstance(found, TrainingRecord) or found.rank is None:
                 return found
@@ -191,24 +162,24 @@ class Store:
 
     def curve(self, run: str) -> Trace:
         """The trace as a figure shows it, thinned to 1,001 points; empty before the first."""
-        with self._reading() as db:
-            row = _row(db, run)
+        with rows_of(self.path) as db:
+            row = row_of(db, run)
             found = db.execute("SELECT * FROM curves WHERE run = ?", (row["id"],)).fetchone()
         arrays = {**unpack(found["losses"]), **unpack(found["weights"])} if found else {}
-        return _trace(_weights(row), [arrays] if arrays else [])
+        return _trace(weights_of(row), [arrays] if arrays else [])
 
     def trace(self, run: str, first: int = 0, last: int | None = None) -> Trace:
         """The recorded steps from `first` to `last`, thinned evenly where there were many."""
         end = np.iinfo(np.int64).max if last is None else last
-        with self._reading() as db:
-            row = _row(db, run)
+        with rows_of(self.path) as db:
+            row = row_of(db, run)
             blocks = db.execute(
                 "SELECT body FROM blocks WHERE run = ? AND last >= ? AND first <= ? ORDER BY first",
                 (row["id"], first, end),
             ).fetchall()
             facts = db.execute("SELECT facts FROM snapshots WHERE run = ?", (row["id"],)).fetchone()
             ended = db.execute("SELECT 1 FROM records WHERE run = ?", (row["id"],)).fetchone()
-        found = _trace(_weights(row), [unpack(block["body"]) for block in blocks])
+        found = _trace(weights_of(row), [unpack(block["body"]) for block in blocks])
         chosen = (found.step >= first) & (found.step <= end)
         if facts is not None and ended is None:
             # On the way a block is as dense as the trace was then.
@@ -217,8 +188,8 @@ class Store:
 
     def states(self, run: str) -> dict[int, dict[str, Array]]:
         """Step -> a state from which the descent can be walked again, in order."""
-        with self._reading() as db:
-            row = _row(db, run)
+        with rows_of(self.path) as db:
+            row = row_of(db, run)
             found = db.execute(
                 "SELECT step, body FROM states WHERE run = ? ORDER BY step", (row["id"],)
             ).fetchall()
@@ -226,8 +197,8 @@ class Store:
 
     def snapshot(self, run: str) -> Snapshot | None:
         """Where the descent can be gone on with; None where it was not begun or has no states."""
-        with self._reading() as db:
-            row = _row(db, run)
+        with rows_of(self.path) as db:
+            row = row_of(db, run)
             found = db.execute(
                 "SELECT step, facts, snapshots.body AS body, states.body AS state "
                 "FROM snapshots JOIN states USING (run, step) WHERE run = ?",
@@ -244,26 +215,20 @@ class Store:
 
     def data(self, run: str) -> KeptData | None:
         """The data of a run; None for an expression, which has none, and before it was read."""
-        with self._reading() as db:
-            row = _row(db, run)
+        with rows_of(self.path) as db:
+            row = row_of(db, run)
             found = db.execute("SELECT * FROM data WHERE run = ?", (row["id"],)).fetchone()
         if found is None:
             return None
         return KeptData(
-            source=_text(row["source"]) or "data",
-            names=tuple(_json(found["names"])),
-            used=tuple(_json(found["used"])),
+            source=text_of(row["source"]) or "data",
+            names=tuple(parsed(found["names"])),
+            used=tuple(parsed(found["used"])),
             rows=int(found["row_count"]),
             fingerprint=str(row["fingerprint"]),
             columns=None if found["body"] is None else unpack(found["body"]),
-            path=_text(row["path"]),
+            path=text_of(row["path"]),
         )
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with reading(self.path) as db:
-            db.row_factory = sqlite3.Row
-            yield db
 
 
 def _opened(recording: Recording, done: Future[None]) -> Recording:
@@ -299,7 +264,7 @@ def _as_it_ended(
     """A training that did not live to say how it ended, with that said."""
     if not isinstance(record, TrainingRecord) or record.ended != "still running":
         return record
-    if _status(row) == "running":
+    if status_of(row) == "running":
         return record
     learned = record.learned
     if learned is not None:
@@ -327,77 +292,8 @@ def _together(db: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
     return [other for other in beside if decode_values(other["options"]).get("job") == job]
 
 
-def _row(db: sqlite3.Connection, run: str) -> sqlite3.Row:
-    """The run's row, by its id or the beginning of it. Raises UsageError."""
-    row = db.execute("SELECT * FROM runs WHERE id = ?", (_plain(run),)).fetchone()
-    if isinstance(row, sqlite3.Row):
-        return row
-    known = [str(name) for (name,) in db.execute("SELECT id FROM runs ORDER BY id DESC")]
-    fitting = [name for name in known if run and name.startswith(run)]
-    if len(fitting) == 1:
-        return _row(db, fitting[0])
-    if fitting:
-        raise UsageError(
-            "Several runs begin like this.",
-            given=escaped(run),
-            instead=f"Write more of it: {', '.join(fitting[:5])}.",
-        )
-    near = difflib.get_close_matches(run, known, n=1, cutoff=0.5)
-    raise UsageError(
-        "There is no such run in the store.",
-        given=escaped(run) or "an empty id",
-        instead=f"Did you mean {near[0]}?"
-        if near
-        else "steepest runs list shows them."
-        if known
-        else "It holds no runs yet.",
-    )
-
-
-def _plain(run: str) -> str:
-    return run.encode("utf-8", "replace").decode("utf-8")
-
-
-def _process(row: sqlite3.Row) -> Process:
-    return Process(row["host"], row["process"], row["process_began"])
-
-
-def _status(row: sqlite3.Row) -> Status:
-    status: Status = row["status"]
-    if status == "running" and not _process(row).is_alive(time.time() - row["heartbeat"]):
-        return "killed"
-    return status
-
-
-def _summary(row: sqlite3.Row) -> RunSummary:
-    def number(name: str) -> float | None:
-        return None if row[name] is None else float(row[name])
-
-    return RunSummary(
-        id=row["id"],
-        command=row["command"],
-        formula=_text(row["formula"]) or "",
-        optimizer=row["optimizer"],
-        status=_status(row),
-        started=row["started"],
-        step_limit=row["step_limit"],
-        weights=_weights(row),
-        version=_json(row["versions"]).get("steepest", ""),
-        name=_text(row["name"]),
-        source=_text(row["source"]),
-        ended=row["ended"],
-        steps=row["steps"],
-        loss=number("loss"),
-        lr=number("lr"),
-        stopped=row["stopped"],
-        learning_rate=row["learning_rate"],
-        headline=_text(row["headline"]),
-        fingerprint=row["fingerprint"],
-    )
-
-
 def _without_record(row: sqlite3.Row) -> StoreError:
-    run, status = row["id"], _status(row)
+    run, status = row["id"], status_of(row)
     if status == "running":
         return StoreError(f"The run {run} is still running, so it has no verdict yet.")
     if row["command"] in ("watch", "train", "judge"):
@@ -412,10 +308,6 @@ def _without_record(row: sqlite3.Row) -> StoreError:
         f"The run {run} was {how}{done}, so it has no verdict yet.",
         instead=f"steepest {row['command']} --resume {run} goes on with it.",
     )
-
-
-def _weights(row: sqlite3.Row) -> tuple[str, ...]:
-    return tuple(_json(row["weights"]))
 
 
 def _trace(names: tuple[str, ...], blocks: list[dict[str, Array]]) -> Trace:
@@ -446,14 +338,3 @@ def _chosen(trace: Trace, chosen: Array) -> Trace:
         trace.gradient[chosen],
         None if trace.validation is None else trace.validation[chosen],
     )
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise StoreError("A part of the store is damaged: a run cannot be read.") from error
-
-
-def _text(text: str | None) -> str | None:
-    return None if text is None else str(_json(text))

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 
 from steepest.descent.run import descend
-from steepest.formula import Binary, Number, to_text
+from steepest.formula.nodes import Binary, Number
+from steepest.formula.render import to_text
 from steepest.measure.refits import PARTS
 from steepest.methods.optimizers import SOLVERS
 from steepest.problem.setup import Setup, assemble, with_rates

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from steepest.data.table import read_table
+from steepest.data.table.source import read_table
 from steepest.measure.statistics import NO_DEGREES, bands
 from steepest.objective.objective import Objective, row_weights
 from steepest.problem.setup import Setup

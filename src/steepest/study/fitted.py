@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steepest.formula import Column, names_of, to_text
+from steepest.formula.nodes import Column, names_of
+from steepest.formula.render import to_text
 from steepest.measure.deadline import Deadline
 from steepest.measure.refits import (
     PARTS,

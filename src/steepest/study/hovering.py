@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 
 from steepest.descent import Walked
-from steepest.formula import Call, walk
+from steepest.formula.nodes import Call, walk
 from steepest.methods.losses import loss_named
 from steepest.methods.optimizers import ADAPTIVE, SOLVERS
 from steepest.problem.setup import Setup

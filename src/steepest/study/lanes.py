@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from steepest.formula import Call, walk
+from steepest.formula.nodes import Call, walk
 from steepest.methods.losses import CROSS_ENTROPY
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.objective.kernels import QuadraticKernel

@@ -11,7 +11,8 @@ import numpy as np
 from steepest.checks.facts import combination, off_to_infinity
 from steepest.descent import Walked
 from steepest.descent.run import Descended
-from steepest.formula import Column, Number, derivative, names_of
+from steepest.formula.derivative import derivative
+from steepest.formula.nodes import Column, Number, names_of
 from steepest.measure.curvature import Place, spectrum, stability_limit
 from steepest.measure.deadline import Deadline
 from steepest.measure.flat import flat_directions

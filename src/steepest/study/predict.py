@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.table import Table, read_table, select
 from steepest.data.table.categories import check_seen
-from steepest.formula import Column, names_of
+from steepest.data.table.columns import Table
+from steepest.data.table.selection import select
+from steepest.data.table.source import read_table
+from steepest.formula.nodes import Column, names_of
 from steepest.objective.objective import Objective, formula_objective
 from steepest.objective.scaling import scaled_columns
 from steepest.problem.setup import Setup

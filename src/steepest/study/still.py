@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 
 from steepest.descent import Walked
-from steepest.formula import Compare, Node, Number, children, derivative, mentions, to_text
+from steepest.formula.derivative import derivative
+from steepest.formula.nodes import Compare, Node, Number, children, mentions
+from steepest.formula.render import to_text
 from steepest.measure.gradient import backward_pass
 from steepest.methods.losses import loss_named
 from steepest.objective.objective import Objective

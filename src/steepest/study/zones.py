@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from steepest.methods.contract import TENTH
-from steepest.records.arrays import Word
+from steepest.records.choices import Word
 from steepest.records.descent import Goal, RateTrial, SweptRate
 from steepest.words.wording import count, number, roughly
 

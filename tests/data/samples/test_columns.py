@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from steepest.data.samples.columns import read_columns, read_like
 from steepest.data.samples.layout import picture_of
 from steepest.data.samples.record import Samples
-from steepest.data.table import read_delimited, read_table
+from steepest.data.table.delimited import read_delimited
+from steepest.data.table.source import read_table
 from steepest.words.errors import InputError, SteepestError, UsageError
 
 DIGITS = Path(__file__).parents[3] / "examples" / "digits.csv"

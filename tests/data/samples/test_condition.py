@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from steepest.data.table import read_table
 from steepest.data.table.condition import rows_where
+from steepest.data.table.source import read_table
 from steepest.words.errors import FormulaError, InputError
 
 X = np.array([0.0, 1.0, np.nan, 3.0, np.inf])

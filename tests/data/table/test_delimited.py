@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from steepest.data.table import Table
 from steepest.data.table import delimited as module
+from steepest.data.table.columns import Table
 from steepest.data.table.delimited import read_delimited
 from steepest.words.errors import DataWarning, InputError
 

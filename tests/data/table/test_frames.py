@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from steepest.data.table import read_table
+from steepest.data.table.source import read_table
 from steepest.words.errors import InputError
 
 NAN = math.nan

@@ -7,8 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from steepest.data.table import Table, select
+from steepest.data.table.columns import Table
 from steepest.data.table.delimited import read_delimited
+from steepest.data.table.selection import select
 from steepest.words.errors import InputError
 
 SECONDS = 2.5

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from steepest.data.table import Table, read_delimited, read_table
+from steepest.data.table.columns import Table
+from steepest.data.table.delimited import read_delimited
+from steepest.data.table.source import read_table
 from steepest.words.errors import InputError
 
 WORDS = ["setosa", None, "x, y"]

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 import steepest
 from steepest.cli import steepest as cli
-from steepest.data.table import read_delimited, read_table
+from steepest.data.table.delimited import read_delimited
+from steepest.data.table.source import read_table
 from steepest.words.errors import DataWarning, InputError
 
 X_Y = {"x": [1.5, 3.0], "y": [2.0, 4.0]}

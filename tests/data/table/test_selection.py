@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steepest.data.table import fingerprint, read_table, select
+from steepest.data.table.selection import fingerprint, select
+from steepest.data.table.source import read_table
 from steepest.words.errors import InputError
 
 NAN, INF = math.nan, math.inf

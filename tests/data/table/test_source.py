@@ -13,7 +13,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from steepest.data.table import Table, read_table, source
+from steepest.data.table import source
+from steepest.data.table.columns import Table
+from steepest.data.table.source import read_table
 from steepest.words.errors import InputError
 
 TEXT = b"x,y\n1,2\n3,4\n"
@@ -298,7 +300,7 @@ def test_standard_input_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_importing_the_table_imports_no_library_of_data_frames() -> None:
     code = (
-        "import sys, steepest.data.table as t; t.read_table({'x': [1, 2]}).numbers('x')\n"
+        "import sys, steepest.data.table.source as t; t.read_table({'x': [1, 2]}).numbers('x')\n"
         "print({'polars', 'narwhals', 'pandas', 'pyarrow', 'jax'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steepest.data.table import read_table
-from steepest.formula import parse_model
+from steepest.data.table.source import read_table
+from steepest.formula.parse import parse_model
 from steepest.objective.kernels import FormulaKernel
 from steepest.objective.objective import formula_objective
 from steepest.objective.passes.passing import Totals

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steepest.data.table import Table, read_table
-from steepest.formula import parse_model
+from steepest.data.table.columns import Table
+from steepest.data.table.source import read_table
+from steepest.formula.parse import parse_model
 from steepest.objective.passes import survey as surveying
 from steepest.objective.passes.rows import Rows, Wanted, mixed
 from steepest.objective.passes.survey import (

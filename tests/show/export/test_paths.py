@@ -11,7 +11,9 @@ from tests import specimens
 from tests.scripts import EXPORTS, check_names, check_path, descent, printed, settings_kept
 
 import steepest
-from steepest.formula import CANONICAL_FUNCTIONS, Call, parse_model, walk
+from steepest.formula.functions import CANONICAL_FUNCTIONS
+from steepest.formula.nodes import Call, walk
+from steepest.formula.parse import parse_model
 from steepest.methods.losses import LOSSES
 from steepest.methods.optimizers import OPTIMIZERS
 from steepest.run.exporting import source_of

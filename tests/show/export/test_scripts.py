@@ -12,7 +12,8 @@ import pytest
 from tests import specimens
 from tests.scripts import EXPORTS, check_names, check_path, descent, printed
 
-from steepest.formula import parse_condition, parse_model, quoted
+from steepest.formula.names import quoted
+from steepest.formula.parse import parse_condition, parse_model
 from steepest.show.export import CsvFile, Inline
 from steepest.show.export.layout import identifiers, text
 

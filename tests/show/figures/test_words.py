@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from steepest.records.arrays import Vector, Word
+from steepest.records.arrays import Vector
+from steepest.records.choices import Word
 from steepest.records.descent import Goal, RateTrial, SweptRate
 from steepest.records.point import BackwardNode, Spectrum
 from steepest.show.figures import (

@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 from tests.show.terminal.lines import too_long
 
-from steepest.records.arrays import Status
-from steepest.records.run import RunSummary
+from steepest.records.choices import Status
+from steepest.records.summary import RunSummary
 from steepest.show.terminal import Comparison, RunList, plain
 
 STARTED = datetime(2026, 11, 21, 9, 5).timestamp()

@@ -15,7 +15,8 @@ import pytest
 
 import steepest
 from steepest.run.saving import versions
-from steepest.store import Opening, Store
+from steepest.store.kept import Opening
+from steepest.store.store import Store
 from steepest.words.errors import InputError, StoreError, UsageError
 
 DIGITS = str(Path(__file__).parents[3] / "examples" / "digits.csv")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from steepest.data.samples.classes import check_classes, class_labels, places
 from steepest.data.samples.layout import picture_of
 from steepest.data.samples.record import NewRows, Samples
-from steepest.data.table import Table
+from steepest.data.table.columns import Table
 from steepest.data.table.condition import rows_where
 from steepest.data.table.labels import Labels, in_order
 from steepest.data.table.wording import nearest, quoted

@@ -24,8 +24,7 @@ from steepest.data.samples.pictures import (
     read_pictures,
 )
 from steepest.data.samples.record import NewRows, Samples
-from steepest.data.table import read_table
-from steepest.data.table.source import PARQUET
+from steepest.data.table.source import PARQUET, read_table
 from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count, escaped, listed, origin, pathname
 from steepest.words.wording import names as spoken

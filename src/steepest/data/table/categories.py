@@ -10,15 +10,9 @@ import numpy as np
 from steepest.data.table.columns import Table
 from steepest.data.table.labels import as_categories
 from steepest.data.table.wording import nearest, quoted
-from steepest.formula import (
-    Column,
-    Formula,
-    indicated,
-    indicator,
-    names_of,
-    parse_condition,
-    parse_model,
-)
+from steepest.formula.names import indicated, indicator
+from steepest.formula.nodes import Column, Formula, names_of
+from steepest.formula.parse import parse_condition, parse_model
 from steepest.records.problem import Categories
 from steepest.words.errors import InputError
 from steepest.words.wording import listed, origin

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from steepest.data.table.aligned import aligned
 from steepest.data.table.wording import quoted
-from steepest.formula import shown
+from steepest.formula.names import shown
 from steepest.words.errors import DataWarning, InputError
 from steepest.words.wording import origin
 

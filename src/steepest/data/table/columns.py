@@ -18,7 +18,7 @@ from steepest.data.table.labels import (
     labels_from_objects,
 )
 from steepest.data.table.wording import nearest, quoted
-from steepest.formula import indicated
+from steepest.formula.names import indicated
 from steepest.words.errors import InputError
 from steepest.words.wording import opening, origin
 

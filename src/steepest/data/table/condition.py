@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from steepest.data.table import Table
-from steepest.formula import Column, names_of, parse_condition
+from steepest.data.table.columns import Table
+from steepest.formula.nodes import Column, names_of
+from steepest.formula.parse import parse_condition
 from steepest.formula.reverse import tape_of
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import gzip
 import io
-import itertools
 import os
 import stat
 import sys
@@ -19,19 +17,18 @@ from steepest.data.table.columns import Table
 from steepest.data.table.delimited import read_delimited
 from steepest.data.table.frames import read_frame
 from steepest.data.table.parquet import read_parquet
-from steepest.data.table.wording import nearest, quoted
+from steepest.data.table.paths import READABLE, files_of, unreadable
+from steepest.data.table.wording import quoted
 from steepest.words.errors import InputError
-from steepest.words.wording import escaped, pathname
+from steepest.words.wording import pathname
 
 # A separator of None is found in the text.
 _DELIMITED: Final[dict[str, str | None]] = {".csv": None, ".txt": None, ".tsv": "\t"}
 PARQUET: Final = (".parquet", ".pq")
-_KNOWN: Final = "Known are .csv, .tsv and .txt (also with .gz), .parquet and .pq."
 _SHEETS: Final = (".xlsx", ".xls", ".ods", ".numbers")
 _OF_OTHERS: Final = "Save the data as one of these."
 _OF_SHEETS: Final = "Save the sheet as .csv; in Python, give what pandas.read_excel reads."
 _MOST_UNPACKED: Final = 8 << 30
-_MOST_NAMES_COMPARED: Final = 10_000
 
 
 def read_table(data: Any) -> Table:
@@ -65,20 +62,19 @@ def _from_standard_input() -> Table:
     try:
         content = stream.buffer.read() if hasattr(stream, "buffer") else stream.read().encode()
     except (OSError, ValueError) as error:
-        raise _unreadable(source, error) from None
+        raise unreadable(source, error) from None
     return read_delimited(content, source)
 
 
 def _from_path(text: str) -> Table:
-    if not text:
-        raise InputError("The name of the data file is empty.", instead=_KNOWN)
+    files = files_of(text)
+    if len(files) > 1:
+        return _from_pattern(files, text)
+    path = files[0]
     try:
-        path = Path(text).expanduser()
         mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return _from_pattern(text)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _unreadable(text, error) from None
+    except OSError as error:
+        raise unreadable(text, error) from None
     if stat.S_ISDIR(mode):
         files = [p for p in path.rglob("*") if p.suffix.lower() in PARQUET and _is_visible(p, path)]
         if not files:
@@ -100,13 +96,7 @@ def _is_visible(path: Path, folder: Path) -> bool:
     )
 
 
-def _from_pattern(text: str) -> Table:
-    files = sorted(map(Path, glob.glob(text, recursive=True))) if glob.has_magic(text) else []
-    files = [path for path in files if path.is_file()]
-    if len(files) == 1:
-        return _from_file(files[0], text)
-    if not files:
-        raise _no_such_file(text)
+def _from_pattern(files: list[Path], text: str) -> Table:
     other = [path for path in files if path.suffix.lower() not in PARQUET]
     if other:
         raise InputError(
@@ -116,38 +106,6 @@ def _from_pattern(text: str) -> Table:
         )
     by_folder = any("=" in part for path in files for part in path.parent.parts)
     return read_parquet(files, text, by_folder=by_folder)
-
-
-def _no_such_file(text: str) -> InputError:
-    if glob.has_magic(text):
-        return InputError(
-            f"No file fits the pattern {pathname(text)}.", instead="Give the path of a file."
-        )
-    if "://" in text:
-        return InputError(
-            f"{pathname(text)} is an address, and Steepest reads files.",
-            instead=f"Fetch it first: curl -Lo data.csv {pathname(text, bare=True)}"
-            if text.startswith(("http://", "https://", "ftp://"))
-            else "Fetch it first, and give the path of the file.",
-        )
-    path = Path(text).expanduser()
-    try:
-        with os.scandir(path.parent) as entries:
-            names = [e.name for e in itertools.islice(entries, _MOST_NAMES_COMPARED)]
-    except (OSError, ValueError):
-        return InputError(
-            f"There is no file {pathname(text)}: "
-            f"the folder {pathname(path.parent)} does not exist or cannot be read."
-        )
-    return InputError(
-        f"There is no file {pathname(text)}.",
-        instead=nearest(path.name, names) or "Give the path of a file.",
-    )
-
-
-def _unreadable(text: str, error: Exception) -> InputError:
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return InputError(f"{pathname(text)} cannot be read: {escaped(reason, 200)}.")
 
 
 def _from_file(path: Path, source: str) -> Table:
@@ -160,12 +118,12 @@ def _from_file(path: Path, source: str) -> Table:
         raise InputError(
             f"Steepest does not know what kind of file {pathname(source)} is.",
             given=f"the suffix {quoted(kind + last if packed else kind)}",
-            instead=f"{_KNOWN} {_OF_SHEETS if kind in _SHEETS else _OF_OTHERS}",
+            instead=f"{READABLE} {_OF_SHEETS if kind in _SHEETS else _OF_OTHERS}",
         )
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _unreadable(source, error) from None
+        raise unreadable(source, error) from None
     if packed:
         content = _unpacked(content, source)
     return read_delimited(content, source, _DELIMITED.get(kind))

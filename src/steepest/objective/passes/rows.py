@@ -10,9 +10,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from steepest.data.table import Selection, Table, complete_rows
+from steepest.data.table.columns import Table
 from steepest.data.table.condition import rows_where
-from steepest.formula import Column, Formula, names_of, parse_condition
+from steepest.data.table.selection import Selection, complete_rows
+from steepest.formula.nodes import Column, Formula, names_of
+from steepest.formula.parse import parse_condition
 from steepest.objective.objective import check_target, row_weights, target_of
 from steepest.objective.scaling import Shifts, scaled_columns
 from steepest.records.arrays import Mask, Steps, Vector

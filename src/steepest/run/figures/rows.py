@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit
 
-from steepest.data.table import read_table
-from steepest.formula import Column, names_of
+from steepest.data.table.source import read_table
+from steepest.formula.nodes import Column, names_of
 from steepest.measure.gradient import backward_pass, chain_rule, pull_amounts
 from steepest.methods.losses import CROSS_ENTROPY
 from steepest.records.arrays import Matrix, Steps, Vector

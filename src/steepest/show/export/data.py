@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from steepest.formula import Node, indicated
+from steepest.formula.names import indicated
+from steepest.formula.nodes import Node
 from steepest.records.arrays import Vector
 from steepest.show.export.expression import Library, Names, expression
 from steepest.show.export.layout import WIDTH, indented, listing, text

@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from steepest.formula import (
-    SAFE,
+from steepest.formula.evaluate import SAFE, may_have_no_slope
+from steepest.formula.fold import constant_value
+from steepest.formula.moving import moving_with_weights
+from steepest.formula.nodes import (
     Binary,
     Call,
     Column,
@@ -23,9 +25,6 @@ from steepest.formula import (
     Not,
     Number,
     Weight,
-    constant_value,
-    may_have_no_slope,
-    moving_with_weights,
     names_of,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from steepest.formula import Formula
+from steepest.formula.nodes import Formula
 from steepest.methods.optimizers import GD, optimizer_of
 from steepest.records.run import RunRecord
 from steepest.show.export.data import Source

@@ -8,7 +8,8 @@ from typing import cast
 
 import numpy as np
 
-from steepest.formula import (
+from steepest.formula.moving import moving_with_weights
+from steepest.formula.nodes import (
     Binary,
     Call,
     Column,
@@ -16,12 +17,11 @@ from steepest.formula import (
     Node,
     Weight,
     children,
-    inside_sigmoid,
     is_condition,
-    moving_with_weights,
     walk,
 )
 from steepest.formula.own import own, put_in
+from steepest.formula.structure import inside_sigmoid
 from steepest.methods.losses import LOGIT, PROBABILITY, Form, loss_named
 from steepest.methods.optimizers import OPTIMIZERS
 from steepest.records.run import RunRecord

@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from steepest.records.run import RunSummary
+from steepest.records.summary import RunSummary
 from steepest.show.terminal.page import Page, Span, Whole
 from steepest.show.terminal.styles import WORD_STYLE
 from steepest.words.wording import count, number, origin

@@ -16,7 +16,7 @@ from steepest.checks.learning_rate import (
     quicker,
     right_in_words,
 )
-from steepest.formula import quoted as in_formula
+from steepest.formula.names import quoted as in_formula
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.problem import Categories
 from steepest.records.run import RunRecord

@@ -9,7 +9,7 @@ from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 
-from steepest.records.arrays import Word
+from steepest.records.choices import Word
 from steepest.records.descent import SweepRecord, SweptRate
 from steepest.show.terminal.page import INDENT, Page, Span
 from steepest.show.terminal.styles import WORD_STYLE

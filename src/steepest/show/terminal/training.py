@@ -10,7 +10,8 @@ import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from steepest.checks.layers import update_ratios
-from steepest.records.arrays import Vector, Word
+from steepest.records.arrays import Vector
+from steepest.records.choices import Word
 from steepest.records.training import Learned, Probe, TrainingRecord
 from steepest.show.terminal.facts import show_findings, show_remedies
 from steepest.show.terminal.log import show_log, show_open

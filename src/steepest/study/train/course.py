@@ -19,7 +19,8 @@ from steepest.measure.network_probe import Point, backward_values, probe
 from steepest.methods.losses import LOSS
 from steepest.methods.optimizers import stability_factor
 from steepest.objective.networks import Weights
-from steepest.records.arrays import Stopped, Vector
+from steepest.records.arrays import Vector
+from steepest.records.choices import Stopped
 from steepest.records.training import (
     Activation,
     Epoch,

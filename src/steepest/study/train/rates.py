@@ -15,7 +15,8 @@ from steepest.descent.training import CHUNK, Places, Stand
 from steepest.measure.network_probe import Point, extremes
 from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, stability_factor
-from steepest.records.arrays import Vector, Word
+from steepest.records.arrays import Vector
+from steepest.records.choices import Word
 from steepest.records.training import Trial
 from steepest.study.train.budget import NO_LIMIT, Budget, Pace
 from steepest.study.train.course import CURVED
