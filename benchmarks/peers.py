@@ -33,7 +33,7 @@ from benchmarks.registry import (
     Samples,
     benchmark,
 )
-from benchmarks.steps import LONG, SHORT, demand_same_beginning, demand_same_ends
+from benchmarks.steps import LONG, LONGEST, SHORT, demand_same_beginning, demand_same_ends
 from benchmarks.timing import compare, duration
 from steepest.descent.run import descend
 from steepest.problem.options import Options
@@ -104,7 +104,7 @@ def _against_c(engine: str, steps: int) -> None:
     loop = "its three by three quadratic" if engine == "quadratic" else "its twenty rows"
 
     @benchmark(
-        f"peer-c-{engine}" + ("-short" if steps == SHORT else ""),
+        f"peer-c-{engine}" + {SHORT: "-short", LONG: "", LONGEST: "-long"}[steps],
         f"a recorded step of {steps:,} on the {engine}, against a hand-written loop in C over "
         f"{loop}, which is the limit",
         bound=None,
@@ -121,6 +121,7 @@ def _against_c(engine: str, steps: int) -> None:
         return Samples(found.values, f"{found.detail}; {compiler_version()}")
 
 
+_against_c("quadratic", LONGEST)
 _against_c("quadratic", LONG)
 _against_c("quadratic", SHORT)
 _against_c("formula", LONG)

@@ -1,8 +1,9 @@
 """What a recorded step on the tutorial's 20 rows costs.
 
 All of `descend` counts, once compiled: setting up, stop rules, thinning, the trace. Nothing is
-subtracted. A long descent keeps every n-th step and can walk the rest again; the other sides keep
-every step.
+subtracted. A long descent keeps every n-th step and can have the rest again; the other sides keep
+every step. Where a quadratic's loss can only fall, those between are not computed before they are
+asked for.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchmarks.registry import Effort, Samples, benchmark
 from benchmarks.timing import compare
 from steepest.descent.run import Descended
 
+LONGEST = 2_000_000
 LONG = 200_000
 SHORT = 2_000
 SEEN = 1_000

@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 
 import steepest
+from steepest.descent import recorder as recorder_module
 from steepest.descent import run as run_module
-from steepest.descent.closed import MOST_MULTIPLIED, ClosedForm, closed_form
-from steepest.descent.loop import Began
-from steepest.descent.run import Descended, descend
+from steepest.descent.closed import MOST_MULTIPLIED, ClosedForm, Fall, closed_form
+from steepest.descent.loop import Began, State
+from steepest.descent.run import Descended, Machine, descend
+from steepest.descent.standing import Standing, facts_of, recorder_from
 from steepest.formula.parse import parse_model
 from steepest.methods.optimizers import momentum_of
 from steepest.objective.least_squares import centred, solve
 from steepest.objective.objective import Objective, formula_objective
 from steepest.records.arrays import Matrix, Vector
+from steepest.records.descent import Trace
 from steepest.records.problem import Settings
 
 LINEAR = ("gd", "momentum", "nesterov")
@@ -244,3 +247,86 @@ def test_weights_beyond_the_root_of_the_largest_number_have_a_loss(
     assert descent.steps == 1000
     assert descent.non_finite_step is None
     assert descent.final_loss < 0.1 * descent.first_loss
+
+
+RULES: tuple[dict[str, Any], ...] = (
+    {},
+    {"goal": 1.0 + 1e-3},
+    {"goal": 1.0 + 1e-9},
+    {"goal": 1.5, "stop_at_goal": False},
+    {"goal": 1.0 + 1e-6, "stop_at_goal": False},
+    {"tolerance": 1e-4},
+    {"tolerance": 1e-9, "goal": 1.2, "stop_at_goal": False},
+)
+
+
+@pytest.mark.parametrize("rules", RULES, ids=str)
+@pytest.mark.parametrize("seed", range(6))
+def test_steps_that_nobody_keeps_change_nothing(
+    rules: dict[str, Any], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws = np.random.default_rng([seed, len(RULES)])
+    weights = int(draws.integers(1, 5))
+    one = quadratic(seed, weights, float(draws.choice([1.0, 30.0, 1e3])))
+    lr = float(draws.choice([0.003, 0.4, 0.5, 0.98])) * limit_of(one)
+    steps = int(draws.integers(100, 30_000))
+    settings = Settings(lr=lr, steps=steps, tolerance=rules.get("tolerance", 0.0))
+    start = one.centre + draws.normal(size=weights)
+    more: dict[str, Any] = {}
+    if "goal" in rules:
+        more["goal"] = float(one.data["floor"]) * rules["goal"]
+        more["stop_at_goal"] = rules.get("stop_at_goal", True)
+    monkeypatch.setattr(recorder_module, "MOST_POINTS", recorder_module.LEAST_POINTS)
+    falls: list[int] = []
+    fall = Machine.fall
+
+    def counted(self: Machine, state: State, last: int, every: int) -> tuple[State, Fall]:
+        found = fall(self, state, last, every)
+        falls.append(len(found[1].sampled))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Machine, "fall", counted)
+        at_once = descend(one, settings, start, **more)
+    with monkeypatch.context() as patch:
+        patch.setattr(Machine, "falls_to", lambda self, state, stops: None)
+        each = descend(one, settings, start, **more)
+    if each.descent.steps >= 2 * recorder_module.LEAST_POINTS:
+        assert falls, "no step was left out, so nothing was tried"
+    assert sum(falls) <= recorder_module.LEAST_POINTS
+    for name in ("step", "loss", "weights", "gradient"):
+        assert np.array_equal(getattr(at_once.trace, name), getattr(each.trace, name)), name
+    plain = [replace(found.descent, seconds=0.0, stopped_why="") for found in (at_once, each)]
+    assert plain[0] == plain[1]
+    last = at_once.descent.steps
+    for first in (0, last // 2, max(0, last - 3)):
+        again, whole = (found.replay(first, last) for found in (at_once, each))
+        assert np.array_equal(again.weights, whole.weights), first
+    walked_by_numpy = walked(one, "gd", lr, start, last)
+    size = np.max(np.abs(walked_by_numpy[0]))
+    np.testing.assert_allclose(
+        one.position(at_once.trace.weights[-1]), walked_by_numpy[-1], atol=1e-9 * size
+    )
+
+
+def test_a_long_descent_is_gone_on_with_where_it_stood() -> None:
+    one = quadratic(3, 3, 100.0)
+    settings = Settings(lr=0.2 * limit_of(one), steps=3_000_000)
+    start = np.array([3.0, -2.0, 0.5])
+    stood: list[tuple[State, dict[str, Any], Trace]] = []
+
+    def sink(standing: Standing) -> None:
+        if standing.recorder.tail is not None:
+            facts, tail = facts_of(standing.recorder)
+            stood.append(
+                (standing.state, {"facts": facts, "tail": tail}, standing.recorder.trace())
+            )
+
+    whole = descend(one, settings, start, sink=sink)
+    assert len(stood) > 2
+    for state, noted, trace in stood[:: max(1, len(stood) // 3)]:
+        recorder = recorder_from(trace, noted["facts"], noted["tail"])
+        gone_on = descend(one, settings, start, standing=Standing(state, recorder))
+        assert np.array_equal(gone_on.trace.step, whole.trace.step)
+        assert np.array_equal(gone_on.trace.weights, whole.trace.weights)
+        assert gone_on.descent.lowest_step == whole.descent.lowest_step

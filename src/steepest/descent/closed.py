@@ -6,6 +6,7 @@ descent can be had by itself, and one that is gone on with takes the same path t
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,10 +34,13 @@ _TRUE_TO = 1e-12
 
 _SLOPE_TRUE_TO = 1e-10
 
+_FARTHEST = 10**13
+"""Steps. Beyond, the rounding of a mode's power is more than what a step shrinks it by."""
+
 
 @dataclass(frozen=True)
 class Stretch:
-    """Consecutive steps from `first` on: the loss (m,), and the gradient's squared length.
+    """Steps from `first` on, each or `every` so many: the loss (m,), the gradient's squared length.
 
     `along` are the distances along each mode, (m,), from which positions and gradients follow.
     """
@@ -47,6 +51,12 @@ class Stretch:
     along: Sequence[Vector]
     loss: Vector
     norm: Vector
+    every: int = 1
+
+    @cached_property
+    def step(self) -> Steps:
+        """Their numbers, (m,)."""
+        return self.first + self.every * np.arange(len(self.loss))
 
     def positions(self, chosen: Any) -> Matrix:
         """In a kernel's coordinates, of some of the steps, (c, p)."""
@@ -89,7 +99,7 @@ class Taken:
     @cached_property
     def step(self) -> Steps:
         """Their numbers, (m,)."""
-        return np.arange(self.stretch.first, self.stretch.first + self.count)
+        return self.stretch.step[: self.count]
 
     @cached_property
     def loss(self) -> Vector:
@@ -116,6 +126,28 @@ class Taken:
             self.objective.by_weights(self.stretch.gradients(places)),
             self.validation[chosen],
         )
+
+
+@dataclass(frozen=True)
+class Fall:
+    """Steps `first` to `last`, the loss at each no higher than before, so that few must be known.
+
+    `sampled` are those whose number is a multiple of the trace's stride, `ending` the last ones.
+    """
+
+    form: ClosedForm
+    start: Vector
+    first: int
+    last: int
+    sampled: Taken
+    ending: Taken
+
+    def first_within(self, loss: float) -> int:
+        """The first step with at most this loss, which the last has."""
+        steps = range(self.first, self.last + 1)
+        return steps[
+            bisect_left(steps, True, key=lambda step: self.form.at(self.start, step)[0] <= loss)
+        ]
 
 
 @dataclass(frozen=True)
@@ -175,10 +207,11 @@ class ClosedForm:
         numbers = [*here, *slope, *self.modes.eigenvalues]
         return bool(np.all(np.isfinite(numbers)) and not np.any((off & whole) | wrong))
 
-    def stretch(self, start: Vector, first: int, count: int) -> Stretch:
-        """Steps `first` and after of the descent from `start` (p,)."""
+    def stretch(self, start: Vector, first: int, count: int, every: int = 1) -> Stretch:
+        """Steps `first` and after of the descent from `start` (p,); `every` is that of `Powers`."""
         eigenvalues = self.modes.eigenvalues
-        along = self.powers.distances(self.modes.distances(start / self.stride), first, count)
+        begun = self.modes.distances(start / self.stride)
+        along = self.powers.distances(begun, first, count, every)
         with np.errstate(all="ignore"):
             # Each product is squared, not a product of squares: those may overflow by themselves.
             loss = _squared(np.sqrt(0.5 * eigenvalues), along)
@@ -187,7 +220,12 @@ class ClosedForm:
                 norm = _squared(eigenvalues, along)
             else:
                 norm = np.sum(np.square(_combined(self.steep, along)), axis=0)
-        return Stretch(self, start, first, along, loss, norm)
+        return Stretch(self, start, first, along, loss, norm, every)
+
+    def at(self, start: Vector, step: int) -> tuple[float, float]:
+        """The loss at a step, and the gradient's squared length."""
+        found = self.stretch(start, step, 1)
+        return float(found.loss[0]), float(found.norm[0])
 
 
 def _combined(shares: Matrix, along: Sequence[Vector]) -> Matrix:
@@ -241,6 +279,30 @@ def stopped_at(state: State, limits: Limits, found: Stretch) -> State:
         first_loss=np.float64(first_loss),
         first_norm=np.float64(first_norm),
     )
+
+
+def last_of_fall(form: ClosedForm, state: State, limits: Limits) -> int | None:
+    """The last step of a descent whose loss is at no step higher than before, by the loop's rules.
+
+    None where the loss may rise, and where the rules may end it for that.
+    """
+    start, last = state.slots.position[0], int(limits.last)
+    is_judged = limits.tolerance > 0
+    if not form.powers.shrinks or last > _FARTHEST or (is_judged and np.any(form.pace != 1.0)):
+        return None
+    (highest, longest), (lowest, shortest) = form.at(start, 0), form.at(start, last)
+    ceiling = limits.ceiling * max(abs(highest), limits.scale)
+    if not np.all(np.isfinite([highest, longest])) or max(abs(highest), abs(lowest)) > ceiling:
+        return None
+    least = limits.tolerance**2 * longest
+
+    def ends(loss: float, norm: float) -> bool:
+        return bool(loss <= limits.goal or norm < least)
+
+    if not ends(lowest, shortest):
+        return last
+    steps = range(int(state.step), last + 1)
+    return steps[bisect_left(steps, True, key=lambda step: ends(*form.at(start, step)))]
 
 
 def closed_form(

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from steepest.descent.arrival import follow
+from steepest.descent.arrival import follow, stays_until
 from steepest.objective.objective import Objective
 from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.records.descent import Trace
@@ -106,6 +106,25 @@ class RecordedSteps(Protocol):
     def __getitem__(self, chosen: slice | Steps | Mask) -> Block: ...
 
 
+class FallingSteps(Protocol):
+    """Consecutive steps, the loss at each no higher than before, of which few are known."""
+
+    @property
+    def last(self) -> int:
+        """The last of them."""
+
+    @property
+    def sampled(self) -> RecordedSteps:
+        """Those that a trace keeps."""
+
+    @property
+    def ending(self) -> RecordedSteps:
+        """The last of them, one after the other."""
+
+    def first_within(self, loss: float) -> int:
+        """The first step with at most this loss, which the last has."""
+
+
 def joined(blocks: list[Block]) -> Block:
     """Blocks one after the other."""
     return Block(
@@ -149,23 +168,61 @@ class Recorder:
         width = 8 * (2 * len(self.names) + 3)
         return max(LEAST_POINTS, min(self.most or MOST_POINTS, MOST_BYTES // width))
 
+    def stride_for(self, last: int) -> int:
+        """The distance of the steps that are kept of a descent to step `last`."""
+        stride = self.stride
+        while last // stride + 1 > self.capacity:
+            stride *= 2
+        return stride
+
     def add(self, block: RecordedSteps) -> None:
         """Take the next steps."""
         if not len(block):
             return
         self._note(block)
+        self._end_with(block)
+        # Steps follow each other, so every n-th is a slice.
+        thinned = block[-int(block.step[0]) % self.stride :: self.stride]
+        # A copy, so that the chunk's own arrays can go.
+        self._keep(joined([thinned]) if len(thinned) else thinned)
+
+    def add_falling(self, steps: FallingSteps) -> None:
+        """Take the next steps, the loss at each no higher than before; `sampled` by this stride."""
+        ending = steps.ending.loss
+        lowest = float(ending[-1])
+        if self.first_loss is None:
+            self.first_loss = float(steps.sampled.loss[0])
+        if lowest < self.lowest_loss:
+            falls = len(ending) > 1 and ending[-2] > lowest
+            self.lowest_loss = lowest
+            self.lowest_step = steps.last if falls else steps.first_within(lowest)
+        if self.watch_goal is not None and lowest <= self.watch_goal:
+            if self.since_step is None:
+                self.since_step = steps.first_within(self.watch_goal)
+            if self.goal_step is None:
+                self.goal_step = self.since_step
+            if self.stays_step is None and steps.last >= stays_until(self.since_step):
+                self.stays_step = self.since_step
+        self._end_with(steps.ending)
+        self._keep(steps.sampled[:])
+
+    def _end_with(self, block: RecordedSteps) -> None:
         # A copy of little, so that a long chunk's arrays can go.
         is_long = isinstance(block, Block | Chunk) and len(block) > TAIL
         self.ending.append(joined([block[-TAIL:]]) if is_long else block)
         while sum(map(len, self.ending[1:])) >= TAIL:
             self.ending.pop(0)
-        # Steps follow each other, so every n-th is a slice.
-        thinned = block[-int(block.step[0]) % self.stride :: self.stride]
+
+    def _keep(self, thinned: Block) -> None:
         if len(thinned):
-            # A copy, so that the chunk's own arrays can go.
-            self.kept.append(joined([thinned]))
+            self.kept.append(thinned)
             self.points += len(thinned)
         while self.points > self.capacity:
+            self.thin(2 * self.stride)
+
+    def thin(self, stride: int) -> None:
+        """Keep every `stride`-th step from now on, a power of two and no less than before."""
+        while self.stride < stride:
             self.stride *= 2
             # One block after the other, so that hardly anything is there twice.
             for place, kept in enumerate(self.kept):

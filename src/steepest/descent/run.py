@@ -12,7 +12,15 @@ from typing import Any, Final
 import numpy as np
 
 from steepest.descent.batches import Batches
-from steepest.descent.closed import AT_ONCE, ClosedForm, Taken, closed_form, stopped_at
+from steepest.descent.closed import (
+    AT_ONCE,
+    ClosedForm,
+    Fall,
+    Taken,
+    closed_form,
+    last_of_fall,
+    stopped_at,
+)
 from steepest.descent.loop import (
     Began,
     Hyper,
@@ -123,6 +131,35 @@ class Machine:
         if isinstance(state.slots, Began):
             return self._at_once(state, limits)
         return self._walked(state, limits)
+
+    def falls_to(self, state: State, stops: Limits) -> int | None:
+        """The step at which a descent ends whose loss only falls; None where that is not known."""
+        if not isinstance(state.slots, Began):
+            return None
+        assert self.closed is not None
+        return last_of_fall(self.closed, state, stops)
+
+    def fall(self, state: State, last: int, every: int) -> tuple[State, Fall]:
+        """The steps of such a descent, to `last` at most; of these TAIL and each `every`-th."""
+        assert self.closed is not None
+        form, start, first = self.closed, state.slots.position[0], int(state.step)
+        begin = first + -first % every
+        last = min(last, begin + AT_ONCE * every - 1)
+        count = max(0, (last - begin) // every + 1)
+        sampled = form.stretch(start, begin, count, every)
+        # And the one that is only stood on.
+        ending = form.stretch(start, max(first, last + 1 - TAIL), min(TAIL, last + 1 - first) + 1)
+        if first == 0:
+            state = state._replace(first_loss=sampled.loss[0], first_norm=sampled.norm[0])
+        state = state._replace(position=ending.positions([-1])[0], step=np.int64(last + 1))
+        kept = Taken(self.objective, sampled, count)
+        ended = Taken(self.objective, ending, len(ending.loss) - 1)
+        return state, Fall(form, start, first, last, kept, ended)
+
+    def moved_to(self, state: State, step: int) -> State:
+        """A state from which `step` can be walked: at once there, where that can be."""
+        running = state._replace(running=np.bool_(True), stale=np.int64(0))
+        return running._replace(step=np.int64(step)) if isinstance(state.slots, Began) else running
 
     def make_ready(self, state: State) -> None:
         """Compile what walks, where nothing of that kind walked yet: the clock is for descents."""
@@ -242,7 +279,7 @@ class Descended:
     def replay(self, first: int, last: int) -> Trace:
         """Every step from `first` to `last`, both included, bit for bit as they were."""
         check_steps(self.descent, first, last)
-        state = _running(self.checkpoints.before(first))
+        state = self.machine.moved_to(self.checkpoints.before(first), first)
         blocks: list[Block] = []
         while not blocks or blocks[-1].step[-1] < last:
             if not bool(state.running):
@@ -255,7 +292,7 @@ class Descended:
 
     def move_from(self, step: int) -> Vector:
         """The change of the weights (p,) that the optimizer makes at `step`, taken or not."""
-        state = _running(self.checkpoints.before(step))
+        state = self.machine.moved_to(self.checkpoints.before(step), step)
         blocks: list[Block] = []
         while not blocks or blocks[-1].step[-1] < step + 1:
             if not bool(state.running):
@@ -296,10 +333,6 @@ def check_steps(descent: Descent, first: int, last: int) -> None:
             given=f"{first}" if first == last else f"{first} to {last}",
             instead=f"Ask for steps 0 to {descent.steps}.",
         )
-
-
-def _running(state: State) -> State:
-    return state._replace(running=np.bool_(True), stale=np.int64(0))
 
 
 def chunk_length(objective: Objective, batch_size: int | None) -> int:
@@ -425,6 +458,9 @@ def descend(
         patience=settings.patience,
     )
     machine.make_ready(state)
+    falls_to = machine.falls_to(state, stops)
+    if falls_to is not None:
+        recorder.thin(recorder.stride_for(falls_to))
     began = time.monotonic()
     ended: Stopped | None = None
     while ended is None:
@@ -432,8 +468,13 @@ def descend(
             checkpoints.add(state)
             if sink is not None:
                 sink(Standing(state, recorder, before + time.monotonic() - began))
-            state, block = machine.chunk(state, last=settings.steps, stops=stops)
-            recorder.add(block)
+            if recorder.stride > 1 and falls_to is not None and int(state.step) < falls_to - TAIL:
+                state, fall = machine.fall(state, falls_to - TAIL, recorder.stride)
+                recorder.add_falling(fall)
+                block: RecordedSteps = fall.ending
+            else:
+                state, block = machine.chunk(state, last=settings.steps, stops=stops)
+                recorder.add(block)
             if progress is not None:
                 progress(int(block.step[-1]), float(block.loss[-1]))
         except KeyboardInterrupt:

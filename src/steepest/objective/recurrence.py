@@ -24,6 +24,9 @@ _SPENT = 1e-3
 _MOST_MODES = 200
 """With more of them the powers take too much room."""
 
+_SURE = 1e-12
+"""A share by which a mode shrinks at each step, well above what rounding does to its powers."""
+
 
 @dataclass(frozen=True)
 class Inertia:
@@ -96,24 +99,38 @@ class Powers:
         # The distance alone is asked for: what it takes of both, by mode and number of steps.
         self._low = np.ascontiguousarray(np.moveaxis(low[:, :, 0, :], 0, -1))
 
-    def distances(self, start: Vector, first: int, count: int) -> list[Vector]:
-        """Along each mode, (count,): at steps `first` and after, from rest at `start` (m,)."""
-        begin, end = first // _LOW, (first + max(count, 1) - 1) // _LOW
-        place = first - begin * _LOW
+    @property
+    def shrinks(self) -> bool:
+        """Whether each mode that is curved is nearer at each step, to the last bit."""
+        return not self._coasts and bool(np.all((self._logs < -_SURE) | (self._logs == 0)))
+
+    def distances(self, start: Vector, first: int, count: int, every: int = 1) -> list[Vector]:
+        """Along each mode, (count,): at steps `first` and after, from rest at `start` (m,).
+
+        Without momentum `every` may be a power of two of which `first` is a multiple: then it is
+        at each so many steps, and the same there to the last bit.
+        """
+        hop = max(_LOW, every)
+        begin, end = first // hop, (first + (max(count, 1) - 1) * every) // hop
+        place = (first - begin * hop) // every
         found = []
         with np.errstate(all="ignore"):
-            states = self._states(start, begin, end)
-            for mode, low in enumerate(self._low):
+            states = self._states(start, begin, end, hop)
+            for mode, whole in enumerate(self._low):
+                low = whole[:, ::every]
                 distance = states[:, mode, 0, None] * low[0]
                 if self._coasts:
                     distance += states[:, mode, 1, None] * low[1]
                 found.append(distance.reshape(-1)[place : place + count])
         return found
 
-    def _states(self, start: Vector, begin: int, end: int) -> Vector:
-        """Distance, and with momentum w, after each 256th step, (end - begin + 1, m, 1 or 2)."""
+    def _states(self, start: Vector, begin: int, end: int, hop: int) -> Vector:
+        """Distance, and with momentum w, after each so many steps, (end - begin + 1, m, 1 or 2).
+
+        With momentum so many are 256.
+        """
         if not self._coasts:
-            steps = np.arange(begin, end + 1) * _LOW
+            steps = np.arange(begin, end + 1) * hop
             found = start[:, None] * _powers(self._logs, steps)
             return np.asarray(found.T[..., None])
         return np.concatenate(
