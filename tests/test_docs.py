@@ -20,7 +20,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from docs import generate
+from docs import generate, pictures
 from tests import specimens
 
 import steepest
@@ -670,3 +670,7 @@ def test_the_saved_lab_is_the_lab_that_there_is() -> None:
         check=False,
     )
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+
+
+def test_pictures_are_compared_to_a_tenth_of_a_pixel() -> None:
+    assert doctest.testmod(pictures) == (0, 3)

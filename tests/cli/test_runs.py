@@ -282,7 +282,7 @@ def test_deleting(store: Store) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes end otherwise there")
 def test_a_killed_run_is_listed_as_such_and_goes_on(store: Store) -> None:
-    arguments = [*FIT, "--steps", "4e9", "--tolerance", "0"]
+    arguments = [*FIT, "--optimizer", "momentum", "--steps", "4e9", "--tolerance", "0"]
     process = subprocess.Popen(
         [sys.executable, "-m", "steepest", *arguments],
         stdout=subprocess.PIPE,

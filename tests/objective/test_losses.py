@@ -221,3 +221,23 @@ def test_of_a_sigmoid_the_loss_comes_from_the_logit(scale: float) -> None:
     np.testing.assert_allclose(objective.predictions(at), 0.5 * (1 + np.tanh(z / 2)), atol=1e-15)
     pulls = pull_amounts(objective, at)
     np.testing.assert_allclose(pulls[:, 0], by_logit * x / len(x), rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("rows", [6, 3_000], ids=["in-numpy", "in-jax"])
+@pytest.mark.parametrize(
+    ("gives", "text"), [("logit", "t ~ a*x"), ("probability", "t ~ sigmoid(a*x)")]
+)
+@pytest.mark.parametrize("slope", [1.0, 10.0, 20.0, 30.0, 33.0, 50.0, 300.0])
+def test_rows_that_are_nearly_certain_keep_their_digits(
+    slope: float, gives: str, text: str, rows: int
+) -> None:
+    x = np.tile([-2.0, -1.5, -1.0, 1.0, 1.5, 2.0], rows // 6)
+    columns = {"x": x, "t": (x > 0).astype(float)}
+    one = formula_objective(formula_of(text, columns), columns, loss="cross-entropy", gives=gives)
+    small = np.exp(-np.longdouble(slope) * np.abs(x))
+    wanted = float(np.mean(np.log1p(small)))
+    along = float(np.mean(-np.abs(x) * small / (1 + small)))
+    loss, gradient = one.value_and_gradient(np.array([slope]))
+    assert loss == pytest.approx(wanted, rel=1e-13, abs=0)
+    assert one.value(np.array([slope])) == pytest.approx(wanted, rel=1e-13, abs=0)
+    assert gradient[0] == pytest.approx(along, rel=1e-13, abs=0)

@@ -32,7 +32,7 @@ def fitted(text: str, loss: str = "mse", **more: Any) -> Objective:
 
 
 def assert_same(found: tuple[float, Vector], loss: Any, slopes: Any, rtol: float = 1e-12) -> None:
-    assert found[0] == pytest.approx(float(loss), rel=rtol)
+    assert found[0] == pytest.approx(float(loss), rel=rtol, abs=0)
     # A slope is a sum of both signs: it is right to what the largest of them is made of.
     np.testing.assert_allclose(found[1], np.asarray(slopes, dtype=float), rtol=rtol)
 
@@ -61,6 +61,29 @@ def test_a_logistic_loss_is_that_of_extended_precision() -> None:
     objective = fitted("bit ~ a*time + b", "cross-entropy", gives="logit")
     found = objective.value_and_gradient(np.array([0.75, -1.25]))
     assert_same(found, value, [np.mean(pull * x), np.mean(pull)])
+
+
+@pytest.mark.parametrize("slope", [1e-9, 0.4, 3.0, 30.0, 300.0, 4e3])
+@pytest.mark.parametrize("wrong", [0, 1, 40_000])
+def test_logistic_losses_of_any_size_keep_their_digits(slope: float, wrong: int) -> None:
+    """Also where every row is nearly certain, so that a product of their factors would be 1."""
+    rows = 3 * MANY + 77
+    x = np.random.default_rng(wrong).uniform(0.1, 2.0, rows)
+    x[::2] *= -1
+    target = (x > 0).astype(float)
+    target[:wrong] = 1 - target[:wrong]
+    columns = {"x": x, "bit": target}
+    model = formula_of("bit ~ a*x + b", columns)
+    objective = formula_objective(model, columns, loss="cross-entropy", gives="logit")
+    logit = np.longdouble(slope) * x.astype(np.longdouble) + np.longdouble(0.25)
+    signed = np.where(target == 1, -logit, logit)
+    costs = np.maximum(signed, 0) + np.log1p(np.exp(-np.abs(signed)))
+    pull = np.where(target == 1, -1, 1) / (1 + np.exp(-signed))
+    size = np.array([np.mean(np.abs(pull * x)), np.mean(np.abs(pull))], dtype=float)
+    found = objective.value_and_gradient(np.array([slope, 0.25]))
+    assert found[0] == pytest.approx(float(np.mean(costs)), rel=2e-13, abs=0)
+    wanted = np.array([np.mean(pull * x), np.mean(pull)], dtype=float)
+    assert np.all(np.abs(found[1] - wanted) <= 1e-12 * size)
 
 
 MANY_WEIGHTS = " + ".join(f"w{k}*sin({k}*time)" for k in range(1, 16)) + " + c"

@@ -24,7 +24,7 @@ DIGITS = str(Path(__file__).parents[2] / "examples" / "digits.csv")
 COMMANDS: dict[str, list[str]] = {
     "fit": [
         *("fit", str(specimens.SPEED), specimens.FORMULA),
-        *("--lr", "1e-5", "--steps", "1e9", "--json"),
+        *("--optimizer", "momentum", "--lr", "1e-5", "--steps", "1e9", "--json"),
     ],
     "train": [
         *("train", DIGITS, "--network", "64-8-relu-10", "--target", "digit"),

@@ -358,7 +358,8 @@ def test_a_time_limit_holds_beyond_the_descent(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(measure, "study", study)
     monkeypatch.setattr(prove, "ladder", lambda measurements: pytest.fail("a remedy was tried"))
-    found = steepest.fit(SPEED, FORMULA, start=START, lr=1e-7, steps=10**9, time_limit=0.2)
+    given: dict[str, Any] = {"optimizer": "momentum", "lr": 1e-7, "steps": 10**9}
+    found = steepest.fit(SPEED, FORMULA, start=START, time_limit=0.2, **given)
     assert found.measurements.descent.stopped == "time limit"
     assert found.measurements.descent.seconds < 2
     assert asked == [0.2]

@@ -6,6 +6,7 @@ descent can be had by itself, and one that is gone on with takes the same path t
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -201,7 +202,7 @@ class ClosedForm:
             gradient = self.root.T @ (self.root @ start)
             rounding = np.abs(self.root).T @ (np.abs(self.root) @ np.abs(start))
             off = np.abs(here - start) > _TRUE_TO * (np.abs(start) + np.abs(self.centre))
-            allowed = _SLOPE_TRUE_TO * np.abs(gradient) + np.finfo(float).eps * rounding
+            allowed = _SLOPE_TRUE_TO * np.abs(gradient) + sys.float_info.epsilon * rounding
             wrong = np.abs(slope - gradient) > allowed
         whole = len(begun) == len(start)
         numbers = [*here, *slope, *self.modes.eigenvalues]

@@ -272,6 +272,9 @@ class Recorder:
         """
         if not self.ending:
             return None
+        only = self.ending[0]
+        if len(self.ending) == 1 and isinstance(only, Block) and len(only) <= TAIL:
+            return only
         last = joined([block[-TAIL:] for block in self.ending])[-TAIL:]
         self.ending = [last]
         return last

@@ -144,7 +144,7 @@ class Machine:
         assert self.closed is not None
         form, start, first = self.closed, state.slots.position[0], int(state.step)
         begin = first + -first % every
-        last = min(last, begin + AT_ONCE * every - 1)
+        last = min(last, begin + min(self.length, AT_ONCE) * every - 1)
         count = max(0, (last - begin) // every + 1)
         sampled = form.stretch(start, begin, count, every)
         # And the one that is only stood on.
@@ -458,7 +458,9 @@ def descend(
         patience=settings.patience,
     )
     machine.make_ready(state)
-    falls_to = machine.falls_to(state, stops)
+    falls_to = None
+    if recorder.stride_for(settings.steps) > 1:  # else every step is kept
+        falls_to = machine.falls_to(state, stops)
     if falls_to is not None:
         recorder.thin(recorder.stride_for(falls_to))
     began = time.monotonic()

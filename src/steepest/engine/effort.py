@@ -21,9 +21,14 @@ Program = Callable[..., Any]
 Level = tuple[tuple[str, Any], ...]
 
 UNFUSED: Final = ("xla_cpu_use_fusion_emitters", False)
+WIDE: Final = ("xla_cpu_prefer_vector_width", 512)
 QUICKLY: Final[Level] = (("xla_backend_optimization_level", 0), UNFUSED)
-WELL: Final[Level] = (("xla_backend_optimization_level", 1), UNFUSED)
+WELL: Final[Level] = (("xla_backend_optimization_level", 1), UNFUSED, WIDE)
+LARGELY: Final[Level] = (("xla_backend_optimization_level", 1), WIDE)
 AS_USUAL: Final[Level] = ()
+
+MUCH: Final = 1_000_000
+"""Numbers from which on a program of fused loops is worth its compilation."""
 
 LITTLE: Final = 10_000
 """Numbers that a program is given, up to which it has little to do."""
@@ -70,6 +75,9 @@ def _options(given: Any, seldom: bool) -> Level:
     leaves, traced = jax.tree.leaves(given), jax.core.Tracer
     if any(isinstance(leaf, traced) for leaf in leaves):
         return AS_USUAL  # It becomes a part of another program.
+    numbers = sum(getattr(leaf, "size", 1) for leaf in leaves)
+    if numbers > MUCH:
+        return LARGELY
     if not seldom or any(getattr(leaf, "foreign", False) for leaf in leaves):
         return WELL
-    return QUICKLY if sum(getattr(leaf, "size", 1) for leaf in leaves) <= LITTLE else WELL
+    return QUICKLY if numbers <= LITTLE else WELL

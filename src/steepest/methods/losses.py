@@ -28,7 +28,7 @@ class Form:
     passes: str
     """How it passes an adjoint on."""
     computed: str = ""
-    """The same cost written so that nothing overflows, where that differs."""
+    """The same cost written so that nothing overflows or cancels, where that differs."""
     through_sigmoid: str = ""
     """The slope by what is inside, where the prediction is a sigmoid and the slopes cancel."""
 
@@ -119,6 +119,7 @@ OF_LOGIT: Final = Form(
     operation="cross-entropy",
     text="log(1 + exp(logit)) - target*logit",
     passes="cross-entropy passes it on times its slope on this row",
+    computed="(1 - t)*softplus(p) + t*softplus(-p)",
 )
 OF_PROBABILITY: Final = Form(
     cost="-(t*log(p)) - (1 - t)*log(1 - p)",

@@ -6,6 +6,7 @@ rows. What comes out is what `objective` gives by JAX, to rounding.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeGuard
 
@@ -154,7 +155,7 @@ def _with_slopes(
     for place, name in enumerate(kernel.weights):
         slopes[:, place] = tape.slope(adjoints, name)
     # What is so small has lost its digits, and JAX takes it for 0 as well.
-    slopes[np.abs(slopes) < np.finfo(np.float64).tiny] = 0.0
+    slopes[np.abs(slopes) < sys.float_info.min] = 0.0
     return _wide(np.asarray(tape.given(found), dtype=np.float64), shape), slopes
 
 

@@ -17,9 +17,9 @@ from steepest.formula.evaluate import evaluate
 from steepest.formula.nodes import Node
 from steepest.formula.reverse import Tape, tape_of
 from steepest.formula.structure import inside_sigmoid
-from steepest.methods.losses import LOGIT, PROBABILITY, loss_named
-from steepest.objective.losses import cost_of, loss_of, of_mean
-from steepest.objective.row_sums import MANY, sums
+from steepest.methods.losses import LOGIT, OF_LOGIT, PROBABILITY, loss_named
+from steepest.objective.losses import cost_of, loss_of, of_mean, parts_of_logit
+from steepest.objective.row_sums import MANY, sums, sums_of_logarithms
 
 Data = Mapping[str, Any]
 """A pytree of arrays. Everything under "rows" has the rows as its first axis."""
@@ -93,13 +93,23 @@ class FormulaKernel:
         if name is None or rows["target"].shape[0] < MANY:
             return jax.value_and_grad(self.loss)(position, data)
 
-        def costs(at: Any, strip: Any) -> jax.Array:
-            target = strip["target"]
+        def predict(at: Any, strip: Any) -> jax.Array:
             prediction = kernel.predict(at, {**data, "rows": strip})
-            whole = jnp.broadcast_to(prediction, target.shape)
-            return cost_of(name, gives, whole, target, strip["weight"])
+            return jnp.broadcast_to(prediction, strip["target"].shape)
 
-        total, slopes = sums(costs, position, rows, in_strips=loss_named(name).of_classes)
+        def costs(at: Any, strip: Any) -> jax.Array:
+            return cost_of(name, gives, predict(at, strip), strip["target"], strip["weight"])
+
+        if loss_named(name).form(gives) == OF_LOGIT and weight is None:
+            total, slopes = sums_of_logarithms(
+                predict,
+                lambda logit, strip: parts_of_logit(logit, strip["target"]),
+                costs,
+                position,
+                rows,
+            )
+        else:
+            total, slopes = sums(costs, position, rows, in_strips=loss_named(name).of_classes)
         size = rows["target"].shape[0] if weight is None else jnp.sum(weight)
         value, slope = jax.value_and_grad(partial(of_mean, name, gives))(total / size)
         return value, slope * slopes / size

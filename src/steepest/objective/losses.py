@@ -74,15 +74,27 @@ def _of_probability(p: jax.Array, target: jax.Array) -> jax.Array:
 def _of_logit_slope(
     at: tuple[jax.Array, jax.Array], along: tuple[jax.Array, jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
-    logit, target = at
-    return _of_logit(logit, target), along[0] * (jax.nn.sigmoid(logit) - target)
+    return _of_logit(*at), along[0] * parts_of_logit(*at)[2]
 
 
 @with_slope(_of_logit_slope)
 def _of_logit(logit: jax.Array, target: jax.Array) -> jax.Array:
-    # log(1 + exp(z)) without overflow.
-    soft = jnp.maximum(logit, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(logit)))
-    return soft - target * logit
+    # log(1 + exp(z)) without overflow. Where a row is nearly certain, the first two are alike.
+    rest = jnp.maximum(logit, 0.0) - target * logit
+    return rest + jnp.log1p(jnp.exp(-jnp.abs(logit)))
+
+
+def parts_of_logit(logit: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """A factor from 1 to 2 whose logarithm, and a rest, are a row's cross-entropy; and its slope.
+
+    One exponential serves all three. The slope is sigmoid(logit) - target, of which nothing
+    cancels where a row is nearly certain.
+    """
+    is_above, small = logit >= 0.0, jnp.exp(-jnp.abs(logit))
+    factor = 1.0 + small
+    one, other = jnp.where(is_above, 1.0, small), jnp.where(is_above, small, 1.0)
+    slope = ((1.0 - target) * one - target * other) / factor
+    return factor, jnp.maximum(logit, 0.0) - target * logit, slope
 
 
 _RESIDUAL: Final = Stage("subtract", "prediction - target", lambda x, y, w: x - y)

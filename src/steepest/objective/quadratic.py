@@ -8,6 +8,7 @@ Nothing here touches the data.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,7 @@ def modes_of(root: Matrix, floor: float) -> Modes:
     """The modes of floor + |root @ d|²/2. Singular values keep the digits of small eigenvalues."""
     _, singular, right = np.linalg.svd(root, full_matrices=False)
     vectors = right.T
-    below = len(vectors) * 4 * float(np.finfo(float).eps)
+    below = len(vectors) * 4 * sys.float_info.epsilon
     noise = float((below * singular[0]) ** 2)
     if singular[-1] < _UNSURE * singular[0] and _is_small(root):
         from scipy.linalg.lapack import dgejsv  # A quarter of a second, and seldom needed.

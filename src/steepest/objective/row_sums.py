@@ -20,12 +20,23 @@ Rows = Any
 Costs: TypeAlias = "Callable[[Sequence[jax.Array], Rows], jax.Array]"
 """Weights, each () or (n,), and n rows -> what each row costs, (n,)."""
 
+Parts: TypeAlias = "Callable[[jax.Array, Rows], tuple[jax.Array, jax.Array, jax.Array]]"
+"""Predictions and rows -> a factor from 1 to 2, a rest, and the slope by the prediction, (n,).
+
+A row costs the logarithm of the factor, and the rest.
+"""
+
 MANY: Final = 2**16
 """From this many rows on a pass costs more than what it takes to set one up."""
 
 _LANES: Final = (128, 64, 32, 16)
 _SMALL: Final = 2**16
 """Bytes that one strip may touch, roughly, so that XLA makes one kernel of the whole loop."""
+
+_FACTORS: Final = 512
+"""So many numbers up to 2 are multiplied before a logarithm is taken: their product is finite."""
+_LEAST: Final = 2.0**-10
+"""A row's logarithm, on average, below which the rounding of a product would show in the sum."""
 
 _STRIP: Final = 2**14
 _CACHED: Final = 2**19
@@ -59,6 +70,28 @@ def sums(
     return found[0] + value, found[1] + slopes
 
 
+def sums_of_logarithms(
+    predict: Costs, parts: Parts, costs: Costs, position: jax.Array, rows: Rows
+) -> tuple[jax.Array, jax.Array]:
+    """The same where a row costs a logarithm: one is taken of the product of many rows' factors.
+
+    Where the factors are so near to 1 that their product would be rounded, each row's is taken.
+    """
+    columns = jax.tree.leaves(rows)
+    count = columns[0].shape[0]
+    lanes = _lanes(position.shape[0], len(columns))
+    if lanes is None:
+        return sums(costs, position, rows, in_strips=True)
+    block = lanes * _FACTORS
+    done = count // block * block
+    found = _by_products(predict, parts, costs, position, rows, lanes, count // block)
+    if done == count:
+        return found
+    rest = jax.value_and_grad(lambda at: jnp.sum(costs(at, _strip(rows, done, count - done))))
+    value, slopes = rest(position)
+    return found[0] + value, found[1] + slopes
+
+
 def _lanes(weights: int, columns: int) -> int | None:
     """How many rows go side by side; None where even few of them would make no small loop."""
     if not makes_kernels_of_loops():
@@ -85,6 +118,43 @@ def _by_lanes(
     nothing = [jnp.zeros(lanes)] * (1 + position.shape[0])
     cost, *slopes = (jnp.sum(lane) for lane in jax.lax.fori_loop(0, steps, step, nothing))
     return cost, jnp.stack(slopes)
+
+
+def _by_products(
+    predict: Costs,
+    parts: Parts,
+    costs: Costs,
+    position: jax.Array,
+    rows: Rows,
+    lanes: int,
+    blocks: int,
+) -> tuple[jax.Array, jax.Array]:
+    weights = [jnp.broadcast_to(weight, (lanes,)) for weight in position]
+    nothing = [jnp.zeros(lanes)] * len(weights)
+
+    def of_block(number: jax.Array, found: list[jax.Array]) -> list[jax.Array]:
+        first = number * (lanes * _FACTORS)
+
+        def step(place: jax.Array, so_far: list[jax.Array]) -> list[jax.Array]:
+            strip = _strip(rows, first + place * lanes, lanes)
+            prediction, back = jax.vjp(lambda at: predict(at, strip), weights)
+            factor, rest, pull = parts(prediction, strip)
+            (slopes,) = back(pull)
+            product, rests, *sloped = so_far
+            return [product * factor, rests + rest, *map(jnp.add, sloped, slopes)]
+
+        begun = [jnp.ones(lanes), jnp.zeros(lanes), *nothing]
+        product, rests, *slopes = jax.lax.fori_loop(0, _FACTORS, step, begun)
+        logs = jnp.log(product)
+        cost = jax.lax.cond(
+            jnp.any(logs < _FACTORS * _LEAST),
+            lambda: jnp.sum(costs(list(position), _strip(rows, first, lanes * _FACTORS))),
+            lambda: jnp.sum(logs + rests),
+        )
+        return [found[0] + cost, *map(jnp.add, found[1:], slopes)]
+
+    cost, *slopes = jax.lax.fori_loop(0, blocks, of_block, [jnp.zeros(()), *nothing])
+    return cost, jnp.stack([jnp.sum(slope) for slope in slopes])
 
 
 def _by_strips(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -133,7 +134,7 @@ class Spectrum:
         if self.known_to is not None:
             return self.known_to
         top = float(np.max(np.abs(self.values))) if len(self.values) else 0.0
-        return top * len(self.vectors) * 4 * float(np.finfo(float).eps)
+        return top * len(self.vectors) * 4 * sys.float_info.epsilon
 
     @property
     def condition(self) -> float | None:
