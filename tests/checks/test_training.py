@@ -408,25 +408,30 @@ def test_steps_that_are_short_everywhere_are_not_blamed_on_the_depth() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lr", "steps", "said"), [(0.05, 8, False), (0.05, 60, False), (50.0, 60, True)]
+    ("lr", "steps", "said"), [(0.05, 8, False), (0.05, 60, False), (500.0, 60, True)]
 )
 def test_what_begins_at_zero_grows_by_its_steps(lr: float, steps: int, said: bool) -> None:
-    """As the second matrix of a LoRA: its n-th step is about 1/n as long as it is by then."""
-    torch.manual_seed(0)
-    model = nn.Linear(64, 10)
-    nn.init.zeros_(model.weight)
-    optimizer = SGD(model.parameters(), lr=lr)
+    """As the second matrix of a LoRA: its n-th step is about 1/n as long as it is by then.
+
+    Steps that are too large lead anywhere, on each processor elsewhere, so several are looked at.
+    """
     images, labels = digits()
-    with steepest.watch(model, optimizer, store=False) as watch:
-        for step in range(steps):
-            rows = slice(20 * step, 20 * step + 20)
-            optimizer.zero_grad()
-            loss = cross_entropy(model(images[rows]), labels[rows])
-            watch.loss(loss)
-            loss.backward()
-            optimizer.step()
-    assert watch.run is not None
-    found = [one for one in watch.run.verdict.findings if one.code == "SD404"]
+    found = []
+    for seed in range(4):
+        torch.manual_seed(seed)
+        model = nn.Linear(64, 10)
+        nn.init.zeros_(model.weight)
+        optimizer = SGD(model.parameters(), lr=lr)
+        with steepest.watch(model, optimizer, store=False) as watch:
+            for step in range(steps):
+                rows = slice(20 * step, 20 * step + 20)
+                optimizer.zero_grad()
+                loss = cross_entropy(model(images[rows]), labels[rows])
+                watch.loss(loss)
+                loss.backward()
+                optimizer.step()
+        assert watch.run is not None
+        found += [one for one in watch.run.verdict.findings if one.code == "SD404"]
     assert bool(found) is said, found
 
 

@@ -449,7 +449,8 @@ def rate_is(m: Measurements) -> str:
     """Begin a sentence about the learning rate: The learning rate 0.1 is."""
     if own_rates(m):
         return "The learning rates are"
-    return f"The learning rate {number(m.descent.lr)} is"
+    chosen = ", chosen by trying," if m.descent.lr_chosen == "auto" else ""
+    return f"The learning rate {number(m.descent.lr)}{chosen} is"
 
 
 def sentence(text: str) -> str:

@@ -61,7 +61,7 @@ CALMER, MOST_CALMER = 0.3, 6
 
 
 LEAST_END = 10
-"""Steps over which a descent must be low at its end, at the least."""
+"""Steps over which a descent must be low at its end; half of all where they are few."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _by_running(
     if found is None and (best := quickest(trials)) is not None:
         # It may swing out once more, and be away just when the steps are over.
         found = _alive(setup, settings, best, ends)
-        if found is not None and not found[1].final_loss < found[1].first_loss:
+        if found is not None and not _ends_below(setup, settings, found, ends):
             found = None
     if found is None and not all(trial.diverged or trial.left for trial in trials):
         best = _at_hand(setup, settings, aim, trials, effort, ends)
@@ -238,12 +238,12 @@ def _lasting(
 ) -> tuple[RateTrial, Descent] | None:
     """The quickest that is at the goal at its last step too: bold ones bounce off it again.
 
-    Where all arrive only after the steps at hand, the one that is lowest at the end of these, if it
-    is lower than the start: the quickest may be on a detour far up then.
+    Where all arrive only after the steps at hand, the one that is lowest over the end of these, if
+    it is lower than the start: the quickest may be on a detour far up then.
     """
     left = [trial for trial in trials if trial.steps is not None]
     fewest = quickest(left)
-    late: list[tuple[RateTrial, Descent]] = []
+    late: list[tuple[float, tuple[RateTrial, Descent]]] = []
     while (best := _quick(left)) is not None and time.monotonic() < ends:
         if fewest is None or _slow(best, fewest):
             break
@@ -251,9 +251,27 @@ def _lasting(
         if found is not None and found[1].final_loss <= goal:
             return found
         if found is not None and best.steps is not None and best.steps > settings.steps:
-            late += [found] * (found[1].final_loss < found[1].first_loss)
+            late.append((_end_of(setup, settings, best.lr, found[1].steps, ends), found))
         left = [trial for trial in left if trial.lr < best.lr]
-    return min(late, key=lambda each: each[1].final_loss, default=None)
+    below = [(end, found) for end, found in late if end < found[1].first_loss]
+    return min(below, key=lambda each: each[0])[1] if below else None
+
+
+def _ends_below(
+    setup: Setup, settings: Settings, found: tuple[RateTrial, Descent], ends: float
+) -> bool:
+    descent = found[1]
+    return _end_of(setup, settings, descent.lr, descent.steps, ends) < descent.first_loss
+
+
+def _end_of(setup: Setup, settings: Settings, lr: float, steps: int, ends: float) -> float:
+    """The highest loss over the last tenth of these steps; infinite where they are not done.
+
+    A bold one that jumps to and fro is low on its way, and at its very last step by chance.
+    """
+    first = max(0.5 * steps, min(0.9 * steps, steps - LEAST_END))
+    last = last_losses(setup, settings, lr, steps, ends - time.monotonic(), first)
+    return math.inf if last is None else float(np.max(last))
 
 
 def _slow(trial: RateTrial, best: RateTrial) -> bool:
@@ -271,7 +289,8 @@ def _at_hand(
     """The one with the lowest loss in the steps that the descent will have.
 
     Where that is above the stability limit at the minimum, it gets so low by leaps, and may end
-    where nothing leads on: then the smallest that is at least half as good.
+    where nothing leads on: then one below the limit, if it takes off half as much at least and
+    leaves twice as much at most, else the smallest that does.
     """
     first = setup.objective.value(setup.start)
     left = ends - time.monotonic()
@@ -293,37 +312,35 @@ def _at_hand(
     if settings.batch_size is not None:
         return _calmest(found, first)  # What batches make of the last step is chance.
     ended = _at_the_end(setup, settings, found, share, ends)
-    near = sorted(_about_lowest(ended, first), key=lambda trial: trial.lr)
-    if not near:
-        return None
-    # In the middle of those that end there: the smallest have only just come so far.
-    best = near[len(near) // 2]
+    best = _middle(ended, first)
     edge = limit_at(setup, settings, aim.minimum)
-    if aim.minimum is None or edge is None or best.lr <= edge:
+    if best is None or aim.minimum is None or edge is None or best.lr <= edge:
         return best
-    floor = aim.minimum.loss
-    enough = floor + 2 * max(best.lowest_loss - floor, 0.0)
-    return min((t for t in ended if t.lowest_loss <= enough), key=lambda trial: trial.lr)
+    low, floor = best.lowest_loss, aim.minimum.loss
+    enough = min(low + max(low - floor, 0.0), low + max(first - low, 0.0) / 2)
+    good = [trial for trial in ended if trial.lowest_loss <= enough]
+    calm = _middle([trial for trial in good if trial.lr <= edge], first)
+    return calm or min(good, key=lambda trial: trial.lr)
+
+
+def _middle(trials: list[RateTrial], first: float) -> RateTrial | None:
+    """The one in the middle of the lowest: the smallest of them have only just come so far."""
+    near = sorted(_about_lowest(trials, first), key=lambda trial: trial.lr)
+    return near[len(near) // 2] if near else None
 
 
 def _at_the_end(
     setup: Setup, settings: Settings, trials: list[RateTrial], most: int, ends: float
 ) -> list[RateTrial]:
-    """The trials with the loss at the end of the steps at hand in place of the lowest one.
-
-    A bold one that jumps to and fro is low on its way, and may be far up when the steps, `most` of
-    them, are over: what counts is the highest loss over the last tenth.
-    """
+    """The trials with the loss at the end of the steps at hand in place of the lowest one."""
     found = []
     steps = min(settings.steps, most)
-    first = min(0.9 * steps, steps - LEAST_END)
     for trial in {each.lr: each for each in trials if not each.diverged}.values():
-        left = ends - time.monotonic()
-        if left <= 0:
+        if time.monotonic() >= ends:
             break
-        last = last_losses(setup, settings, trial.lr, steps, left, first)
-        if last is not None:
-            found.append(replace(trial, lowest_loss=float(np.max(last))))
+        end = _end_of(setup, settings, trial.lr, steps, ends)
+        if end < math.inf:
+            found.append(replace(trial, lowest_loss=end))
     return found or trials
 
 
