@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,18 @@ def test_what_no_row_has(made: tuple[Path, Columns]) -> None:
             steepest.fit(path, formula, where=where, save=False)
     with pytest.raises(InputError, match=r"C\(`home ``town```\) gives each of its words a weight"):
         steepest.fit(path, "y ~ a*`home ``town```", save=False)
+
+
+def test_a_target_of_words_is_told_what_to_write(tmp_path: Path) -> None:
+    path = tmp_path / "passed.csv"
+    path.write_text("x,passed\n1,no\n2,no\n3,yes\n4,no\n5,yes\n6,yes\n")
+    with pytest.raises(InputError) as told:
+        steepest.fit(path, "passed ~ sigmoid(a*x + b)", save=False)
+    hint = re.search(r'and (passed == "\w+") is 1 where it is that word, else 0', str(told.value))
+    assert hint is not None, told.value
+    run = steepest.fit(path, f"{hint[1]} ~ sigmoid(a*x + b)", loss="cross-entropy", save=False)
+    # Of "no", the first word: the less likely, the larger x is.
+    assert run.weights["a"] < 0 < run.weights["b"]
 
 
 def test_numbers_are_one_category_however_they_are_written() -> None:

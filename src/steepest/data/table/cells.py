@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from steepest.data.table.aligned import aligned
 from steepest.data.table.wording import quoted
-from steepest.formula.names import shown
+from steepest.formula.names import indicator, shown
 from steepest.words.errors import DataWarning, InputError
 from steepest.words.wording import origin
 
@@ -223,15 +223,18 @@ def _meaning(word: str) -> tuple[float, bool]:
     return _INFINITE.get(folded, math.nan), folded in _INFINITE
 
 
+_SHORT: Final = 20
+"""Characters of a word that is written into a formula for the reader."""
+
+
 def _hint(word: str, column: Column) -> str:
     for pattern, hint in _HINTS:
         if pattern.fullmatch(word):
             return hint
-    named = shown(column.name)
-    return (
-        f"{_NUMBERS_OR_NOTHING.rstrip('.')}; in a formula, C({named}) gives each of its words a "
-        "weight."
-    )
+    of_words = f"in a formula, C({shown(column.name)}) gives each of its words a weight"
+    if len(word) <= _SHORT and word.isprintable():
+        of_words += f", and {indicator(column.name, word)} is 1 where it is that word, else 0"
+    return f"{_NUMBERS_OR_NOTHING.rstrip('.')}; {of_words}."
 
 
 def from_objects(cells: Sequence[object], column: Column) -> Floats:
