@@ -118,18 +118,47 @@ def side_by_side(size: int, rounds: int, *, records: bool) -> Samples:
     )
 
 
+def least_of_all(batches: Any) -> torch.Tensor:
+    """What no step goes without: its rows, and the five products of matrices of its passes."""
+    inputs, places = torch.from_numpy(_rows()[0]), torch.from_numpy(batches)
+    first, last = torch.ones(128, 784), torch.ones(10, 128)
+    pull = torch.ones(batches.shape[1], 10)
+    for batch in places:
+        rows = inputs[batch]
+        hidden = rows @ first.T
+        hidden @ last.T
+        pull.T @ hidden
+        last_slope = (pull @ last).T @ rows
+    return last_slope
+
+
+def least_beside_eager(size: int, rounds: int) -> Samples:
+    """These alone against the eager loop, by the clock: nothing is compared."""
+    batches = np.random.default_rng(1).integers(0, ROWS, (STEPS, size))
+    return compare(
+        lambda: least_of_all(batches),
+        lambda: _eager(batches, records=True),
+        lambda mine, theirs: None,
+        rounds=rounds,
+        ours_steps=STEPS,
+        theirs_steps=STEPS,
+        judged="passed",
+    )
+
+
 BOUNDS = {64: 0.5, 256: 0.75, 1024: 0.85}
 """Times the eager loop's, by batch size, both on one core."""
 
-_on_one_core: dict[tuple[int, Effort], Samples] = {}
+_on_one_core: dict[tuple[int, str, Effort], Samples] = {}
 
 
-def _measured_on_one_core(effort: Effort) -> dict[tuple[int, Effort], Samples]:
+def _measured_on_one_core(effort: Effort) -> dict[tuple[int, str, Effort], Samples]:
     """All batch sizes, in a process of its own: both libraries choose their threads when loaded."""
     script = (
         "import json, os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-        "from benchmarks.train import BOUNDS, side_by_side; "
+        "from benchmarks.train import BOUNDS, least_beside_eager, side_by_side; "
         f"found = [side_by_side(size, {effort.rounds}, records=True) for size in BOUNDS]; "
+        f"found += [least_beside_eager(size, {effort.rounds}) for size in BOUNDS]; "
         "print(json.dumps([[each.values, each.detail] for each in found]))"
     )
     done = subprocess.run(
@@ -138,10 +167,18 @@ def _measured_on_one_core(effort: Effort) -> dict[tuple[int, Effort], Samples]:
     if done.returncode:
         raise DifferentWorkError(done.stderr.strip().rpartition("\n")[2])
     found = json.loads(done.stdout.strip().rpartition("\n")[2])
+    what = [(size, what, effort) for what in ("ours", "least") for size in BOUNDS]
     return {
-        (size, effort): Samples(tuple(values), detail)
-        for size, (values, detail) in zip(BOUNDS, found, strict=True)
+        key: Samples(tuple(values), detail)
+        for key, (values, detail) in zip(what, found, strict=True)
     }
+
+
+def _of_one_core(size: int, what: str, effort: Effort) -> Samples:
+    if (size, what, effort) not in _on_one_core:
+        _on_one_core.update(_measured_on_one_core(effort))
+    # Whoever asks again wants it measured again.
+    return _on_one_core.pop((size, what, effort))
 
 
 def _register(size: int, bound: float) -> None:
@@ -154,10 +191,16 @@ def _register(size: int, bound: float) -> None:
         bound=bound,
     )
     def on_one_core(effort: Effort) -> Samples:
-        if (size, effort) not in _on_one_core:
-            _on_one_core.update(_measured_on_one_core(effort))
-        # Whoever asks again wants it measured again.
-        return _on_one_core.pop((size, effort))
+        return _of_one_core(size, "ours", effort)
+
+    @benchmark(
+        f"train-{size}-least",
+        "what no such step goes without, its rows and five products of matrices, by PyTorch "
+        "alone, against the same eager loop, both on one core, by the clock",
+        bound=None,
+    )
+    def least(effort: Effort) -> Samples:
+        return _of_one_core(size, "least", effort)
 
     @benchmark(f"train-{size}-cores", f"the same, both on all cores ({step})", bound=None)
     def on_all_cores(effort: Effort) -> Samples:
