@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from click.testing import CliRunner
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import CallToolResult
 from tests import specimens
+from tests.lab.conftest import in_a_loop
 
 import steepest
 from steepest.checks import CHECKS
@@ -126,10 +126,8 @@ def answers(folder: Path) -> dict[str, CallToolResult]:
     """All that is asked, of one server; what is refused in between leaves it as it was."""
     calls = {name: (tool, given) for name, (tool, given, _, _) in REFUSED.items()}
     before = sorted(folder.rglob("*"))
-    found = anyio.run(
-        ask, {**ASKED, **calls, "again": ASKED["part"]}, "--folder", str(folder),
-        "--store", str(folder / "runs.db"),
-    )  # fmt: skip
+    asked = {**ASKED, **calls, "again": ASKED["part"]}
+    found = in_a_loop(ask(asked, "--folder", str(folder), "--store", str(folder / "runs.db")))
     assert sorted(folder.rglob("*")) == before
     return found
 
@@ -193,7 +191,7 @@ def test_large_parts_come_in_pieces_remedies_run_and_runs_are_kept(tmp_path: Pat
             shown = told(await client.call_tool("show", {"run": made["run"]}))
             return [made, {"text": text}, again, shown]
 
-    made, piece, again, shown = anyio.run(kept)
+    made, piece, again, shown = in_a_loop(kept())
     assert len(piece["text"]) == made["parts"]["trace"]
     trace = steepest.fit(**{**given, "remedies": False}).to_dict()["trace"]
     assert json.loads(piece["text"]) == trace
@@ -223,7 +221,7 @@ def test_a_training_that_runs_is_judged_so_far(
                 break
         typed = ("--store", str(store))
         calls: dict[str, Any] = {"watched": ("watched", {}), "runs": ("runs", {})}
-        found = anyio.run(ask, calls, *typed)
+        found = in_a_loop(ask(calls, *typed))
     answer = told(found["watched"])
     assert (answer["status"], answer["ended"]) == ("running", "still running")
     assert answer["losses"]["start"] > answer["losses"]["last"]

@@ -12,7 +12,7 @@ import pytest
 import steepest
 from steepest.descent import recorder as recorder_module
 from steepest.descent import run as run_module
-from steepest.descent.closed import MOST_MULTIPLIED, ClosedForm, Fall, closed_form
+from steepest.descent.closed import MOST_MULTIPLIED, ClosedForm, Falling, closed_form
 from steepest.descent.loop import Began, State
 from steepest.descent.run import Descended, Machine, descend
 from steepest.descent.standing import Standing, facts_of, recorder_from
@@ -280,7 +280,7 @@ def test_steps_that_nobody_keeps_change_nothing(
     falls: list[int] = []
     fall = Machine.fall
 
-    def counted(self: Machine, state: State, last: int, every: int) -> tuple[State, Fall]:
+    def counted(self: Machine, state: State, last: int, every: int) -> tuple[State, Falling]:
         found = fall(self, state, last, every)
         falls.append(len(found[1].sampled))
         return found

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +43,33 @@ class Loop:
                 time.sleep(0.001)
         finally:
             self.ended.set()
+
+
+def test_what_is_being_imported_is_imported_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a package that was broken off parts would stay, and the next import find half of it."""
+    (tmp_path / "imported_slowly.py").write_text(
+        "import time\nbegun = True\nfor _ in range(100):\n    time.sleep(0.005)\nwhole = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    loop = Loop()
+
+    def importing() -> None:
+        importlib.import_module("imported_slowly")
+        loop()
+
+    async def work() -> None:
+        workers = Workers(1)
+        with pytest.raises(TooLongError):
+            await workers.run(importing, 0.1)
+        await workers.end(20)
+
+    run(work)
+    assert not loop.begun.is_set() or loop.ended.is_set(), "it was never stopped"
+    found = sys.modules.pop("imported_slowly", None)
+    assert found is not None, "the import was broken off"
+    assert found.whole
 
 
 def test_an_answer_comes_back() -> None:

@@ -130,7 +130,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Fall:
+class Falling:
     """Steps `first` to `last`, the loss at each no higher than before, so that few must be known.
 
     `sampled` are those whose number is a multiple of the trace's stride, `ending` the last ones.

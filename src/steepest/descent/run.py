@@ -15,7 +15,7 @@ from steepest.descent.batches import Batches
 from steepest.descent.closed import (
     AT_ONCE,
     ClosedForm,
-    Fall,
+    Falling,
     Taken,
     closed_form,
     last_of_fall,
@@ -139,7 +139,7 @@ class Machine:
         assert self.closed is not None
         return last_of_fall(self.closed, state, stops)
 
-    def fall(self, state: State, last: int, every: int) -> tuple[State, Fall]:
+    def fall(self, state: State, last: int, every: int) -> tuple[State, Falling]:
         """The steps of such a descent, to `last` at most; of these TAIL and each `every`-th."""
         assert self.closed is not None
         form, start, first = self.closed, state.slots.position[0], int(state.step)
@@ -154,7 +154,7 @@ class Machine:
         state = state._replace(position=ending.positions([-1])[0], step=np.int64(last + 1))
         kept = Taken(self.objective, sampled, count)
         ended = Taken(self.objective, ending, len(ending.loss) - 1)
-        return state, Fall(form, start, first, last, kept, ended)
+        return state, Falling(form, start, first, last, kept, ended)
 
     def moved_to(self, state: State, step: int) -> State:
         """A state from which `step` can be walked: at once there, where that can be."""
@@ -458,11 +458,7 @@ def descend(
         patience=settings.patience,
     )
     machine.make_ready(state)
-    falls_to = None
-    if recorder.stride_for(settings.steps) > 1:  # else every step is kept
-        falls_to = machine.falls_to(state, stops)
-    if falls_to is not None:
-        recorder.thin(recorder.stride_for(falls_to))
+    falls_to = _thinned(machine, state, stops, recorder)
     began = time.monotonic()
     ended: Stopped | None = None
     while ended is None:
@@ -470,8 +466,8 @@ def descend(
             checkpoints.add(state)
             if sink is not None:
                 sink(Standing(state, recorder, before + time.monotonic() - began))
-            if recorder.stride > 1 and falls_to is not None and int(state.step) < falls_to - TAIL:
-                state, fall = machine.fall(state, falls_to - TAIL, recorder.stride)
+            if int(state.step) < falls_to:
+                state, fall = machine.fall(state, falls_to, recorder.stride)
                 recorder.add_falling(fall)
                 block: RecordedSteps = fall.ending
             else:
@@ -498,6 +494,18 @@ def descend(
         checkpoints,
         state,
     )
+
+
+def _thinned(machine: Machine, state: State, stops: Limits, recorder: Recorder) -> int:
+    """The step up to which few need be known; the recorder is told which. 0 where all are kept."""
+    if recorder.stride_for(int(stops.last)) == 1:
+        return 0
+    falls_to = machine.falls_to(state, stops)
+    if falls_to is None:
+        return 0
+    recorder.thin(recorder.stride_for(falls_to))
+    # By the last ones it is judged, one after the other.
+    return falls_to - TAIL if recorder.stride > 1 else 0
 
 
 def as_it_stands(

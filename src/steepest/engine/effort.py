@@ -21,10 +21,10 @@ Program = Callable[..., Any]
 Level = tuple[tuple[str, Any], ...]
 
 UNFUSED: Final = ("xla_cpu_use_fusion_emitters", False)
-WIDE: Final = ("xla_cpu_prefer_vector_width", 512)
+WIDE_VECTORS: Final = ("xla_cpu_prefer_vector_width", 512)
 QUICKLY: Final[Level] = (("xla_backend_optimization_level", 0), UNFUSED)
-WELL: Final[Level] = (("xla_backend_optimization_level", 1), UNFUSED, WIDE)
-LARGELY: Final[Level] = (("xla_backend_optimization_level", 1), WIDE)
+WELL: Final[Level] = (("xla_backend_optimization_level", 1), UNFUSED, WIDE_VECTORS)
+LARGELY: Final[Level] = (("xla_backend_optimization_level", 1), WIDE_VECTORS)
 AS_USUAL: Final[Level] = ()
 
 MUCH: Final = 1_000_000

@@ -15,7 +15,8 @@ def cost(formula: Formula, loss: str | None = None, gives: Gives | None = None) 
 
     `loss` and `gives` are those of `partial`.
 
-    >>> from steepest.formula import parse_model, to_text
+    >>> from steepest.formula.parse import parse_model
+    >>> from steepest.formula.render import to_text
     >>> to_text(cost(parse_model("y ~ a*x", ["x", "y"]), "mse"))
     'mean((prediction - y)**2)'
     """
@@ -30,7 +31,9 @@ def cost(formula: Formula, loss: str | None = None, gives: Gives | None = None) 
 def of_one_row(node: Node) -> Node:
     """What a `cost` or a `partial` is the mean of; the node itself where it is no mean.
 
-    >>> from steepest.formula import parse_model, partial, to_text
+    >>> from steepest.formula.parse import parse_model
+    >>> from steepest.formula.partial import partial
+    >>> from steepest.formula.render import to_text
     >>> to_text(of_one_row(partial(parse_model("y ~ a*x", ["x", "y"]), "a", "mse")))
     '2*(prediction - y)*x'
     """

@@ -50,7 +50,8 @@ class _Job(Generic[_T]):
     It is stopped by an exception raised in its thread, as Ctrl-C would be: between two of Python's
     instructions. What runs in compiled code goes on until it returns, so such calls are kept short.
     So does compiling: what JAX keeps of a program whose making was broken off is made anew at
-    every later call of it.
+    every later call of it. And importing: of a package that was broken off parts stay, and the next
+    import of it may find half of it.
     """
 
     def __init__(self, work: Callable[[], _T], ended: Callable[[], None]):
@@ -71,10 +72,10 @@ class _Job(Generic[_T]):
         with self._lock:
             if self._over:
                 return
-            is_compiling = _in_jax(sys._current_frames().get(self._thread.ident or 0))
-            if not is_compiling:
+            goes_on = _must_go_on(sys._current_frames().get(self._thread.ident or 0))
+            if not goes_on:
                 _raise_in(self._thread, Stopped)
-        self._loop.call_later(LOOK_SECONDS if is_compiling else STOP_AGAIN_SECONDS, self.stop)
+        self._loop.call_later(LOOK_SECONDS if goes_on else STOP_AGAIN_SECONDS, self.stop)
 
     def _run(self) -> None:
         while True:
@@ -112,10 +113,14 @@ class _Job(Generic[_T]):
             self.answer.set_result(result)  # type: ignore[arg-type]
 
 
-def _in_jax(frame: FrameType | None) -> bool:
-    """Whether a thread that stands in this frame is tracing or compiling, or about to."""
+_WHOLE: Final = ("jax", "jaxlib", "importlib")
+"""Packages whose work is not to be broken off."""
+
+
+def _must_go_on(frame: FrameType | None) -> bool:
+    """Whether a thread that stands in this frame traces, compiles or imports, or is about to."""
     while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] in ("jax", "jaxlib"):
+        if frame.f_globals.get("__name__", "").partition(".")[0] in _WHOLE:
             return True
         frame = frame.f_back
     return False
