@@ -14,7 +14,7 @@ from tests.lab.conftest import in_a_loop
 
 from steepest.engine.xla import forget_compiled
 from steepest.jobs.live import Live, View
-from steepest.jobs.workers import TooLongError, Workers
+from steepest.jobs.workers import TooLongError, Workers, stopping_quietly
 from steepest.lab import answers
 from steepest.lab.answers import Answers
 from steepest.lab.problem import Asked, read_problem
@@ -95,7 +95,8 @@ def test_a_soak_of_drags_that_are_given_up_compiles_each_problem_once() -> None:
                     await workers.run(partial(known.live, asked(problem, 1.0)), seconds)
         await workers.end(20)
 
-    in_a_loop(soak())
+    with stopping_quietly():
+        in_a_loop(soak())
     for problem in range(6):
         known.live(asked(problem, 1.0))
     compiled.clear()

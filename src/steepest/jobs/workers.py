@@ -6,8 +6,8 @@ import asyncio
 import ctypes
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final, Generic, TypeVar
 
@@ -26,6 +26,25 @@ LOOK_SECONDS: Final = 0.02
 
 class Stopped(BaseException):
     """Raised inside of a job whose answer nobody waits for any more."""
+
+
+@contextmanager
+def stopping_quietly() -> Iterator[None]:
+    """Say nothing of work that is stopped where exceptions are ignored, as in collecting garbage.
+
+    It is stopped again a second later.
+    """
+    before = sys.unraisablehook
+
+    def hook(ignored: sys.UnraisableHookArgs) -> None:
+        if not issubclass(ignored.exc_type, Stopped):
+            before(ignored)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 class BusyError(Exception):

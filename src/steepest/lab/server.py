@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from steepest.jobs.workers import Stopped
+from steepest.jobs.workers import stopping_quietly
 from steepest.lab.guard import Address, Guard
 from steepest.lab.patience import Patience
 from steepest.store.store import Store
@@ -80,27 +79,8 @@ def serve(
     )
     server = _Server(config, lab, lambda: ready(f"http://{_shown(address)}:{bound}/?token={key}"))
     # It ends itself at Ctrl-C, and then says so once more.
-    with listening, _stopping_quietly(), suppress(KeyboardInterrupt):
+    with listening, stopping_quietly(), suppress(KeyboardInterrupt):
         server.run([listening])
-
-
-@contextmanager
-def _stopping_quietly() -> Iterator[None]:
-    """Say nothing of work that is stopped where exceptions are ignored, as in collecting garbage.
-
-    It is stopped again a second later.
-    """
-    before = sys.unraisablehook
-
-    def hook(ignored: sys.UnraisableHookArgs) -> None:
-        if not issubclass(ignored.exc_type, Stopped):
-            before(ignored)
-
-    sys.unraisablehook = hook
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
 
 
 class _Server(uvicorn.Server):

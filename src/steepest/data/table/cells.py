@@ -224,7 +224,7 @@ def _meaning(word: str) -> tuple[float, bool]:
 
 
 _SHORT: Final = 20
-"""Characters of a word that is written into a formula for the reader."""
+"""Characters of a word, and of a column's name, that are written into a formula for the reader."""
 
 
 def _hint(word: str, column: Column) -> str:
@@ -232,7 +232,7 @@ def _hint(word: str, column: Column) -> str:
         if pattern.fullmatch(word):
             return hint
     of_words = f"in a formula, C({shown(column.name)}) gives each of its words a weight"
-    if len(word) <= _SHORT and word.isprintable():
+    if max(len(word), len(column.name)) <= _SHORT and (word + column.name).isprintable():
         of_words += f", and {indicator(column.name, word)} is 1 where it is that word, else 0"
     return f"{_NUMBERS_OR_NOTHING.rstrip('.')}; {of_words}."
 
