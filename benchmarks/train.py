@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -104,18 +105,30 @@ def _demand_same(ours: Trained, theirs: Trained) -> None:
             raise DifferentWorkError("the weights at the end are not the same")
 
 
-def side_by_side(size: int, rounds: int, *, records: bool) -> Samples:
+def _beside_eager(
+    size: int,
+    rounds: int,
+    ours: Callable[[Any], Any],
+    demand: Callable[[Any, Trained], None],
+    *,
+    records: bool,
+) -> Samples:
     """Steps at this batch size, ours and eager ones, by the clock."""
     batches = np.random.default_rng(1).integers(0, ROWS, (STEPS, size))
     return compare(
-        lambda: _ours(batches),
+        lambda: ours(batches),
         lambda: _eager(batches, records=records),
-        _demand_same,
+        demand,
         rounds=rounds,
         ours_steps=STEPS,
         theirs_steps=STEPS,
         judged="passed",
     )
+
+
+def side_by_side(size: int, rounds: int, *, records: bool) -> Samples:
+    """All of ours, which must end where the eager loop does."""
+    return _beside_eager(size, rounds, _ours, _demand_same, records=records)
 
 
 def least_of_all(batches: Any) -> torch.Tensor:
@@ -133,17 +146,8 @@ def least_of_all(batches: Any) -> torch.Tensor:
 
 
 def least_beside_eager(size: int, rounds: int) -> Samples:
-    """These alone against the eager loop, by the clock: nothing is compared."""
-    batches = np.random.default_rng(1).integers(0, ROWS, (STEPS, size))
-    return compare(
-        lambda: least_of_all(batches),
-        lambda: _eager(batches, records=True),
-        lambda mine, theirs: None,
-        rounds=rounds,
-        ours_steps=STEPS,
-        theirs_steps=STEPS,
-        judged="passed",
-    )
+    """These alone: there is nothing to compare."""
+    return _beside_eager(size, rounds, least_of_all, lambda mine, theirs: None, records=True)
 
 
 BOUNDS = {64: 0.5, 256: 0.75, 1024: 0.85}

@@ -11,7 +11,7 @@ import click
 from steepest.cli.failures import note
 from steepest.cli.output import write, write_bytes, write_run, write_text
 from steepest.show.written import check_new, write_file
-from steepest.store.rows import default_path, path_of, summaries
+from steepest.store.rows import path_of, summaries
 from steepest.words.errors import UsageError
 from steepest.words.wording import count, number, origin, pathname
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def show_list(given: Mapping[str, Any]) -> None:
     """Run `steepest runs list`."""
     store = given["store"]
-    found = summaries(default_path() if store is None else path_of(store), is_default=store is None)
+    found = summaries(path_of(store), is_default=store is None)
     if given["as_json"]:
         from steepest.records.document import summary_document
 

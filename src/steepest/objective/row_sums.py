@@ -62,12 +62,7 @@ def sums(
     else:
         length = min(count, lanes)
         found = _by_lanes(costs, position, rows, length, count // length)
-    done = count // length * length
-    if done == count:
-        return found
-    rest = jax.value_and_grad(lambda at: jnp.sum(costs(at, _strip(rows, done, count - done))))
-    value, slopes = rest(position)
-    return found[0] + value, found[1] + slopes
+    return _with_rest(found, costs, position, rows, count // length * length)
 
 
 def sums_of_logarithms(
@@ -83,11 +78,18 @@ def sums_of_logarithms(
     if lanes is None:
         return sums(costs, position, rows, in_strips=True)
     block = lanes * _FACTORS
-    done = count // block * block
     found = _by_products(predict, parts, costs, position, rows, lanes, count // block)
-    if done == count:
+    return _with_rest(found, costs, position, rows, count // block * block)
+
+
+def _with_rest(
+    found: tuple[jax.Array, jax.Array], costs: Costs, position: jax.Array, rows: Rows, done: int
+) -> tuple[jax.Array, jax.Array]:
+    """What was found of the first `done` rows, and that of the others."""
+    left = jax.tree.leaves(rows)[0].shape[0] - done
+    if not left:
         return found
-    rest = jax.value_and_grad(lambda at: jnp.sum(costs(at, _strip(rows, done, count - done))))
+    rest = jax.value_and_grad(lambda at: jnp.sum(costs(at, _strip(rows, done, left))))
     value, slopes = rest(position)
     return found[0] + value, found[1] + slopes
 

@@ -37,8 +37,10 @@ def default_path() -> Path:
     return platformdirs.user_data_path("steepest", appauthor=False) / "runs.db"
 
 
-def path_of(given: str | os.PathLike[str]) -> Path:
-    """The path as it is meant. Raises StoreError for what no system takes as one."""
+def path_of(given: str | os.PathLike[str] | None) -> Path:
+    """The path as it is meant, None the default one. Raises StoreError for what can be none."""
+    if given is None:
+        return default_path()
     try:
         text = os.fsdecode(given)
         if not text or "\0" in text:

@@ -29,7 +29,6 @@ from steepest.store.connection import (
 from steepest.store.kept import KeptData, Opening, Snapshot
 from steepest.store.recording import Recording, delete
 from steepest.store.rows import (
-    default_path,
     parsed,
     path_of,
     process_of,
@@ -57,7 +56,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str] | None = None):
         """`path` None is the default store: STEEPEST_STORE or the user's data directory."""
         self.is_default = path is None
-        self.path = default_path() if path is None else path_of(path)
+        self.path = path_of(path)
 
     def __repr__(self) -> str:
         return f"Store({os.fspath(self.path)!r})"
