@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -272,6 +273,37 @@ def test_starts_stay_inside_the_bounds_and_repeat() -> None:
     assert len({float(point[1]) for point in drawn}) == len(drawn)
     again = list(starts(objective, np.array([1.5, -300.0]), seed=3))
     np.testing.assert_array_equal(drawn, again)
+
+
+ENTERING_LINEARLY: dict[str, tuple[str, Callable[[Vector, Vector], list[Vector]]]] = {
+    "a decay": ("y ~ a*exp(-b*x) + c", lambda x, b: [np.exp(-b * x), np.ones_like(x)]),
+    "two alike": ("y ~ a*exp(-b*x) + c*exp(-b*x)", lambda x, b: [np.exp(-b * x)] * 2),
+    "one that is nothing": ("y ~ a*exp(-b*x) + c*maximum(x - 90, 0)", lambda x, b: [np.exp(-b * x), 0 * x]),
+    "rows fewer than weights": ("y ~ a*x**b + c*x + d", lambda x, b: [x**b, x, np.ones_like(x)]),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal-rows", "weighted-rows"])
+@pytest.mark.parametrize("case", ENTERING_LINEARLY)
+def test_starts_from_the_data_have_their_linear_weights_solved_for(
+    case: str, weighted: bool
+) -> None:
+    text, columns_of = ENTERING_LINEARLY[case]
+    draw = np.random.default_rng(8)
+    rows = 2 if case.startswith("rows") else 30
+    columns = {"x": draw.uniform(0.5, 3, rows), "y": draw.normal(size=rows)}
+    row_weight = draw.uniform(0.1, 4, rows) if weighted else None
+    objective = fitted(text, columns, row_weight=row_weight)
+    places = {name: place for place, name in enumerate(objective.names)}
+    looked = list(starts(objective, np.full(len(places), 7.0), seed=4))[1:4]
+    root = np.sqrt(np.ones(rows) if row_weight is None else row_weight)
+    for point in looked:
+        design = np.stack(columns_of(columns["x"], point[places["b"]]), axis=1) * root[:, None]
+        size = np.where(design.any(axis=0), np.max(np.abs(design), axis=0), 1.0)
+        best = np.linalg.lstsq(design / size, columns["y"] * root)[0] / size
+        linear = [place for name, place in places.items() if name != "b"]
+        # Where they are not determined, what they predict is.
+        np.testing.assert_allclose(design @ point[linear], design @ best, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize(("known", "wanted"), [(None, 2.0), (5.0, 2.0), (2.0, 2.0), (1.0, 1.0)])

@@ -75,6 +75,23 @@ def test_predictions_and_their_slopes(loss: str, gives: str, model: str) -> None
     np.testing.assert_allclose(one.jacobian(AT), slopes, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("weight", [None, SIGMA], ids=["alike", "weighted"])
+@pytest.mark.parametrize(("loss", "gives", "model"), CASES)
+def test_many_positions_at_once(loss: str, gives: str, model: str, weight: Any) -> None:
+    one = problem(loss, gives, model, weight)
+    kernel = one.kernel
+    assert isinstance(kernel, FormulaKernel)
+    places = np.random.default_rng(5).normal(size=(9, 2))
+    with jax.enable_x64(True):
+        wanted = [float(kernel.loss(jnp.asarray(place), one.data)) for place in places]
+        slopes = jax.vmap(jax.jacfwd(lambda at: kernel.predict(at, one.data)))(jnp.asarray(places))
+    np.testing.assert_allclose(few_rows.values(kernel, places, one.data), wanted, rtol=1e-13)
+    predicted, by_b = few_rows.jacobians(kernel, places, one.data, ("b",))
+    for place, found in zip(places, predicted, strict=True):
+        np.testing.assert_allclose(found, one.predictions(place), rtol=1e-13)
+    np.testing.assert_allclose(by_b[:, :, 0], np.asarray(slopes)[:, :, 1], rtol=1e-11)
+
+
 @pytest.mark.parametrize(("loss", "gives", "model"), CASES)
 def test_the_backward_pass_ends_in_the_gradient(loss: str, gives: str, model: str) -> None:
     one = problem(loss, gives, model, SIGMA)

@@ -13,19 +13,25 @@ from itertools import product
 
 import numpy as np
 
-from steepest.engine.xla import in_float64
 from steepest.formula.nodes import Binary, Column, Negate, Node, Number, Weight, names_of, walk
 from steepest.formula.structure import is_linear
 from steepest.measure.waves import waves
 from steepest.methods.losses import loss_named
+from steepest.objective import few_rows
 from steepest.objective.kernels import FormulaKernel
-from steepest.objective.objective import Objective, jacobian_of, predictions_of, value_of
-from steepest.records.arrays import Vector
+from steepest.objective.objective import Objective
+from steepest.records.arrays import Matrix, Vector
 
 DRAWS = 600
 """Points that are looked at once; solvers go on from the lowest of them."""
 
 _BEST = 6
+
+_AT_ONCE = 20_000
+"""Numbers of an array in which many points are looked at: as many as stay in the cache."""
+
+_RANK = 1e-10
+"""Singular values below this share of the largest are taken for 0."""
 
 MOST_WORK = 2e8
 """Elementary operations that looking may cost."""
@@ -84,9 +90,10 @@ def _from_data(objective: Objective, start: Vector, seed: int) -> Iterator[Vecto
         return
     if loss_named(kernel.loss_name).of_classes:
         return
-    found = sorted(_seen(objective, kernel, start, seed), key=lambda each: each[0])
+    losses, points = _seen(objective, kernel, start, seed)
+    order = np.argsort(losses, kind="stable")
     chosen: list[Vector] = []
-    for _, point in found:
+    for point in points[order][np.isfinite(losses[order])]:
         if all(np.any(np.abs(point - one) > APART * np.abs(one)) for one in chosen):
             chosen.append(point)
             yield point
@@ -94,45 +101,36 @@ def _from_data(objective: Objective, start: Vector, seed: int) -> Iterator[Vecto
             return
 
 
-@in_float64
 def _seen(
     objective: Objective, kernel: FormulaKernel, start: Vector, seed: int
-) -> list[tuple[float, Vector]]:
-    """Many points (p,) of the columns' scales, each with its loss."""
+) -> tuple[Vector, Matrix]:
+    """Losses (k,) of many points (k, p) of the columns' scales: infinite where not finite."""
     looks = min(DRAWS, int(MOST_WORK / max(objective.work * len(start), 1)))
     linear = linear_weights(kernel)
     others = [place for place in range(len(start)) if place not in linear]
     if looks < _BEST or not others:
-        return []
+        return np.empty(0), np.empty((0, len(start)))
     scales = _Scales(objective)
     beside = _beside_columns(kernel.model)
-    kinds = [beside.get(kernel.weights[place], ()) for place in others]
     draw = np.random.default_rng([seed, 2])
-    seen: list[tuple[float, Vector]] = []
-
-    def look(point: Vector) -> None:
-        found = _solved(objective, kernel, point, linear)
-        if found is not None:
-            seen.append(found)
-
-    for _ in range(looks):
-        point = start.copy()
-        point[others] = [
-            scales.draw(draw, float(start[place]), kind)
-            for place, kind in zip(others, kinds, strict=True)
-        ]
-        look(point)
+    points = np.tile(start, (looks, 1))
+    for place in others:
+        likely = beside.get(kernel.weights[place], ())
+        points[:, place] = scales.draw(draw, looks, float(start[place]), likely)
+    losses, points = _solved(objective, kernel, points, linear)
     # One frequency after the other, each beside the best that is known of the others.
     best = start
     each_once = list(waves(objective, kernel, linear))
     for wave in each_once * min(len(each_once), 2):
-        for value, turn in product(wave.values, wave.turns):
-            point = best.copy()
-            point[wave.place] = value
-            point[list(turn)] = list(turn.values())
-            look(point)
-        best = min(seen, key=lambda each: each[0])[1] if seen else start
-    return seen
+        tried = np.tile(best, (len(wave.values) * len(wave.turns), 1))
+        for number, (value, turn) in enumerate(product(wave.values, wave.turns)):
+            tried[number, wave.place] = value
+            tried[number, list(turn)] = list(turn.values())
+        found, tried = _solved(objective, kernel, tried, linear)
+        losses, points = np.concatenate([losses, found]), np.concatenate([points, tried])
+        lowest = int(np.argmin(losses))
+        best = points[lowest] if losses[lowest] < np.inf else start
+    return losses, points
 
 
 def _beside_columns(model: Node) -> dict[str, tuple[int, ...]]:
@@ -178,50 +176,79 @@ class _Scales:
             if spread > 0 and np.isfinite(spread):
                 self.columns.append((values, spread))
 
-    def draw(self, draw: np.random.Generator, start: float, likely: tuple[int, ...]) -> float:
-        """One value: about one over a spread, in the range, a frequency, near one or the start.
+    def draw(
+        self, draw: np.random.Generator, n: int, start: float, likely: tuple[int, ...]
+    ) -> Vector:
+        """Values (n,): about one over a spread, in the range, a frequency, near one or the start.
 
         Mostly of one of the kinds that are `likely`.
         """
-        kind = int(draw.integers(6) if self.columns else 4 + draw.integers(2))
-        if likely and self.columns and draw.uniform() < _MOSTLY:
-            kind = likely[draw.integers(len(likely))]
-        factor = float(10.0 ** draw.normal(scale=0.5))
-        sized = -factor if draw.uniform() < 0.3 else factor
-        if kind >= 4:
-            return sized * (abs(start) or 1.0) if kind == 4 else sized
-        values, spread = self.columns[draw.integers(len(self.columns))]
-        if kind == 0:
-            return float(values[draw.integers(len(values))])
-        if kind == 1:
-            return sized * spread / 4
-        if kind == 2:
-            return float(draw.uniform() ** 2 * np.pi * len(values) / spread)
-        return sized * 4 / spread
+        kind = draw.integers(0 if self.columns else 4, 6, n)
+        if likely and self.columns:
+            chosen = np.array(likely)[draw.integers(len(likely), size=n)]
+            kind = np.where(draw.uniform(size=n) < _MOSTLY, chosen, kind)
+        factor = 10.0 ** draw.normal(scale=0.5, size=n)
+        sized = np.where(draw.uniform(size=n) < 0.3, -factor, factor)
+        found = np.where(kind == 4, sized * (abs(start) or 1.0), sized)
+        if self.columns:
+            which = draw.integers(len(self.columns), size=n)
+            spread = np.array([spread for _, spread in self.columns])[which]
+            rows = len(self.columns[0][0])
+            row = draw.integers(rows, size=n)
+            values = [self.columns[one][0][place] for one, place in zip(which, row, strict=True)]
+            frequency = draw.uniform(size=n) ** 2 * np.pi * rows / spread
+            of_columns = [np.array(values), sized * spread / 4, frequency, sized * 4 / spread]
+            found = np.choose(np.minimum(kind, 4), [*of_columns, found])
+        return np.asarray(found)
 
 
 def _solved(
-    objective: Objective, kernel: FormulaKernel, point: Vector, linear: list[int]
-) -> tuple[float, Vector] | None:
-    """The loss and the point (p,) with the linear weights solved for; None where not finite.
+    objective: Objective, kernel: FormulaKernel, points: Matrix, linear: list[int]
+) -> tuple[Vector, Matrix]:
+    """Points (k, p) with the linear weights solved for, and their losses (k,): infinite where none.
 
     They are those of least squares, from which those of another loss are not far.
     """
-    data = objective.data
-    if linear:
-        point[linear] = 0.0
-        rows = data["rows"]
-        root = 1.0 if rows["weight"] is None else np.sqrt(np.asarray(rows["weight"]))
-        design = (np.asarray(jacobian_of(kernel, point, data))[:, linear].T * root).T
-        aim = root * (np.asarray(rows["target"]) - np.asarray(predictions_of(kernel, point, data)))
-        if not (np.all(np.isfinite(design)) and np.all(np.isfinite(aim))):
-            return None
-        size = np.max(np.abs(design), axis=0)
-        size = np.where(size > 0, size, 1.0)
-        with np.errstate(over="ignore"):
-            point[linear] = np.linalg.lstsq(design / size, aim, rcond=1e-10)[0] / size
-        point = np.clip(point, objective.lower, objective.upper)
-        if not np.all(np.isfinite(point)):
-            return None
-    loss = float(value_of(kernel, point, data))
-    return (loss, point) if np.isfinite(loss) else None
+    found = np.array(points)
+    losses = np.full(len(points), np.inf)
+    strip = max(1, _AT_ONCE // max(objective.rows, 1))
+    for first in range(0, len(points), strip):
+        part = slice(first, first + strip)
+        if linear:
+            found[part] = _with_linear(objective, kernel, points[part], linear)
+        some = np.flatnonzero(np.all(np.isfinite(found[part]), axis=1)) + first
+        if len(some):
+            losses[some] = few_rows.values(kernel, found[some], objective.data)
+    return np.where(np.isfinite(losses), losses, np.inf), found
+
+
+def _with_linear(
+    objective: Objective, kernel: FormulaKernel, points: Matrix, linear: list[int]
+) -> Matrix:
+    """Points (k, p) with the linear weights solved for; not finite where that is not possible."""
+    rows = objective.data["rows"]
+    points = np.array(points)
+    points[:, linear] = 0.0
+    names = tuple(kernel.weights[place] for place in linear)
+    predicted, design = few_rows.jacobians(kernel, points, objective.data, names)
+    aim = np.asarray(rows["target"]) - predicted
+    if rows["weight"] is not None:
+        root = np.sqrt(np.asarray(rows["weight"]))
+        design, aim = design * root[:, None], aim * root
+    points[:, linear] = np.nan
+    sound = np.all(np.isfinite(design), axis=(1, 2)) & np.all(np.isfinite(aim), axis=1)
+    if not np.any(sound):
+        return points
+    design, aim = design[sound], aim[sound]
+    size = np.max(np.abs(design), axis=1, keepdims=True)
+    size = np.where(size > 0, size, 1.0)
+    # Least squares of the least length by QR and the singular values of R, of many at once.
+    across, triangle = np.linalg.qr(design / size)
+    left, values, right = np.linalg.svd(triangle, full_matrices=False)
+    kept = values > _RANK * values[:, :1]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        along = np.einsum("kij,ki->kj", left, np.einsum("kni,kn->ki", across, aim))
+        along = np.where(kept, along / values, 0.0)
+        solved = np.einsum("kij,ki->kj", right, along) / size[:, 0]
+    points[np.ix_(sound, linear)] = solved
+    return np.clip(points, objective.lower, objective.upper)

@@ -14,7 +14,7 @@ import numpy as np
 
 from steepest.formula.nodes import varying
 from steepest.formula.own import own
-from steepest.formula.reverse import tape_of, times
+from steepest.formula.reverse import Tape, tape_of, times
 from steepest.methods.losses import loss_named
 from steepest.objective.kernels import FormulaKernel
 from steepest.records.arrays import Matrix, Vector
@@ -64,6 +64,37 @@ def value(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> f
     return _through(kernel, predictions(kernel, position, data), data).loss
 
 
+def values(kernel: FormulaKernel, positions: Matrix, data: Mapping[str, Any]) -> Vector:
+    """The loss of each of many positions, (k, p) -> (k,). Takes rows of any number."""
+    kernel = kernel.of_logit
+    assert kernel.loss_name is not None
+    target, weight = np.asarray(data["rows"]["target"]), data["rows"]["weight"]
+    prediction = kernel.tape.value(_values(kernel, positions.T[:, :, None], data))
+    with np.errstate(all="ignore"):
+        given = {"p": prediction, "t": target, "r": prediction - target}
+        costs = _cost(kernel.loss_name, kernel.gives).value(given)
+        mean = _mean(_wide(costs, (len(positions), *target.shape)), weight)
+        found: Vector = np.sqrt(mean) if loss_named(kernel.loss_name).root else mean
+    return found
+
+
+def jacobians(
+    kernel: FormulaKernel, positions: Matrix, data: Mapping[str, Any], names: tuple[str, ...]
+) -> tuple[Matrix, Any]:
+    """The formula's value on each row, and its derivative by each of some weights.
+
+    Of many positions, (k, p) -> (k, n) and (k, n, q). Takes rows of any number.
+    """
+    tape = kernel.tape
+    found = tape.run(_values(kernel, positions.T[:, :, None], data))
+    adjoints = tape.adjoints(found, 1.0, names)
+    shape = (len(positions), *_shape(data))
+    slopes = np.empty((*shape, len(names)))
+    for place, name in enumerate(names):
+        slopes[..., place] = tape.slope(adjoints, name)
+    return _wide(np.asarray(tape.given(found), dtype=np.float64), shape), slopes
+
+
 def value_and_gradient(
     kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]
 ) -> tuple[float, Vector]:
@@ -82,22 +113,16 @@ def through_loss(name: str, gives: str, prediction: Any, data: Mapping[str, Any]
     """Predictions (n,), or one for all rows, through the stages of a loss, and back."""
     target, weight = np.asarray(data["rows"]["target"]), data["rows"]["weight"]
     loss = loss_named(name)
-    cost = tape_of(own(loss.form(gives).safe))
     prediction = _wide(prediction, target.shape)
     by = "p" if loss.of_classes else "r"
+    cost = _cost(name, gives)
     with np.errstate(all="ignore"):
         residual = prediction - target
         found = cost.run({"p": prediction, "t": target, "r": residual})
         costs = _wide(cost.given(found), target.shape)
         slope = cost.slope(cost.adjoints(found, 1.0, (by,)), by)
-        if weight is None:
-            share = np.full(len(target), 1.0 / len(target))
-            mean = np.mean(costs)
-        else:
-            weight = np.asarray(weight)
-            share = weight / np.sum(weight)
-            # A row of weight 0 must not spoil the mean with 0 * inf.
-            mean = np.sum(share * np.where(weight > 0, costs, 0.0))
+        share = np.full(len(target), 1.0 / len(target)) if weight is None else _shares(weight)
+        mean = _mean(costs, weight)
         root = np.sqrt(mean) if loss.root else None
         outer = 1.0
         if root is not None:
@@ -116,6 +141,23 @@ def through_loss(name: str, gives: str, prediction: Any, data: Mapping[str, Any]
         values.append(root)
         adjoints.append(np.float64(1.0))
     return Passes(tuple(values), tuple(adjoints))
+
+
+def _cost(name: str, gives: str) -> Tape:
+    return tape_of(own(loss_named(name).form(gives).safe))
+
+
+def _shares(weight: Any) -> Vector:
+    weight = np.asarray(weight)
+    return np.asarray(weight / np.sum(weight))
+
+
+def _mean(costs: Any, weight: Any) -> Any:
+    """The mean over rows, which come last."""
+    if weight is None:
+        return np.mean(costs, axis=-1)
+    # A row of weight 0 must not spoil the mean with 0 * inf.
+    return np.sum(_shares(weight) * np.where(np.asarray(weight) > 0, costs, 0.0), axis=-1)
 
 
 def _through(kernel: FormulaKernel, prediction: Any, data: Mapping[str, Any]) -> Passes:
@@ -159,8 +201,8 @@ def _with_slopes(
     return _wide(np.asarray(tape.given(found), dtype=np.float64), shape), slopes
 
 
-def _values(kernel: FormulaKernel, position: Vector, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What each name of the formula stands for."""
+def _values(kernel: FormulaKernel, position: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What each name of the formula stands for: each weight (), or (k, 1) of k positions."""
     weights = dict(zip(kernel.weights, position, strict=True))
     columns = {name: np.asarray(column) for name, column in data["rows"]["columns"].items()}
     return {**weights, **data["fixed"], **columns}
