@@ -278,7 +278,10 @@ def test_starts_stay_inside_the_bounds_and_repeat() -> None:
 ENTERING_LINEARLY: dict[str, tuple[str, Callable[[Vector, Vector], list[Vector]]]] = {
     "a decay": ("y ~ a*exp(-b*x) + c", lambda x, b: [np.exp(-b * x), np.ones_like(x)]),
     "two alike": ("y ~ a*exp(-b*x) + c*exp(-b*x)", lambda x, b: [np.exp(-b * x)] * 2),
-    "one that is nothing": ("y ~ a*exp(-b*x) + c*maximum(x - 90, 0)", lambda x, b: [np.exp(-b * x), 0 * x]),
+    "one that is nothing": (
+        "y ~ a*exp(-b*x) + c*maximum(x - 90, 0)",
+        lambda x, b: [np.exp(-b * x), 0 * x],
+    ),
     "rows fewer than weights": ("y ~ a*x**b + c*x + d", lambda x, b: [x**b, x, np.ones_like(x)]),
 }
 

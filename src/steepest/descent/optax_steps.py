@@ -181,8 +181,9 @@ def _wide(leaf: Any) -> Any:
 
 
 def _cosine(product: Any, first: Any, second: Any) -> Any:
+    # The product of two lengths can be beyond what there is before that of the vectors is.
     lengths = first * second
-    return jnp.where(lengths > 0, product / lengths, jnp.nan)
+    return jnp.where((lengths > 0) & jnp.isfinite(lengths), product / lengths, jnp.nan)
 
 
 def _kept(state: Recorded, row: RowsKept) -> tuple[Any, RowsKept]:

@@ -481,7 +481,8 @@ def descend(
             ended = "interrupted"
         else:
             if not bool(state.running):
-                ended = _why_stopped(state, recorder, stops)
+                last = recorder.last
+                ended = why_stopped(state, float(last.loss[-1]), last.gradient[-1], stops)
             elif (
                 settings.time_limit is not None and time.monotonic() - began >= settings.time_limit
             ):
@@ -531,9 +532,8 @@ def as_it_stands(
     )
 
 
-def _why_stopped(state: State, recorder: Recorder, stops: Limits) -> Stopped:
-    loss = float(recorder.last.loss[-1])
-    gradient = recorder.last.gradient[-1]
+def why_stopped(state: State, loss: float, gradient: Vector, stops: Limits) -> Stopped:
+    """Why a descent does not run on, from its last loss and gradient (p,)."""
     with np.errstate(over="ignore", invalid="ignore"):
         squared = float(gradient @ gradient)
     is_finite = math.isfinite(loss) and bool(np.isfinite(gradient).all())
@@ -571,9 +571,8 @@ def _summary(
     first = float(recorder.first_loss or 0.0)
     since, stays = recorder.since_step, recorder.stays_step
     growing, turn, recent_fall = last_facts(tail.loss[: final + 1], tail.weights[: final + 1])
-    if ended == "step limit" and growing:
-        grown = float(tail.loss[final]) > first + 9 * max(abs(first), scale)
-        ended = "diverged" if grown else ended
+    if ended == "step limit" and grown(tail.loss[: final + 1], first, scale):
+        ended = "diverged"
     return Descent(
         optimizer=settings.optimizer,
         lr=float(settings.lr or 0.0),
@@ -612,6 +611,11 @@ def _growing(loss: Vector) -> bool:
         return False
     rises = np.diff(loss) > 0
     return bool(loss[-1] > loss[0] and np.mean(rises) > 0.5)
+
+
+def grown(loss: Vector, first: float, scale: float) -> bool:
+    """Whether a descent that ended with these losses (m,) diverges, though they are finite yet."""
+    return _growing(loss[-TAIL:]) and float(loss[-1]) > first + 9 * max(abs(first), scale)
 
 
 def _turn(weights: Vector) -> float | None:

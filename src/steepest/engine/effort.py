@@ -74,12 +74,12 @@ _UNKNOWN: Final = "No such compile option"
 def _options(given: Any, seldom: bool) -> Level:
     if jax.default_backend() != "cpu":
         return AS_USUAL
-    leaves, traced = jax.tree.leaves(given), jax.core.Tracer
-    if any(isinstance(leaf, traced) for leaf in leaves):
-        return AS_USUAL  # It becomes a part of another program.
-    numbers = sum(getattr(leaf, "size", 1) for leaf in leaves)
+    numbers, foreign, traced = 0, False, jax.core.Tracer
+    for leaf in jax.tree.leaves(given):
+        if isinstance(leaf, traced):
+            return AS_USUAL  # It becomes a part of another program.
+        numbers += getattr(leaf, "size", 1)
+        foreign = foreign or getattr(leaf, "foreign", False)
     if numbers > MUCH:
         return LARGELY
-    if not seldom or any(getattr(leaf, "foreign", False) for leaf in leaves):
-        return WELL
-    return QUICKLY if numbers <= LITTLE else WELL
+    return QUICKLY if seldom and not foreign and numbers <= LITTLE else WELL

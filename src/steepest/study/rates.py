@@ -14,6 +14,7 @@ from steepest.descent.arrival import stays_until
 from steepest.descent.run import Descended, descend
 from steepest.descent.sampled import STILL
 from steepest.descent.sweep import try_rates
+from steepest.descent.trial import trial_of, try_rate
 from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, GD, optimizer_of
 from steepest.objective.quadratic import steps_of, steps_to
@@ -389,39 +390,13 @@ def run_one(
     tolerance: float = 0.0,
 ) -> RateTrial:
     """One learning rate, run until the goal."""
-    return _trial_of(_to_goal(setup, settings, lr, goal, steps, seconds, tolerance).descent)
+    chosen = _one(settings, lr, steps, seconds, tolerance)
+    return try_rate(setup.moving, chosen, setup.start, goal=goal, scale=setup.scale)
 
 
-def _to_goal(
-    setup: Setup,
-    settings: Settings,
-    lr: float,
-    goal: float,
-    steps: int,
-    seconds: float,
-    tolerance: float,
-) -> Descended:
-    return descend(
-        setup.moving,
-        replace(
-            settings, lr=lr, steps=steps, time_limit=seconds, tolerance=tolerance, patience=None
-        ),
-        setup.start,
-        goal=goal,
-        stop_at_goal=True,
-        scale=setup.scale,
-        traced=False,
-    )
-
-
-def _trial_of(done: Descent) -> RateTrial:
-    return RateTrial(
-        lr=done.lr,
-        steps=done.goal_step,
-        limit=None if done.stopped == "converged" else done.steps,
-        lowest_loss=done.lowest_loss,
-        diverged=done.stopped == "diverged",
-        measured=True,
+def _one(settings: Settings, lr: float, steps: int, seconds: float, tolerance: float) -> Settings:
+    return replace(
+        settings, lr=lr, steps=steps, time_limit=seconds, tolerance=tolerance, patience=None
     )
 
 
@@ -497,8 +472,16 @@ def _run_on_own(
     enough = TENTH * best.steps + 1 if best and best.steps else study_steps(settings)
     enough = min(max(enough, 1000), affordable(setup, EFFORT, settings.batch_size))
     cheap = min(affordable(setup, OWN_EFFORT, settings.batch_size), MOST_STEPS)
-    done = _to_goal(setup, settings, lr, goal, max(enough, cheap), seconds, VANISHED)
-    mine = _trial_of(done.descent)
+    done = descend(
+        setup.moving,
+        _one(settings, lr, max(enough, cheap), seconds, VANISHED),
+        setup.start,
+        goal=goal,
+        stop_at_goal=True,
+        scale=setup.scale,
+        traced=False,
+    )
+    mine = trial_of(done.descent)
     if mine.steps is None:
         return mine, done
     # One whose steps do not shrink may stay for long, and not in the end.
