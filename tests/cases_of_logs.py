@@ -67,6 +67,22 @@ def regression(share: float, steps: int = 80, momentum: float = 0.0) -> Callable
     return made
 
 
+def at_the_edge(share: float) -> Callable[[int], Rows]:
+    """A quadratic at a share of its limit whose other directions are gone in some twenty steps.
+
+    Before they are, norms fall too fast for jumps to and fro, and so the steps are known to be
+    those of plain gradient descent.
+    """
+
+    def made(seed: int) -> Rows:
+        random = np.random.default_rng(seed)
+        inputs = np.linalg.qr(random.normal(size=(40, 4)))[0]
+        inputs *= np.sqrt(20 * np.array([1, 0.25, 0.2, 0.15]))
+        return descend(inputs, np.zeros(40), np.array([1e-4, 1, 1, 1]), 2 * share, 300)
+
+    return made
+
+
 def curve(seed: int, steps: int = 200, noise: float = 0.05) -> np.ndarray:
     """A loss as mini-batches have it: from 2.3 to about 0.3, with noise."""
     random = np.random.default_rng(seed)
@@ -230,5 +246,7 @@ CASES = [
          unknown="whether the loss stays because it is at a minimum"),
     Case("stands, with momentum", regression(0.5, 400, 0.9), regression(0.5, 80),
          unknown="curvature and stability limit"),
-    Case("at the edge", regression(0.96, 300), regression(0.5), "SD103"),
+    Case("at the edge", at_the_edge(0.96), at_the_edge(0.4), "SD103"),
+    Case("at the edge, and nothing else", regression(0.96, 300), regression(0.5),
+         unknown="curvature and stability limit"),
 ]  # fmt: skip

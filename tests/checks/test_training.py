@@ -295,6 +295,24 @@ def test_where_it_began() -> None:
     assert 0 < step < 400
 
 
+@pytest.mark.parametrize("high", [0.0, 3.0])
+def test_a_loss_that_was_high_in_between_fell_all_the_same(high: float) -> None:
+    """Held out from 1 to 3, learned from .5 to .1, and in between higher or not."""
+    record = record_of("overfitting")
+    place = np.linspace(0, 1, len(record.trace.step))
+    loss = np.interp(place, [0, 0.1, 1], [2.0, 0.5, 0.1]) + high * ((place > 0.57) & (place < 0.69))
+    held_out = tuple(
+        Validation(step=int(at), loss=float(one))
+        for at, one in zip(
+            record.trace.step[:: len(place) // 9], [2, *np.linspace(1, 3, 9)], strict=False
+        )
+    )
+    made = replace(record, trace=replace(record.trace, loss=loss), validations=held_out)
+    found = finding(judge_training(made), "SD601")
+    assert ("over the last third of the steps" in found.sentence) == bool(high)
+    assert "fell on" in found.sentence or high
+
+
 def test_the_loop_of_the_course() -> None:
     """Without an optimizer, as it is written there; and with the reset forgotten."""
 

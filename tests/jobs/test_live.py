@@ -124,17 +124,23 @@ def test_one_that_comes_upon_the_goal_and_leaves_it_is_no_reference() -> None:
     rates = prepared.rates()
     view = prepared.view(prepared.setup.start, rates, 100)
     assert view.goal is not None
-    at, first = np.full(len(rates), 0.3), np.full(len(rates), -1)
+    # And from beside the start: where that ends otherwise, the last digit decides.
+    at, first = np.full((2, len(rates)), 0.3), np.full((2, len(rates)), -1)
+    at[1] *= 1 + 1e-15
     with np.errstate(all="ignore"):
         for step in range(prepared.steps + 1):
             there = at**4 - at**2 <= view.goal.loss
             first[there & (first < 0)] = step
             at = at - rates * (4 * at**3 - 2 * at)
     leaving = (first >= 0) & ~there
-    assert np.any(leaving)
     found = np.array([-1 if rate.steps is None else rate.steps for rate in view.swept])
-    np.testing.assert_array_equal(found, first)
-    assert [rate.middle.left for rate in view.swept] == leaving.tolist()
+    left = np.array([rate.middle.left for rate in view.swept])
+    sure = first[0] == first[1]
+    assert np.count_nonzero(sure) > 0.8 * len(rates)
+    np.testing.assert_array_equal(found[sure], first[0][sure])
+    sure &= leaving[0] == leaving[1]
+    np.testing.assert_array_equal(left[sure], leaving[0][sure])
+    assert np.any(left), "none came upon the goal and left it"
     assert view.staying is not None
     assert not view.staying.middle.left
 

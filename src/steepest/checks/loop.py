@@ -10,6 +10,7 @@ import numpy as np
 from steepest.checks.guess import most_frequent
 from steepest.checks.layers import dead_units, vanishing
 from steepest.checks.training_rate import adds_up, diverges
+from steepest.records.arrays import Vector
 from steepest.records.training import TrainingRecord, Validation
 from steepest.records.verdict import Finding
 from steepest.words.wording import count, names, number, percent, times, together
@@ -28,6 +29,9 @@ LEARNED = 0.1
 
 FALLING = 0.02
 """A loss that fell by a smaller share in the second half of a training has stopped falling."""
+
+FELL_AT_LAST = 0.1
+"""A loss that rose in between fell all the same by so much, from its first third to its last."""
 
 SMALL_BATCH = 16
 """With fewer rows in a batch it is its size that keeps the loss from falling; with more, a loss
@@ -208,15 +212,20 @@ def overfitting(record: TrainingRecord) -> Iterator[Finding]:
     trace = record.trace
     later = trace.loss[trace.step >= found[low].step]
     later = later[np.isfinite(later)]
-    halves = later[: len(later) // 2], later[len(later) // 2 :]
-    if len(later) >= 4 and np.mean(halves[1]) > (1 - FALLING) * np.mean(halves[0]):
-        return
+    fell = "fell on"
+    if len(later) >= 4 and not _fell(later, 2, FALLING):
+        # It may have been high for a while in between.
+        if not _fell(later, 3, FELL_AT_LAST):
+            return
+        third = len(later) // 3
+        before, after = together(np.mean(later[:third]), np.mean(later[-third:]))
+        fell = f"was {after} over the last third of the steps after that, {before} over the first"
     first, last = together(losses[low], losses[-1])
     yield Finding(
         "SD601",
         "warning",
         f"Overfitting: the validation loss was lowest, {first}, at step {count(found[low].step)}, "
-        f"and has risen to {last}, while the training loss fell on.",
+        f"and has risen to {last}, while the training loss {fell}.",
         {
             "lowest": float(losses[low]),
             "step": found[low].step,
@@ -224,6 +233,12 @@ def overfitting(record: TrainingRecord) -> Iterator[Finding]:
             "last_step": found[-1].step,
         },
     )
+
+
+def _fell(losses: Vector, parts: int, by: float) -> bool:
+    """Whether the mean of the last of so many parts of (m,) is lower by this share of the first."""
+    size = len(losses) // parts
+    return bool(np.mean(losses[-size:]) <= (1 - by) * np.mean(losses[:size]))
 
 
 def by_chance(record: TrainingRecord) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ _ALIKE, _MIRRORED = 0.03, 0.01
 gradient may be in such pairs."""
 
 _SHARP: Final = 0.02
-"""A curvature that may be off by a larger share is not told."""
+"""A curvature that may be off by a larger share is not told, and a step of such tells nothing."""
 
 
 def along_gradient(
@@ -90,7 +90,8 @@ def along_gradient(
     off_share += 2 * off_norm[:-1] * np.abs(share)
     # Steps of another length than lr·|g| may look like jumps to and fro across a valley, where
     # norm and loss both fall slowly.
-    telling = (norm[1:] <= _FAST * norm[:-1]) | (share >= _WHOLE)
+    falls = (norm[1:] <= _FAST * norm[:-1]) & (off_norm[1:] <= _SHARP)
+    telling = falls | ((share >= _WHOLE) & (off_share <= _SHARP))
     if np.count_nonzero(telling) < _LEAST:
         return "too few steps tell whether they are those of plain gradient descent"
     misfit = _misfit(fall, squares[:-1], rate, off_share, off_norm[:-1])

@@ -131,14 +131,21 @@ def test_labels_that_do_not_belong_to_their_rows() -> None:
 
 
 def test_rows_that_are_learned_by_heart_and_carry_over() -> None:
-    """The loss rises from the first step on: a few mistakes are made with great confidence."""
+    """The loss rises from the first step on: a few mistakes are made with great confidence.
+
+    Where such steps lead is chance, so there are three such trainings, of which two must tell.
+    """
     given = {**GIVEN, "optimizer": "adam", "lr": 0.1, "batch_size": 8, "epochs": 30}
-    run = steepest.train(pl.read_csv(DIGITS).sample(150, seed=0), NETWORK, **given, remedies=False)
-    losses = [found.loss for found in run.record.validations]
-    assert min(losses) == losses[0], "nothing is learned by heart here"
-    assert (run.epochs[-1].validation_accuracy or 0) > 0.6
-    assert "SD602" not in codes(run)
-    assert "SD601" in codes(run)
+    told = []
+    for seed in range(3):
+        rows = pl.read_csv(DIGITS).sample(150, seed=seed)
+        run = steepest.train(rows, NETWORK, **given, remedies=False)
+        losses = [found.loss for found in run.record.validations]
+        assert min(losses) == losses[0], "nothing is learned by heart here"
+        assert (run.epochs[-1].validation_accuracy or 0) > 0.6
+        assert "SD602" not in codes(run)
+        told += ["SD601"] if "SD601" in codes(run) else []
+    assert len(told) >= 2, told
 
 
 def test_a_stack_of_sigmoids_vanishes() -> None:
