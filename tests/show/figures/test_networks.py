@@ -21,7 +21,7 @@ from tests.show.figures.networks import (
 from tests.show.figures.trainings import record_of
 
 from steepest.records.document import to_json
-from steepest.records.training import Epoch, Trial, TrialSweep
+from steepest.records.training import Epoch, LayerGradient, Trial, TrialSweep
 from steepest.run.training import TrainingRun
 from steepest.show.figures import (
     TRAINING,
@@ -172,6 +172,17 @@ TITLES = [
         "Of 8 rows row 7 pulls hardest, with 50 % of the gradient's length: it is seven, the "
         "network says three; the gradient of every unit of the first layer is zero.",
         id="dead units",
+    ),
+    pytest.param(
+        "pictures",
+        {
+            "explained": explained_of(
+                tensors=(LayerGradient("W1", (4, 2), 1.0, 0.0, 0.0),),
+                unit_gradients=np.zeros((2, 4)),
+            )
+        },
+        "None of 8 rows pulls at any weight: their gradient is zero.",
+        id="no gradient",
     ),
     pytest.param(
         "plane",

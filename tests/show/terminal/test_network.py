@@ -236,6 +236,35 @@ def test_the_page_reads_as_it_was_approved(name: str) -> None:
     assert shown.isascii() or not ascii_only
 
 
+def test_no_row_pulls_where_the_gradient_is_zero() -> None:
+    record = network()
+    assert record.learned is not None
+    assert record.learned.explained is not None
+    found = record.learned.explained
+    level = replace(
+        found,
+        tensors=tuple(replace(tensor, gradient=0.0) for tensor in found.tensors),
+        pulls=tuple(replace(pull, pull=0.0) for pull in found.pulls),
+        unit_gradients=np.zeros_like(found.unit_gradients),
+    )
+    shown = plain(TrainingReport(replace(record, learned=replace(record.learned, explained=level))))
+    assert "No row of it pulls at any weight." in shown
+    assert "pull hardest" not in shown
+    assert "pulls hardest" not in shown
+    assert "not a number" not in shown
+
+
+def test_the_last_weights_are_told_where_more_is_right_with_them() -> None:
+    record = network()
+    assert record.learned is not None
+    *before, last = record.learned.epochs
+    for share, told in ((0.95, True), (0.85, False)):
+        epochs = (*before, replace(last, validation_accuracy=share))
+        learned = replace(record.learned, epochs=epochs)
+        shown = " ".join(plain(TrainingReport(replace(record, learned=learned))).split())
+        assert ("lowest; 95 % with those of the last epoch" in shown) == told
+
+
 def with_classes(*names: str) -> TrainingRecord:
     record, many = network(), len(names)
     assert record.learned is not None

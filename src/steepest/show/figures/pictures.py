@@ -191,7 +191,8 @@ def _signed(values: Matrix) -> tuple[Steps, float]:
 def _title(found: GradientExplained, learned: Learned) -> str:
     first = found.pulls[0]
     share = share_of(found, first)
-    said = "" if share is None else f", with {percent(share)} of the gradient's length"
+    if share is None:
+        return f"None of {count(found.rows, 'row')} pulls at any weight: their gradient is zero."
     length = float(np.linalg.norm(found.unit_gradients[0]))
     ended = (
         f"unit {count(found.units[0] + 1)} of the first layer has the longest gradient, "
@@ -200,9 +201,9 @@ def _title(found: GradientExplained, learned: Learned) -> str:
     if length == 0:
         ended = "the gradient of every unit of the first layer is zero"
     return (
-        f"Of {count(found.rows, 'row')} row {count(first.row)} pulls hardest{said}: it is "
-        f"{class_of(learned, first.target)}, the network says {class_of(learned, first.output)}; "
-        f"{ended}."
+        f"Of {count(found.rows, 'row')} row {count(first.row)} pulls hardest, with "
+        f"{percent(share)} of the gradient's length: it is {class_of(learned, first.target)}, the "
+        f"network says {class_of(learned, first.output)}; {ended}."
     )
 
 

@@ -73,8 +73,11 @@ def show_metrics(page: Page, learned: Learned) -> None:
         (", ".join(parts), "bold"), f" on the {where}", label=("Result", "bold"), indent=INDENT
     )
     if learned.best is not None and learned.epochs and learned.best < len(learned.epochs):
+        last = learned.epochs[-1].validation_accuracy
+        more = last is not None and last > metrics.get("accuracy", math.inf)
         page.say(
-            f"with the weights of epoch {learned.best}, where the loss on them was lowest",
+            f"with the weights of epoch {learned.best}, where the loss on them was lowest"
+            + (f"; {percent(last or 0, 3)} with those of the last epoch" if more else ""),
             indent=INDENT,
         )
 
@@ -165,14 +168,17 @@ def _pulls(page: Page, learned: Learned, found: GradientExplained) -> None:
     if not found.pulls:
         return
     page.blank()
+    length = math.sqrt(sum(part.gradient**2 for part in found.tensors))
+    if not length > 0:
+        page.say("No row of it pulls at any weight.")
+        return
     against = any(pull.pull < 0 for pull in found.pulls[:MOST_PULLS])
     page.say(
         "The rows that pull hardest, by their share of the gradient's length"
         f"{' (below zero: against it)' if against else ''}:"
     )
-    length = math.sqrt(sum(part.gradient**2 for part in found.tensors))
     for pull in found.pulls[:MOST_PULLS]:
-        share = pull.pull / (found.rows * length) if length > 0 else math.nan
+        share = pull.pull / (found.rows * length)
         says = _called(learned, pull.output)
         page.row(
             f"  row {count(pull.row):>7}  {percent(share):>7}  loss {number(pull.loss, 4):>9}  "
@@ -192,7 +198,12 @@ def show_picture(page: Page, learned: Learned) -> None:
     if found is None or shape is None or learned.channels != 1 or page.ascii_only:
         return
     cells = 2 if 3 * (2 * shape[1] + 3) <= page.width else 1
-    if not found.pulls or max(shape) > _TALLEST or 3 * (cells * shape[1] + 3) > page.width:
+    if (
+        not found.pulls
+        or not np.any(found.unit_gradients)
+        or max(shape) > _TALLEST
+        or 3 * (cells * shape[1] + 3) > page.width
+    ):
         return
     page.blank()
     page.say(
