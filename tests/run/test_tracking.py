@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -203,10 +204,15 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
     (file,) = folder.glob("run-*.wandb")
     words = ["leet", "inspect", "--no-observability", "--json", "--run-file", str(file)]
-    answer = subprocess.run(
-        [get_core_path(), *words, str(folder.parent)], capture_output=True, check=True
-    )
-    return [json.loads(line) for line in answer.stdout.splitlines()]
+    until = time.monotonic() + 60
+    while True:
+        answer = subprocess.run(
+            [get_core_path(), *words, str(folder.parent)], capture_output=True, check=True
+        )
+        found = [json.loads(line) for line in answer.stdout.splitlines()]
+        # On a busy machine its reader may come before its writer has written the last of it.
+        if {"run", "exit"} <= {one["type"] for one in found} or time.monotonic() > until:
+            return found
 
 
 def test_wandb_reads_it(tracked: Tracked, folder: Path) -> None:

@@ -218,7 +218,8 @@ def overfitting(record: TrainingRecord) -> Iterator[Finding]:
         if not _fell(later, 3, FELL_AT_LAST):
             return
         third = len(later) // 3
-        before, after = together(np.mean(later[:third]), np.mean(later[-third:]))
+        means = float(np.mean(later[:third])), float(np.mean(later[-third:]))
+        before, after = together(*means)
         fell = f"was {after} over the last third of the steps after that, {before} over the first"
     first, last = together(losses[low], losses[-1])
     yield Finding(

@@ -5,7 +5,12 @@ from __future__ import annotations
 from steepest.checks.guess import most_frequent
 from steepest.checks.log import judges
 from steepest.checks.registry import CHECKS
-from steepest.checks.training_rate import TrainingRate, judge_training_rate
+from steepest.checks.training_rate import (
+    TrainingRate,
+    began_and_ended,
+    judge_training_rate,
+    over_all,
+)
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding, Verdict
 from steepest.words.wording import count, escaped, percent, together
@@ -56,10 +61,11 @@ def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding
         return f"{result}Whether the learning rate is right was not measured: {rate.reason}."
     if rate.word != "just right":
         return f"{_result(record)}The learning rate is {rate.word}: {rate.reason}."
-    first, last = together(record.losses.first, record.losses.last)
+    first, last = together(*began_and_ended(record))
+    where = "" if record.learned is None else over_all(record.learned)
     return (
-        f"{_result(record)}The learning rate is just right: the loss went from {first} to {last} "
-        f"in {count(record.steps, 'step')}."
+        f"{_result(record)}The learning rate is just right: the loss{where} went from {first} to "
+        f"{last} in {count(record.steps, 'step')}."
     )
 
 

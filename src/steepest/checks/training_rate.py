@@ -13,7 +13,7 @@ from steepest.checks.proof import at_fault, word_of
 from steepest.methods.contract import TENTH
 from steepest.records.arrays import Vector
 from steepest.records.choices import Word
-from steepest.records.training import Probe, TrainingRecord, Trial
+from steepest.records.training import Learned, Probe, TrainingRecord, Trial
 from steepest.records.verdict import Finding
 from steepest.words.wording import count, escaped, names, number, percent, times, together
 
@@ -110,7 +110,8 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         why = "the loss was not given (watch.loss(loss) records it)"
         return TrainingRate("not measured", "no step was taken" if given else why)
     share, along = share_of_limit(record), share_of_critical(record)
-    stays = not seen.last < seen.start
+    first, last = began_and_ended(record)
+    stays = not last < first
     if share is not None and share > OVER and stays:
         group = steepest_group(record)
         of = "" if group is None else f" in {_named_groups(record)[group]}"
@@ -128,26 +129,46 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     if seen.count < LEAST_LOSSES:
         what = "loss was" if seen.count == 1 else "losses were"
         return TrainingRate("not measured", f"only {count(seen.count)} {what} given")
-    if seen.last < FALLS * seen.start:
-        learned = record.learned
-        if learned is None:
-            first, last = together(seen.first, seen.last)
-            cannot = record.log is not None or not record.versions.keys().isdisjoint(_NO_PROOF)
-            others = "" if cannot else " (watch.prove() runs others)"
-            return TrainingRate(
-                "not measured",
-                f"the loss went from {first} to {last} in {count(record.steps, 'step')}, and no "
-                f"other rate was run{others}",
-            )
-        if seen.last < FELL * seen.start or len(_done(record)) >= LEAST_PROBES or learned.trials:
-            return TrainingRate("just right", "the loss falls")
+    return _of_falling(record, *began_and_ended(record))
+
+
+def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRate:
+    """What to say of a rate of which nothing shows that it is wrong."""
+    learned = record.learned
+    if not last < FALLS * first:
+        where = "" if learned is None else over_all(learned)
         return TrainingRate(
-            "not measured",
-            "the loss falls; whether it would fall faster at a larger rate was not tried",
+            "not measured", f"the loss{where} does not fall, and nothing shows that the rate is why"
         )
+    if learned is not None and learned.trials:
+        return TrainingRate("just right", "the loss falls, and none of the others is far quicker")
+    if learned is None:
+        first, last = record.losses.first, record.losses.last
+    told = together(first, last)
+    cannot = record.log is not None or not record.versions.keys().isdisjoint(_NO_PROOF)
+    others = "" if cannot or learned is not None else " (watch.prove() runs others)"
     return TrainingRate(
-        "not measured", "the loss does not fall, and nothing shows that the rate is why"
+        "not measured",
+        f"the loss went from {told[0]} to {told[1]} in {count(record.steps, 'step')}, and no "
+        f"other rate was run{others}",
     )
+
+
+def began_and_ended(record: TrainingRecord) -> tuple[float, float]:
+    """The loss at the start and at the end: over all rows where that was measured.
+
+    A batch of few rows may be far below the others.
+    """
+    learned = record.learned
+    whole = None if learned is None else learned.whole
+    return whole or (record.losses.start, record.losses.last)
+
+
+def over_all(learned: Learned) -> str:
+    """How it is said that a loss is one of all rows; nothing where each step used them all."""
+    if learned.whole is None or learned.batch_rows >= learned.rows:
+        return ""
+    return f" over all {count(learned.rows)} rows"
 
 
 def quicker_trial(record: TrainingRecord) -> Trial | None:
@@ -161,7 +182,7 @@ def quicker_trial(record: TrainingRecord) -> Trial | None:
         if trial.reached_at is not None
         and trial.reached_at * TENTH <= record.steps
         # Where nothing was learned, any loss is soon reached.
-        and trial.loss < FALLS * record.losses.start
+        and trial.loss < FALLS * began_and_ended(record)[0]
     ]
     return min(arrived, key=lambda trial: trial.reached_at or 0, default=None)
 
@@ -340,7 +361,8 @@ def _named_groups(record: TrainingRecord) -> list[str]:
 def is_too_small(record: TrainingRecord) -> bool:
     """Whether every probe says that much longer steps would be better, and the loss stays."""
     done = _done(record)
-    if len(done) < LEAST_PROBES or record.losses.last < HARDLY * record.losses.start:
+    first, last = began_and_ended(record)
+    if len(done) < LEAST_PROBES or last < HARDLY * first:
         return False
     if record.others_move:
         return False  # what one network gains, the other takes

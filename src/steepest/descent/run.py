@@ -481,8 +481,7 @@ def descend(
             ended = "interrupted"
         else:
             if not bool(state.running):
-                last = recorder.last
-                ended = why_stopped(state, float(last.loss[-1]), last.gradient[-1], stops)
+                ended = why_stopped(state, recorder.last, stops)
             elif (
                 settings.time_limit is not None and time.monotonic() - began >= settings.time_limit
             ):
@@ -532,8 +531,9 @@ def as_it_stands(
     )
 
 
-def why_stopped(state: State, loss: float, gradient: Vector, stops: Limits) -> Stopped:
-    """Why a descent does not run on, from its last loss and gradient (p,)."""
+def why_stopped(state: State, last: Block, stops: Limits) -> Stopped:
+    """Why a descent does not run on that ended so."""
+    loss, gradient = float(last.loss[-1]), last.gradient[-1]
     with np.errstate(over="ignore", invalid="ignore"):
         squared = float(gradient @ gradient)
     is_finite = math.isfinite(loss) and bool(np.isfinite(gradient).all())

@@ -46,7 +46,7 @@ def try_rate(
         lowest = float(np.min(finite, initial=lowest))
         tail = np.concatenate([tail, finite])[-TAIL:]
         if not bool(state.running):
-            ended = why_stopped(state, float(loss[-1]), block[-1:].gradient[0], stops)
+            ended = why_stopped(state, block[-1:], stops)
         elif settings.time_limit is not None and time.monotonic() - began >= settings.time_limit:
             ended = "time limit"
     steps = int(block.step[-1])

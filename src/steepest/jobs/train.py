@@ -183,11 +183,11 @@ def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Rem
     ending = course.trace.loss[-width:]
     goal = float(ending.mean()) if len(ending) else math.nan
     # Of all rows: where nothing was learned, a single batch may well be above or below the others.
-    start = plan.trainer.judge(plan.first_weights(), plan.trainer.inputs, plan.trainer.targets)[0]
+    start, end = teller.whole
     if not course.step or not math.isfinite(start):
         return trials, ()
     # To where nothing was learned any rate gets: then the question is whether one learns.
-    learned = goal < FALLS * start
+    learned = max(goal, end) < FALLS * start
     diverged = course.stopped == "diverged"
     ended = Ended(
         plan=plan,

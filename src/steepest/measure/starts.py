@@ -234,7 +234,8 @@ def _with_linear(
     aim = np.asarray(rows["target"]) - predicted
     if rows["weight"] is not None:
         root = np.sqrt(np.asarray(rows["weight"]))
-        design, aim = design * root[:, None], aim * root
+        with np.errstate(all="ignore"):
+            design, aim = design * root[:, None], aim * root
     points[:, linear] = np.nan
     sound = np.all(np.isfinite(design), axis=(1, 2)) & np.all(np.isfinite(aim), axis=1)
     if not np.any(sound):

@@ -523,6 +523,8 @@ class Learned:
     """(w, 3): rows that were given another class, their own, and the other; at most 100."""
     wrong_inputs: Matrix | None = None
     """(v, inputs): of the first of them, as the data has them; at most 24."""
+    whole: tuple[float, float] | None = None
+    """The loss over all rows that are learned from: at the first weights, and where it ended."""
     trials: tuple[Trial, ...] = ()
     explained: GradientExplained | None = None
     plane: LossPlane | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import Any
 
 from steepest.methods.options import TrainOptions
@@ -10,7 +11,14 @@ from steepest.records.training import Group, Learned, Tensor, TrainingRecord, Tr
 from steepest.records.verdict import Remedy
 from steepest.run.saving import versions
 from steepest.study.train.course import Course
-from steepest.study.train.measure import arrays, explained, input_facts, judged, plane
+from steepest.study.train.measure import (
+    arrays,
+    explained,
+    input_facts,
+    judged,
+    over_all,
+    plane,
+)
 from steepest.words.version import version
 
 
@@ -30,6 +38,15 @@ class Teller:
         self.why, self.trials, self.fingerprint = why, trials, fingerprint
         # One pass over all rows, not one each time that the training is kept.
         self._inputs = input_facts(course.plan.split, course)
+
+    @cached_property
+    def whole(self) -> tuple[float, float]:
+        """The loss over all rows that are learned from, at the first weights and where it stands.
+
+        To be asked for when the training is over.
+        """
+        course, plan = self.course, self.course.plan
+        return over_all(plan, plan.first_weights()), over_all(plan, course.stand.weights)
 
     def record(
         self,
@@ -106,6 +123,7 @@ class Teller:
             confusion=None if found is None else found.confusion,
             wrong=None if found is None else found.wrong,
             wrong_inputs=None if found is None else found.wrong_inputs,
+            whole=self.whole if final else None,
             trials=trials,
             explained=explained(course, split) if final else None,
             plane=plane(course, split) if final else None,

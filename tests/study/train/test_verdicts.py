@@ -183,3 +183,28 @@ def test_overfitting() -> None:
     assert f"at step {lowest}," in sentence(run, "SD601")
     assert found[max(found)] > 1.3 * found[lowest]
     assert "SD601" not in codes(memorized("10-2"))
+
+
+RARE = {"x": np.linspace(-1, 1, 60), "y": np.arange(60) % 20 // 19}
+"""Three rows of sixty are of the other class, and nothing tells which."""
+
+
+@pytest.mark.parametrize("lr", [1.3, 0.02])
+def test_the_loss_of_one_row_is_not_that_of_all(lr: float) -> None:
+    """With batches of one row the last losses are those of a few rows of the commoner class."""
+    given: dict[str, Any] = {"target": "y", "batch_size": 1, "steps": 100, "optimizer": "gd"}
+    run = steepest.train(pl.DataFrame(RARE), "1-4-tanh-2", **given, lr=lr, remedies=False)
+    learned = run.learned
+    assert learned.whole is not None
+    first, shift, second, last = learned.weights
+    scores = np.tanh(np.outer(RARE["x"], first) + shift) @ second.T + last
+    off = np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(60), RARE["y"]]
+    assert learned.whole[1] == pytest.approx(off.mean(), rel=1e-4)
+    assert run.verdict.learning_rate != "just right"
+    assert "over all 60 rows from" in " ".join(str(run).split())
+
+
+def test_where_no_other_rate_was_run_none_is_just_right() -> None:
+    run = steepest.train(str(DIGITS), NETWORK, **{**GIVEN, "lr": 0.01}, remedies=False)
+    assert run.verdict.learning_rate == "not measured"
+    assert "no other rate was run" in run.verdict.headline

@@ -216,6 +216,13 @@ def _loss(page: Page, record: TrainingRecord, *, drawn: bool = True) -> None:
         label=("Loss", "bold"),
         indent=INDENT,
     )
+    learned = record.learned
+    if learned is not None and learned.whole is not None and learned.batch_rows < learned.rows:
+        began, ended = (number(loss, 5) for loss in learned.whole)
+        page.say(
+            f"of single batches; over all {count(learned.rows)} rows from {began} to {ended}",
+            indent=INDENT,
+        )
     line = _sparkline(record.trace.loss)
     if line and drawn and not page.ascii_only:
         page.say(line, label="", indent=INDENT)

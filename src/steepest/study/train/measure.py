@@ -25,6 +25,7 @@ from steepest.records.training import (
     RowPull,
 )
 from steepest.study.train.course import Course
+from steepest.study.train.plan import Plan
 from steepest.study.train.rows import Split
 
 MOST_WRONG: Final = 100
@@ -69,6 +70,12 @@ def judged(course: Course, split: Split) -> Judged:
         wrong.astype(np.int64),
         _as_given(split, rows.inputs[missed[:MOST_SHOWN]]),
     )
+
+
+def over_all(plan: Plan, weights: Weights) -> float:
+    """The loss over all rows that are learned from."""
+    trainer = plan.trainer
+    return trainer.judge(weights, trainer.inputs, trainer.targets)[0]
 
 
 def _as_given(split: Split, inputs: Any) -> Matrix:
