@@ -255,20 +255,23 @@ def by_chance(record: TrainingRecord) -> Iterator[Finding]:
     if adds_up(record) or len(later) < 2 * FEW:
         return
     first, last = float(np.mean(later[:FEW])), float(np.mean(later[-FEW:]))
+    learned = record.learned
+    if learned is not None and learned.whole is not None:
+        first, last = learned.whole
     fell = (first - last) / abs(first) if first else 0.0
     if losses.min() < start - BETTER * abs(start) or fell < LEARNS:
         return
     if _carries_over(record, found[0]):
         return
     by_heart = 0 <= last < BY_HEART * losses.min()
+    held = "" if learned is None else f"{count(learned.held_out)} "
     few = ", or the rows are so few that they are learned by heart" if by_heart else ""
     yield Finding(
         "SD602",
         "warning",
-        f"On the held-out rows the loss never fell by more than {percent(BETTER)} from where it "
-        f"began ({number(start, 4)}), while the training loss fell by "
-        f"{percent(fell)}: what is learned does not carry over. Inputs "
-        f"and targets may not belong together{few}.",
+        f"On the {held}held-out rows the loss never fell by more than {percent(BETTER)} from where "
+        f"it began ({number(start, 4)}), while the training loss fell by {percent(fell)}: what is "
+        f"learned does not carry over. Inputs and targets may not belong together{few}.",
         {"first": float(start), "lowest": float(losses.min()), "validations": len(found)},
     )
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from steepest.checks.layers import update_ratios
 from steepest.checks.loss_graph import zero_since
-from steepest.methods.losses import MSE
 from steepest.records.loss_graph import Compared, LossReading
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding
@@ -17,6 +16,9 @@ from steepest.words.wording import count, number, percent, together
 
 _FAR = 10.0
 """Targets so many times as far from the outputs as these have come are out of reach."""
+
+_ANOTHER_SIZE = 5.0
+"""Targets whose mean or deviation is larger, or the deviation as much smaller than 1."""
 
 _LATE = 20
 """Before this step nothing is said of what was learned."""
@@ -72,25 +74,23 @@ def out_of_reach(record: TrainingRecord) -> Iterator[Finding]:
 
 
 def _worse_than_the_mean(record: TrainingRecord) -> Iterator[Finding]:
-    """A network that is farther from the targets than their mean is, also where it learned."""
-    learned = record.learned
-    if learned is None or learned.loss != MSE.name or not record.steps:
+    """Targets of another size than what comes out of a network: it is no better than their mean."""
+    reach = None if record.learned is None else record.learned.reach
+    if reach is None or not record.steps or not reach.r_squared < 0:
         return
-    share, loss = learned.metrics.get("r_squared", math.nan), learned.metrics.get("loss", math.nan)
-    if not share < 0 or not math.isfinite(loss):
-        return
-    variance = loss / (1 - share)
-    if not record.losses.last > variance:
-        return
-    where = "held out" if learned.held_out else "learned from"
+    mean, deviation = reach.target_mean, reach.target_deviation
+    if max(abs(mean), deviation) < _ANOTHER_SIZE and deviation > 1 / _ANOTHER_SIZE:
+        return  # then it is not their size
     yield Finding(
         "SD307",
         "warning",
-        f"The outputs are farther from the targets than the mean of the targets is: R² is "
-        f"{number(share, 3)} on the rows {where}, after {count(record.steps, 'step')}. The "
-        f"targets' deviation is {number(math.sqrt(variance), 3)}. Where they are far from 0, or of "
-        "another size than 1, scale them to mean 0 and deviation 1.",
-        {"r_squared": share, "deviation": math.sqrt(variance)},
+        "The outputs are farther from the targets than the mean of the targets is: R² is "
+        f"{number(reach.r_squared, 3)} on the rows learned from, after "
+        f"{count(record.steps, 'step')}. The targets' mean is {number(mean, 3)} and their "
+        f"deviation {number(deviation, 3)}, those of what comes out "
+        f"{number(reach.output_mean, 3)} and {number(reach.output_deviation, 3)}: scale the "
+        "targets to mean 0 and deviation 1.",
+        {"r_squared": reach.r_squared, "deviation": deviation, "mean": mean},
     )
 
 

@@ -92,6 +92,8 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         return TrainingRate("too large", "the loss grew beyond ten times its start")
     if rose(record):
         return TrainingRate("too large", "the loss rose far above its start and stayed there")
+    if (risen := whole_rise(record)) is not None:
+        return TrainingRate("too large", risen)
     quicker = quicker_trial(record)
     if quicker is not None:
         word: Word = "too small" if quicker.lr > _first_rate(record) else "too large"
@@ -249,6 +251,18 @@ def rose(record: TrainingRecord) -> bool:
     if _is_gentle(record):
         return False
     return any(_above(losses, block, 1) for block in _blocks(losses))
+
+
+def whole_rise(record: TrainingRecord) -> str | None:
+    """That the loss over all rows learned from rose to twice its start; None where it did not."""
+    learned = record.learned
+    if learned is None or learned.whole is None:
+        return None
+    first, last = learned.whole
+    if not last > first + abs(first) or not math.isfinite(last):
+        return None
+    told = together(first, last)
+    return f"the loss{over_all(learned)} rose from {told[0]} to {told[1]}"
 
 
 def _is_gentle(record: TrainingRecord) -> bool:
@@ -435,6 +449,8 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
             f"The loss does not fall, and the units of {escaped(died[0])}, which worked at first, "
             f"give zero for every row at step {count(died[1])}"
         )
+    elif (risen := whole_rise(record)) is not None:
+        sentence = risen[:1].upper() + risen[1:]
     elif (quicker := quicker_trial(record)) is not None:
         sentence = f"With a learning rate of {_got_there(record, quicker)}"
     elif record.proof is not None or share is None:

@@ -179,21 +179,22 @@ def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Rem
     # Measured against the steps that were taken, not those that were asked for.
     plan = replace(course.plan, steps=course.step)
     trials: tuple[Trial, ...] = teller.trials
-    width = window(plan, max(1, course.step))
-    ending = course.trace.loss[-width:]
-    goal = float(ending.mean()) if len(ending) else math.nan
-    # Of all rows: where nothing was learned, a single batch may well be above or below the others.
-    start, end = teller.whole
+    # Of all rows: a single batch may well be above or below the others.
+    start, goal = teller.whole
+    if not plan.in_batches:
+        ending = course.trace.loss[-window(plan, max(1, course.step)) :]
+        goal = float(ending.mean()) if len(ending) else math.nan
     if not course.step or not math.isfinite(start):
         return trials, ()
     # To where nothing was learned any rate gets: then the question is whether one learns.
-    learned = max(goal, end) < FALLS * start
+    learned = goal < FALLS * start
     diverged = course.stopped == "diverged"
     ended = Ended(
         plan=plan,
         options=asked,
         data=path_of(teller.data),
         goal=goal if learned else FALLS * start,
+        end=teller.whole[1],
         learned=learned,
         own=None if diverged else judged(course, plan.split),
         progress=say,

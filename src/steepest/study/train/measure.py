@@ -22,10 +22,10 @@ from steepest.records.training import (
     InputFacts,
     LayerGradient,
     LossPlane,
+    Reach,
     RowPull,
 )
 from steepest.study.train.course import Course
-from steepest.study.train.plan import Plan
 from steepest.study.train.rows import Split
 
 MOST_WRONG: Final = 100
@@ -72,10 +72,20 @@ def judged(course: Course, split: Split) -> Judged:
     )
 
 
-def over_all(plan: Plan, weights: Weights) -> float:
-    """The loss over all rows that are learned from."""
-    trainer = plan.trainer
-    return trainer.judge(weights, trainer.inputs, trainer.targets)[0]
+def reach_of(course: Course) -> Reach | None:
+    """What comes out where it stands for the rows learned from, beside targets that are numbers."""
+    plan, rows = course.plan, course.plan.split.learned
+    if rows.classes is not None or LOSS[plan.loss].of_classes:
+        return None
+    outputs = outputs_of(plan.network, course.stand.weights, rows.inputs)
+    targets = np.asarray(rows.targets, np.float64)
+    return Reach(
+        output_mean=float(outputs.mean()),
+        output_deviation=float(outputs.std()),
+        target_mean=float(targets.mean()),
+        target_deviation=float(targets.std()),
+        r_squared=_of_numbers(outputs, targets)["r_squared"],
+    )
 
 
 def _as_given(split: Split, inputs: Any) -> Matrix:

@@ -75,6 +75,15 @@ class Plan:
         rows = self.split.held
         return None if rows is None else (jnp.asarray(rows.inputs), jnp.asarray(rows.targets))
 
+    @property
+    def in_batches(self) -> bool:
+        """Whether a step uses fewer rows than there are, so that its loss is not that of all."""
+        return self.batch_rows < len(self.split.learned)
+
+    def whole_loss(self, weights: Weights) -> float:
+        """The loss over all rows that are learned from."""
+        return self.trainer.judge(weights, self.trainer.inputs, self.trainer.targets)[0]
+
     def first_weights(self) -> Weights:
         """Before the first step."""
         return first_weights(self.network, self.seed)

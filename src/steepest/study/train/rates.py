@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ from steepest.descent.training import CHUNK, Places, Stand
 from steepest.measure.network_probe import Point, extremes
 from steepest.methods.contract import TENTH
 from steepest.methods.optimizers import ADAPTIVE, stability_factor
+from steepest.objective.networks import Weights
 from steepest.records.arrays import Vector
 from steepest.records.choices import Word
 from steepest.records.training import Trial
@@ -85,7 +86,7 @@ def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Ch
     number = max(2, min(MANY, MOST_NUMBERS // plan.network.size))
     rates = np.array([_rounded(rate) for rate in np.geomspace(low, high, number)])
     steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
-    curves = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget)
+    curves = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget).curves
     trials = _trials(plan, rates, curves)
     order, furthest = order_of(trials, curves), max(trial.steps for trial in trials)
     best, lr = lowest(trials), order[0] if order else trials[0].lr
@@ -136,8 +137,16 @@ def compare_rates(
     steps = plan.steps // TENTH
     if steps < TENTH or plan.network.size * len(OTHERS) > MOST_NUMBERS:
         return ()
-    rates = [_rounded(plan.lr * times) for times in OTHERS]
-    trials = try_rates(plan, rates, steps, progress, goal=goal, stops=False, budget=budget)
+    rates = np.array([_rounded(plan.lr * times) for times in OTHERS])
+    beside = _side_by_side(plan, rates, steps, progress, stops=False, budget=budget)
+    trials = _trials(plan, rates, beside.curves, goal, window(plan, steps))
+    if plan.in_batches:
+        # The losses of a few rows may be anywhere; what counts is that of all.
+        ends = [plan.whole_loss(_one_of(beside.stands, place)) for place in range(len(rates))]
+        trials = tuple(
+            replace(trial, loss=end, reached_at=trial.steps if end <= goal else None)
+            for trial, end in zip(trials, ends, strict=True)
+        )
     known = any(trial.steps == steps or trial.reached_at is not None for trial in trials)
     return trials if known else ()
 
@@ -158,8 +167,15 @@ def try_rates(
     take at least a few steps, and none goes on when the budget is spent.
     """
     given = np.asarray(rates, dtype=np.float64)
-    curves = _side_by_side(plan, given, steps, progress, stops=stops, budget=budget)
+    curves = _side_by_side(plan, given, steps, progress, stops=stops, budget=budget).curves
     return _trials(plan, given, curves, goal, window(plan, steps))
+
+
+class Beside(NamedTuple):
+    """Trainings side by side: the losses of each, step by step, and where those left stand."""
+
+    curves: list[Vector]
+    stands: Stand
 
 
 def _side_by_side(
@@ -170,8 +186,8 @@ def _side_by_side(
     *,
     stops: bool,
     budget: Budget,
-) -> list[Vector]:
-    """The losses of each, step by step, as far as it came."""
+) -> Beside:
+    """The losses of each, as far as it came; with `stops` those that lag behind are left."""
     alive = np.arange(len(rates))
     stands = plan.trainer.side_by_side(plan.first_weights(), rates)
     curves: list[list[float]] = [[] for _ in rates]
@@ -192,7 +208,12 @@ def _side_by_side(
         if len(alive) > rungs.get(done, len(alive)):
             kept = _leading([curves[place] for place in alive], rungs[done])
             alive, stands = alive[kept], _taken(stands, kept)
-    return [np.array(curve) for curve in curves]
+    return Beside([np.array(curve) for curve in curves], stands)
+
+
+def _one_of(stands: Stand, place: int) -> Weights:
+    found: Weights = jax.tree.map(lambda leaf: leaf[place], stands.weights)
+    return found
 
 
 def _leading(curves: Sequence[Sequence[float]], most: int) -> Places:

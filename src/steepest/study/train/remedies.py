@@ -44,6 +44,8 @@ class Ended:
     data: str | None
     goal: float
     """The loss to be reached: that of its end, or one below its start where it learned nothing."""
+    end: float
+    """The loss over all rows learned from where it ended."""
     learned: bool
     own: Judged | None
     """None where the loss was lost."""
@@ -81,7 +83,7 @@ def rate_remedy(ended: Ended, trials: Sequence[Trial]) -> tuple[Remedy | None, t
     """
     told = list(trials)
     arrived = [place for place, trial in enumerate(told) if trial.reached_at is not None]
-    arrived.sort(key=lambda place: told[place].reached_at or 0)
+    arrived.sort(key=lambda place: (told[place].reached_at or 0, told[place].loss))
     for place in arrived[:TRIES]:
         if ended.budget.is_spent:
             break
@@ -108,7 +110,7 @@ def _quicker(ended: Ended, proof: Proof) -> Remedy | None:
     else:
         sentence = (
             f"With a learning rate of {lr} the loss falls to {shown(ended.goal, 4)} in {found}; "
-            f"here it did not in {steps}."
+            f"here it was {shown(ended.end, 4)} after {steps}."
         )
     return _remedy("lr", sentence, proof, ended, ended.options, reached)
 
