@@ -58,7 +58,7 @@ def test_it_varies_what_it_says(tmp_path: Path, capfd: pytest.CaptureFixture[str
 def test_every_row_of_the_table_can_be_run() -> None:
     page = TABLE.read_text("utf-8")
     rows = re.findall(r"^\| `([\w -]+)` \| (.+?) \|(?: *[\d,.]* *\|){5}$", page, re.MULTILINE)
-    assert len(rows) >= 10
+    assert len(rows) >= 8
     for name, says in rows:
         assert says == ", ".join(VARIATIONS[each].says for each in name.split())
 

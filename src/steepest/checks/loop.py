@@ -264,12 +264,12 @@ def by_chance(record: TrainingRecord) -> Iterator[Finding]:
     if _carries_over(record, found[0]):
         return
     by_heart = 0 <= last < BY_HEART * losses.min()
-    held = "" if learned is None else f"{count(learned.held_out)} "
+    held = "held-out rows" if learned is None else count(learned.held_out, "held-out row")
     few = ", or the rows are so few that they are learned by heart" if by_heart else ""
     yield Finding(
         "SD602",
         "warning",
-        f"On the {held}held-out rows the loss never fell by more than {percent(BETTER)} from where "
+        f"On the {held} the loss never fell by more than {percent(BETTER)} from where "
         f"it began ({number(start, 4)}), while the training loss fell by {percent(fell)}: what is "
         f"learned does not carry over. Inputs and targets may not belong together{few}.",
         {"first": float(start), "lowest": float(losses.min()), "validations": len(found)},

@@ -187,7 +187,7 @@ def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Rem
     if not course.step or not math.isfinite(start):
         return trials, ()
     # To where nothing was learned any rate gets: then the question is whether one learns.
-    learned = goal < FALLS * start
+    learned = teller.whole[1] < FALLS * start
     diverged = course.stopped == "diverged"
     ended = Ended(
         plan=plan,
