@@ -15,7 +15,7 @@ from steepest.records.training import TrainingRecord
 
 FILES = Path(__file__).parents[2] / "docs" / "torchrun"
 SECONDS = 480
-"""On a busy machine torchrun's first node may wait 300 seconds for the other one, which has ended."""
+"""On a busy machine torchrun's first node may wait 300 seconds for one that has ended."""
 
 SCONTROL = """#!/bin/sh
 [ "$*" = "show hostnames localhost,other" ] && printf 'localhost\\nother\\n'

@@ -208,3 +208,15 @@ def test_where_no_other_rate_was_run_none_is_just_right() -> None:
     run = steepest.train(str(DIGITS), NETWORK, **{**GIVEN, "lr": 0.01}, remedies=False)
     assert run.verdict.learning_rate == "not measured"
     assert "no other rate was run" in run.verdict.headline
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_auto_with_batches_of_one_row_lowers_the_loss_over_all(seed: int) -> None:
+    """A large rate is lowest in the last batches, where those are of the commoner class."""
+    rows = pl.DataFrame(RARE).sample(60, shuffle=True, seed=seed)
+    run = steepest.train(
+        rows, "1-4-tanh-2", target="y", batch_size=1, steps=100, optimizer="gd", seed=seed,
+        remedies=False,
+    )  # fmt: skip
+    assert run.learned.whole is not None
+    assert run.learned.whole[1] < run.learned.whole[0]

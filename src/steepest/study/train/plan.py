@@ -11,6 +11,7 @@ from typing import Final
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from steepest.descent.batches import Batches
 from steepest.descent.schedules import learning_rates
@@ -28,6 +29,10 @@ Progress = Callable[[str, int, int | None, float | None], None]
 
 def no_progress(phase: str, done: int, total: int | None, loss: float | None) -> None:
     """Say nothing."""
+
+
+SAMPLED: Final = 4096
+"""Rows over which many learning rates are compared, drawn once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +88,17 @@ class Plan:
     def whole_loss(self, weights: Weights) -> float:
         """The loss over all rows that are learned from."""
         return self.trainer.judge(weights, self.trainer.inputs, self.trainer.targets)[0]
+
+    def sampled_loss(self, weights: Weights) -> float:
+        """The same over SAMPLED of them, where they are more."""
+        if len(self.split.learned) <= SAMPLED:
+            return self.whole_loss(weights)
+        return self.trainer.judge(weights, *self._sample)[0]
+
+    @cached_property
+    def _sample(self) -> tuple[jax.Array, jax.Array]:
+        rows = np.random.default_rng(self.seed).permutation(len(self.split.learned))[:SAMPLED]
+        return self.trainer.inputs[rows], self.trainer.targets[rows]
 
     def first_weights(self) -> Weights:
         """Before the first step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -86,9 +86,9 @@ def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Ch
     number = max(2, min(MANY, MOST_NUMBERS // plan.network.size))
     rates = np.array([_rounded(rate) for rate in np.geomspace(low, high, number)])
     steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
-    curves = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget).curves
-    trials = _trials(plan, rates, curves)
-    order, furthest = order_of(trials, curves), max(trial.steps for trial in trials)
+    beside = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget)
+    trials = _trials(plan, rates, beside)
+    order, furthest = order_of(trials, beside.curves), max(trial.steps for trial in trials)
     best, lr = lowest(trials), order[0] if order else trials[0].lr
     tried, after = f"{len(rates)} from {low:.2g} to {high:.2g}", count(furthest, "step")
     why = f"the one with the lowest loss of {tried}, after {after}"
@@ -139,7 +139,7 @@ def compare_rates(
         return ()
     rates = np.array([_rounded(plan.lr * times) for times in OTHERS])
     beside = _side_by_side(plan, rates, steps, progress, stops=False, budget=budget)
-    trials = _trials(plan, rates, beside.curves, goal, window(plan, steps))
+    trials = _trials(plan, rates, beside, goal, window(plan, steps))
     if plan.in_batches:
         # The losses of a few rows may be anywhere; what counts is that of all.
         ends = [plan.whole_loss(_one_of(beside.stands, place)) for place in range(len(rates))]
@@ -167,15 +167,34 @@ def try_rates(
     take at least a few steps, and none goes on when the budget is spent.
     """
     given = np.asarray(rates, dtype=np.float64)
-    curves = _side_by_side(plan, given, steps, progress, stops=stops, budget=budget).curves
-    return _trials(plan, given, curves, goal, window(plan, steps))
+    beside = _side_by_side(plan, given, steps, progress, stops=stops, budget=budget)
+    return _trials(plan, given, beside, goal, window(plan, steps))
 
 
 class Beside(NamedTuple):
-    """Trainings side by side: the losses of each, step by step, and where those left stand."""
+    """Trainings side by side."""
 
     curves: list[Vector]
+    """The losses of each, step by step, as far as it came."""
+    looks: Mapping[int, Vector]
+    """With batches, after some steps the loss of each over many rows, (m,); NaN of one left."""
     stands: Stand
+    """Of those that are left."""
+
+    def end(self, place: int) -> float:
+        """The loss at the end; infinite where it was lost."""
+        found = self.looks.get(len(self.curves[place]))
+        if found is None:
+            return end_of(self.curves[place])
+        loss = float(found[place])
+        return loss if math.isfinite(loss) else math.inf
+
+    def reached(self, place: int, goal: float, steps: int, width: int) -> bool:
+        """Whether a training was at the goal within so many steps."""
+        if self.looks:
+            found = self.looks.get(steps)
+            return found is not None and bool(found[place] <= goal)
+        return reached_at(self.curves[place][:steps], goal, width) is not None
 
 
 def _side_by_side(
@@ -192,9 +211,12 @@ def _side_by_side(
     stands = plan.trainer.side_by_side(plan.first_weights(), rates)
     curves: list[list[float]] = [[] for _ in rates]
     rungs = {max(FAIR, round(share * steps)): left for share, left in RUNGS} if stops else {}
+    ends = [*rungs, steps] if plan.in_batches else []
+    places = {place for end in ends for place in (end, end // TENTH)}
+    looks = {0: _look(plan, stands, alive, len(rates))} if plan.in_batches else {}
     done, pace = 0, Pace(budget, 4 * CHUNK)
     while done < steps and len(alive) and not (done and budget.is_spent):
-        stop = min([steps, done + pace.steps, *(rung for rung in rungs if rung > done)])
+        stop = min([steps, done + pace.steps, *(one for one in {*rungs, *places} if one > done)])
         began = time.perf_counter()
         batches = plan.batches.take(done, stop - done)
         every = np.broadcast_to(rates[alive], (stop - done, len(alive)))
@@ -205,10 +227,23 @@ def _side_by_side(
         pace.took(stop - done, time.perf_counter() - began)
         done = stop
         progress("trying learning rates", done, steps, None)
+        if done in places or (looks and budget.is_spent):
+            looks[done] = _look(plan, stands, alive, len(rates))
         if len(alive) > rungs.get(done, len(alive)):
-            kept = _leading([curves[place] for place in alive], rungs[done])
+            sofar = Beside([np.array(curves[place]) for place in alive], {}, stands)
+            if looks:
+                sofar = sofar._replace(looks={done: looks[done][alive]})
+            kept = _leading(sofar, rungs[done])
             alive, stands = alive[kept], _taken(stands, kept)
-    return Beside([np.array(curve) for curve in curves], stands)
+    return Beside([np.array(curve) for curve in curves], looks, stands)
+
+
+def _look(plan: Plan, stands: Stand, alive: Places, many: int) -> Vector:
+    """The loss over many rows of each that is `alive`, (m,); of the others NaN."""
+    found = np.full(many, math.nan)
+    for number, place in enumerate(alive):
+        found[place] = plan.sampled_loss(_one_of(stands, number))
+    return found
 
 
 def _one_of(stands: Stand, place: int) -> Weights:
@@ -216,11 +251,12 @@ def _one_of(stands: Stand, place: int) -> Weights:
     return found
 
 
-def _leading(curves: Sequence[Sequence[float]], most: int) -> Places:
+def _leading(beside: Beside, most: int) -> Places:
     """The places of so many with the lowest losses, a calm one among them if there is one."""
-    order = np.argsort([end_of(curve) for curve in curves], kind="stable")
+    ends = [beside.end(place) for place in range(len(beside.curves))]
+    order = np.argsort(ends, kind="stable")
     calm = [
-        place for place in order if is_calm(curves[place]) and math.isfinite(end_of(curves[place]))
+        place for place in order if is_calm(beside.curves[place]) and math.isfinite(ends[place])
     ]
     kept = order[:most].copy()
     if calm and calm[0] not in kept:
@@ -231,7 +267,7 @@ def _leading(curves: Sequence[Sequence[float]], most: int) -> Places:
 def _trials(
     plan: Plan,
     rates: Vector,
-    curves: Sequence[Vector],
+    beside: Beside,
     goal: float | None = None,
     width: int = 1,
 ) -> tuple[Trial, ...]:
@@ -239,30 +275,30 @@ def _trials(
         Trial(
             float(lr),
             len(curve),
-            end_of(curve),
+            beside.end(place),
             reached_at(curve, goal, width),
-            _word(place, rates, curves, plan.per_epoch),
+            _word(place, rates, beside, plan.per_epoch),
         )
-        for place, (lr, curve) in enumerate(zip(rates, curves, strict=True))
+        for place, (lr, curve) in enumerate(zip(rates, beside.curves, strict=True))
     )
 
 
-def _word(place: int, rates: Vector, curves: Sequence[Vector], per_epoch: int) -> Word:
+def _word(place: int, rates: Vector, beside: Beside, per_epoch: int) -> Word:
     """The word about one learning rate beside the others."""
-    own = curves[place]
+    own = beside.curves[place]
     if not len(own):
         return "not measured"
-    start, end = float(own[: len(own) // 8 + 1].mean()), end_of(own)
+    end = beside.end(place)
+    start = float(beside.looks[0][place] if beside.looks else own[: len(own) // 8 + 1].mean())
     if not math.isfinite(end) or end > start + abs(start):
         return "too large"
     tenth = len(own) // TENTH
-    if not tenth:
+    if not tenth or (beside.looks and tenth not in beside.looks):
         return "not measured"
     width = max(1, min(per_epoch, tenth // 2))
-    for other in np.argsort(-rates):  # a larger rate's word counts first
-        reached = reached_at(curves[other][:tenth], end, width)
-        learned = end_of(curves[other]) < FALLS * start  # else any loss is soon reached
-        if other != place and reached is not None and learned:
+    for other in map(int, np.argsort(-rates)):  # a larger rate's word counts first
+        learned = beside.end(other) < FALLS * start  # else any loss is soon reached
+        if other != place and learned and beside.reached(other, end, tenth, width):
             return "too small" if rates[other] > rates[place] else "too large"
     return "just right" if end < FALLS * start else "not measured"
 
