@@ -17,8 +17,8 @@ from steepest.words.wording import count, number, percent, together
 _FAR = 10.0
 """Targets so many times as far from the outputs as these have come are out of reach."""
 
-_ANOTHER_SIZE = 5.0
-"""Targets whose mean or deviation is larger, or the deviation as much smaller than 1."""
+_LARGE, _SMALL = 5.0, 0.05
+"""Targets whose mean or deviation is larger, or the deviation smaller, are not about 1 in size."""
 
 _LATE = 20
 """Before this step nothing is said of what was learned."""
@@ -79,7 +79,7 @@ def _worse_than_the_mean(record: TrainingRecord) -> Iterator[Finding]:
     if reach is None or not record.steps or not reach.r_squared < 0:
         return
     mean, deviation = reach.target_mean, reach.target_deviation
-    if max(abs(mean), deviation) < _ANOTHER_SIZE and deviation > 1 / _ANOTHER_SIZE:
+    if max(abs(mean), deviation) < _LARGE and deviation > _SMALL:
         return  # then it is not their size
     yield Finding(
         "SD307",

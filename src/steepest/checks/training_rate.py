@@ -194,6 +194,13 @@ def _first_rate(record: TrainingRecord) -> float:
 
 
 def _got_there(record: TrainingRecord, trial: Trial) -> str:
+    first, last = began_and_ended(record)
+    if not last < FALLS * first:
+        there, here = together(trial.loss, last)
+        return (
+            f"{number(trial.lr, 3)} the loss is {there} after {count(trial.steps, 'step')}, and "
+            f"here it was {here} after {count(record.steps)}"
+        )
     return (
         f"{number(trial.lr, 3)} the loss is after {count(trial.reached_at or 0, 'step')} where "
         f"it was here after {count(record.steps)}"

@@ -207,7 +207,8 @@ def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Rem
         remedies.append(remedy)
     if not learned and not any(remedies) and not budget.is_spent:
         choice = choose_rate(course.plan, say, budget.first(TRYING))
-        trials = choice.trials
+        if all(trial.reached_at is None for trial in trials):
+            trials = choice.trials
         remedies.append(learning_remedy(ended, choice, start))
     record = teller.record(trials=trials)
     unscaled = any(f.code == "SD304" for f in judge_training(record).findings)
