@@ -98,3 +98,30 @@ def test_a_sweep_has_no_other_learning_rate(capsys: pytest.CaptureFixture[str]) 
         command(["train", *words, "--lr", "0.1"])
     assert ended.value.code == 2
     assert "--sweep says which" in capsys.readouterr().err
+
+
+def test_words_with_batches_are_those_of_trainings_alone() -> None:
+    """Of the loss over all rows, which the last batches of one row say nothing of."""
+    draws = np.random.default_rng(0)
+    data = {"x": draws.normal(size=60), "y": (np.arange(60) % 15 == 0).astype(int)}
+    given: dict[str, Any] = {"target": "y", "batch_size": 1, "optimizer": "gd"}
+    found = steepest.sweep_network(data, "1-4-tanh-2", lr=(0.002, 5.0, 8), steps=100, **given)
+
+    def whole(lr: float, steps: int) -> tuple[float, float]:
+        run = steepest.train(data, "1-4-tanh-2", lr=lr, steps=steps, remedies=False, **given)
+        assert run.learned.whole is not None
+        return run.learned.whole
+
+    ends = {trial.lr: whole(trial.lr, trial.steps) for trial in found.trials}
+    for trial in found.trials:
+        start, end = ends[trial.lr]
+        assert trial.loss == pytest.approx(end, rel=1e-3)
+        quicker = [
+            other
+            for other, (_, last) in ends.items()
+            if other != trial.lr
+            and last <= min(end, 0.98 * start)
+            and whole(other, trial.steps // 10)[1] <= end
+        ]
+        assert (trial.word == "just right") == (not quicker and end < 0.98 * start), trial
+    assert {trial.word for trial in found.trials} >= {"too small", "just right", "too large"}

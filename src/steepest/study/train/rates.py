@@ -190,7 +190,9 @@ class Beside(NamedTuple):
         return loss if math.isfinite(loss) else math.inf
 
     def reached(self, place: int, goal: float, steps: int, width: int) -> bool:
-        """Whether a training was at the goal within so many steps."""
+        """Whether a training was at the goal after so many steps, and is there at its end."""
+        if not self.end(place) <= goal:
+            return False
         if self.looks:
             found = self.looks.get(steps)
             return found is not None and bool(found[place] <= goal)
