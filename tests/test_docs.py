@@ -334,6 +334,7 @@ NAMED = {
     ),
     "problem.categories[].weights",
     *("problem.missing", "problem.non_finite", "problem.standardized", "options", "user_units"),
+    "minimum.user_weights",
     *("not_measured", "statistics.weights", "statistics.not_measured", "remedies[].weights"),
     "remedies[].options",
     "verdict.findings[].evidence",

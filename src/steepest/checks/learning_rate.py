@@ -61,6 +61,7 @@ UP_AND_DOWN = (
 )
 ENDLESS = "the loss has no minimum to get to"
 LEAPS = "it got lowest in the steps at hand by leaps, above the stability limit"
+LEAVES = "run on, it comes upon the goal and does not stay there"
 JUMPS = "those that get there jump out of the valley that the descent begins in, which is luck"
 
 
@@ -117,6 +118,8 @@ def judge_rate(m: Measurements) -> Rate:
         return Rate("not measured", reason=_reason(m))
     if not anyone_arrives(m.rates):
         return Rate("not measured", reason=_nobody(m.rates))
+    if m.rates.own.left and m.rates.own.steps is None:
+        return Rate("not measured", reason=LEAVES)
     return Rate("just right")
 
 

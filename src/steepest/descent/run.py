@@ -57,6 +57,7 @@ from steepest.records.choices import Stopped
 from steepest.records.descent import Descent, Trace
 from steepest.records.problem import Settings
 from steepest.words.errors import UsageError
+from steepest.words.wording import count
 
 CEILING = 1e10
 """A loss this many times its start is divergence; the descent need not wait for infinity."""
@@ -654,4 +655,4 @@ def _sentence(
         return f"Interrupted after {steps:,} steps; what was done is kept."
     if ended == "goal":
         return f"The goal was reached at step {steps:,}."
-    return f"The limit of {settings.steps:,} steps was reached."
+    return f"The limit of {count(settings.steps, 'step')} was reached."

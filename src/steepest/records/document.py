@@ -290,7 +290,7 @@ def _minimum(minimum: Minimum | None, final_loss: float) -> dict[str, Any] | Non
     return {
         **told(minimum, "loss weights found_by"),
         "gap": final_loss - minimum.loss,
-        **told(minimum, "unbounded separable growing flat elsewhere proven starts"),
+        **told(minimum, "unbounded separable growing flat elsewhere proven starts user_weights"),
     }
 
 

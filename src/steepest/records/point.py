@@ -175,6 +175,8 @@ class Minimum:
     """True where there is no lower one: the loss is convex, or a quadratic."""
     starts: int | None = None
     """From so many starts it is the lowest found."""
+    user_weights: Mapping[str, float] | None = None
+    """`weights` for the columns as they are, where those were scaled."""
 
     @property
     def exists(self) -> bool:

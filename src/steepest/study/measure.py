@@ -99,7 +99,7 @@ def measure(
             first = None if aim.goal is None else _first_at_goal(descended, aim.goal)
             stays = None if aim.goal is None else _stays(descended, aim.goal)
             descent = replace(descent, goal_step=first, stays_step=stays)
-    minimum = _with_flat(setup, minimum)
+    minimum = _in_user_units(setup, _with_flat(setup, minimum))
     if why := _why_no_minimum(minimum):
         missing["minimum"] = why
     near_aim = aim if setup.for_trials is setup else near_aim
@@ -194,6 +194,14 @@ def _ahead(
     return _Ahead(rates, lower, heading, left, forecast)
 
 
+def _in_user_units(setup: Setup, minimum: Minimum | None) -> Minimum | None:
+    """The minimum with its weights for the columns as they are, where those were scaled."""
+    if minimum is None or setup.scaling is None:
+        return minimum
+    at = setup.objective.vector(minimum.weights)
+    return replace(minimum, user_weights=setup.in_user_units(at))
+
+
 def _curvature(
     setup: Setup, settings: Settings, descended: Walked
 ) -> tuple[Spectrum | None, float | None, dict[str, str]]:
@@ -217,7 +225,9 @@ def _curvature(
         )
         plain = None
     limit = stability_limit(descent.optimizer, descent.momentum, scaled)
-    if limit is None:
+    if descended.preconditioner is not None and not descent.steps:
+        limit, missing["stability_limit"] = None, "No step was taken yet that says how they scale."
+    elif limit is None:
         missing["stability_limit"] = _why_no_limit(descent, plain)
     return plain, limit, missing
 

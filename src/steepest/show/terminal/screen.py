@@ -155,9 +155,11 @@ def minimum_of(record: RunRecord) -> Mapping[str, float]:
     minimum, found = record.measurements.minimum, record.measurements.statistics
     if minimum is None or not minimum.exists:
         return {}
-    if record.user_units:
-        return {} if found is None else {one.weight: one.value for one in found.user_weights}
-    return minimum.weights
+    if not record.user_units:
+        return minimum.weights
+    # Runs of earlier versions have them with their standard errors alone.
+    known = {} if found is None else {one.weight: one.value for one in found.user_weights}
+    return minimum.user_weights or known
 
 
 # The fit and the rate

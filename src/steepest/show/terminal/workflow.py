@@ -159,7 +159,9 @@ def _losses(page: Page, record: RunRecord) -> None:
     if floor is not None and math.isfinite(floor):
         rows.append(("minimum", floor))
     held = trace.validation
-    notes = ["" if held is None else f"held out {number(float(held[i]))}" for i in places]
+    # With batches it is measured once in an epoch.
+    seen = [math.nan if held is None else float(held[i]) for i in places]
+    notes = ["" if math.isnan(loss) else f"held out {number(loss)}" for loss in seen]
     names = max(len(name) for name, _ in rows)
     shown = [_loss_number(loss) for _, loss in rows]
     figures = max(len(text) for text in shown)
