@@ -40,6 +40,7 @@ def test_with_scaled_columns_the_minimum_is_told_for_the_columns_as_they_are() -
     )
     found = run.measurements.minimum
     assert found is not None
+    assert found.user_weights is not None
     assert found.user_weights == pytest.approx({"a": best.x[0], "b": best.x[1]}, rel=1e-4)
     assert f"{found.user_weights['a']:.6g}" in str(run)
 
@@ -55,6 +56,16 @@ def test_held_out_rows_are_told_where_they_were_measured() -> None:
     why = run.why()
     assert "held out" in why
     assert "not a number" not in why
+
+
+def test_without_a_step_no_rate_is_right_for_a_loss_that_falls_for_ever() -> None:
+    x = np.linspace(1, 2, 12)
+    run = steepest.fit(
+        {"x": x, "y": np.exp(x)}, "y ~ a/(1+exp(-b*(x-c)))", lr=1e-7, steps=0, remedies=False
+    )
+    assert run.measurements.minimum is not None
+    assert not run.measurements.minimum.exists
+    assert run.verdict.learning_rate == "not measured"
 
 
 def test_one_step_is_one_step() -> None:
