@@ -24,9 +24,8 @@ from torch import nn
 from benchmarks.registry import DifferentWorkError, Effort, Samples, benchmark
 from benchmarks.timing import compare
 from steepest.data.samples import Samples as Rows
-from steepest.descent.training import Trainer, Way
+from steepest.descent.training import Stand, Trainer, Way
 from steepest.objective.networks import first_weights, parse_network
-from steepest.records.arrays import Matrix
 from steepest.study.train.plan import Plan
 from steepest.study.train.rates import try_rates
 from steepest.study.train.rows import Split
@@ -259,16 +258,16 @@ def sweep(effort: Effort) -> Samples:
 
     def silent(phase: str, done: int, total: int | None, loss: float | None) -> None: ...
 
-    def single() -> Matrix:
+    def single() -> Stand:
         trainer = plan.trainer
         lowest = np.full(SWEPT_STEPS, rates[best])
-        _, written = trainer.steps(trainer.begin(plan.first_weights()), batches, lowest)
-        return written.loss
+        stand, _ = trainer.steps(trainer.begin(plan.first_weights()), batches, lowest)
+        return stand
 
-    def check(trials: Any, losses: Any) -> None:
-        mean = float(losses[-SWEPT_STEPS // 8 :].mean())
-        if not np.isclose(trials[best].loss, mean, rtol=1e-3):
-            raise DifferentWorkError(f"the losses are {trials[best].loss} and {mean}")
+    def check(trials: Any, stand: Any) -> None:
+        loss = plan.sampled_loss(stand.weights)
+        if not np.isclose(trials[best].loss, loss, rtol=1e-3):
+            raise DifferentWorkError(f"the losses are {trials[best].loss} and {loss}")
 
     trials = try_rates(plan, rates, SWEPT_STEPS, silent)
     best = max(range(SWEPT), key=lambda place: (trials[place].steps, -trials[place].loss))

@@ -65,13 +65,21 @@ def _folders(folder: Path) -> Change:
 
 
 def _home(folder: Path) -> Change:
-    """Nobody may write into /sys, not even root, whom permissions do not hold."""
-    home = Path("/sys")
-    if not home.is_dir():
-        home = folder / "home"
-        home.mkdir(mode=0o500)
+    """Where not even root may write, whom permissions do not hold; at worst it is no folder."""
+    places = (Path("/sys"), Path("/proc"), Path(os.devnull))
+    home = next(place for place in places if _refuses(place))
     unset = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
     return Change({"HOME": str(home), **dict.fromkeys(unset)})
+
+
+def _refuses(folder: Path) -> bool:
+    made = folder / f"steepest-{os.getpid()}"
+    try:
+        made.mkdir()
+    except OSError:
+        return True
+    made.rmdir()
+    return False
 
 
 # What NumPy was built with and this processor has: to disable anything else is an error.

@@ -193,11 +193,13 @@ def test_why_may_stand_anywhere(bench: Bench) -> None:
     assert answer.stderr.endswith("Given: A. Did you mean a?\n")
 
 
+@pytest.mark.parametrize("terminal", ["dumb", "xterm-256color"])
 @pytest.mark.parametrize("columns", [60, 120])
 def test_a_pipe_is_as_wide_as_it_is_told(
-    columns: int, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    columns: int, terminal: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", terminal)
     report = Report(specimens.tutorial(), why="the same command with --why")
     assert run(*FIT).stdout == plain(report, width=columns)
     monkeypatch.setenv("FORCE_COLOR", "1")

@@ -400,7 +400,7 @@ def test_who_comes_upon_the_goal_and_leaves_it_is_not_just_right(optimizer: str)
     x = np.linspace(-2, 2, 21)
     beta = 0.9 if optimizer == "momentum" else 0.0
     limit = 2 * (1 + beta) / np.mean(x**2)
-    rates = limit * np.geomspace(0.05, 30, 24)
+    rates = limit * np.geomspace(0.05, 30, 12)
     swept = steepest.sweep(
         {"x": x, "y": 3 * x}, "y ~ a*x", lr=rates, loss="log-cosh", optimizer=optimizer,
         start={"a": -4.0},

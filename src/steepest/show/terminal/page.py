@@ -213,6 +213,10 @@ def _cells(text: str) -> int:
     return Text(text).cell_len
 
 
+_WITHOUT_COLOURS = ("dumb", "unknown")
+"""Terminals that have none, unless they are asked for."""
+
+
 def forced() -> bool:
     """Whether colours are wanted where there is no terminal, as in the log of a build."""
     return bool(os.environ.get("FORCE_COLOR")) and not os.environ.get("NO_COLOR")
@@ -241,6 +245,10 @@ def console_for(stream: TextIO) -> Console:
     width = None if stream.isatty() else columns_of(stream)
     if os.environ.get("NO_COLOR"):
         return Console(file=stream, width=width, color_system=None)
+    if forced() and os.environ.get("TERM") in _WITHOUT_COLOURS:
+        # Without a height it would be 80 columns wide, whatever is asked for.
+        known = columns_of(stream)
+        return Console(file=stream, width=known, height=24, color_system="standard")
     return Console(file=stream, width=width)
 
 

@@ -215,7 +215,9 @@ def _side_by_side(
     rungs = {max(FAIR, round(share * steps)): left for share, left in RUNGS} if stops else {}
     ends = [*rungs, steps] if plan.in_batches else []
     places = {place for end in ends for place in (end, end // TENTH)}
-    looks = {0: _look(plan, stands, alive, len(rates))} if plan.in_batches else {}
+    looks = {}
+    if plan.in_batches:
+        looks[0] = np.full(len(rates), plan.sampled_loss(plan.first_weights()))
     done, pace = 0, Pace(budget, 4 * CHUNK)
     while done < steps and len(alive) and not (done and budget.is_spent):
         stop = min([steps, done + pace.steps, *(one for one in {*rungs, *places} if one > done)])
