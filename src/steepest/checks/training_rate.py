@@ -77,6 +77,7 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     Too small: in every probe a step four times as long lowers the loss about four times as much,
     the learning rate is below a fiftieth of the limit, and the loss has hardly changed.
     Just right: other rates were run, and none is far better. What only falls is not measured.
+    Where the loss over all rows is known, at the start and at the end, it is the one that counts.
     """
     if record.inputs.lost_at is not None:
         return TrainingRate("not measured", "a batch had values that are not finite")

@@ -88,7 +88,9 @@ def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Ch
     steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
     beside = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget)
     trials = _trials(plan, rates, beside)
-    order, furthest = order_of(trials, beside.curves), max(trial.steps for trial in trials)
+    calm = [beside.is_calm(place) for place in range(len(rates))]
+    order = order_of(trials, calm, beside.start(0))
+    furthest = max(trial.steps for trial in trials)
     best, lr = lowest(trials), order[0] if order else trials[0].lr
     tried, after = f"{len(rates)} from {low:.2g} to {high:.2g}", count(furthest, "step")
     why = f"the one with the lowest loss of {tried}, after {after}"
@@ -105,19 +107,30 @@ def is_calm(losses: Sequence[float] | Vector) -> bool:
     return bool(np.max(losses) <= losses[0] + (RISES - 1) * abs(losses[0]))
 
 
-def order_of(trials: Sequence[Trial], curves: Sequence[Vector]) -> tuple[float, ...]:
-    """The learning rates of those that went furthest and did not lose the loss, best first."""
+def in_epochs(losses: Vector, per_epoch: int) -> Vector:
+    """The means over an epoch from each step on, or over all where they are fewer; (k,)."""
+    width = max(1, min(per_epoch, len(losses)))
+    with np.errstate(all="ignore"):
+        return np.convolve(losses, np.full(width, 1 / width), "valid") if len(losses) else losses
+
+
+def order_of(trials: Sequence[Trial], calm: Sequence[bool], start: float) -> tuple[float, ...]:
+    """The learning rates of those that went furthest and did not lose the loss, best first.
+
+    Of those that are nearly as low as the best, measured from the loss at the start, calm ones.
+    """
     best = lowest(trials)
     if best is None:
         return ()
-    near = best.loss + NEAR * max(0.0, float(curves[0][0]) - best.loss)
+    near = best.loss + NEAR * max(0.0, start - best.loss)
     places = [
         place
         for place, trial in enumerate(trials)
         if trial.steps == best.steps and math.isfinite(trial.loss)
     ]
-    calm = {place for place in places if is_calm(curves[place]) and trials[place].loss <= near}
-    places.sort(key=lambda place: (place not in calm, trials[place].loss))
+    places.sort(
+        key=lambda place: (not (calm[place] and trials[place].loss <= near), trials[place].loss)
+    )
     return tuple(trials[place].lr for place in places)
 
 
@@ -144,7 +157,11 @@ def compare_rates(
         # The losses of a few rows may be anywhere; what counts is that of all.
         ends = [plan.whole_loss(_one_of(beside.stands, place)) for place in range(len(rates))]
         trials = tuple(
-            replace(trial, loss=end, reached_at=trial.steps if end <= goal else None)
+            replace(
+                trial,
+                loss=end if math.isfinite(end) else math.inf,
+                reached_at=trial.steps if end <= goal else None,
+            )
             for trial, end in zip(trials, ends, strict=True)
         )
     known = any(trial.steps == steps or trial.reached_at is not None for trial in trials)
@@ -180,6 +197,17 @@ class Beside(NamedTuple):
     """With batches, after some steps the loss of each over many rows, (m,); NaN of one left."""
     stands: Stand
     """Of those that are left."""
+    per_epoch: int
+    """Steps in an epoch."""
+
+    def start(self, place: int) -> float:
+        """The loss before the first step."""
+        return float(self.looks[0][place] if self.looks else self.curves[place][0])
+
+    def is_calm(self, place: int) -> bool:
+        """Whether the loss never rose far above its start."""
+        curve = self.curves[place]
+        return is_calm([self.start(place), *in_epochs(curve, self.per_epoch)])
 
     def end(self, place: int) -> float:
         """The loss at the end; infinite where it was lost."""
@@ -234,12 +262,11 @@ def _side_by_side(
         if done in places or (looks and budget.is_spent):
             looks[done] = _look(plan, stands, alive, len(rates))
         if len(alive) > rungs.get(done, len(alive)):
-            sofar = Beside([np.array(curves[place]) for place in alive], {}, stands)
-            if looks:
-                sofar = sofar._replace(looks={done: looks[done][alive]})
-            kept = _leading(sofar, rungs[done])
+            left = [np.array(curves[place]) for place in alive]
+            seen = {step: look[alive] for step, look in looks.items()}
+            kept = _leading(Beside(left, seen, stands, plan.per_epoch), rungs[done])
             alive, stands = alive[kept], _taken(stands, kept)
-    return Beside([np.array(curve) for curve in curves], looks, stands)
+    return Beside([np.array(curve) for curve in curves], looks, stands, plan.per_epoch)
 
 
 def _look(plan: Plan, stands: Stand, alive: Places, many: int) -> Vector:
@@ -259,9 +286,7 @@ def _leading(beside: Beside, most: int) -> Places:
     """The places of so many with the lowest losses, a calm one among them if there is one."""
     ends = [beside.end(place) for place in range(len(beside.curves))]
     order = np.argsort(ends, kind="stable")
-    calm = [
-        place for place in order if is_calm(beside.curves[place]) and math.isfinite(ends[place])
-    ]
+    calm = [place for place in order if beside.is_calm(place) and math.isfinite(ends[place])]
     kept = order[:most].copy()
     if calm and calm[0] not in kept:
         kept[-1] = calm[0]
@@ -281,13 +306,13 @@ def _trials(
             len(curve),
             beside.end(place),
             reached_at(curve, goal, width),
-            _word(place, rates, beside, plan.per_epoch),
+            _word(place, rates, beside),
         )
         for place, (lr, curve) in enumerate(zip(rates, beside.curves, strict=True))
     )
 
 
-def _word(place: int, rates: Vector, beside: Beside, per_epoch: int) -> Word:
+def _word(place: int, rates: Vector, beside: Beside) -> Word:
     """The word about one learning rate beside the others."""
     own = beside.curves[place]
     if not len(own):
@@ -299,7 +324,7 @@ def _word(place: int, rates: Vector, beside: Beside, per_epoch: int) -> Word:
     tenth = len(own) // TENTH
     if not tenth or (beside.looks and tenth not in beside.looks):
         return "not measured"
-    width = max(1, min(per_epoch, tenth // 2))
+    width = max(1, min(beside.per_epoch, tenth // 2))
     for other in map(int, np.argsort(-rates)):  # a larger rate's word counts first
         learned = beside.end(other) < FALLS * start  # else any loss is soon reached
         if other != place and learned and beside.reached(other, end, tenth, width):
