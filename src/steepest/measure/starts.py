@@ -148,10 +148,22 @@ def _beside_columns(model: Node) -> dict[str, tuple[int, ...]]:
             if weight is None or not names_of(Column, other):
                 continue
             if node.op == "*":
-                found[weight] = _AS_RATE
-            elif node.op == "/" or (node.op in "+-" and not names_of(Weight, other)):
+                found.setdefault(weight, _AS_RATE)
+            elif node.op == "/" or (
+                node.op in "+-" and (_is_place(other) or not names_of(Weight, other))
+            ):
                 found[weight] = _AS_COLUMN
     return found
+
+
+def _is_place(node: Node) -> bool:
+    """Whether it is a column less a weight, or a power of that: then it has the column's unit."""
+    match node:
+        case Binary("+" | "-", Column(), Weight()) | Binary("+" | "-", Weight(), Column()):
+            return True
+        case Binary("**", base, Number()):
+            return _is_place(base)
+    return False
 
 
 def _weight_in(node: Node) -> str | None:
