@@ -55,7 +55,7 @@ def _each(*functions: _OfTraining) -> _OfTraining:
 
 _ALL = (
     Check("SD101", "too-large", _RATE, learning_rate.too_large, training_rate.too_large,
-          "The learning rate is too large: the descent diverges."),
+          "The learning rate is too large."),
     Check("SD102", "too-small", _RATE, learning_rate.too_small, training_rate.too_small,
           "The learning rate is too small: a larger one is far quicker."),
     Check("SD103", "edge-of-stability", _RATE, learning_rate.at_the_edge,
