@@ -168,7 +168,9 @@ def test_a_word_is_true(seed: int, prove: bool) -> None:
     if word == "not measured":
         return
     own = end(at(training, 1.0))
-    others = {factor: at(training, factor) for factor in GRID}
+    proof = watch.run.record.proof
+    told = () if proof is None else tuple(replay.factor for replay in proof.replays)
+    others = {factor: at(training, factor) for factor in {*GRID, *told} - {1.0}}
     better = {factor for factor, losses in others.items() if end(losses) < own}
     why = (training, word, watch.verdict.headline, own, {f: end(o) for f, o in others.items()})
     if word == "too large":
@@ -179,6 +181,15 @@ def test_a_word_is_true(seed: int, prove: bool) -> None:
         # A rate that comes back up was there by luck.
         twice = [f for f in better if steps_to(others[f], own) * 2 < STEPS]
         assert not twice, why
+
+
+@pytest.mark.parametrize(("seed", "word"), [
+    (3147, "too large"), (3207, "too large"), (7228, "too small"),
+])  # fmt: skip
+def test_words_that_batches_of_one_row_once_led_to(seed: int, word: str) -> None:
+    """A first loss is next to nothing, or a probe's; a longer step is always better for one row."""
+    watch = drawn(seed).run(1.0, watched=True)
+    assert watch.verdict.learning_rate != word, watch.verdict.headline
 
 
 def test_noise_is_no_rise() -> None:

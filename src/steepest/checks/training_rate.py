@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.checks.layers import FELL, is_blocked, killed_layer, vanishing
+from steepest.checks.layers import FELL, is_blocked, killed_layer, update_ratios, vanishing
 from steepest.checks.proof import at_fault, word_of
 from steepest.methods.contract import TENTH
 from steepest.records.arrays import Vector
@@ -28,6 +28,9 @@ _GENTLE = 0.1
 
 SMALL = 0.02
 """Up to this share of the stability limit it may be too small."""
+
+USUAL = 1e-3
+"""Steps of so much of the weights that they change are usual."""
 
 _LINEAR = 3.5
 """Where the loss is still straight, a step four times as long lowers it so many times as much."""
@@ -276,16 +279,18 @@ def whole_rise(record: TrainingRecord) -> str | None:
 def _is_gentle(record: TrainingRecord) -> bool:
     """Whether every probe says that a step four times as long lowers the loss of its batch more.
 
-    Then it is not the steps that raise it: batches of few rows differ.
+    Then it is not the steps that raise it: batches of few rows differ. Far below the limit a row
+    whose loss is next to nothing may still say otherwise.
     """
     done = _done(record)
     fans = [dict(zip(probe.factors, probe.losses, strict=True)) for probe in done]
+    falls = [fan[4.0] < fan[1.0] < fan[0.0] for fan in fans]
     share = share_of_limit(record)
-    return (
-        len(done) >= LEAST_PROBES
-        and (share is None or share < _GENTLE)
-        and all(fan[4.0] < fan[1.0] < fan[0.0] for fan in fans)
-    )
+    if len(done) < LEAST_PROBES:
+        return False
+    if share is not None and share < SMALL and len(limits(record)) >= LEAST_PROBES:
+        return 2 * sum(falls) > len(falls)
+    return (share is None or share < _GENTLE) and all(falls)
 
 
 def _grown(record: TrainingRecord, by: float) -> bool:
@@ -356,8 +361,19 @@ def share_of_critical(record: TrainingRecord) -> float | None:
     The critical one leaves the loss of a step's own batch where it was (arXiv 2601.16979). It needs
     no theory of the optimizer. Infinite where even the shortest step raises the loss.
     """
-    found = [probe.critical for probe in record.probes if probe.critical is not None][-5:]
-    return float(np.median([1 / c if c else math.inf for c in found])) if found else None
+    found = [_over_critical(probe) for probe in record.probes[-5:]]
+    known = [share for share in found if share is not None]
+    measured = any(probe.critical is not None for probe in record.probes[-5:])
+    return float(np.median(known)) if measured else None
+
+
+def _over_critical(probe: Probe) -> float | None:
+    """One over the critical multiple of the step; at most this where even the longest falls."""
+    if probe.critical is not None:
+        return 1 / probe.critical if probe.critical else math.inf
+    if not probe.losses or not probe.losses[-1] < probe.losses[0]:
+        return None
+    return 1 / max(probe.factors)
 
 
 def steepest_group(record: TrainingRecord) -> int | None:
@@ -392,6 +408,8 @@ def is_too_small(record: TrainingRecord) -> bool:
         return False  # what lowers the loss of one batch raises it on the others
     share = share_of_limit(record)
     if share is None:
+        if bool(np.nanmax(update_ratios(record), initial=0.0) > USUAL):
+            return False  # the weights do move; a batch alone always asks for more
         share = share_of_critical(record)
     if share is not None and share > SMALL:
         return False

@@ -15,8 +15,10 @@ from steepest.study.train.budget import NO_LIMIT
 from steepest.study.train.plan import plan_of
 from steepest.study.train.proof import run_alone
 from steepest.study.train.rates import (
+    Beside,
     choose_rate,
     is_calm,
+    leading,
     order_of,
     reached_at,
     try_rates,
@@ -119,6 +121,16 @@ def test_a_calm_path_goes_before_a_wild_one(
     ]
     calm = [is_calm(np.array(losses)) for losses in curves.values()]
     assert order_of(trials, calm, next(iter(curves.values()))[0]) == order
+
+
+def test_a_calm_rate_is_kept_beside_bold_ones() -> None:
+    """Of four that are lower by a path that rises tenfold, one makes room for it."""
+    bold = [np.array([2.0, 21.0, *[end] * 8]) for end in (0.1, 0.2, 0.3, 0.4)]
+    calm = np.array([2.0, 1.9, *[1.5] * 8])
+    found = Beside([*bold, calm], {}, plan_for(two_moons()).trainer.begin([]), 1)
+    assert leading(found, 2).tolist() == [0, 4]
+    looks = {0: np.full(5, 2.0), 10: np.array([0.1, 0.2, 0.3, 0.4, 1.5])}
+    assert leading(found._replace(looks=looks), 3).tolist() == [0, 1, 4]
 
 
 def test_the_chosen_rate_takes_a_calm_path_alone() -> None:

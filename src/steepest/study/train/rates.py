@@ -264,7 +264,7 @@ def _side_by_side(
         if len(alive) > rungs.get(done, len(alive)):
             left = [np.array(curves[place]) for place in alive]
             seen = {step: look[alive] for step, look in looks.items()}
-            kept = _leading(Beside(left, seen, stands, plan.per_epoch), rungs[done])
+            kept = leading(Beside(left, seen, stands, plan.per_epoch), rungs[done])
             alive, stands = alive[kept], _taken(stands, kept)
     return Beside([np.array(curve) for curve in curves], looks, stands, plan.per_epoch)
 
@@ -282,7 +282,7 @@ def _one_of(stands: Stand, place: int) -> Weights:
     return found
 
 
-def _leading(beside: Beside, most: int) -> Places:
+def leading(beside: Beside, most: int) -> Places:
     """The places of so many with the lowest losses, a calm one among them if there is one."""
     ends = [beside.end(place) for place in range(len(beside.curves))]
     order = np.argsort(ends, kind="stable")
