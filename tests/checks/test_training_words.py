@@ -192,6 +192,12 @@ def test_words_that_batches_of_one_row_once_led_to(seed: int, word: str) -> None
     assert watch.verdict.learning_rate != word, watch.verdict.headline
 
 
+def test_a_loss_that_is_infinite_at_the_end_is_proven_without_a_warning() -> None:
+    watch = drawn(7262).run(1.0, watched=True, prove=True)
+    assert watch.run.record.proof is not None, watch.run.record.not_measured
+    assert watch.verdict.learning_rate == "too large"
+
+
 def test_noise_is_no_rise() -> None:
     """Batches of one row, whose losses differ a thousandfold, at rates that suit them."""
     words = []

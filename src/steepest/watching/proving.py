@@ -64,7 +64,8 @@ class _Course:
     def scatter(self) -> float:
         """The standard error of the difference between the mean of the first and the last."""
         parts = self.own[: self._first], self.own[-self.window :]
-        return math.sqrt(sum(float(np.var(part)) / len(part) for part in parts))
+        with np.errstate(all="ignore"):  # of a loss that was lost it is not known
+            return math.sqrt(sum(float(np.var(part)) / len(part) for part in parts))
 
     def is_behind(self, losses: Sequence[float]) -> bool:
         """Whether half the steps left no hope of getting where the loop got."""
@@ -79,7 +80,11 @@ class _Course:
         found = np.array(losses)
         lost = not np.isfinite(found[-self.window :]).all()
         whole = len(found) == self.steps and not lost
-        apart = self.own[-self.window :] - found[-self.window :] if whole else np.array([math.nan])
+        with np.errstate(all="ignore"):  # the loop's own may be lost
+            apart = (
+                self.own[-self.window :] - found[-self.window :] if whole else np.array([math.nan])
+            )
+            chance = float(np.std(apart) / math.sqrt(self.window)) if whole else math.nan
         return Replay(
             change=change.name,
             kind=change.kind,
@@ -87,7 +92,7 @@ class _Course:
             factor=change.factor,
             steps=len(found),
             loss=float(np.mean(found[-self.window :])) if whole else math.nan,
-            chance=float(np.std(apart) / math.sqrt(self.window)) if whole else math.nan,
+            chance=chance,
             lower=float(np.mean(apart > 0)) if whole else math.nan,
             reached_at=self._reached(found),
             ended="all steps" if whole else "lost" if lost else "time" if late else "behind",
