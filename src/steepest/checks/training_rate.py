@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.checks.layers import FELL, is_blocked, killed_layer, update_ratios, vanishing
+from steepest.checks.layers import FELL, is_blocked, killed_layer, vanishing
 from steepest.checks.proof import at_fault, word_of
 from steepest.methods.contract import TENTH
 from steepest.records.arrays import Vector
@@ -408,7 +408,7 @@ def is_too_small(record: TrainingRecord) -> bool:
         return False  # what lowers the loss of one batch raises it on the others
     share = share_of_limit(record)
     if share is None:
-        if bool(np.nanmax(update_ratios(record), initial=0.0) > USUAL):
+        if _move_of_all(record) > USUAL:
             return False  # the weights do move; a batch alone always asks for more
         share = share_of_critical(record)
     if share is not None and share > SMALL:
@@ -417,6 +417,19 @@ def is_too_small(record: TrainingRecord) -> bool:
         return False  # then the gradient is what is small
     known = share is not None
     return all(_is_straight(probe) or (known and _is_still(probe)) for probe in done)
+
+
+def _move_of_all(record: TrainingRecord) -> float:
+    """The length of a step over that of all weights together, in the middle of all; 0: not known.
+
+    Of all together, as what began at zero is small for long.
+    """
+    trace = record.trace
+    with np.errstate(all="ignore"):
+        steps, weights = (np.sqrt(np.nansum(of**2, axis=1)) for of in (trace.update, trace.weight))
+        ratios = steps / weights
+    ratios = ratios[np.isfinite(ratios)]
+    return float(np.median(ratios)) if len(ratios) else 0.0
 
 
 def _rises(record: TrainingRecord) -> bool:
