@@ -135,7 +135,7 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     if seen.count < LEAST_LOSSES:
         what = "loss was" if seen.count == 1 else "losses were"
         return TrainingRate("not measured", f"only {count(seen.count)} {what} given")
-    return _of_falling(record, *began_and_ended(record))
+    return _of_falling(record, first, last)
 
 
 def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRate:

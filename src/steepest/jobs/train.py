@@ -180,21 +180,22 @@ def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Rem
     plan = replace(course.plan, steps=course.step)
     trials: tuple[Trial, ...] = teller.trials
     # Of all rows: a single batch may well be above or below the others.
-    start, goal = teller.whole
+    start, end = teller.whole
+    goal = end
     if not plan.in_batches:
         ending = course.trace.loss[-window(plan, max(1, course.step)) :]
         goal = float(ending.mean()) if len(ending) else math.nan
     if not course.step or not math.isfinite(start):
         return trials, ()
     # To where nothing was learned any rate gets: then the question is whether one learns.
-    learned = teller.whole[1] < FALLS * start
+    learned = end < FALLS * start
     diverged = course.stopped == "diverged"
     ended = Ended(
         plan=plan,
         options=asked,
         data=path_of(teller.data),
         goal=goal if learned else FALLS * start,
-        end=teller.whole[1],
+        end=end,
         learned=learned,
         own=None if diverged else judged(course, plan.split),
         progress=say,

@@ -13,7 +13,7 @@ from steepest.study.train.budget import Budget
 from steepest.study.train.course import Course
 from steepest.study.train.measure import Judged, judged
 from steepest.study.train.plan import Plan, Progress
-from steepest.study.train.rates import end_of, in_epochs, is_calm, reached_at, window
+from steepest.study.train.rates import end_of, is_calm, reached_at, running_means, window
 
 LOOKS: Final = 4
 """At the loss over all rows in an epoch, at most."""
@@ -69,7 +69,7 @@ def run_alone(
     return Proof(
         Trial(lr, len(losses), end, reached),
         lasting,
-        is_calm([*(loss for _, loss in looks), *in_epochs(np.array(losses), plan.per_epoch)]),
+        is_calm([*(loss for _, loss in looks), *running_means(np.array(losses), plan.per_epoch)]),
         None if course.stopped == "diverged" else judged(course, alone.split),
     )
 

@@ -107,9 +107,9 @@ def is_calm(losses: Sequence[float] | Vector) -> bool:
     return bool(np.max(losses) <= losses[0] + (RISES - 1) * abs(losses[0]))
 
 
-def in_epochs(losses: Vector, per_epoch: int) -> Vector:
-    """The means over an epoch from each step on, or over all where they are fewer; (k,)."""
-    width = max(1, min(per_epoch, len(losses)))
+def running_means(losses: Vector, width: int) -> Vector:
+    """The means of so many losses in a row, or of all where they are fewer; (k,)."""
+    width = max(1, min(width, len(losses)))
     with np.errstate(all="ignore"):
         return np.convolve(losses, np.full(width, 1 / width), "valid") if len(losses) else losses
 
@@ -207,7 +207,7 @@ class Beside(NamedTuple):
     def is_calm(self, place: int) -> bool:
         """Whether the loss never rose far above its start."""
         curve = self.curves[place]
-        return is_calm([self.start(place), *in_epochs(curve, self.per_epoch)])
+        return is_calm([self.start(place), *running_means(curve, self.per_epoch)])
 
     def end(self, place: int) -> float:
         """The loss at the end; infinite where it was lost."""
@@ -341,9 +341,7 @@ def reached_at(losses: Vector, goal: float | None, width: int) -> int | None:
     """The step by which the mean of so many losses is no higher than the goal; None: never."""
     if goal is None or len(losses) < width:
         return None
-    with np.errstate(all="ignore"):
-        means = np.convolve(losses, np.full(width, 1 / width), "valid")
-        there = np.flatnonzero(means <= goal)
+    there = np.flatnonzero(running_means(losses, width) <= goal)
     return int(there[0]) + width if len(there) else None
 
 
