@@ -75,6 +75,7 @@ def _answers() -> None:
     for name, arguments, code in (
         ("page", ("explain", "SD201"), 0),
         ("list", ("runs", "list"), 0),
+        ("no-run", ("runs", "show", "nowhere"), 1),
         ("no-file", ("fit", "nowhere.csv", "y ~ a*x"), 1),
         ("formula", ("fit", str(SPEED), "speed ~ a*"), 1),
     ):

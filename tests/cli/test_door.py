@@ -31,6 +31,8 @@ CASES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "a run for programs": (("runs", "show", RUN, "--json"), {"numpy", "rich", "msgspec", "polars"}),
     "two runs": (("runs", "compare", RUN, RUN), {"numpy", "rich", "msgspec"}),
     "a run's steps": (("runs", "export", RUN, "--to", "csv"), {"numpy", "rich", "msgspec"}),
+    "no such run": (("runs", "show", "nowhere"), set()),
+    "no such run to write": (("runs", "export", "nowhere", "--to", "csv"), set()),
     "no such file": (("fit", "nowhere.csv", "y ~ a*x"), set()),
     "a formula that ends early": ((*FIT, "speed ~ a*"), set()),
     "a name that is nearly a column": ((*FIT, "sped ~ a*time"), set()),

@@ -11,7 +11,7 @@ import click
 from steepest.cli.failures import note
 from steepest.cli.output import write, write_bytes, write_run, write_text
 from steepest.show.written import check_new, write_file
-from steepest.store.rows import path_of, summaries
+from steepest.store.rows import path_of, summaries, whole_id
 from steepest.words.errors import UsageError
 from steepest.words.wording import count, number, origin, pathname
 
@@ -35,6 +35,7 @@ def show_list(given: Mapping[str, Any]) -> None:
 
 def show_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs show`."""
+    run = _known(run, given)
     from steepest.jobs.load import load
     from steepest.run.data import changed_data
     from steepest.store.store import Store
@@ -53,6 +54,11 @@ def show_run(run: str, given: Mapping[str, Any]) -> None:
         raise click.exceptions.Exit(1)
 
 
+def _known(run: str, given: Mapping[str, Any]) -> str:
+    """The run's whole id, looked up before anything is imported that shows a run."""
+    return whole_id(path_of(given["store"]), run)
+
+
 def is_as_bad(verdict: Verdict, severity: str | None) -> bool:
     """Whether a finding is of this severity or graver."""
     grave = {"error": ("error",), "warning": ("error", "warning")}.get(severity or "", ())
@@ -61,6 +67,7 @@ def is_as_bad(verdict: Verdict, severity: str | None) -> bool:
 
 def show_comparison(first: str, second: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs compare`."""
+    first, second = _known(first, given), _known(second, given)
     from steepest.jobs.load import load
     from steepest.records.document import summary_document
     from steepest.run.comparing import compare
@@ -104,6 +111,7 @@ def _said(value: Any) -> str:
 
 def export_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs export`."""
+    run = _known(run, given)
     from steepest.jobs.load import EXPORTS, exported, load
     from steepest.store.store import Store
 
@@ -135,6 +143,7 @@ def export_run(run: str, given: Mapping[str, Any]) -> None:
 
 def report_run(run: str, given: Mapping[str, Any]) -> None:
     """Run `steepest runs report`."""
+    run = _known(run, given)
     from steepest.jobs.load import load
 
     output = given["output"]
@@ -148,10 +157,10 @@ def report_run(run: str, given: Mapping[str, Any]) -> None:
 
 def delete_runs(names: Sequence[str], given: Mapping[str, Any]) -> None:
     """Run `steepest runs delete`."""
+    whole = list(dict.fromkeys(_known(name, given) for name in names))
     from steepest.store.store import Store
 
     store = Store(given["store"])
-    whole = list(dict.fromkeys(store.summary(name).id for name in names))
     for name in whole:
         store.delete(name)
     if given["as_json"]:

@@ -65,6 +65,12 @@ def summaries(path: Path, *, is_default: bool) -> list[RunSummary]:
     return [summary_of(row) for row in rows]
 
 
+def whole_id(path: Path, run: str) -> str:
+    """The run's id, by the beginning of it. Raises UsageError."""
+    with rows_of(path) as db:
+        return str(row_of(db, run)["id"])
+
+
 @contextmanager
 def rows_of(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to read from, all of one moment, whose rows know their columns."""
