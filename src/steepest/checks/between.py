@@ -118,9 +118,11 @@ def not_the_gradients(record: TrainingRecord) -> Iterator[Finding]:
     turns = trace.overall_turn[np.isfinite(trace.overall_turn)]
     if share < _MOST_STEPS or (len(turns) and float(np.median(turns)) > _STRAIGHT):
         return
-    scaled = usual < _SCALED
     power = round(-math.log2(usual))
     of_two = 4 <= power < 40 and abs(usual * 2.0**power - 1) < 0.01
+    # What a loss is scaled by arrives at it on the way back; a log has only the length.
+    factor = max((r.adjoint for r in record.readings if r.adjoint is not None), default=1.0)
+    scaled = usual < _SCALED and (factor > 1 or (record.log is not None and of_two))
     as_two = f", which is 1/{count(2**power)}" if of_two else ""
     if scaled:
         why = (

@@ -65,6 +65,16 @@ _LONGEST_LINE = 120
 """Of a line of the user's code so many characters are shown."""
 
 
+_DECOUPLED = ("AdamW", "Lion", "NAdamW", "Adafactor")
+"""Optimizers that take weight decay from the weights themselves, not from the gradient."""
+
+TAKES = 0.01
+"""A decay that takes a larger share of a weight at every step leaves little of what is learned."""
+
+OUTWEIGHS = 5.0
+"""A decay so many times as long as the gradient of the loss decides where the weights go."""
+
+
 def vanishing(record: TrainingRecord) -> Iterator[Finding]:
     """SD401: the gradient gets so small on its way back that the first layers do not learn."""
     layers = _layers(record)
@@ -192,6 +202,15 @@ def step_sizes(record: TrainingRecord) -> Iterator[Finding]:
     if record.trace.step.size < LEAST_STEPS or not layers:
         return
     ratios = update_ratios(record, grown=True)[layers]
+    decay = decay_of(record)
+    if decay is not None:
+        yield Finding(
+            "SD404",
+            "warning",
+            f"{decay[:1].upper()}{decay[1:]}: what the loss asks for hardly counts. Take a "
+            "smaller weight_decay.",
+            {"weight_decay": max(group.weight_decay for group in record.groups)},
+        )
     # What steps far too long have led to is a standstill, too.
     always = _largest_ratios(record)[layers] < USUAL
     for severe, outside, word in (
@@ -222,15 +241,17 @@ def no_gradient(record: TrainingRecord) -> Iterator[Finding]:
     found = [
         tensor.name
         for tensor, facts in zip(record.tensors, record.facts, strict=True)
-        if tensor.learns and facts.without_gradient >= recorded
+        if tensor.learns
+        and facts.without_gradient >= recorded
+        and tensor.name not in record.newcomers
     ]
     if found:
         yield Finding(
             "SD405",
             "error",
             f"No gradient ever reached {names(found, MOST_NAMED)}, in {count(recorded, 'step')}: "
-            "the loss does not depend on it, or the way back to it was cut (detach, no_grad, "
-            "a NumPy array in between).",
+            f"the loss does not depend on {_it(found)}, or the way back to {_it(found)} was cut "
+            "(detach, no_grad, a NumPy array in between).",
             {"tensors": found, "steps": recorded},
         )
 
@@ -372,11 +393,21 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
     recorded = _recorded(record)
     if recorded < LEAST_STEPS:
         return
+    if record.newcomers:
+        one = len(record.newcomers) == 1
+        yield Finding(
+            "SD408",
+            "error",
+            f"{names(record.newcomers, MOST_NAMED)} came into the model after the watch began, "
+            f"and no optimizer has {_it(record.newcomers)}: {'it' if one else 'they'} never moved. "
+            "Make the optimizer once the model has all its layers, and watch it then.",
+            {"tensors": list(record.newcomers), "steps": recorded},
+        )
     frozen, forgotten, still = [], [], []
     sizes = _entry_sizes(record, range(len(record.tensors)))
     felt = sizes > ROUNDING * np.nanmax(sizes, initial=0.0)
     for place, (tensor, facts) in enumerate(zip(record.tensors, record.facts, strict=True)):
-        if facts.moved or facts.lost_at is not None:
+        if facts.moved or facts.lost_at is not None or tensor.name in record.newcomers:
             continue
         if tensor.group is not None and not tensor.learns:
             frozen.append(tensor.name)
@@ -389,13 +420,15 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
             and (tensor.group is None or _rate(record, tensor.group) > 0)
         ):
             still.append(place)
+    of_still = [record.tensors[place].name for place in still]
     for chosen, why in (
         (
             frozen,
-            "the optimizer has it, but it does not ask for a gradient (requires_grad is False)",
+            f"the optimizer has {_it(frozen)}, but no gradient is asked for (requires_grad is "
+            "False). Where that is meant, as of frozen layers, it does no harm",
         ),
-        (forgotten, "no optimizer that is watched has it"),
-        ([record.tensors[p].name for p in still], "its steps are too short to change its numbers"),
+        (forgotten, f"no optimizer that is watched has {_it(forgotten)}"),
+        (of_still, f"{_its(of_still)} steps are too short to change {_its(of_still)} numbers"),
     ):
         if chosen:
             yield Finding(
@@ -404,6 +437,14 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
                 f"{names(chosen, MOST_NAMED)} never moved in {count(recorded, 'step')}: {why}.",
                 {"tensors": chosen, "steps": recorded},
             )
+
+
+def _it(chosen: Sequence[str]) -> str:
+    return "it" if len(chosen) == 1 else "them"
+
+
+def _its(chosen: Sequence[str]) -> str:
+    return "its" if len(chosen) == 1 else "their"
 
 
 def update_ratios(record: TrainingRecord, *, grown: bool = False) -> Vector:
@@ -419,6 +460,38 @@ def update_ratios(record: TrainingRecord, *, grown: bool = False) -> Vector:
             grows = (trace.weight[0] == 0) & (trace.step[:, None] < FROM_NOTHING)
             ratios = np.where(grows, np.nan, ratios)
         return np.nanmedian(ratios, axis=0)
+
+
+def decay_of(record: TrainingRecord) -> str | None:
+    """That weight decay outweighs the loss, in words; None where it does not.
+
+    Where it is a part of the gradient (Adam, SGD): of the larger half of the weights it is several
+    times as long as the gradient of the loss. Else (AdamW): what it takes at each step.
+    """
+    for place, group in enumerate(record.groups):
+        held = [p for p in _layers(record) if record.tensors[p].group == place]
+        rate = _rate(record, place)
+        if not group.weight_decay or not held or not rate > 0:
+            continue
+        if group.optimizer in _DECOUPLED:
+            taken = rate * group.weight_decay
+            if taken > TAKES:
+                return (
+                    f"a weight_decay of {number(group.weight_decay)} takes {percent(taken)} of "
+                    f"each weight away at every step, at a learning rate of {number(rate, 3)}"
+                )
+            continue
+        late = record.trace.step >= record.steps // 2
+        with np.errstate(all="ignore"):
+            pulls = group.weight_decay * record.trace.weight / record.trace.gradient
+        pulls = pulls[late][:, held]
+        pulls = pulls[np.isfinite(pulls)]
+        if len(pulls) and (pull := float(np.median(pulls))) > OUTWEIGHS:
+            return (
+                f"a weight_decay of {number(group.weight_decay)} pulls at the weights "
+                f"{times(pull)} as hard as the loss does"
+            )
+    return None
 
 
 def _largest_ratios(record: TrainingRecord) -> Vector:

@@ -185,7 +185,8 @@ def not_shuffled(record: TrainingRecord) -> Iterator[Finding]:
         "The same batches come in the same order, again and again"
         + (f" after {count(epoch, 'step')}" if epoch is not None else "")
         + ": they are not shuffled. Rows that stand together in the data are then always learned "
-        "together (DataLoader(…, shuffle=True)).",
+        "together (DataLoader(…, shuffle=True)). Where the order is meant, as of windows of one "
+        "sequence whose state is carried on, it is as it must be.",
         {"period": epoch},
     )
 

@@ -134,6 +134,29 @@ def zero(record: TrainingRecord) -> Iterator[Finding]:
     yield _all_zero(f", {when}", record.zero_from, int(record.trace.step[since]), steps)
 
 
+def zero_in_part(record: TrainingRecord) -> Iterator[Finding]:
+    """SD409: the gradient of some parameters is exactly zero at every step, though it arrives."""
+    recorded = -(-record.steps // record.every)
+    if recorded < _LEAST_STEPS or zero_since(record) is not None or record.resets.emptied:
+        return
+    found = [
+        tensor.name
+        for tensor, facts in zip(record.tensors, record.facts, strict=True)
+        if tensor.learns and facts.zero_gradient >= recorded and facts.lost_at is None
+    ]
+    if not found or len(found) == len(record.tensors):
+        return
+    yield Finding(
+        "SD409",
+        "warning",
+        f"The gradient of {names(found, _MOST_NAMED)} is exactly zero at each of "
+        f"{count(recorded, 'step')}: the loss depends on {'it' if len(found) == 1 else 'them'} in "
+        "its graph, and in value not at all. Look for values that are overwritten or multiplied "
+        "by 0 on the way, and for units that are dead from the start.",
+        {"since": 0, "steps": recorded, "operation": None, "tensors": found},
+    )
+
+
 def zero_at_hand(record: TrainingRecord) -> Iterator[Finding]:
     """SD409 of one loss, before any step."""
     if record.zero_from is not None and not record.steps:
@@ -247,9 +270,17 @@ def cut(record: TrainingRecord) -> Iterator[Finding]:
         return
     reached = {p for reading in readings for p in reading.reached}
     missing = [p for p, t in enumerate(record.tensors) if t.learns and p not in reached]
-    behind = {p for found in record.cuts for p in found.behind} - reached
+    if record.steps:
+        # What is computed again on the way back is not in the graph, and gets its gradient there.
+        recorded = -(-record.steps // record.every)
+        missing = [p for p in missing if record.facts[p].without_gradient >= recorded]
+    behind = ({p for found in record.cuts for p in found.behind} - reached) & set(missing)
     terms = max(reading.constant_terms for reading in readings)
-    if not missing or not reached or not (behind or terms):
+    if record.activations:
+        # Of a layer that nobody calls no term is made.
+        called = {sample.layer for sample in record.activations}
+        missing = [p for p in missing if record.tensors[p].layer in called]
+    if not reached or not (behind or (missing and terms)):
         return
     who = names([record.tensors[p].name for p in sorted(behind) or missing], _MOST_NAMED)
     by = (
@@ -300,6 +331,12 @@ def _squash_in_words(found: Squash) -> str:
             f"A {found.inner} is taken over one number, in shape {shape}: it is the same whatever "
             "comes in, and no gradient passes through it. Take a sigmoid, or give it two units or "
             "more."
+        )
+    if found.what == "no log":
+        return (
+            f"The output goes through a {found.inner} into {found.outer} without a log: "
+            "nll_loss takes the log of probabilities. Take log_softmax in its place, or the "
+            "cross-entropy of the logits."
         )
     if found.what == "log by hand":
         return (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from steepest.checks.layers import update_ratios
+from steepest.checks.layers import decay_of, update_ratios
 from steepest.checks.loss_graph import zero_since
 from steepest.records.loss_graph import Compared, LossReading
 from steepest.records.training import TrainingRecord
@@ -31,15 +31,41 @@ _ONE_ANSWER = 0.1
 _SPREAD = 0.05
 """Outputs of a regression whose deviation is a smaller share of the targets' are all the same."""
 
+_GOES_TOGETHER, _BY_CHANCE = 0.3, 3.0
+"""A correlation above the first, and above the second over the root of the rows, is no chance."""
+
+_NEAR, _FALLEN = 5, 0.8
+"""A loss below this share of what it was within so many steps of a reading has fallen since."""
+
 _LOST = 30.0
 """Outputs that differed so many times as much at first have lost it in training."""
+
+
+def far_row(record: TrainingRecord) -> Iterator[Finding]:
+    """SD303: one target of a batch is far from all others."""
+    for reading in record.readings:
+        for aim in reading.compared:
+            if aim.far is None:
+                continue
+            row, target, low, high = aim.far
+            yield Finding(
+                "SD303",
+                "warning",
+                "One row makes most of the gradient of its batch: at step "
+                f"{count(reading.step)} the target of row {count(row)} (counted from 0) is "
+                f"{number(target, 5)}, and those of the {count(aim.rows - 1)} others lie from "
+                f"{number(low, 3)} to {number(high, 3)}. Look whether it is a slip, or "
+                "take a loss on which one row pulls less (Huber).",
+                {"step": reading.step, "row": row, "target": target, "others": [low, high]},
+            )
+            return
 
 
 def out_of_reach(record: TrainingRecord) -> Iterator[Finding]:
     """SD307: targets far from what the model can reach."""
     yield from _worse_than_the_mean(record)
     late = [reading for reading in record.readings if reading.step >= _LATE and reading.compared]
-    if not late or zero_since(record) is not None:
+    if not late or zero_since(record) is not None or late[-1].compared[0].far is not None:
         return
     first = next(reading for reading in record.readings if reading.compared)
     before, after = first.compared[0], late[-1].compared[0]
@@ -48,7 +74,12 @@ def out_of_reach(record: TrainingRecord) -> Iterator[Finding]:
     gap = abs(after.target_mean - after.output_mean)
     came = abs(after.output_mean - before.output_mean)
     scale = math.hypot(after.target_mean, after.target_deviation)
-    if gap < after.target_deviation or gap < _FAR * max(came, after.output_deviation):
+    if after.bounds is not None:
+        if after.is_out_of_bounds:
+            yield _bounded(after, after.bounds, late[-1].step)
+        return
+    if gap <= after.target_deviation or gap <= _FAR * max(came, after.output_deviation):
+        yield from _too_wide(record, late[-1])
         return
     left = late[-1].step * gap / came if came else math.inf
     pace = (
@@ -71,6 +102,57 @@ def out_of_reach(record: TrainingRecord) -> Iterator[Finding]:
             "size": scale,
         },
     )
+
+
+def _bounded(aim: Compared, bounds: tuple[float, float], step: int) -> Finding:
+    """Targets that a tanh or sigmoid at the end keeps out of reach."""
+    low, high = bounds
+    last = "tanh" if low < 0 else "sigmoid"
+    return Finding(
+        "SD307",
+        "error",
+        f"The last operation is a {last}, whose outputs lie between {number(low)} and "
+        f"{number(high)}, and the mean of the targets is {number(aim.target_mean, 4)} (step "
+        f"{count(step)}): no weights reach them. Take the {last} away, or scale the targets into "
+        "that range.",
+        {
+            "target_mean": aim.target_mean,
+            "target_deviation": aim.target_deviation,
+            "output_mean": aim.output_mean,
+            "size": math.hypot(aim.target_mean, aim.target_deviation),
+        },
+    )
+
+
+def _too_wide(record: TrainingRecord, reading: LossReading) -> Iterator[Finding]:
+    """Targets that differ far more than the outputs do, which follow them all the same."""
+    aim = reading.compared[0]
+    if not _follows(aim) or aim.target_deviation < _LARGE or not _is_narrow(aim):
+        return
+    yield Finding(
+        "SD307",
+        "warning",
+        f"The targets are far wider than what comes out: between rows they differ by "
+        f"{number(aim.target_deviation, 3)}, and after {count(reading.step, 'step')} the outputs "
+        f"by {number(aim.output_deviation, 3)}, though they follow them (correlation "
+        f"{number(aim.correlation or 0.0, 2)}). Scale the targets to mean 0 and deviation 1.",
+        {
+            "target_mean": aim.target_mean,
+            "target_deviation": aim.target_deviation,
+            "output_mean": aim.output_mean,
+            "size": math.hypot(aim.target_mean, aim.target_deviation),
+        },
+    )
+
+
+def _follows(aim: Compared) -> bool:
+    """Whether outputs and targets go together beyond what so many rows do by chance."""
+    sure = max(_GOES_TOGETHER, _BY_CHANCE / math.sqrt(aim.rows))
+    return aim.correlation is not None and aim.correlation > sure
+
+
+def _is_narrow(aim: Compared) -> bool:
+    return aim.output_deviation < _SPREAD * aim.target_deviation
 
 
 def _worse_than_the_mean(record: TrainingRecord) -> Iterator[Finding]:
@@ -104,6 +186,8 @@ def one_answer(record: TrainingRecord) -> Iterator[Finding]:
     compared = [reading.compared[0] for reading in late]
     if not all(_is_one(aim) for aim in compared[-_LEAST_READINGS:]):
         return
+    if _has_learned_since(record, late[-1]):
+        return
     if all(aim.classes == 1 for aim in compared):
         return  # of one class there is one answer
     if any(out_of_reach(record)):
@@ -118,7 +202,11 @@ def one_answer(record: TrainingRecord) -> Iterator[Finding]:
             f"the outputs differ by {number(aim.output_deviation, 3)} between rows, and the "
             f"targets by {number(aim.target_deviation, 3)}"
         )
-        cure = "Look whether the inputs reach the output, and for a start that is too small."
+        cure = (
+            "Look whether the inputs reach the output, and for a start that is "
+            "too small. Where the inputs say hardly anything about the targets, it is as it must "
+            "be."
+        )
     else:
         what = (
             f"the outputs differ by {number(aim.output_deviation, 3)} between rows, so all are "
@@ -145,7 +233,8 @@ def one_answer(record: TrainingRecord) -> Iterator[Finding]:
         "SD603",
         "warning",
         f"The answer is the same for every row: at step {count(late[-1].step)} {what}. "
-        f"{'' if lost else 'Nothing is learned from the inputs. '}{cure}",
+        f"{'' if lost or aim.classes is None else 'Nothing is learned from the inputs. '}"
+        f"{_why(record, lost=lost) or cure}",
         {
             "step": late[-1].step,
             "output_deviation": aim.output_deviation,
@@ -162,9 +251,28 @@ def _is_one(aim: Compared) -> bool:
         return False
     if aim.classes is not None:
         return aim.answers == 1 and aim.output_deviation < _ONE_ANSWER
-    if not aim.target_deviation > 0 or aim.answers is not None:
+    if not aim.target_deviation > 0 or aim.answers is not None or _follows(aim):
         return False
-    return aim.output_deviation < _SPREAD * aim.target_deviation
+    return _is_narrow(aim)
+
+
+def _has_learned_since(record: TrainingRecord, reading: LossReading) -> bool:
+    """Whether the loss has fallen since that reading, which then says nothing of the end."""
+    trace = record.trace
+    near = np.isfinite(trace.loss) & (np.abs(trace.step - reading.step) <= _NEAR)
+    if not near.any() or record.steps <= reading.step + _NEAR:
+        return False
+    return record.losses.last < _FALLEN * float(np.median(trace.loss[near]))
+
+
+def _why(record: TrainingRecord, *, lost: bool) -> str:
+    """What is seen to make one answer of all; nothing where that is not known."""
+    if record.inputs.largest_deviation == 0:
+        return "The inputs themselves are the same in every row that was looked at."
+    decay = decay_of(record) if lost else None
+    if decay is None:
+        return ""
+    return f"{decay[:1].upper()}{decay[1:]}. Take a smaller weight_decay."
 
 
 def _at_floor(reading: LossReading) -> str:

@@ -173,6 +173,8 @@ def offered(record: TrainingRecord) -> tuple[Remedy, ...]:
     proof = record.proof
     if proof is None:
         return record.remedies
+    if any(aim.far for reading in record.readings for aim in reading.compared):
+        return ()  # what brings the loss down serves the one row that is far from all others
     chosen: list[Replay] = []
     own: float | None = None
     if at_fault(proof):

@@ -58,6 +58,19 @@ LEAST_LOSSES = 10
 _BLOCK = 10
 """So many losses are looked at together, or a tenth of all where that is more."""
 
+_PARTS, _AT_ONCE = 5, 0.6
+"""Of so many parts of a training none may have as large a share of a rise that comes by and by."""
+
+_GREW = 10.0
+"""So many times its first is a rate that has grown far."""
+
+_UP = 0.02
+"""A step that raises the loss of its own batch by a smaller share is not what makes it grow."""
+
+_ALL_NOISE = 30.0
+"""Where the noise of a batch is so many times its gradient, as squared lengths, each step follows
+its own batch."""
+
 FEW = 5
 """So many losses are averaged, because single batches differ."""
 
@@ -82,16 +95,13 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     Just right: other rates were run, and none is far better. What only falls is not measured.
     Where the loss over all rows is known, at the start and at the end, it is the one that counts.
     """
-    if record.inputs.lost_at is not None:
-        return TrainingRate("not measured", "a batch had values that are not finite")
-    if adds_up(record):
-        return TrainingRate("not measured", "the gradients are not reset between steps")
-    still = stands_still(record)
-    if still is not None:
-        return TrainingRate("not measured", still)
+    if (other := _something_else(record)) is not None:
+        return TrainingRate("not measured", other)
     proof = record.proof
     if proof is not None and (at_fault(proof) or math.isfinite(proof.own)):
         return TrainingRate(*word_of(proof, _named_groups(record)))
+    if record.losses.start == 0 and not record.losses.lost_last:
+        return TrainingRate("not measured", "the loss began at 0, from where it can only rise")
     if diverges(record):
         return TrainingRate("too large", "the loss grew beyond ten times its start")
     if rose(record):
@@ -138,6 +148,25 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
     return _of_falling(record, first, last)
 
 
+def _something_else(record: TrainingRecord) -> str | None:
+    """What is at work beside the learning rate, so that the loss says nothing about it."""
+    if record.inputs.lost_at is not None:
+        return "a batch had values that are not finite"
+    if climbs(record):
+        return "the optimizer climbs (maximize=True), and only falls are judged"
+    if is_turned(record):
+        return (
+            "the loss is minus one that is at least 0, and falls without end as the outputs get "
+            "worse: take the minus away"
+        )
+    if adds_up(record):
+        return "the gradients are not reset between steps"
+    still = stands_still(record)
+    if still is None and any(aim.far for seen in record.readings for aim in seen.compared):
+        return "one row, whose target is far from all others, makes most of the loss of its batch"
+    return still
+
+
 def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRate:
     """What to say of a rate of which nothing shows that it is wrong."""
     learned = record.learned
@@ -158,6 +187,24 @@ def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRa
         f"the loss went from {told[0]} to {told[1]} in {count(record.steps, 'step')}, and no "
         f"other rate was run{others}",
     )
+
+
+def climbs(record: TrainingRecord) -> bool:
+    """Whether steps are taken up the gradient, so that what rises is meant to."""
+    return any(group.maximizes for group in record.groups)
+
+
+def is_turned(record: TrainingRecord) -> bool:
+    """Whether the loss is minus one that is at least 0, and all that is behind it learns.
+
+    Where another network is behind it, that one's loss may be what is to grow.
+    """
+    seen = [reading for reading in record.readings if reading.graph == "there"]
+    if not seen or not all(reading.turned for reading in seen) or record.others_move:
+        return False
+    reached = {place for reading in seen for place in reading.reached}
+    held = all(record.tensors[place].group is not None for place in reached)
+    return held and not any(reading.strangers for reading in seen)
 
 
 def began_and_ended(record: TrainingRecord) -> tuple[float, float]:
@@ -288,9 +335,23 @@ def _is_gentle(record: TrainingRecord) -> bool:
     share = share_of_limit(record)
     if len(done) < LEAST_PROBES:
         return False
+    if all(fan[1.0] <= (1 + _UP) * fan[0.0] for fan in fans) and rises_by_and_by(record):
+        return True  # the loss itself becomes another one
     if share is not None and share < SMALL and len(limits(record)) >= LEAST_PROBES:
         return 2 * sum(falls) > len(falls)
     return (share is None or share < _GENTLE) and all(falls)
+
+
+def rises_by_and_by(record: TrainingRecord) -> bool:
+    """Whether the loss rises from one part of the training to the next, and nowhere at once.
+
+    So it does where harder rows come, or where a term is given more weight.
+    """
+    losses = record.trace.loss[np.isfinite(record.trace.loss)]
+    if len(losses) < 2 * _BLOCK:
+        return False
+    means = np.array([part.mean() for part in np.array_split(losses, _PARTS)])
+    return bool(np.diff(means).max() < _AT_ONCE * (means[-1] - means[0]))
 
 
 def _grown(record: TrainingRecord, by: float) -> bool:
@@ -321,7 +382,10 @@ def _above(losses: Vector, block: Vector, by: float) -> bool:
     first = float(np.quantile(_blocks(losses)[0], 0.75))
     at_once = float(np.median(losses[:3])) if len(losses) > 3 else float(losses[0])
     start = min(first, max(at_once, at_once * high / low))
-    return low > start + by * abs(start)
+    begins = _blocks(losses)[0]
+    # Of a loss that may be negative zero is no measure; how far it scatters is.
+    scale = float(np.ptp(begins)) if begins.min() < 0 else 0.0
+    return low > start + by * max(abs(start), scale)
 
 
 def killed(record: TrainingRecord) -> tuple[str, int] | None:
@@ -404,8 +468,10 @@ def is_too_small(record: TrainingRecord) -> bool:
         return False
     if record.others_move:
         return False  # what one network gains, the other takes
-    if _rises(record):
-        return False  # what lowers the loss of one batch raises it on the others
+    if _rises(record) or (record.noise or 0) > _ALL_NOISE:
+        return False  # what lowers the loss of one batch does not lower it on the others
+    if any(aim.is_out_of_bounds for reading in record.readings for aim in reading.compared):
+        return False  # no step of any length gets to targets that the outputs cannot be
     share = share_of_limit(record)
     if share is None:
         if _move_of_all(record) > USUAL:
@@ -504,9 +570,24 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
     yield Finding(
         "SD101",
         "error",
-        f"{sentence}: the learning rate is too large.",
+        f"{sentence}: the learning rate is too large{_unless(record)}.",
         {"tenfold_step": seen.tenfold_at, "lost_step": seen.lost_at, "share_of_limit": share},
     )
+
+
+def _unless(record: TrainingRecord) -> str:
+    """What else it may be, where nothing was probed, or what the rate itself did."""
+    known = len(_done(record)) >= LEAST_PROBES or record.proof is not None
+    if not known and record.losses.lost_at is None and rises_by_and_by(record):
+        return (
+            ", unless the loss itself becomes another one (harder rows, a term that weighs more); "
+            "watch.probe(closure) tells"
+        )
+    rates = record.trace.lr
+    rates = np.nanmax(rates, axis=1) if rates.size and np.isfinite(rates).any(1).all() else []
+    if len(rates) and rates[-1] > _GREW * rates[0] > 0:
+        return f"; it grew from {number(float(rates[0]), 3)} to {number(float(rates[-1]), 3)}"
+    return ""
 
 
 def too_small(record: TrainingRecord) -> Iterator[Finding]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+_OUTSIDE: Final = 0.1
+"""So far outside of an output's bounds the middle of the targets is out of its reach."""
 
 GraphState = Literal["there", "told to ask", "none"]
 """`told to ask`: the loss depends on nothing, and `requires_grad_()` was called on it."""
@@ -25,7 +28,7 @@ class Stranger:
 class Squash:
     """A softmax or sigmoid on the way to the loss, and what is amiss with it."""
 
-    what: Literal["twice", "along the batch", "over one number", "log by hand"]
+    what: Literal["twice", "along the batch", "over one number", "log by hand", "no log"]
     inner: str
     """The operation, in plain words."""
     outer: str = ""
@@ -53,10 +56,12 @@ class Compared:
     rows: int
     output_mean: float
     output_deviation: float
-    """Of regressions over all numbers; of classes over the rows, the largest of any class."""
+    """Between rows: of classes the largest of any, of a regression that of the column in which it
+    is the largest share of the targets'."""
     target_mean: float
     """Not a number for classes by their places, like the other three."""
     target_deviation: float
+    """Between rows, of the same column."""
     target_least: float
     target_largest: float
     classes: int | None = None
@@ -67,6 +72,21 @@ class Compared:
     """The share of the commonest class among the targets."""
     floor: float | None = None
     """Of classes: the lowest loss that one answer for every row can have, by their shares."""
+    correlation: float | None = None
+    """Of outputs and targets over the rows, of a regression, in that column."""
+    far: tuple[int, float, float, float] | None = None
+    """A row whose target is far from all others (counted from 0), that target, and between which
+    numbers the others lie."""
+    bounds: tuple[float, float] | None = None
+    """Between which a tanh or sigmoid keeps the outputs of a regression."""
+
+    @property
+    def is_out_of_bounds(self) -> bool:
+        """Whether the targets lie outside of what the outputs can be, in the middle."""
+        if self.bounds is None:
+            return False
+        low, high = self.bounds
+        return not low - _OUTSIDE <= self.target_mean <= high + _OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -93,6 +113,8 @@ class LossReading:
     """Whether a value behind it is in float16."""
     scaled: bool = False
     """Whether the last operation takes it times, or divided by, a number."""
+    turned: bool = False
+    """Whether it is minus a loss that is at least 0."""
     adjoint: float | None = None
     """Of the loss itself in the loop's backward pass: 1, unless something is made of it before."""
 

@@ -68,6 +68,9 @@ class Group:
     """Steepest's word for it: gd, momentum, nesterov, adam …; None where it has none."""
     momentum: float | None = None
     """β, or β₁ of Adam."""
+    weight_decay: float = 0.0
+    maximizes: bool = False
+    """Whether its steps climb, so that what rises is meant to."""
 
 
 @dataclass(frozen=True)
@@ -626,10 +629,12 @@ class TrainingRecord:
     half: HalfFacts | None = None
     mixing: RowsMix | None = None
     eps_lost: tuple[str, ...] = ()
+    """Where an eps was given that is zero in the type of the numbers."""
     others_move: bool = False
     """Whether an optimizer that is not watched moved other weights meanwhile, as one network's does
     that is trained against another; seen by probes only."""
-    """Where an eps was given that is zero in the type of the numbers."""
+    newcomers: tuple[str, ...] = ()
+    """Parameters that were put into the model after the watch began, and that no optimizer has."""
     losses_given: int = 0
     """Calls of `watch.loss`, also of those that were followed by no step."""
     validations: tuple[Validation, ...] = ()

@@ -37,6 +37,7 @@ from steepest.watching.own_gradient import OwnGradient, is_averaged
 from steepest.watching.probe import Closure, Prober
 from steepest.watching.proving import prove
 from steepest.watching.reader import Reader
+from steepest.watching.reading import newcomers
 from steepest.watching.shown import versions_of
 from steepest.watching.side import Side
 from steepest.watching.tensors import Watched, find, unwrapped
@@ -173,6 +174,12 @@ class Attached:
         if self._kept is None:
             self._not_proven = "no batch was kept; steepest.watch(…, prove=True) keeps them"
             return
+        if any(reading.turned for reading in self._reader.readings):
+            self._not_proven = (
+                "the loss is minus one that is at least 0, and what makes it fall farther makes "
+                "the outputs worse"
+            )
+            return
         began = time.perf_counter()
         with self._apart():
             try:
@@ -230,6 +237,7 @@ class Attached:
             mixing=self._reader.mixing,
             eps_lost=eps_lost(self._model, self._optimizers),
             others_move=self._others.moved,
+            newcomers=newcomers(self._model, self._tensors),
             losses_given=self._losses_given,
             validations=tuple(self._validations),
             ended=self._ended,

@@ -132,8 +132,8 @@ def _unlike(kept: KeptSteps) -> str | None:
         if own is not None and not _same(found, own):
             return (
                 f"called again, the closure of step {standing.step} gives {found:.6g}, and the "
-                f"loop's loss there was {own:.6g}: it reads something that the loop has changed, "
-                "or is another loss"
+                f"loop's loss there was {own:.6g}: it draws random numbers of its own, reads "
+                "something that the loop has changed, or is another loss"
             )
     return None
 

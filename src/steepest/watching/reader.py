@@ -37,6 +37,9 @@ _FIRST: Final = 3
 _MIXED_AT: Final = (1, 32)
 """At these steps rows are looked at for whether they mix: later too, as layers may begin at 0."""
 
+_LEAPS, _FAR = 2, 30.0
+"""So often the batch is looked at whose loss is so many times all before it."""
+
 _SETTLED: Final = 5
 """Before this step units may be alike because they began at zero."""
 
@@ -63,6 +66,9 @@ class Reader:
         self._devices = list({tensor.device for tensor in tensors})
         self._next = 0
         self._read = -1
+        self._largest = 0.0
+        """The length of the longest loss so far."""
+        self._looked = 0
         self._end: Any = None
         """The last node of the loss of this step: what it keeps goes with `backward()`."""
         self._loss_is_finite = True
@@ -98,6 +104,8 @@ class Reader:
         self._loss_is_finite = not near or math.isfinite(loss.item())
         if not self._loss_is_finite and self.birth is None and self._end is not None:
             self.birth = birth_in_graph(step, self._end, self._rows, loss_is_finite=False)
+        if near and self._loss_is_finite and self._leaps(loss.item()):
+            self._next = min(self._next, step)
         if step < self._next or step == self._read:
             return
         self._read = step
@@ -108,6 +116,13 @@ class Reader:
         self.readings.append(reading)
         if self._all_zero and self.zero_from is None and loss.grad_fn is not None:
             _look_for_zero(loss.grad_fn, partial(self._becomes_zero, step))
+
+    def _leaps(self, loss: float) -> bool:
+        """Whether a loss is far above those before it: its batch is looked at, the first times."""
+        usual, self._largest = self._largest, max(self._largest, abs(loss))
+        leaps = self._looked < _LEAPS and abs(loss) > _FAR * usual > 0
+        self._looked += leaps
+        return leaps
 
     def read(self) -> tuple[LossReading, ...]:
         """What was read so far. May wait for the device."""

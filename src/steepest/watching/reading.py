@@ -12,7 +12,9 @@ from torch import nn
 from steepest.methods.losses import CROSS_ENTROPY
 from steepest.records.loss_graph import Compared, LossReading, Pairs, Squash, Stranger
 from steepest.watching.graph import plain_name
+from steepest.watching.tensors import unwrapped
 from steepest.watching.walk import (
+    PASSING,
     inputs_of,
     is_leaf,
     kept,
@@ -35,6 +37,13 @@ _DEEPEST: Final = 3
 _REGRESSIONS: Final = ("MseLoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
 _BINARY: Final = ("BinaryCrossEntropy", "BinaryCrossEntropyWithLogits")
 _CLASSES: Final = ("NllLoss", "NllLoss2D")
+_AWAY: Final = 30.0
+"""A target so many times the range of all others away from them is far from them."""
+
+_LEAST_ROWS: Final = 8
+
+_DIFFERENCES: Final = ("Sub", "Rsub")
+_BOUNDS: Final = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
 _MEAN, _SUM = 1, 2
 """How PyTorch writes a loss's reduction."""
 
@@ -57,7 +66,9 @@ def read_loss(
     order = ordered(loss.grad_fn)
     leaves = [node.variable for node in order if is_leaf(node)]
     near = list(near_the_loss(loss.grad_fn))
-    unknown = [leaf for leaf in leaves if isinstance(leaf, nn.Parameter) and id(leaf) not in places]
+    own = () if model is None else model.parameters()
+    known = places.keys() | {id(one) for one in own}
+    unknown = [leaf for leaf in leaves if isinstance(leaf, nn.Parameter) and id(leaf) not in known]
     return LossReading(
         step=step,
         loss=value,
@@ -66,10 +77,11 @@ def read_loss(
         strangers=_strangers(unknown, model),
         constant_terms=_constant_terms(loss.grad_fn),
         squashes=tuple(_squashes(near, order, rows)),
-        pairs=_pairs(near),
+        pairs=_pairs(near, loss.grad_fn),
         compared=tuple(_compared(near)),
         summed=_summed(loss.grad_fn),
         nothing=_nothing(near),
+        turned=_is_turned(loss.grad_fn),
         scaled=kind_of(loss.grad_fn) in ("Mul", "Div") and len(inputs_of(loss.grad_fn)) == 1,
         half=any(
             part.dtype == torch.float16
@@ -84,12 +96,22 @@ def _strangers(leaves: Sequence[torch.Tensor], model: nn.Module | None) -> tuple
     if not leaves:
         return ()
     held = {id(tensor): place for place, tensor in _hidden(model)}
-    found = [(leaf, held.get(id(leaf))) for leaf in leaves]
-    if any(place is None for _, place in found):
-        # Another training's optimizer may move them, as in two networks that share a loss.
-        moved = _moved_by_anyone()
-        found = [(leaf, place) for leaf, place in found if id(leaf) not in moved]
-    return tuple(Stranger(tuple(leaf.shape), place) for leaf, place in found)
+    # Another training's optimizer may move them, as in two networks that share a loss.
+    moved = _moved_by_anyone()
+    return tuple(
+        Stranger(tuple(leaf.shape), held.get(id(leaf))) for leaf in leaves if id(leaf) not in moved
+    )
+
+
+def newcomers(model: nn.Module | None, watched: Sequence[torch.Tensor]) -> tuple[str, ...]:
+    """The parameters that a model has by now, and neither the watch nor any optimizer."""
+    if model is None or any(hasattr(tensor, "to_local") for tensor in watched):
+        return ()
+    known = {id(tensor) for tensor in watched}
+    own = unwrapped(model).named_parameters()
+    found = {name: one for name, one in own if id(one) not in known and one.requires_grad}
+    moved = _moved_by_anyone() if found else set()
+    return tuple(name for name, one in found.items() if id(one) not in moved)
 
 
 def _hidden(model: nn.Module | None) -> Iterator[tuple[str, torch.Tensor]]:
@@ -149,7 +171,7 @@ def _squashes(near: Sequence[Any], order: Sequence[Any], rows: int | None) -> It
     close = set(near)
     for node in near:
         inner = outer_of.get(kind_of(node))
-        source = source_of(inputs_of(node)[0]) if inner and inputs_of(node) else None
+        source = source_of(inputs_of(node)[0]) if inputs_of(node) else None
         if inner and source is not None and not is_leaf(source) and kind_of(source) in inner:
             yield Squash(
                 "log by hand" if kind_of(node) == "Log" else "twice",
@@ -157,6 +179,9 @@ def _squashes(near: Sequence[Any], order: Sequence[Any], rows: int | None) -> It
                 plain_name(node.name()),
                 shape_of(source),
             )
+        of_classes = kind_of(node) in _CLASSES and source is not None
+        if of_classes and not is_leaf(source) and kind_of(source) == "Softmax":
+            yield Squash("no log", "softmax", CROSS_ENTROPY.name, shape_of(source))
     for node in order:
         if is_leaf(node) or kind_of(node) not in ("Softmax", "LogSoftmax"):
             continue
@@ -166,22 +191,62 @@ def _squashes(near: Sequence[Any], order: Sequence[Any], rows: int | None) -> It
         name, at_output = plain_name(node.name()), node in close
         if shape[along] == 1:
             yield Squash("over one number", name, shape=shape, at_output=at_output)
-        elif at_output and along % len(shape) == 0 and len(shape) == 2 and shape[0] == rows:
+            continue
+        # Scores of a list, and pairs of a batch, are compared along it on purpose.
+        meant = shape[1:] in ((1,), (rows,))
+        if at_output and len(shape) == 2 and shape[0] == rows and along % 2 == 0 and not meant:
             yield Squash("along the batch", name, shape=shape)
 
 
-def _pairs(near: Sequence[Any]) -> Pairs | None:
-    """Where N × N numbers come of N predictions, as only one side of a difference learns."""
+def _pairs(near: Sequence[Any], end: Any) -> Pairs | None:
+    """Where N × N numbers come of N predictions, as only one side of a difference learns.
+
+    They must all go into one average or sum, entry by entry: what is summed along one axis first,
+    or taken of all pairs of the predictions, is meant so.
+    """
+    above: dict[Any, list[Any]] = {}
     for node in near:
+        for inner in inputs_of(node):
+            above.setdefault(inner, []).append(node)
+    squares = [node for node in near if _is_square(shape_of(node))]
+    if any(kind_of(node) in _DIFFERENCES and len(inputs_of(node)) > 1 for node in squares):
+        return None
+    for node in squares:
         inner = inputs_of(node)
-        if kind_of(node) not in ("Sub", "Rsub", "Mul", "Expand") or len(inner) != 1:
+        if kind_of(node) not in (*_DIFFERENCES, "Mul", "Expand") or len(inner) != 1:
             continue
-        shape, before = shape_of(node), shape_of(inner[0])
-        if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
-            continue
-        if before in ((shape[0], 1), (shape[0],), (1, shape[0])):
-            return Pairs(plain_name(node.name()), shape[0], before)
+        size, before = shape_of(node)[0], shape_of(inner[0])
+        if before in ((size, 1), (size,), (1, size)) and _goes_into_one(node, above, end):
+            return Pairs(plain_name(node.name()), size, before)
     return None
+
+
+def _is_square(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 2 and shape[0] == shape[1] > 1
+
+
+def _goes_into_one(node: Any, above: Mapping[Any, Sequence[Any]], end: Any) -> bool:
+    """Whether N × N entries go, each for itself, into one average or sum."""
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        if here is not node and not shape_of(here):
+            continue
+        if here is end or not _is_square(shape_of(here)) or kind_of(here) == "Exp":
+            return False
+        waiting += above.get(here, ())
+    return True
+
+
+def _is_turned(end: Any) -> bool:
+    """Whether the loss is minus one that is at least 0, by a minus that stands in its graph."""
+    minus, node = False, end
+    while not is_leaf(node) and kind_of(node) not in (*_REGRESSIONS, *_BINARY, *_CLASSES):
+        inner = inputs_of(node)
+        if len(inner) != 1 or kind_of(node) not in ("Neg", "Mean", "Sum", *PASSING):
+            return False
+        minus, node = minus != (kind_of(node) == "Neg"), inner[0]
+    return minus and not is_leaf(node)
 
 
 def _compared(near: Sequence[Any]) -> Iterator[Compared]:
@@ -207,8 +272,13 @@ def _of_numbers(
     node: Any, kind: str, output: torch.Tensor, target: torch.Tensor, weighted: bool
 ) -> Compared:
     output, target = output.double(), target.double()
-    across = output.reshape(len(output), -1) if output.dim() else output.reshape(1, 1)
-    varied = float(across.std(0, correction=0).max())
+    across, aims = (
+        part.reshape(len(part), -1) if part.dim() else part.reshape(1, 1)
+        for part in (output, target)
+    )
+    varies, wanted = across.std(0, correction=0), aims.std(0, correction=0)
+    alike = kind not in _BINARY and varies.shape == wanted.shape
+    column = int((varies / wanted).nan_to_num(-1, posinf=-1).argmax()) if alike else None
     classes = answers = None
     frequent = floor = None
     if kind in _BINARY and bool(((target == 0) | (target == 1)).all()):
@@ -222,16 +292,43 @@ def _of_numbers(
         loss=plain_name(node.name()),
         rows=len(across),
         output_mean=float(output.mean()),
-        output_deviation=varied,
+        output_deviation=float(varies.max() if column is None else varies[column]),
         target_mean=float(target.mean()),
-        target_deviation=float(target.std(correction=0)),
+        target_deviation=float(target.std(correction=0) if column is None else wanted[column]),
         target_least=float(target.min()),
         target_largest=float(target.max()),
         classes=classes,
         answers=answers,
         frequent=frequent,
         floor=floor,
+        correlation=None if column is None else _correlation(across[:, column], aims[:, column]),
+        far=None if kind in _BINARY or aims.shape[1] != 1 else _far(aims[:, 0]),
+        bounds=None if kind in _BINARY else _bounds(node),
     )
+
+
+def _correlation(one: torch.Tensor, other: torch.Tensor) -> float | None:
+    one, other = one - one.mean(), other - other.mean()
+    lengths = float(one.norm() * other.norm())
+    return float(one @ other) / lengths if lengths > 0 else None
+
+
+def _far(target: torch.Tensor) -> tuple[int, float, float, float] | None:
+    """The one target that is many times as far from the others as these are from each other."""
+    if len(target) < _LEAST_ROWS:
+        return None
+    row = int((target - target.median()).abs().argmax())
+    others = torch.cat([target[:row], target[row + 1 :]])
+    low, high, here = float(others.min()), float(others.max()), float(target[row])
+    away = max(low - here, here - high)
+    return (row, here, low, high) if high > low and away > _AWAY * (high - low) else None
+
+
+def _bounds(node: Any) -> tuple[float, float] | None:
+    """Between which the last operation before a loss keeps what goes into it."""
+    inner = inputs_of(node)
+    source = source_of(inner[0]) if len(inner) == 1 else None
+    return None if source is None or is_leaf(source) else _BOUNDS.get(kind_of(source))
 
 
 def _of_classes(

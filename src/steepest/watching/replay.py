@@ -71,6 +71,8 @@ def can_replay(kept: KeptSteps) -> str | None:
     if len(kept.optimizers) != 1:
         several = "several optimizers share" if kept.optimizers else "no optimizer has"
         return f"{several} the training, and a plain loop is one with one optimizer"
+    if any(group.get("maximize") for group in kept.optimizers[0].param_groups):
+        return "its optimizer climbs (maximize=True), and changes are judged by how a loss falls"
     if isinstance(kept.optimizers[0], torch.optim.LBFGS):
         return "its optimizer calls the loss by itself, as often as it likes"
     if kept.missed is not None and len(kept.kept) < 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -150,7 +150,15 @@ def _plain(name: str) -> str:
 
 
 def group_of(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> Group:
-    """What the records say of a parameter group: which method it is, and its momentum."""
+    """What the records say of a parameter group: its method, momentum, decay and direction."""
+    return replace(
+        _method_of(optimizer, group),
+        weight_decay=float(group.get("weight_decay") or 0.0),
+        maximizes=bool(group.get("maximize")),
+    )
+
+
+def _method_of(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> Group:
     kind = type(optimizer)
     if isinstance(optimizer, torch.optim.SGD):
         momentum = float(group.get("momentum") or 0.0)

@@ -1,0 +1,466 @@
+"""Trainings that the watch once misread: healthy ones that it blamed, sick ones it did not name."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from tests.watching.test_illnesses import Loop, adam, mlp
+from torch import nn
+from torch.nn import functional
+
+import steepest
+from steepest.checks.training import judge_training
+from steepest.records.verdict import Verdict
+
+ROWS, INPUTS = 256, 8
+
+
+def rows(noise: float = 0.1) -> tuple[torch.Tensor, torch.Tensor]:
+    x = torch.randn(ROWS, INPUTS)
+    return x, torch.sin(x @ torch.randn(INPUTS)) + 0.5 * x[:, 0] + noise * torch.randn(ROWS)
+
+
+def groups() -> tuple[torch.Tensor, torch.Tensor]:
+    classes = torch.randint(0, 4, (ROWS,))
+    return 1.5 * torch.randn(4, INPUTS)[classes] + torch.randn(ROWS, INPUTS), classes
+
+
+def some(i: int, many: int = 32) -> torch.Tensor:
+    return torch.randperm(ROWS, generator=torch.Generator().manual_seed(i))[:many]
+
+
+def judged(loop: Loop, *, probes: bool = False) -> Verdict:
+    record = loop.run(probes=probes)
+    assert record is not None
+    return judge_training(record)
+
+
+def blamed(verdict: Verdict) -> list[str]:
+    return [f"{one.code}: {one.sentence}" for one in verdict.findings if one.severity != "info"]
+
+
+# Healthy
+
+
+def climbing() -> Loop:
+    x, y = groups()
+    model = mlp(INPUTS, 32, 4)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3, maximize=True)
+
+    def right(i: int) -> Any:
+        taken = some(i)
+        return functional.softmax(model(x[taken]), 1)[torch.arange(32), y[taken]].mean()
+
+    return Loop(model, optimizer, right, steps=150)
+
+
+def partial_likelihood() -> Loop:
+    """Cox: each row beside all those at risk, summed along one axis."""
+    x, y = rows()
+    model = mlp(INPUTS, 32, 1)
+    when = torch.exp(-y)
+
+    def loss(i: int) -> Any:
+        taken = some(i, 64)
+        score = model(x[taken]).squeeze(1)
+        risk = (when[taken][None] >= when[taken][:, None]).float()
+        return (torch.log((risk * torch.exp(score)).sum(1)) - score).mean()
+
+    return Loop(model, adam(model), loss)
+
+
+def energy_distance() -> Loop:
+    """Pairs of predictions beside pairs of predictions and targets."""
+    model = mlp(4, 32, 1)
+
+    def loss(i: int) -> Any:
+        made, real = model(torch.randn(64, 4)), torch.randn(64) * 0.5 + 2
+        return 2 * (made - real).abs().mean() - (made - made.T).abs().mean()
+
+    return Loop(model, adam(model), loss)
+
+
+def kernel_distance() -> Loop:
+    model = mlp(4, 32, 1)
+
+    def near(apart: torch.Tensor) -> torch.Tensor:
+        return torch.exp(-apart.square())
+
+    def loss(i: int) -> Any:
+        made, real = model(torch.randn(64, 4)), torch.randn(1, 64) * 0.5 + 1
+        return near(made - made.T).mean() - 2 * near(made - real).mean()
+
+    return Loop(model, adam(model), loss)
+
+
+def neighbours_summed() -> Loop:
+    """The last layer of a graph network: a matrix of neighbours times the nodes' own numbers."""
+    beside = (torch.rand(40, 40) < 0.1).float() + torch.eye(40)
+    x = torch.randn(40, INPUTS)
+    y = (beside @ x[:, :1]).squeeze(1)
+    model = mlp(INPUTS, 32, 1)
+    return Loop(
+        model, adam(model), lambda i: ((beside * model(x).T).sum(1) - y).square().mean(), steps=150
+    )
+
+
+class Twins(nn.Module):
+    """Two encoders whose rows are compared with each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = mlp(INPUTS, 32, 16), mlp(INPUTS, 32, 16)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> Any:
+        first, second = (
+            functional.normalize(net(v), dim=1) for net, v in ((self.one, x), (self.other, y))
+        )
+        return first @ second.T / 0.1
+
+
+def both_ways() -> Loop:
+    model, own = Twins(), torch.arange(32)
+
+    def loss(i: int) -> Any:
+        x = torch.randn(32, INPUTS)
+        alike = model(x, x + 0.3 * torch.randn_like(x))
+        return -sum(functional.log_softmax(alike, axis)[own, own].mean() for axis in (0, 1))
+
+    return Loop(model, adam(model), loss, steps=150)
+
+
+def a_list_ranked() -> Loop:
+    model, wanted = mlp(INPUTS, 32, 1), torch.randn(INPUTS)
+
+    def loss(i: int) -> Any:
+        x = torch.randn(20, INPUTS)
+        aim = torch.softmax(x @ wanted, 0)[:, None]
+        return -(aim * functional.log_softmax(model(x), 0)).sum()
+
+    return Loop(model, adam(model), loss, steps=150)
+
+
+def judge_in_a_list() -> Loop:
+    """The generator holds its judge where PyTorch does not look, and the judge has an optimizer."""
+    judge = mlp(2, 32, 1)
+    learns = torch.optim.Adam(judge.parameters(), 1e-3)
+    model = mlp(4, 32, 2)
+    model.judge = [judge]  # type: ignore[assignment]
+    optimizer = adam(model, 1e-3)
+
+    def move(loss: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        learns.zero_grad()
+        made = judge(model(torch.randn(64, 4)).detach())
+        real = functional.softplus(-judge(torch.randn(64, 2) + 2))
+        (real + functional.softplus(made)).mean().backward()
+        learns.step()
+
+    return Loop(
+        model,
+        optimizer,
+        lambda i: functional.softplus(-judge(model(torch.randn(64, 4)))).mean(),
+        steps=150,
+        move=move,
+    )
+
+
+def two_targets_far_apart() -> Loop:
+    x, y = rows()
+    targets = torch.stack([15 + y, 1013 + x[:, 1]], 1)
+    model = mlp(INPUTS, 32, 2)
+    with torch.no_grad():
+        model[2].bias.copy_(targets.mean(0))
+    return Loop(
+        model,
+        adam(model, 1e-2),
+        lambda i: functional.mse_loss(model(x[some(i)]), targets[some(i)]),
+        steps=300,
+    )
+
+
+def constant_in_the_loss() -> Loop:
+    """And layers whose gradient comes from a graph that is built on the way back."""
+    x, y = rows()
+
+    class Again(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.inner = nn.Linear(INPUTS, 32), mlp(32, 32, 32)
+            self.last = nn.Linear(32, 1)
+
+        def forward(self, values: torch.Tensor) -> Any:
+            from torch.utils.checkpoint import checkpoint
+
+            hidden = checkpoint(self.inner, torch.relu(self.first(values)), use_reentrant=True)
+            return self.last(torch.relu(hidden)).squeeze(1)
+
+    model = Again()
+    half = 0.5 * math.log(2 * math.pi)
+    return Loop(
+        model,
+        adam(model),
+        lambda i: 0.5 * functional.mse_loss(model(x[some(i)]), y[some(i)]) + half,
+        steps=120,
+    )
+
+
+def nothing_left_to_learn() -> Loop:
+    """The weights are the true ones: what is left is the scatter of the targets."""
+    true = torch.randn(INPUTS)
+    model = mlp(INPUTS, 1)
+    with torch.no_grad():
+        model[0].weight.copy_(true[None])
+        model[0].bias.zero_()
+    # The closure that probes is given the same rows as the loop.
+    x = torch.randn(150, 64, INPUTS)
+    y = x @ true + torch.randn(150, 64)
+    return Loop(
+        model,
+        torch.optim.SGD(model.parameters(), 1e-4),
+        lambda i: functional.mse_loss(model(x[i]).squeeze(1), y[i]),
+        steps=150,
+    )
+
+
+def harder_by_and_by() -> Loop:
+    """What comes in is made noisier from step to step, so the loss rises at any rate."""
+    x, y = rows()
+    model = mlp(INPUTS, 32, 1)
+    before = adam(model, 1e-2)
+    for _ in range(200):
+        before.zero_grad()
+        functional.mse_loss(model(x).squeeze(1), y).backward()
+        before.step()
+    noise = torch.randn(200, 64, INPUTS)
+    return Loop(
+        model,
+        adam(model, 3e-3),
+        lambda i: functional.mse_loss(
+            model(x[some(i, 64)] + i / 200 * noise[i]).squeeze(1), y[some(i, 64)]
+        ),
+        steps=200,
+    )
+
+
+HEALTHY: dict[str, tuple[Callable[[], Loop], tuple[bool, ...]]] = {
+    "climbing": (climbing, (False, True)),
+    "partial likelihood": (partial_likelihood, (False, True)),
+    "energy distance": (energy_distance, (False,)),
+    "kernel distance": (kernel_distance, (False,)),
+    "neighbours summed": (neighbours_summed, (False, True)),
+    "both ways": (both_ways, (False,)),
+    "a list ranked": (a_list_ranked, (False,)),
+    "judge in a list": (judge_in_a_list, (False,)),
+    "two targets far apart": (two_targets_far_apart, (False, True)),
+    "constant in the loss": (constant_in_the_loss, (False,)),
+    "nothing left to learn": (nothing_left_to_learn, (True,)),
+    "harder by and by": (harder_by_and_by, (True,)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad:UserWarning")
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    ("loop", "probes"),
+    [
+        pytest.param(loop, probes, id=f"{name}{', probed' * probes}")
+        for name, (loop, ways) in HEALTHY.items()
+        for probes in ways
+    ],
+)
+def test_the_healthy_are_not_blamed(loop: Callable[[], Loop], seed: int, *, probes: bool) -> None:
+    torch.manual_seed(seed)
+    assert blamed(judged(loop(), probes=probes)) == []
+
+
+# Sick
+
+
+def one_target_far_away() -> Loop:
+    x, y = rows()
+    y[7] = 1e4
+    model = mlp(INPUTS, 32, 1)
+    return Loop(
+        model,
+        adam(model, 3e-3),
+        lambda i: functional.mse_loss(model(x[some(i, 64)]).squeeze(1), y[some(i, 64)]),
+        steps=100,
+    )
+
+
+def squashed_out_of_reach() -> Loop:
+    x, y = rows()
+    model = nn.Sequential(*mlp(INPUTS, 32, 1), nn.Tanh())
+    return Loop(
+        model,
+        adam(model, 1e-2),
+        lambda i: functional.mse_loss(model(x[some(i)]).squeeze(1), 20 + y[some(i)]),
+        steps=100,
+    )
+
+
+def targets_too_wide() -> Loop:
+    x, y = rows()
+    targets = 1e4 * (y - y.mean())
+    model = mlp(INPUTS, 64, 1)
+    return Loop(
+        model,
+        adam(model, 1e-3),
+        lambda i: functional.mse_loss(model(x[some(i, 64)]).squeeze(1), targets[some(i, 64)]),
+        steps=200,
+    )
+
+
+def decays(optimizer: Callable[..., torch.optim.Optimizer], decay: float) -> Callable[[], Loop]:
+    def loop() -> Loop:
+        x, y = rows()
+        model = mlp(INPUTS, 32, 1)
+        return Loop(
+            model,
+            optimizer(model.parameters(), lr=3e-3, weight_decay=decay),
+            lambda i: functional.mse_loss(model(x[some(i)]).squeeze(1), y[some(i)]),
+            steps=200,
+        )
+
+    return loop
+
+
+class Overwritten(nn.Module):
+    """What one branch computes is written over by the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(INPUTS, 16), nn.Linear(INPUTS, 16)
+        self.last = nn.Linear(16, 4)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        hidden = torch.relu(self.one(x)).clone()
+        hidden[:] = self.other(x)
+        return self.last(hidden)
+
+
+def overwritten() -> Loop:
+    x, y = groups()
+    model = Overwritten()
+    return Loop(
+        model, adam(model), lambda i: functional.cross_entropy(model(x[some(i)]), y[some(i)])
+    )
+
+
+def probabilities_without_a_log() -> Loop:
+    x, y = groups()
+    model = nn.Sequential(*mlp(INPUTS, 32, 4), nn.Softmax(1))
+    return Loop(model, adam(model), lambda i: functional.nll_loss(model(x[some(i)]), y[some(i)]))
+
+
+def constant_inputs() -> Loop:
+    _, y = groups()
+    x = torch.full((ROWS, INPUTS), 0.5)
+    model = mlp(INPUTS, 32, 4)
+    return Loop(
+        model,
+        adam(model),
+        lambda i: functional.cross_entropy(model(x[some(i)]), y[some(i)]),
+        steps=140,
+    )
+
+
+SICK: dict[str, tuple[Callable[[], Loop], str, str]] = {
+    "one target far away": (one_target_far_away, "SD303", "is 10,000, and those of the 63 others"),
+    "squashed out of reach": (squashed_out_of_reach, "SD307", "no weights reach them"),
+    "targets too wide": (targets_too_wide, "SD307", "far wider than what comes out"),
+    "decay in the gradient": (decays(torch.optim.Adam, 5.0), "SD404", "as hard as the loss does"),
+    "decay of the weights": (decays(torch.optim.AdamW, 50.0), "SD404", "takes 15 % of each weight"),
+    "overwritten": (overwritten, "SD409", "one.weight and one.bias is exactly zero"),
+    "no log": (probabilities_without_a_log, "SD412", "without a log"),
+    "constant inputs": (constant_inputs, "SD603", "inputs themselves are the same"),
+}
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("loop", "code", "said"), SICK.values(), ids=SICK)
+def test_the_cause_is_named(loop: Callable[[], Loop], code: str, said: str, seed: int) -> None:
+    torch.manual_seed(seed)
+    verdict = judged(loop())
+    found = [one for one in verdict.findings if one.code == code]
+    assert found, blamed(verdict)
+    assert said in found[0].sentence
+    assert verdict.learning_rate != "too large"
+
+
+def test_a_minus_before_the_loss_is_told_and_no_rate_is_offered() -> None:
+    torch.manual_seed(0)
+    x, y = groups()
+    model = mlp(INPUTS, 32, 4)
+    optimizer = adam(model, 1e-2)
+    with steepest.watch(model, optimizer, store=False, prove=1) as watch:
+        for i in range(60):
+            taken = some(i)
+
+            def closure(taken: torch.Tensor = taken) -> Any:
+                return -functional.cross_entropy(model(x[taken]), y[taken])
+
+            loss = closure()
+            watch.loss(loss)
+            watch.probe(closure)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert watch.run is not None
+    assert watch.verdict.learning_rate == "not measured"
+    assert "take the minus away" in watch.verdict.headline
+    assert watch.run.record.remedies == ()
+    assert "worse" in watch.run.record.not_measured["proof"]
+
+
+def test_a_layer_that_comes_after_the_watch_is_named() -> None:
+    torch.manual_seed(0)
+    x, y = groups()
+    model = mlp(INPUTS, 32, 4)
+    optimizer = adam(model)
+    with steepest.watch(model, optimizer, store=False) as watch:
+        model[2] = nn.Linear(32, 4)
+        before = copy.deepcopy(model[2].state_dict())
+        for i in range(30):
+            loss = functional.cross_entropy(model(x[some(i)]), y[some(i)])
+            watch.loss(loss)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert all(torch.equal(before[name], now) for name, now in model[2].state_dict().items())
+    assert [(one.code, one.severity) for one in watch.verdict.findings] == [("SD408", "error")]
+    assert "2.weight and 2.bias came into the model after the watch began" in watch.verdict.headline
+
+
+@pytest.mark.parametrize("length", [5e-4, 2.0**-11])
+def test_a_clipped_gradient_is_laid_to_no_scaler_where_none_is(length: float) -> None:
+    torch.manual_seed(0)
+    x, y = rows()
+    model = mlp(INPUTS, 32, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def move(loss: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), length)
+        optimizer.step()
+
+    verdict = judged(
+        Loop(
+            model,
+            optimizer,
+            lambda i: functional.mse_loss(model(x[some(i)]).squeeze(1), y[some(i)]),
+            move=move,
+        )
+    )
+    (found,) = [one for one in verdict.findings if one.code == "SD413"]
+    assert found.severity == "info"
+    assert "Scaler" not in found.sentence
