@@ -155,13 +155,16 @@ BOUNDS = {64: 0.5, 256: 0.75, 1024: 0.85}
 _on_one_core: dict[tuple[int, str, Effort], Samples] = {}
 
 
-def _measured_on_one_core(effort: Effort) -> dict[tuple[int, str, Effort], Samples]:
+_MEASURES = {"ours": "side_by_side(size, {rounds}, records=True)",
+             "least": "least_beside_eager(size, {rounds})"}  # fmt: skip
+
+
+def _measured_on_one_core(what: str, effort: Effort) -> dict[tuple[int, str, Effort], Samples]:
     """All batch sizes, in a process of its own: both libraries choose their threads when loaded."""
     script = (
         "import json, os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
         "from benchmarks.train import BOUNDS, least_beside_eager, side_by_side; "
-        f"found = [side_by_side(size, {effort.rounds}, records=True) for size in BOUNDS]; "
-        f"found += [least_beside_eager(size, {effort.rounds}) for size in BOUNDS]; "
+        f"found = [{_MEASURES[what].format(rounds=effort.rounds)} for size in BOUNDS]; "
         "print(json.dumps([[each.values, each.detail] for each in found]))"
     )
     done = subprocess.run(
@@ -170,16 +173,15 @@ def _measured_on_one_core(effort: Effort) -> dict[tuple[int, str, Effort], Sampl
     if done.returncode:
         raise DifferentWorkError(done.stderr.strip().rpartition("\n")[2])
     found = json.loads(done.stdout.strip().rpartition("\n")[2])
-    what = [(size, what, effort) for what in ("ours", "least") for size in BOUNDS]
     return {
-        key: Samples(tuple(values), detail)
-        for key, (values, detail) in zip(what, found, strict=True)
+        (size, what, effort): Samples(tuple(values), detail)
+        for size, (values, detail) in zip(BOUNDS, found, strict=True)
     }
 
 
 def _of_one_core(size: int, what: str, effort: Effort) -> Samples:
     if (size, what, effort) not in _on_one_core:
-        _on_one_core.update(_measured_on_one_core(effort))
+        _on_one_core.update(_measured_on_one_core(what, effort))
     # Whoever asks again wants it measured again.
     return _on_one_core.pop((size, what, effort))
 

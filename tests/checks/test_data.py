@@ -139,7 +139,9 @@ def test_sd303_one_outlier_in_fifty(make: Any) -> None:
     rows = shares(inputs, target, np.zeros(2))
     (one,) = found(make.build(problem=FIT | {"rows": 50}, row_shares=rows), "SD303")
     assert one.severity == "warning"
-    assert one.sentence == ("Row 49 makes 83 % of the gradient, out of 50 rows (counted from 0).")
+    assert one.sentence == (
+        "Row 49 makes 83 % of the gradient at the start, out of 50 rows (counted from 0)."
+    )
     assert one.evidence["rows"] == [49]
 
 
@@ -158,14 +160,15 @@ def test_sd303_of_several_rows_with_leverage(make: Any) -> None:
     )  # fmt: skip
     (one,) = found(make.build(problem=FIT | {"rows": 100}, row_shares=rows), "SD303")
     assert one.sentence == (
-        "Rows 7 and 3 make 55 % of the gradient, out of 100 rows (counted from 0); the fit leans "
-        "hardest on row 7 (leverage 0.91 of at most 1)."
+        "Rows 7 and 3 make 55 % of the gradient at the start, out of 100 rows (counted from 0); "
+        "the fit leans hardest on row 7 (leverage 0.91 of at most 1)."
     )
     alone = (RowShare(1234, 0.7, 0.97),)
     (one,) = found(make.build(problem=FIT | {"rows": 2000}, row_shares=alone), "SD303")
     assert one.sentence == (
-        "Row 1,234 makes 70 % of the gradient, out of 2,000 rows (counted from 0); its inputs are "
-        "so unlike the others' that the fit leans on it (leverage 0.97 of at most 1)."
+        "Row 1,234 makes 70 % of the gradient at the start, out of 2,000 rows (counted from 0); "
+        "its inputs are so unlike the others' that the fit leans on it (leverage 0.97 of at most "
+        "1)."
     )
 
 

@@ -31,9 +31,10 @@ def test_sd305(make: Any) -> None:
     assert (one.severity, one.sentence) == (
         "warning",
         "Row 7 decides the fit (counted from 0): its y is 200, and the fit to the others says "
-        "16.82, which is 205 times their scatter away. Without it b goes from 17.4 to 1.01 (40 of "
-        "its standard errors) and a goes from 1.29 to 1.98 (20 of its standard errors). With all "
-        "rows and --loss huber b is 1.131 and a is 1.972, which agrees with the fit without.",
+        "16.82, which is 205 times their scatter away. Without it b goes from 17.4 to 1.01 (40 "
+        "standard errors of the fit without) and a goes from 1.29 to 1.98 (20 standard errors of "
+        "the fit without). With all rows and --loss huber b is 1.131 and a is 1.972, which agrees "
+        "with the fit without.",
     )
     assert one.evidence["rows"][0]["row"] == 7  # type: ignore[index]
     assert one.evidence["weights"][0]["moved"] == pytest.approx(39.93, abs=0.01)  # type: ignore[index]

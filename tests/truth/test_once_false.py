@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,139 @@ def test_what_does_not_stay_at_the_goal_is_not_just_right() -> None:
             words.add(run.verdict.learning_rate)
             assert run.verdict.learning_rate != "just right", run.verdict.headline
     assert words, "none came to the goal and left it"
+
+
+def test_columns_that_are_one_have_no_errors_in_their_own_units_either() -> None:
+    draw = np.random.default_rng(2)
+    celsius = np.linspace(10, 60, 30)
+    data = {"c": celsius, "k": celsius + 273.15, "y": 25 + 0.4 * celsius + draw.normal(size=30)}
+    run = steepest.fit(data, "y ~ a*c + b*k + d", standardize=True, steps=50, remedies=False)
+    found = run.measurements.statistics
+    assert found is not None
+    # d too: raising b by 1, and lowering a by 1 and d by 273.15, changes no prediction.
+    assert [(one.weight, one.identifiable) for one in found.user_weights] == [
+        ("a", False), ("b", False), ("d", False),
+    ]  # fmt: skip
+    assert not any(one.error for one in found.user_weights)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of those that diverge
+@pytest.mark.parametrize("optimizer", ["momentum", "nesterov", "adam"])
+def test_a_sweep_counts_to_where_a_descent_stays(optimizer: str) -> None:
+    """Also on the square of a line, and where it comes upon the goal once and is off again."""
+    data = scattered(24, 9)
+    x, y = data["x"], data["y"]
+    loss = "mae" if optimizer == "adam" else "mse"
+    rates = np.geomspace(0.003, 1.0 if optimizer == "adam" else 0.02, 6)
+    swept = steepest.sweep(
+        data, "y ~ a*x + b", lr=rates, optimizer=optimizer, loss=loss, start={"a": 0.0, "b": 0.0}
+    )
+    assert swept.record.goal is not None
+    for rate in swept.rates:
+        at, first, second, within = np.zeros(2), np.zeros(2), np.zeros(2), []
+        for step in range(1, 3001):
+            off = at[0] * x + at[1] - y
+            lost = np.mean(abs(off) if loss == "mae" else off**2)
+            within.append(lost <= swept.record.goal.loss)
+            slope = np.sign(off) if loss == "mae" else 2 * off
+            gradient = np.array([np.mean(slope * x), np.mean(slope)])
+            if optimizer == "adam":
+                first = 0.9 * first + 0.1 * gradient
+                second = 0.999 * second + 0.001 * gradient**2
+                root = np.sqrt(second / (1 - 0.999**step)) + 1e-8
+                at = at - rate.lr * first / (1 - 0.9**step) / root
+            else:
+                first = 0.9 * first + gradient
+                ahead = gradient + 0.9 * first if optimizer == "nesterov" else first
+                at = at - rate.lr * ahead
+        if rate.steps is not None and rate.steps < 2500:
+            assert all(within[rate.steps : rate.steps + 10 + rate.steps // 10]), rate.lr
+            assert not within[rate.steps - 1], rate.lr
+
+
+def test_what_a_cure_leaves_of_the_condition_number_is_compared_at_one_place() -> None:
+    """Of Rosenbrock's valley the Hessian at the minimum is [[802, -400], [-400, 200]]."""
+    run = steepest.minimize("(1-x)**2 + 100*(y-x**2)**2", start={"x": -1.2, "y": 1.0})
+    there = np.linalg.eigvalsh([[802, -400], [-400, 200]])
+    said = [one.sentence for one in run.remedies if "condition number falls" in one.sentence]
+    assert said
+    for sentence in said:
+        was = re.search(r"At the minimum the condition number falls from ([\d,]+) to", sentence)
+        assert was
+        assert float(was[1].replace(",", "")) == pytest.approx(there[1] / there[0], rel=2e-3)
+
+
+@pytest.mark.parametrize("formula", ["y ~ a*x**b", "y ~ a*exp(-x/b)", "y ~ a*x + b"])
+def test_scaling_is_offered_where_it_can_be_typed(formula: str) -> None:
+    x = np.linspace(3000, 3400, 40)
+    data = {"x": x, "y": 0.02 * x + np.sin(x)}
+    start = {"a": 1.0, "b": 1.0 if "**" in formula else 3000.0}
+    run = steepest.fit(data, formula, start=start, lr=1e-9, steps=5, remedies=False)
+    found = [one for one in run.verdict.findings if one.code == "SD304"]
+    assert found
+    if "(--standardize)" in found[0].sentence:
+        steepest.fit(data, formula, start=start, steps=5, standardize=True, remedies=False)
+    else:
+        with pytest.raises(steepest.SteepestError, match="cannot be scaled"):
+            steepest.fit(data, formula, start=start, steps=5, standardize=True, remedies=False)
+
+
+def test_weights_that_rest_do_not_bounce() -> None:
+    run = steepest.minimize(
+        "20 + x**2 - 10*cos(2*pi*x) + y**2 - 10*cos(2*pi*y)", start={"x": 3.2, "y": -1.7},
+        optimizer="adam", remedies=False,
+    )  # fmt: skip
+    assert np.ptp(run.trace.weights[-8:], axis=0).max() < 1e-12
+    assert "SD103" not in {one.code for one in run.verdict.findings}
+
+
+def test_a_mean_of_absolute_values_has_no_curvature_that_a_nudge_could_tell() -> None:
+    run = steepest.fit(scattered(24), "y ~ a*x + b", loss="mae", lr=0.01, steps=40, remedies=False)
+    assert [one.nudge.second_order for one in run.record.explanation.partials if one.nudge] == [
+        None, None,
+    ]  # fmt: skip
+
+
+def test_a_mean_is_told_to_more_than_its_deviation() -> None:
+    day = np.linspace(2451234.0, 2451274.0, 30)
+    run = steepest.fit(
+        {"day": day, "y": 0.1 * (day - 2451250)}, "y ~ a*day + b", lr=1e-14, steps=3, remedies=False
+    )
+    (found,) = [one for one in run.verdict.findings if one.code == "SD304"]
+    assert "day has mean 2,451,254 and" in found.sentence
+
+
+def test_what_goes_up_and_down_above_the_goal_was_never_there() -> None:
+    """At 0.3 it hops between 4/7 and 10/7, where the loss is 2.04 both times."""
+    run = steepest.minimize("maximum(x**2, (x-2)**2)", start={"x": 5.0}, lr=0.3, remedies=False)
+    assert run.measurements.goal is not None
+    assert not (run.trace.loss <= run.measurements.goal.loss).any()
+    assert "does not stay at the goal" not in str(run)
+    assert "goes up and down above the goal" in " ".join(str(run).split())
+
+
+def test_a_plateau_on_which_a_descent_begins_is_named() -> None:
+    run = steepest.minimize(
+        "-cos(x)*cos(y)*exp(-((x-pi)**2 + (y-pi)**2))", start={"x": 0.0, "y": 0.0},
+        remedies=False,
+    )  # fmt: skip
+    (found,) = [one for one in run.verdict.findings if one.code == "SD205"]
+    assert "the minimum is -1" in found.sentence
+
+
+def test_a_fit_of_numbers_that_are_drawn_is_useless() -> None:
+    draw = np.random.default_rng(12)
+    useless = 0
+    for _ in range(12):
+        data = {"x": draw.uniform(0, 9, 60), "y": draw.normal(size=60)}
+        run = steepest.fit(data, "y ~ a*x + b", remedies=False)
+        stated = run.measurements.statistics
+        assert stated is not None
+        assert stated.r_squared is not None
+        told = "useless" in run.verdict.headline
+        assert told == (
+            stated.r_squared <= 0.01
+            or (stated.r_squared <= 0.05 and (stated.adjusted_r_squared or 0) <= 0)
+        )
+        useless += told
+    assert useless > 3

@@ -176,8 +176,10 @@ def two_targets_far_apart() -> Loop:
     x, y = rows()
     targets = torch.stack([15 + y, 1013 + x[:, 1]], 1)
     model = mlp(INPUTS, 32, 2)
+    last = model[2]
+    assert isinstance(last, nn.Linear)
     with torch.no_grad():
-        model[2].bias.copy_(targets.mean(0))
+        last.bias.copy_(targets.mean(0))
     return Loop(
         model,
         adam(model, 1e-2),
@@ -216,9 +218,11 @@ def nothing_left_to_learn() -> Loop:
     """The weights are the true ones: what is left is the scatter of the targets."""
     true = torch.randn(INPUTS)
     model = mlp(INPUTS, 1)
+    only = model[0]
+    assert isinstance(only, nn.Linear)
     with torch.no_grad():
-        model[0].weight.copy_(true[None])
-        model[0].bias.zero_()
+        only.weight.copy_(true[None])
+        only.bias.zero_()
     # The closure that probes is given the same rows as the loop.
     x = torch.randn(150, 64, INPUTS)
     y = x @ true + torch.randn(150, 64)
@@ -313,7 +317,7 @@ def targets_too_wide() -> Loop:
     model = mlp(INPUTS, 64, 1)
     return Loop(
         model,
-        adam(model, 1e-3),
+        adam(model, 5e-3),
         lambda i: functional.mse_loss(model(x[some(i, 64)]).squeeze(1), targets[some(i, 64)]),
         steps=200,
     )

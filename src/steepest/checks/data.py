@@ -129,7 +129,8 @@ def few_rows(m: Measurements) -> Iterator[Finding]:
         return
     numbers = [count(taken.row) for taken in chosen]
     who = f"Row {numbers[0]} makes" if len(chosen) == 1 else f"Rows {listed(numbers, 5)} make"
-    sentence = f"{who} {percent(total)} of the gradient, out of {count(rows)} rows (counted from 0)"
+    share = f"{percent(total)} of the gradient at the start"
+    sentence = f"{who} {share}, out of {count(rows)} rows (counted from 0)"
     ties = [row for row in chosen if row.leverage is not None and row.leverage > 0.5]
     if ties:
         top = max(ties, key=lambda row: row.leverage or 0.0)
@@ -194,10 +195,13 @@ def not_scaled(m: Measurements) -> Iterator[Finding]:
         why = listed(reach, MOST_NAMED)
     else:
         return
-    sentence = (
-        f"The inputs are not scaled: {why}. Scaled to mean 0 and deviation 1 (--standardize), "
-        "one learning rate may suit all weights."
+    cure = (
+        "Scaled to mean 0 and deviation 1 (--standardize), one learning rate may suit all weights."
+        if m.scalable
+        else "One learning rate can hardly suit all weights, and --standardize cannot scale the "
+        "columns here without changing what the weights mean."
     )
+    sentence = f"The inputs are not scaled: {why}. {cure}"
     evidence = {
         "condition": float(condition),
         "columns": {
@@ -212,5 +216,7 @@ def not_scaled(m: Measurements) -> Iterator[Finding]:
 
 
 def _shape(column: ColumnFacts) -> str:
-    mean, deviation = number(column.mean, 5), number(column.deviation, 3)
+    # As many digits as tell the mean from another one half a deviation away.
+    digits = max(5, 2 + math.ceil(math.log10(max(abs(column.mean) / column.deviation, 1))))
+    mean, deviation = number(column.mean, digits), number(column.deviation, 3)
     return f"{names([column.name])} has mean {mean} and deviation {deviation}"

@@ -37,10 +37,16 @@ SEPARABLE = 1e12
 _WORTH = 0.01
 """A fit that takes no more than this share off the loss of one constant for all is useless."""
 
+_BY_CHANCE = 0.05
+"""The same where so many weights take off as much of numbers that are drawn."""
+
 USELESS = "but the fit is useless: predicting the same for every row is about as good"
 
 FAR = 10
 """So many times what counts as arrived is far from the minimum (10 % of the minimum)."""
+
+_AT_REST = 1e-9
+"""A gradient below this share of the first, and a step below it of the weights, is none."""
 
 DOMINANT = 0.8
 """A direction is called after a weight that has this much of its unit vector."""
@@ -141,6 +147,13 @@ def settled(m: Measurements) -> bool:
     free = {name: slope for name, slope in m.final_gradient.items() if name not in held}
     last, first = length(free), length(m.first_gradient)
     return math.isfinite(last) and (last == 0 or last <= SMALL_GRADIENT * first)
+
+
+def rests(m: Measurements) -> bool:
+    """Tell whether the gradient is so short, and its step, that the weights do not move."""
+    last = length(m.final_gradient)
+    still = m.descent.lr * last <= _AT_REST * length(m.final_weights)
+    return still and last <= _AT_REST * length(m.first_gradient)
 
 
 def in_local_minimum(m: Measurements) -> bool:
@@ -431,13 +444,11 @@ def getting(to: str) -> str:
 def useless(m: Measurements) -> bool:
     """Tell whether the minimum of a model with columns is no better than one constant for all."""
     found, constant = lowest(m), m.reference_loss
-    return (
-        found is not None
-        and constant is not None
-        and constant > m.rounding
-        and not m.problem.constant
-        and found.loss >= (1 - _WORTH) * constant
-    )
+    if found is None or constant is None or constant <= m.rounding or m.problem.constant:
+        return False
+    adjusted = None if m.statistics is None else m.statistics.adjusted_r_squared
+    by_chance = adjusted is not None and adjusted <= 0
+    return found.loss >= (1 - (_BY_CHANCE if by_chance else _WORTH)) * constant
 
 
 def own_rates(m: Measurements) -> bool:

@@ -69,7 +69,7 @@ def _moved(one: MovedWeight) -> str:
     before, after = together(one.value, one.without)
     return (
         f"{escaped(one.weight)} goes from {before} to {after} "
-        f"({number(one.moved, 2)} of its standard errors)"
+        f"({number(one.moved, 2)} standard errors of the fit without)"
     )
 
 

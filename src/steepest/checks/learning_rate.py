@@ -18,6 +18,7 @@ from steepest.checks.facts import (
     own_rates,
     plain,
     rate_is,
+    rests,
     sentence,
     start_broken,
 )
@@ -361,7 +362,8 @@ def too_large(m: Measurements) -> Iterator[Finding]:
         if m.rates is not None and rate.better is not None and not _at_edge(m):
             proof = f"{needs(m, m.rates, rate.better)}, {own_needs(m, m.rates.own)}."
             cause = ""
-            if overshoots_at_minimum(m):
+            # The other one may overshoot there too, by so little that it is within the goal.
+            if overshoots_at_minimum(m) and not rate.better.lr > (m.minimum_limit or math.inf):
                 cause = f"{limit_in_words(m)}, so it does not stay there. "
                 evidence["minimum_limit"] = m.minimum_limit
                 proof = sentence(proof)
@@ -422,6 +424,7 @@ def _at_edge(m: Measurements) -> bool:
         and abs(m.descent.lr / limit - 1) <= EDGE
         and turn is not None
         and turn < TURNING
+        and not rests(m)
         and not diverged(m)
         and not grows_above_limit(m)
     )

@@ -50,6 +50,9 @@ UNEVEN = 100
 FEW = 3
 """A cause that makes a condition number no more than so many times larger is not told of."""
 
+_WHOLE = 1.05
+"""A smaller condition number is as good as 1."""
+
 MANY_STEPS = 1000
 
 MOST_FLAT = 3
@@ -136,7 +139,8 @@ def _because(because: Causes, *, again: bool, flat: bool) -> str:
     left = times(because.by_correlation)
     together = "a change of one weight is nearly made up for by changes of others"
     if because.by_correlation < FEW:
-        return f"That is scale: {scale}. Learning rates in inverse proportion leave {left}."
+        rest = f"leave {left}" if because.by_correlation >= _WHOLE else "take all of that away"
+        return f"That is scale: {scale}. Learning rates in inverse proportion {rest}."
     if because.by_scale < FEW:
         return (
             f"That is correlation: {together}. Learning rates in inverse proportion leave {left}."
@@ -156,6 +160,7 @@ def not_identifiable(m: Measurements) -> Iterator[Finding]:
         return
     seen = m.minimum.flat
     elsewhere = m.minimum.elsewhere or (None,) * len(seen)
+    told: set[str] = set()
     for direction, there in list(zip(seen, elsewhere, strict=True))[:MOST_FLAT]:
         entries = combination(direction)
         if entries:
@@ -169,7 +174,9 @@ def not_identifiable(m: Measurements) -> Iterator[Finding]:
             else:
                 sentence = _curved_sentence(m, m.minimum.weights, there)
                 evidence["elsewhere"] = dict(there)
-            yield Finding("SD202", "warning", sentence, evidence)
+            if sentence not in told:
+                told.add(sentence)
+                yield Finding("SD202", "warning", sentence, evidence)
 
 
 def _flat_sentence(m: Measurements, entries: Mapping[str, float]) -> str:
@@ -310,15 +317,22 @@ def is_far(m: Measurements) -> bool:
 def looks_flat(m: Measurements) -> Iterator[Finding]:
     """SD205: the loss has all but stopped falling, and the minimum is far below."""
     fall, found, above = m.descent.recent_fall, lowest(m), gap(m)
-    if fall is None or found is None or above is None or not abs(fall) < FLAT_FALL:
+    if fall is None or found is None or above is None:
+        return
+    # Of a loss that is next to nothing beside what is to gain, a step may well take a share.
+    lowered = abs(fall * m.descent.final_loss)
+    level = abs(fall) < FLAT_FALL
+    if not level and not lowered < FLAT_FALL * above:
         return
     # There the loss is flat for a reason of its own.
     if not is_far(m) or at_saddle(m) or goes_to_local_minimum(m) or bounces(m) is not None:
         return
-    if overshoots_at_minimum(m):
+    if level and overshoots_at_minimum(m):
         return
     here, there = compared(m, m.descent.final_loss, found.loss)
     took = f"took only {percent(fall)} off the loss" if fall > 0 else "took nothing off the loss"
+    if not level:
+        took = f"changed the loss by only {number(lowered, 2)}"
     sentence = f"The last step {took}, so it looks settled at {here}, but the minimum is {there}."
     if m.forecast is not None and m.forecast.steps is not None:
         sentence = f"{sentence[:-1]}, and {getting(m.forecast.to)} takes {taken(m.forecast)}."

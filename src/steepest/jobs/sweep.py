@@ -466,8 +466,8 @@ def _race(
         if any(_cut_short(trial, run) for trial in trials):
             # The time limit left it fewer steps than the run before had.
             return before, run
-        if goal is not None and setup.solved is None:
-            found = _staying(setup, settings, begins, found, goal)
+        if goal is not None and not closed:
+            found = _staying(setup, settings, begins, found, goal, steps)
         wanted = min(_enough(found, steps), most) if raising else steps
         if wanted <= steps or time.monotonic() >= ends:
             return found, steps
@@ -475,7 +475,12 @@ def _race(
 
 
 def _staying(
-    setup: Setup, settings: Settings, begins: Matrix, rates: list[SweptRate], goal: Goal
+    setup: Setup,
+    settings: Settings,
+    begins: Matrix,
+    rates: list[SweptRate],
+    goal: Goal,
+    steps: int,
 ) -> list[SweptRate]:
     """The same, those that arrived run past the goal: with the steps from which on they stay.
 
@@ -486,11 +491,11 @@ def _staying(
     for rate in sorted(rates, key=lambda rate: rate.needed):
         trials = list(rate.trials)
         for row, trial in enumerate(trials):
-            left -= stays_until(trial.steps or 0)
             if trial.steps is None or left < 0:
                 continue
             begun = replace(setup, start=begins[row])
-            trials[row] = run_past(begun, settings, trial, goal.loss, 0, 0, GUARD)
+            trials[row] = run_past(begun, settings, trial, goal.loss, 0, steps, GUARD)
+            left -= stays_until(trials[row].limit or trial.steps)
         stays[rate.lr] = trials
     return [replace(rate, trials=tuple(stays[rate.lr])) for rate in rates]
 

@@ -28,8 +28,9 @@ from steepest.formula.nodes import (
 )
 from steepest.formula.own import put_in
 from steepest.formula.render import to_text
+from steepest.methods.losses import MAE
 from steepest.objective.few_rows import are_few, backward, serves, through_loss
-from steepest.objective.kernels import Data, FormulaKernel
+from steepest.objective.kernels import Data, FormulaKernel, of_weights
 from steepest.objective.least_squares import is_quadratic
 from steepest.objective.losses import Stage, stages
 from steepest.objective.objective import Objective
@@ -84,7 +85,9 @@ def nudges(objective: Objective, weights: Vector, gradient: Vector) -> tuple[Nud
                     break  # Not to be told from rounding: what the curvature says is shown beside.
             else:
                 up, by = up if shorter == by else change(index, shorter), shorter
-            second = slope * by + 0.5 * curvature * by * by
+            # Of absolute values a second difference is the kinks between, and no curvature.
+            kinked = getattr(of_weights(objective.kernel), "loss_name", None) == MAE.name
+            second = math.nan if kinked else slope * by + 0.5 * curvature * by * by
         found.append(Nudge(by, slope * by, up, second if math.isfinite(second) else None))
     return tuple(found)
 

@@ -359,7 +359,9 @@ def _entries(
     tangent: Tangent, values: Vector, combinations: Matrix, inverse: Matrix
 ) -> tuple[WeightStatistics, ...]:
     """The weights that are `combinations` @ the tangent's; `inverse` @ them are the tangent's."""
-    deviations = tangent.deviations(combinations)
+    # Where several weights are but one in the tangent's terms, none of them is known.
+    own = np.linalg.norm(combinations @ inverse - np.eye(len(tangent.names)), axis=1)
+    deviations = np.where(own > UNDETERMINED, np.nan, tangent.deviations(combinations))
     inflated = _inflations(tangent, deviations, combinations, inverse)
     entries = []
     for place, name in enumerate(tangent.names):

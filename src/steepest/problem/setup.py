@@ -253,6 +253,15 @@ def constant_loss(objective: Objective, problem: Problem) -> float | None:
     return float(loss_of_constant(problem.loss, gives, middle, rows["target"], weight)) or None
 
 
+def is_scalable(setup: Setup) -> bool:
+    """Whether its columns can be scaled without changing the model."""
+    if setup.streamed is not None or setup.scaling is not None or not setup.columns:
+        return True
+    if setup.unit is not None or setup.fixed or setup.bounds:
+        return False
+    return find_scaling(setup.formula, setup.columns, setup.objective.names) is not None
+
+
 def standardized(setup: Setup) -> Setup | None:
     """The same problem with its columns scaled, starting at the same model; None if impossible."""
     if setup.scaling is not None or setup.unit is not None or setup.fixed or setup.bounds:

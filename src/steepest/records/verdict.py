@@ -171,6 +171,8 @@ class Measurements:
     forecast: Forecast | None = None
     rates: RateStudy | None = None
     columns: tuple[ColumnFacts, ...] = ()
+    scalable: bool = True
+    """Whether these columns can be scaled without changing the model."""
     row_shares: tuple[RowShare, ...] = ()
     breakdown: Breakdown | None = None
     reference_loss: float | None = None

@@ -30,7 +30,7 @@ from steepest.measure.statistics import (
 from steepest.methods.losses import CROSS_ENTROPY, MAE, RMSE, SQUARED
 from steepest.methods.optimizers import SOLVERS, optimizer_of
 from steepest.problem.room import MOST_ENTRIES
-from steepest.problem.setup import Setup, Streamed
+from steepest.problem.setup import Setup, Streamed, is_scalable
 from steepest.records.arrays import Vector
 from steepest.records.descent import Descent, Forecast, Goal, RateStudy
 from steepest.records.point import BatchLimit, Breakdown, Escape, Minimum, Spectrum
@@ -127,6 +127,7 @@ def measure(
         forecast=ahead.forecast,
         rates=ahead.rates,
         columns=column_facts(setup),
+        scalable=is_scalable(setup),
         row_shares=shares(setup, setup.start),
         breakdown=breakdown(setup, descended),
         reference_loss=setup.reference_loss,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from steepest.checks.facts import causes
+from steepest.checks.facts import causes, conditioning
 from steepest.checks.remedies import (
     BETTER_RATE,
     OWN_RATES,
@@ -24,7 +24,7 @@ from steepest.descent import Walked, solve_by
 from steepest.descent.arrival import round_steps, stays_until
 from steepest.descent.run import descend
 from steepest.measure.curvature import stability_limit
-from steepest.methods.optimizers import ADAPTIVE, OPTIMIZERS, SOLVERS, optimizer_of
+from steepest.methods.optimizers import ADAPTIVE, GD, OPTIMIZERS, SOLVERS, optimizer_of
 from steepest.problem.command import command_line, python_line
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup, standardized, with_own_units, with_rates
@@ -54,6 +54,12 @@ CHOOSE_EFFORT = 6e8
 
 CALMER = (1.0, 0.5, 0.25, 0.1)
 """Shares of a learning rate that are tried, one after the other, until a descent stays."""
+
+_FALLS = 1.05
+"""So many times smaller at least is a condition number that has fallen."""
+
+_LEAST_MOMENTUM = 1e-3
+"""With less, momentum is plain descent."""
 
 MOST_CALM = 100_000
 """Steps that a calmer one has at most."""
@@ -206,7 +212,7 @@ def outcome_of(
     problem = setup.problem
     return Remedy(
         change=proposal.change,
-        sentence=_sentence(attempt, there, end, float(last.loss[0]), measurements),
+        sentence=_sentence(attempt, setup, there, end, float(last.loss[0]), measurements),
         command=command_line(problem.command, data, problem.formula, typed),
         python=python_line(problem.command, data, problem.formula, typed),
         predicted_steps=attempt.predicted,
@@ -424,6 +430,8 @@ def _tuned_momentum(
     else:
         beta, lr = (q - 1) / (q + 1), 1.0 / top
     beta = min(max(float(f"{beta:.4g}"), 0.0), 0.9999)
+    if beta < _LEAST_MOMENTUM:
+        return None  # that would be plain descent
     best: tuple[Options, int | None] | None = None
     fewest = min(TRIED_STEPS, affordable(setup, CHOOSE_EFFORT, typed.batch_size))
     for share in (1.0, 0.25, 0.06, 0.015):
@@ -436,6 +444,7 @@ def _tuned_momentum(
 
 def _sentence(
     attempt: Attempt,
+    setup: Setup,
     reached: int | None,
     end: int,
     loss: float,
@@ -464,10 +473,11 @@ def _sentence(
         "another start": f"From another start, by {title}:",
     }.get(proposal.change, how)
     if reached is not None and goal is not None:
+        left = _left(attempt, setup, measurements)
         if not reached:
-            return f"{what} the descent begins {goal.to}.{_left(attempt, measurements)}"
+            return f"{what} the descent begins {goal.to}.{left}"
         steps = "1 step" if reached == 1 else f"{reached:,} steps"
-        return f"{what} the descent is {goal.to} after {steps}.{_left(attempt, measurements)}"
+        return f"{what} the descent is {goal.to} after {steps}.{left}"
     return f"{what} the loss is {number(loss)} after {end:,} steps."
 
 
@@ -479,20 +489,40 @@ def _rate_in_words(options: Options) -> str:
     return "" if options.rate is None else f"the learning rate {number(options.rate)}"
 
 
-def _left(attempt: Attempt, measurements: Measurements) -> str:
-    """What a cure of an uneven curvature leaves of it, measured at the minimum."""
-    before, minimum = causes(measurements), measurements.minimum
-    if not attempt.proposal.scales or before is None or minimum is None:
+def _left(attempt: Attempt, setup: Setup, measurements: Measurements) -> str:
+    """What a cure of an uneven curvature leaves of it: both are measured at the minimum."""
+    if not attempt.proposal.scales or measurements.minimum is None:
         return ""
-    setup = attempt.setup
+    before = _around_minimum(setup, measurements)
+    after = _around_minimum(attempt.setup, measurements)
+    if before is None or after is None:
+        return ""
+    (was, _), (left, because) = (
+        ((curved := conditioning(m)) and curved[0] / curved[1], causes(m)) for m in (before, after)
+    )
+    if not was or not left or was < _FALLS * left:
+        return ""
+    # What learning rates in proportion to each weight's own curvature cannot take away.
+    own = (
+        not attempt.options.standardize
+        and because is not None
+        and because.by_scale < FEW <= because.by_correlation
+    )
+    rest = ", which is correlation's" if own else ""
+    return (
+        f" At the minimum the condition number falls from {number(was, 3)} to {number(left, 3)}"
+        f"{rest}."
+    )
+
+
+def _around_minimum(setup: Setup, measurements: Measurements) -> Measurements | None:
+    """The same with the curvature of this problem at the minimum."""
+    minimum = measurements.minimum
+    if minimum is None:
+        return None
     at = setup.objective.vector(minimum.weights)
     if setup.scaling is not None:
         at = setup.scaling.to_scaled(at)
-    found = spectrum_at(setup, attempt.options.settings(), None, at, "minimum")
-    if found is None or not found.complete or found.condition is None:
-        return ""
-    was, left = before.by_scale * before.by_correlation, found.condition
-    rest = ""
-    if not attempt.options.standardize and before.by_correlation >= FEW:
-        rest = ", which is correlation's"
-    return f" The condition number falls from {number(was, 3)} to {number(left, 3)}{rest}."
+    plain = replace(measurements.settings, optimizer=GD.name)
+    found = spectrum_at(setup, plain, None, at, "minimum")
+    return None if found is None else replace(measurements, spectrum=found, minimum_spectrum=None)

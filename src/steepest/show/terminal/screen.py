@@ -229,7 +229,8 @@ def _limit(record: RunRecord) -> str:
 def _needed(record: RunRecord) -> str:
     """Steps to the goal with this learning rate, and with a better one that was run."""
     if record.measurements.hovering is not None:
-        return "does not stay at the goal"
+        came = record.descent.goal_step is not None
+        return "does not stay at the goal" if came else "goes up and down above the goal"
     study, forecast = record.measurements.rates, record.measurements.forecast
     needed = None if forecast is None else forecast.steps
     if study is None:
