@@ -84,7 +84,7 @@ def cases_of(data: dict[str, str], processes: int) -> list[tuple[str, str, dict[
     """Whoever leads takes the steps, so each optimizer need be seen with one number of helpers."""
     common: dict[str, Any] = {"start": START, "steps": 30, "remedies": False, "lr": 0.02}
     if processes == 2:
-        by = [(CURVED, optimizer) for optimizer in OPTIMIZERS] + [(LINEAR, "gd"), (LINEAR, "adam")]
+        by = [(CURVED, optimizer) for optimizer in OPTIMIZERS] + [(LINEAR, "adam")]
         return [
             *((data["many"], f, {**common, "optimizer": optimizer}) for f, optimizer in by),
             (data["many"], CURVED, {**common, "optimizer": "adam", "batch_size": 100}),

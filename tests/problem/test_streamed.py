@@ -60,7 +60,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         CLASSES,
         {"loss": "cross-entropy", "start": dict.fromkeys("abc", 0.0), "lr": 1e-4, "steps": 30},
     ),
-    "a loss that is infinite": (CLASSES, {"loss": "cross-entropy", "start": START, "lr": 1e-4}),
+    "a loss that is infinite": (
+        CLASSES,
+        {"loss": "cross-entropy", "start": START, "lr": 1e-4, "steps": 60},
+    ),
 }
 
 

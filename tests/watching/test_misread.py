@@ -254,6 +254,58 @@ def harder_by_and_by() -> Loop:
     )
 
 
+class Scales(nn.Module):
+    """Takes pixels as they are, and brings them to the size of one by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = mlp(INPUTS, 32, 4)
+
+    def forward(self, pixels: torch.Tensor) -> Any:
+        return self.inner((pixels - 127.5) / 74)
+
+
+def pixels(make: Callable[[], nn.Module]) -> Callable[[], Loop]:
+    def loop() -> Loop:
+        usual, classes = torch.rand(4, INPUTS) * 200, torch.randint(0, 4, (ROWS,))
+        x = (usual[classes] + 30 * torch.randn(ROWS, INPUTS)).clamp(0, 255)
+        model = make()
+        return Loop(
+            model,
+            adam(model, 3e-3),
+            lambda i: functional.cross_entropy(model(x[some(i)]), classes[some(i)]),
+        )
+
+    return loop
+
+
+def one_row_at_a_time_too() -> Loop:
+    """A curve on many rows, and its ends on one row each, the last of them in the last pass."""
+    model = mlp(1, 64, 64, 1, act=nn.ReLU)
+    t, end = torch.linspace(0, 2, 64)[:, None], torch.zeros(1, 1)
+
+    def loss(i: int) -> Any:
+        inside = (model(t) - torch.sin(3 * t)).square().mean()
+        last = (model(end + 2) - math.sin(6)).square().mean()
+        return inside + model(end).square().mean() + last
+
+    return Loop(model, adam(model, 3e-3), loss, steps=210)
+
+
+def small_head() -> Loop:
+    model, true = mlp(INPUTS, 256, 4, act=nn.ReLU), torch.randn(INPUTS, 4)
+    head = model[2]
+    assert isinstance(head, nn.Linear)
+    nn.init.normal_(head.weight, std=1e-3)
+    nn.init.zeros_(head.bias)
+
+    def loss(i: int) -> Any:
+        x = torch.randn(64, INPUTS, generator=torch.Generator().manual_seed(i)) * 1.5
+        return functional.smooth_l1_loss(model(x), x @ true + 2, reduction="sum") / 64
+
+    return Loop(model, torch.optim.SGD(model.parameters(), 0.01, momentum=0.9), loss, steps=200)
+
+
 HEALTHY: dict[str, tuple[Callable[[], Loop], tuple[bool, ...]]] = {
     "climbing": (climbing, (False, True)),
     "partial likelihood": (partial_likelihood, (False, True)),
@@ -267,6 +319,13 @@ HEALTHY: dict[str, tuple[Callable[[], Loop], tuple[bool, ...]]] = {
     "constant in the loss": (constant_in_the_loss, (False,)),
     "nothing left to learn": (nothing_left_to_learn, (True,)),
     "harder by and by": (harder_by_and_by, (True,)),
+    "scaled inside": (pixels(Scales), (False,)),
+    "scaled by a norm": (
+        pixels(lambda: nn.Sequential(nn.BatchNorm1d(INPUTS), *mlp(INPUTS, 32, 4))),
+        (False,),
+    ),
+    "one row at a time too": (one_row_at_a_time_too, (False,)),
+    "small head": (small_head, (False,)),
 }
 
 
@@ -377,6 +436,10 @@ def constant_inputs() -> Loop:
     )
 
 
+def unscaled() -> Loop:
+    return pixels(lambda: mlp(INPUTS, 32, 4))()
+
+
 SICK: dict[str, tuple[Callable[[], Loop], str, str]] = {
     "one target far away": (one_target_far_away, "SD303", "is 10,000, and those of the 63 others"),
     "squashed out of reach": (squashed_out_of_reach, "SD307", "no weights reach them"),
@@ -385,6 +448,7 @@ SICK: dict[str, tuple[Callable[[], Loop], str, str]] = {
     "decay of the weights": (decays(torch.optim.AdamW, 50.0), "SD404", "takes 15 % of each weight"),
     "overwritten": (overwritten, "SD409", "one.weight and one.bias is exactly zero"),
     "no log": (probabilities_without_a_log, "SD412", "without a log"),
+    "unscaled": (unscaled, "SD304", "The inputs are not scaled"),
     "constant inputs": (constant_inputs, "SD603", "inputs themselves are the same"),
 }
 

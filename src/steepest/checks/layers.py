@@ -46,6 +46,9 @@ FROM_NOTHING = 20
 """A weight that began at zero is the sum of its steps, so the n-th is about 1/n as long: until this
 step that says nothing."""
 
+SMALL_START = 0.1
+"""Weights whose outputs are so small for inputs of the size of one begin small on purpose."""
+
 LEAST_ROWS = 16
 """In fewer rows a unit may well be zero for all of them, and yet alive."""
 
@@ -135,6 +138,11 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
     if share < EXPLODED and not grows:
         return
     tensor = record.tensors[layers[worst]]
+    losses = record.losses
+    # A head that begins small on purpose is short beside its gradient, and grows at once.
+    size = float(trace.weight[0, layers[worst]]) / math.sqrt(tensor.size)
+    small = size * math.sqrt(tensor.size / tensor.shape[0]) < SMALL_START
+    learned = small and losses.count >= LEAST_LOSSES and losses.last < LEARNED * losses.start
     growth = (
         " On its way back from the last layer to the first it grows "
         f"{times(sizes[known][0] / last)}, entry for entry."
@@ -143,8 +151,9 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
     )
     yield Finding(
         "SD402",
-        "error" if _lost(record) is not None else "warning",
-        f"The gradient of {escaped(tensor.name)} is {times(share)} as long as its weights.{growth}",
+        "error" if _lost(record) is not None else "info" if learned else "warning",
+        f"At the first step the gradient of {escaped(tensor.name)} is {times(share)} as long as "
+        f"its weights.{growth}",
         {"layer": tensor.name, "ratio": share, "growth": float(sizes[known][0] / last)},
     )
 

@@ -88,6 +88,8 @@ def not_scaled(record: TrainingRecord) -> Iterator[Finding]:
         return
     if max(seen.largest_deviation, seen.largest_mean) <= UNSCALED:
         return
+    if seen.reaching is not None and max(seen.reaching) <= UNSCALED:
+        return  # the model scales them itself
     yield Finding(
         "SD304",
         "warning",

@@ -187,6 +187,9 @@ class InputFacts:
     largest_deviation: float | None = None
     smallest_deviation: float | None = None
     """Of the features that vary."""
+    reaching: tuple[float, float] | None = None
+    """The largest |mean| and deviation of what comes into the first layer with a matrix of weights,
+    in the first pass that was looked at; None: not known."""
     constant: tuple[int, ...] = ()
     """Places of the features that are the same in every row; of a watched loop not measured."""
     period: int | None = None

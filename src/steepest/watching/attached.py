@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -222,7 +223,10 @@ class Attached:
             steps=self.steps,
             every=self._every,
             losses=recorder.losses(),
-            inputs=self._inputs.facts(),
+            inputs=replace(
+                self._inputs.facts(),
+                reaching=None if self._activations is None else self._activations.reaching,
+            ),
             noise=recorder.noise,
             activations=() if self._activations is None else tuple(self._activations.samples),
             histograms=tuple(self._histograms.samples),
