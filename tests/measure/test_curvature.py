@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 import torch
 from tests.autograd import LOSSES, NAMED_LOSSES, formula_of, predicted, tensor
 from torch import Tensor
 
+import steepest
+from steepest.checks.facts import causes, is_hidden
 from steepest.engine.xla import float64
 from steepest.formula.parse import parse_expression
 from steepest.measure.curvature import (
     DENSE,
+    eigenvalues_of,
     hessian_times,
     spectrum,
     spectrum_of_modes,
@@ -303,3 +308,54 @@ def test_weights_that_are_held_are_left_out(dense: int, monkeypatch: pytest.Monk
     assert found.held == ("w0", "w4")
     assert np.all(found.vectors[held] == 0)
     assert found.measured
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_small_eigenvalues_keep_their_digits_where_the_rest_is_scale(seed: int) -> None:
+    """Against 60 digits: what is well-conditioned but for weights of sizes 20 powers apart."""
+    draw = np.random.default_rng([seed, 3])
+    size = int(draw.integers(2, 7))
+    design = draw.normal(size=(size + 3, size))
+    alike = design.T @ design
+    lengths = np.sqrt(np.diag(alike))
+    scale = 10.0 ** draw.uniform(-10, 10, size)
+    matrix = alike * np.outer(scale / lengths, scale / lengths)
+    values, vectors, known_to = eigenvalues_of(matrix)
+    with mpmath.workdps(60):
+        exact = mpmath.eigsy(mpmath.matrix(matrix.tolist()), eigvals_only=True)
+        wanted = sorted((float(value) for value in exact), reverse=True)
+    np.testing.assert_allclose(values, wanted, rtol=1e-11)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(size), atol=1e-12)
+    assert np.max(np.abs(matrix @ vectors - vectors * values)) < 1e-12 * values[0]
+    assert known_to is None or known_to < 1e-8 * values[-1]
+
+
+def test_the_causes_of_a_curvature_in_units_of_the_laboratory_are_told_apart() -> None:
+    """Rates of a reaction from 285 to 350 K: A is about 1e11 and Ea 70,000, and the loss tiny."""
+    kelvin = np.linspace(285.0, 350.0, 12)
+    draw = np.random.default_rng(5)
+    rate = 1.4e11 * np.exp(-71900 / (8.314 * kelvin)) * (1 + 0.05 * draw.normal(size=12))
+    run = steepest.fit(
+        {"T": kelvin, "k": rate}, "k ~ A*exp(-Ea/(8.314*T))",
+        start={"A": 1e11, "Ea": 7e4}, optimizer="lm", remedies=False,
+    )  # fmt: skip
+    with mpmath.workdps(60):
+        at = [mpmath.mpf(run.weights[name]) for name in ("A", "Ea")]
+
+        def loss(a: Any, ea: Any) -> Any:
+            rows = zip(kelvin.tolist(), rate.tolist(), strict=True)
+            off = [a * mpmath.e ** (-ea / (mpmath.mpf(8.314) * t)) - k for t, k in rows]
+            return sum(one**2 for one in off) / 12
+
+        matrix = mpmath.matrix(2, 2)
+        for orders, place in (((2, 0), (0, 0)), ((1, 1), (0, 1)), ((0, 2), (1, 1))):
+            matrix[place] = mpmath.diff(loss, tuple(at), orders)
+        matrix[1, 0] = matrix[0, 1]
+        small, large = sorted(mpmath.eigsy(matrix, eigvals_only=True))
+        share = matrix[0, 1] / mpmath.sqrt(matrix[0, 0] * matrix[1, 1])
+        condition, left = float(large / small), float((1 + abs(share)) / (1 - abs(share)))
+    because = causes(run.measurements)
+    assert because is not None
+    assert because.by_scale * because.by_correlation == pytest.approx(condition, rel=1e-6)
+    assert because.by_correlation == pytest.approx(left, rel=1e-6)
+    assert not is_hidden(run.measurements)

@@ -34,6 +34,9 @@ ILL = 1e3
 SEPARABLE = 1e12
 """Up to this condition number its causes can be told apart; beyond, rounding hides them."""
 
+ROUNDED = 1e-3
+"""Unless rounding is so small a share of the smallest curvature."""
+
 _WORTH = 0.01
 """A fit that takes no more than this share off the loss of one constant for all is useless."""
 
@@ -313,7 +316,8 @@ def causes(m: Measurements) -> Causes | None:
     root = np.sqrt(found.values[used])[:, None] * found.vectors[:, used].T
     own = np.sum(root**2, axis=0)
     moves = own > found.noise
-    if np.sum(moves) < 2 or largest / smallest > SEPARABLE:
+    told = found.noise <= ROUNDED * smallest
+    if np.sum(moves) < 2 or (largest / smallest > SEPARABLE and not told):
         return None
     with np.errstate(all="ignore"):
         left = np.linalg.svd(root[:, moves] / np.sqrt(own[moves]), compute_uv=False) ** 2

@@ -6,6 +6,7 @@ half); eigenvalues come largest first; a residual is |Hv - λv| / |λ_max|.
 
 from __future__ import annotations
 
+import sys
 from typing import Literal
 
 import numpy as np
@@ -17,8 +18,20 @@ from steepest.methods.optimizers import stability_factor
 from steepest.objective.kernels import Data, Kernel
 from steepest.objective.objective import Objective
 from steepest.objective.quadratic import Modes
-from steepest.records.arrays import Mask, Vector
+from steepest.records.arrays import Mask, Matrix, Vector
 from steepest.records.point import Spectrum
+
+_GRADED = 1e8
+"""Below this condition number the usual way keeps what digits are needed."""
+
+_ROTATED = 40
+"""More weights than these are not turned pair by pair."""
+
+_TOLD = 1e-10
+"""A smallest eigenvalue without the scale, as a share of the largest, that is no rounding."""
+
+_SWEEPS, _STRAIGHT = 30, 1e-15
+"""Times that all pairs are turned at most, and the cosine between columns that is none."""
 
 DENSE = 400
 """Up to this many weights the Hessian is built as a matrix."""
@@ -71,8 +84,7 @@ def spectrum(
         matrix = (root[:, None] * objective.hessian(weights) * root[None, :])[np.ix_(free, free)]
         if not np.all(np.isfinite(matrix)):
             return None
-        values, among = np.linalg.eigh(matrix)
-        values, among = values[::-1], among[:, ::-1]
+        values, among, known_to = eigenvalues_of(matrix)
         residuals = np.linalg.norm(matrix @ among - among * values, axis=0)
         complete = True
     else:
@@ -95,11 +107,70 @@ def spectrum(
         among = np.concatenate([top_vectors[:, ::-1], low_vectors], axis=1)
         products = np.stack([operator.matvec(v) for v in among.T], axis=1)
         residuals = np.linalg.norm(products - among * values, axis=0)
-        complete = False
+        complete, known_to = False, None
     vectors = np.zeros((len(weights), len(values)))
     vectors[free] = among
     scale = max(float(np.max(np.abs(values))), 1e-300)
-    return Spectrum(at, values, vectors, residuals / scale, complete, preconditioned, held=names)
+    return Spectrum(
+        at,
+        values,
+        vectors,
+        residuals / scale,
+        complete,
+        preconditioned,
+        held=names,
+        known_to=known_to,
+    )
+
+
+def eigenvalues_of(matrix: Matrix) -> tuple[Vector, Matrix, float | None]:
+    """Eigenvalues, the largest first, eigenvectors, and down to where the former are known.
+
+    Where what is uneven is scale, small ones have their digits too, however large the largest is
+    (Demmel and Veselić 1992): the matrix is D C D with a diagonal D and a well-conditioned C, and
+    one-sided Jacobi rotations of the columns of C's root times D keep them. None: as is usual.
+    """
+    values, vectors = np.linalg.eigh(matrix)
+    usual = values[::-1], vectors[:, ::-1], None
+    own, size = np.diagonal(matrix), len(matrix)
+    if size > _ROTATED or not np.all(own > 0) or values[-1] < _GRADED * abs(values[0]):
+        return usual
+    scale = np.sqrt(own)
+    alike = matrix / scale[:, None] / scale
+    among = np.linalg.eigvalsh(alike)
+    if not among[0] > _TOLD * among[-1]:
+        return usual
+    columns = np.asarray(np.linalg.cholesky(alike).T * scale, dtype=np.float64)
+    turned = np.eye(size)
+    for _ in range(_SWEEPS):
+        off = 0.0
+        for one in range(size - 1):
+            for other in range(one + 1, size):
+                off = max(off, _rotate(columns, turned, one, other))
+        if off < _STRAIGHT:
+            break
+    found = np.sum(columns**2, axis=0)
+    order = np.argsort(-found)
+    found = found[order]
+    known_to = float(found[-1]) * 4 * size * sys.float_info.epsilon * float(among[-1] / among[0])
+    return found, turned[:, order], known_to
+
+
+def _rotate(columns: Matrix, turned: Matrix, one: int, other: int) -> float:
+    """Make two columns orthogonal, and do the same to `turned`. Returns the cosine there was."""
+    first, second = columns[:, one], columns[:, other]
+    lengths = float(first @ first), float(second @ second)
+    product = float(first @ second)
+    cosine = abs(product) / np.sqrt(lengths[0] * lengths[1])
+    if cosine < _STRAIGHT:
+        return 0.0
+    tau = (lengths[1] - lengths[0]) / (2 * product)
+    tangent = np.copysign(1.0, tau) / (abs(tau) + np.hypot(1.0, tau))
+    cos = 1 / np.hypot(1.0, tangent)
+    turn = np.array([[cos, cos * tangent], [-cos * tangent, cos]])
+    for held in (columns, turned):
+        held[:, [one, other]] = held[:, [one, other]] @ turn
+    return float(cosine)
 
 
 def spectrum_of_modes(modes: Modes, at: Place = "end") -> Spectrum:

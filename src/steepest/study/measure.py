@@ -421,6 +421,11 @@ def _with_flat(setup: Setup, minimum: Minimum | None) -> Minimum | None:
     )
 
 
+_STANDS = 1e-6
+"""At a minimum a Newton step changes the loss by less than this share of what it is above the goal.
+"""
+
+
 def _lower_elsewhere(setup: Setup, descended: Walked, aim: Aim) -> Minimum | None:
     """The known minimum, where the descent has settled in a higher one.
 
@@ -446,7 +451,13 @@ def _heading(setup: Setup, descended: Walked, aim: Aim) -> float | None:
     if around is None or not around.measured:
         return None
     # A direction whose curvature cannot be told from zero may lead down.
-    return loss if around.smallest > around.noise else None
+    if not around.smallest > around.noise:
+        return None
+    # So may one that is hardly curved, where a solver gave up.
+    along = around.vectors.T @ setup.objective.value_and_gradient(at)[1]
+    with np.errstate(all="ignore"):
+        reach = float(np.sum(along**2 / around.values))
+    return loss if reach <= _STANDS * (loss - goal.loss) else None
 
 
 def _has_settled(setup: Setup, descended: Walked) -> bool:

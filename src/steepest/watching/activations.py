@@ -22,7 +22,7 @@ _SATURATING: Final = (nn.Sigmoid, nn.Tanh, nn.Hardsigmoid, nn.Hardtanh)
 ENTRIES: Final = 500_000
 """Of a larger output so many entries are looked at, but never less than 64 rows."""
 
-LEAST_ROWS: Final = 16
+_LEAST_ROWS: Final = 16
 """In a pass of fewer rows no units are counted that are zero for all of them."""
 
 _MEASURED: Final = 5
@@ -139,7 +139,7 @@ def _measured(module: nn.Module, values: torch.Tensor) -> torch.Tensor:
     unit = 1 if values.dim() == 4 else values.dim() - 1
     others = [axis for axis in range(values.dim()) if axis != unit]
     # In a few rows a unit may well be zero for all of them, and yet alive.
-    if others and values.numel() >= LEAST_ROWS * values.shape[unit]:
+    if others and values.numel() >= _LEAST_ROWS * values.shape[unit]:
         numbers[3] = zero.all(others).float().mean()
     if isinstance(module, _SATURATING):
         low = 0.0 if isinstance(module, nn.Sigmoid | nn.Hardsigmoid) else -1.0
