@@ -532,3 +532,150 @@ def test_a_clipped_gradient_is_laid_to_no_scaler_where_none_is(length: float) ->
     (found,) = [one for one in verdict.findings if one.code == "SD413"]
     assert found.severity == "info"
     assert "Scaler" not in found.sentence
+
+
+def rankers() -> Loop:
+    """Of two scores only the difference counts, so the last bias has no gradient, as it must."""
+    x, y = rows()
+    model = mlp(INPUTS, 32, 1)
+
+    def loss(i: int) -> Any:
+        one, other = some(i), some(i + 1000)
+        apart = model(x[one]) - model(x[other])
+        return functional.softplus(-apart.squeeze(1) * torch.sign(y[one] - y[other])).mean()
+
+    return Loop(model, adam(model), loss, steps=120)
+
+
+def moving_average() -> Loop:
+    """A target network in the optimizer's list, frozen, that follows the learner."""
+    model = nn.ModuleDict({"learner": mlp(INPUTS, 16, 4), "target": mlp(INPUTS, 16, 4)})
+    model["target"].requires_grad_(False)
+    optimizer = adam(model)
+    x, _ = rows()
+
+    def loss(i: int) -> Any:
+        taken = x[some(i)]
+        aim = model["target"](taken + 0.1 * torch.randn_like(taken))
+        return 1 - functional.cosine_similarity(model["learner"](taken), aim).mean()
+
+    def move(lost: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        lost.backward()
+        optimizer.step()
+        with torch.no_grad():
+            pairs = zip(model["target"].parameters(), model["learner"].parameters(), strict=True)
+            for behind, ahead in pairs:
+                behind.lerp_(ahead, 0.05)
+
+    return Loop(model, optimizer, loss, move=move, steps=120)
+
+
+class Pooler(nn.Module):
+    """With a head that this task has no use for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.pooler = mlp(INPUTS, 32, 4), nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.body(x)
+
+
+def unused_head() -> Loop:
+    x, y = groups()
+    model = Pooler()
+    return Loop(
+        model, adam(model), lambda i: functional.cross_entropy(model(x[some(i)]), y[some(i)])
+    )
+
+
+@pytest.mark.parametrize("loop", [rankers, moving_average, unused_head])
+def test_what_does_not_move_by_its_own_gradient_is_let_be(loop: Callable[[], Loop]) -> None:
+    torch.manual_seed(1)
+    assert blamed(judged(loop())) == []
+
+
+def test_two_eps_of_one_optimizer_are_no_trouble() -> None:
+    torch.manual_seed(0)
+    x, y = rows()
+    model = mlp(INPUTS, 16, 1)
+    optimizer = torch.optim.Adafactor(model.parameters(), lr=1e-2)
+    loop = Loop(
+        model, optimizer, lambda i: functional.mse_loss(model(x[some(i)])[:, 0], y[some(i)])
+    )
+    assert loop.run(probes=True) is not None
+
+
+def test_a_group_that_is_added_on_the_way_loses_no_step() -> None:
+    torch.manual_seed(0)
+    x, y = groups()
+    model = mlp(INPUTS, 16, 4)
+    optimizer = torch.optim.SGD(model[2].parameters(), 0.1)
+    with steepest.watch(model, optimizer, store=False) as watch:
+        for i in range(128):
+            if i == 65:
+                optimizer.add_param_group({"params": list(model[0].parameters()), "lr": 0.01})
+            loss = functional.cross_entropy(model(x[some(i)]), y[some(i)])
+            watch.loss(loss)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert watch.run is not None
+    assert len(watch.run.record.trace) == 128
+    assert not watch.run.record.dropped
+
+
+def test_weights_that_were_lost_before_any_step_are_no_step_s() -> None:
+    torch.manual_seed(0)
+    x, y = groups()
+    model = mlp(INPUTS, 16, 4)
+    last = model[2]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight[0, 0] = math.inf
+    loop = Loop(
+        model, adam(model), lambda i: functional.cross_entropy(model(x[some(i)]), y[some(i)])
+    )
+    said = " ".join(one.sentence for one in judged(loop).findings)
+    assert "step -1" not in said
+    assert "the optimizer's own step made" not in said
+
+
+def test_a_proof_survives_a_change_that_does_not_suit_the_model() -> None:
+    """Its outputs are two, which no hook can scale as one; and its loss is one of derivatives."""
+    torch.manual_seed(0)
+    x, y = rows()
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = mlp(INPUTS, 16, 1)
+
+        def forward(self, values: torch.Tensor) -> Any:
+            out = self.body(values).squeeze(1)
+            return out, out.mean()
+
+    model = Two()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with steepest.watch(model, optimizer, store=False, prove=4) as watch:
+        for i in range(30):
+
+            def closure(i: int = i) -> Any:
+                values = x[some(i)].clone().requires_grad_()
+                out, _ = model(values)
+                (slope,) = torch.autograd.grad(out.sum(), values, create_graph=True)
+                aim = 50 + 9 * y[some(i)]
+                return functional.mse_loss(out, aim) + 1e-3 * slope.square().mean()
+
+            loss = closure()
+            watch.loss(loss)
+            watch.probe(closure)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert watch.run is not None
+    proof = watch.run.record.proof
+    assert proof is not None, watch.run.record.not_measured
+    assert len(proof.replays) > 3
+    assert proof.failed

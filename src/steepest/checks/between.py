@@ -61,7 +61,7 @@ def schedule(record: TrainingRecord) -> Iterator[Finding]:
     if not largest > 0:
         return
     low = rate < _GONE * largest
-    first = int(np.argmax(rate == largest))
+    first = int(np.argmax(rate >= (1 - _SAME) * largest))  # one that comes back is rounded
     back = _rises(rate[first:] / largest)
     after = low.copy()
     after[:first] = False

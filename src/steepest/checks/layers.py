@@ -46,8 +46,14 @@ FROM_NOTHING = 20
 """A weight that began at zero is the sum of its steps, so the n-th is about 1/n as long: until this
 step that says nothing."""
 
+EXPLAINED = 0.5
+"""An R² above this one has been learned, whatever the first gradients were."""
+
 SMALL_START = 0.1
 """Weights whose outputs are so small for inputs of the size of one begin small on purpose."""
+
+MOVED = 0.3
+"""A tensor whose steps are so many times as long as itself, all together, is no longer the same."""
 
 LEAST_ROWS = 16
 """In fewer rows a unit may well be zero for all of them, and yet alive."""
@@ -95,10 +101,9 @@ def vanishing(record: TrainingRecord) -> Iterator[Finding]:
     if share > VANISHED and not _stuck(record, layers[first], layers[longest]):
         return
     # Adam takes usual steps along the smallest of gradients, as those of queries in attention.
-    if (
-        update_ratios(record)[layers[first]] >= USUAL
-        and record.losses.last < LEARNED * record.losses.start
-    ):
+    moves = _moves(record, layers[first])
+    usual = update_ratios(record)[layers[first]] >= USUAL or moves > MOVED
+    if usual and record.losses.last < LEARNED * record.losses.start:
         return
     name, other = record.tensors[layers[first]].name, record.tensors[layers[longest]].name
     yield Finding(
@@ -108,6 +113,14 @@ def vanishing(record: TrainingRecord) -> Iterator[Finding]:
         f"{escaped(other)}, so the first layers hardly learn.",
         {"layer": name, "longest": other, "share": share},
     )
+
+
+def _moves(record: TrainingRecord, place: int) -> float:
+    """How far a tensor goes in all steps together, in its own lengths; 0: not known."""
+    with np.errstate(all="ignore"):
+        ratios = record.trace.update[:, place] / record.trace.weight[:, place]
+    ratios = ratios[np.isfinite(ratios)]
+    return float(ratios.mean()) * record.steps if len(ratios) else 0.0
 
 
 def _stuck(record: TrainingRecord, first: int, last: int) -> bool:
@@ -143,6 +156,8 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
     size = float(trace.weight[0, layers[worst]]) / math.sqrt(tensor.size)
     small = size * math.sqrt(tensor.size / tensor.shape[0]) < SMALL_START
     learned = small and losses.count >= LEAST_LOSSES and losses.last < LEARNED * losses.start
+    reach = None if record.learned is None else record.learned.reach
+    learned = learned or (reach is not None and reach.r_squared > EXPLAINED)
     growth = (
         " On its way back from the last layer to the first it grows "
         f"{times(sizes[known][0] / last)}, entry for entry."
@@ -247,13 +262,23 @@ def no_gradient(record: TrainingRecord) -> Iterator[Finding]:
     recorded = _recorded(record)
     if not recorded or _emptied(record):
         return
-    found = [
-        tensor.name
-        for tensor, facts in zip(record.tensors, record.facts, strict=True)
-        if tensor.learns
-        and facts.without_gradient >= recorded
-        and tensor.name not in record.newcomers
-    ]
+    called = {sample.layer for sample in record.activations}
+    found, unused = list[str](), list[str]()
+    for tensor, facts in zip(record.tensors, record.facts, strict=True):
+        if not tensor.learns or facts.without_gradient < recorded:
+            continue
+        if tensor.name not in record.newcomers:
+            idle = bool(called) and tensor.layer != "" and tensor.layer not in called
+            (unused if idle and _has_layers(record, tensor) else found).append(tensor.name)
+    if unused:
+        yield Finding(
+            "SD405",
+            "info",
+            f"No gradient ever reached {names(unused, MOST_NAMED)}, in {count(recorded, 'step')}: "
+            f"{'its layer is' if len(unused) == 1 else 'their layers are'} never called. Where "
+            "that is meant, it does no harm.",
+            {"tensors": unused, "steps": recorded},
+        )
     if found:
         yield Finding(
             "SD405",
@@ -418,6 +443,8 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
     for place, (tensor, facts) in enumerate(zip(record.tensors, record.facts, strict=True)):
         if facts.moved or facts.lost_at is not None or tensor.name in record.newcomers:
             continue
+        if _is_moved_by_others(record, place):
+            continue
         if tensor.group is not None and not tensor.learns:
             frozen.append(tensor.name)
         elif tensor.learns and tensor.group is None and record.groups:
@@ -446,6 +473,19 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
                 f"{names(chosen, MOST_NAMED)} never moved in {count(recorded, 'step')}: {why}.",
                 {"tensors": chosen, "steps": recorded},
             )
+
+
+def _is_moved_by_others(record: TrainingRecord, place: int) -> bool:
+    """Whether its length changes though no optimizer's step changes it, as of a moving average."""
+    lengths = record.trace.weight[:, place]
+    lengths = lengths[np.isfinite(lengths)]
+    return len(lengths) > 1 and bool(np.ptp(lengths) > ROUNDING * lengths.max())
+
+
+def _has_layers(record: TrainingRecord, tensor: Tensor) -> bool:
+    """Whether its module is one that is looked at when it is called: it has none inside."""
+    inside = f"{tensor.layer}."
+    return not any(other.layer.startswith(inside) for other in record.tensors)
 
 
 def _it(chosen: Sequence[str]) -> str:

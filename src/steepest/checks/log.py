@@ -103,10 +103,10 @@ def hidden(record: TrainingRecord) -> Iterator[Finding]:
     if record.log is None or record.log.hidden is None:
         return
     seen = record.log.hidden
-    what = (
-        f"the gradient norm is no finite number, though the loss stands there as "
-        f"{number(seen.loss, 4)}"
-    )
+    stands = number(seen.loss, 4)
+    if seen.last is not None and seen.last != seen.loss:
+        stands += f" at first, and as {number(seen.last, 4)} at the end"
+    what = f"the gradient norm is no finite number, though the loss stands there as {stands}"
     evidence = {"step": seen.step, "rows": seen.rows, "loss": seen.loss, "lasting": seen.lasting}
     first = count(seen.step)
     if seen.lasting and seen.rows > 1:

@@ -169,7 +169,7 @@ def noise(record: TrainingRecord) -> Iterator[Finding]:
         "SD501",
         "warning" if stuck and small else "info",
         f"In a batch{batch} the noise is {size}."
-        + (" The loss has stopped falling." if stuck else "")
+        + (" The losses of the batches have stopped falling." if stuck else "")
         + needed,
         {"noise": record.noise, "batch_rows": rows, "falling": fall},
     )
@@ -181,13 +181,14 @@ def not_shuffled(record: TrainingRecord) -> Iterator[Finding]:
     if period is None or period <= 1:
         return
     epoch = period * record.every if record.every == 1 else None
+    cure = "DataLoader(…, shuffle=True)" if record.learned is None else "leave out --no-shuffle"
     yield Finding(
         "SD502",
         "warning",
         "The same batches come in the same order, again and again"
         + (f" after {count(epoch, 'step')}" if epoch is not None else "")
         + ": they are not shuffled. Rows that stand together in the data are then always learned "
-        "together (DataLoader(…, shuffle=True)). Where the order is meant, as of windows of one "
+        f"together ({cure}). Where the order is meant, as of windows of one "
         "sequence whose state is carried on, it is as it must be.",
         {"period": epoch},
     )
@@ -245,6 +246,22 @@ def _fell(losses: Vector, parts: int, by: float) -> bool:
     return bool(np.mean(losses[-size:]) <= (1 - by) * np.mean(losses[:size]))
 
 
+def lost_validation(record: TrainingRecord) -> Iterator[Finding]:
+    """SD406: the loss on held-out rows is no finite number, though that of the training is."""
+    lost = [one for one in record.validations if not math.isfinite(one.loss)]
+    if not lost or record.losses.lost_at is not None:
+        return
+    many = f"{count(len(lost))} of {count(len(record.validations), 'validation')}"
+    yield Finding(
+        "SD406",
+        "warning",
+        f"The validation loss is no finite number at {many}, first at step "
+        f"{count(lost[0].step)}, though the training loss is: look for held-out rows that are not "
+        "finite, a metric of nothing, or weights that are lost at the end.",
+        {"step": lost[0].step, "validations": len(lost)},
+    )
+
+
 def by_chance(record: TrainingRecord) -> Iterator[Finding]:
     """SD602: on held-out rows it never gets better, though the training loss falls."""
     found = [v for v in record.validations if math.isfinite(v.loss)]
@@ -267,14 +284,16 @@ def by_chance(record: TrainingRecord) -> Iterator[Finding]:
     if _carries_over(record, found[0]):
         return
     by_heart = 0 <= last < BY_HEART * losses.min()
+    before, after = together(first, last)
     held = "held-out rows" if learned is None else count(learned.held_out, "held-out row")
     few = ", or the rows are so few that they are learned by heart" if by_heart else ""
     yield Finding(
         "SD602",
         "warning",
         f"On the {held} the loss never fell by more than {percent(BETTER)} from where "
-        f"it began ({number(start, 4)}), while the training loss fell by {percent(fell)}: what is "
-        f"learned does not carry over. Inputs and targets may not belong together{few}.",
+        f"it began ({number(start, 4)}), while the training loss went from {before} to "
+        f"{after}: what is learned does not carry over. Inputs and targets may not belong "
+        f"together{few}.",
         {"first": float(start), "lowest": float(losses.min()), "validations": len(found)},
     )
 

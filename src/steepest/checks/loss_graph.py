@@ -20,6 +20,12 @@ _MOST_NAMED = 3
 ALL = 0.99
 """Share of a gradient's entries that float16 has rounded to zero where that is all that is left."""
 
+_LOGITS = {
+    "tanh": "between -1 and 1", "sigmoid": "between 0 and 1", "softmax": "between 0 and 1",
+    "relu": "at 0 and above",
+}  # fmt: skip
+"""Where an activation leaves logits."""
+
 _LONGEST_LINE = 120
 """Of a line of the user's code so many characters are shown."""
 
@@ -139,20 +145,29 @@ def zero_in_part(record: TrainingRecord) -> Iterator[Finding]:
     recorded = -(-record.steps // record.every)
     if recorded < _LEAST_STEPS or zero_since(record) is not None or record.resets.emptied:
         return
-    found = [
-        tensor.name
+    still = [
+        tensor
         for tensor, facts in zip(record.tensors, record.facts, strict=True)
         if tensor.learns and facts.zero_gradient >= recorded and facts.lost_at is None
     ]
-    if not found or len(found) == len(record.tensors):
+    # The last bias alone, where only differences of outputs count, cancels as it must.
+    matrices = {tensor.layer for tensor in still if len(tensor.shape) > 1}
+    found = [tensor.name for tensor in still if tensor.layer in matrices]
+    if not found or len(still) == len(record.tensors):
         return
+    graph = (
+        f"the loss does not depend on {'it' if len(found) == 1 else 'them'}, or the way back is "
+        "stopped (stop_gradient)."
+        if not record.readings
+        else f"the loss depends on {'it' if len(found) == 1 else 'them'} in its graph, and in "
+        "value not at all. Look for values that are overwritten or multiplied by 0 on the way, "
+        "and for units that are dead from the start."
+    )
     yield Finding(
         "SD409",
         "warning",
         f"The gradient of {names(found, _MOST_NAMED)} is exactly zero at each of "
-        f"{count(recorded, 'step')}: the loss depends on {'it' if len(found) == 1 else 'them'} in "
-        "its graph, and in value not at all. Look for values that are overwritten or multiplied "
-        "by 0 on the way, and for units that are dead from the start.",
+        f"{count(recorded, 'step')}: {graph}",
         {"since": 0, "steps": recorded, "operation": None, "tensors": found},
     )
 
@@ -194,6 +209,8 @@ def zero_since(record: TrainingRecord) -> int | None:
     """The row of the trace from which on every gradient is exactly zero; None: it is not."""
     trace = record.trace
     if len(trace) < _LEAST_STEPS or record.resets.emptied or record.losses.last == 0:
+        return None
+    if any(facts.lost_at is not None for facts in record.facts):
         return None
     there = np.isfinite(trace.gradient)
     none = there.any(1) & (np.where(there, trace.gradient, 0) == 0).all(1)
@@ -317,6 +334,22 @@ def squashed(record: TrainingRecord) -> Iterator[Finding]:
             _squash_in_words(found),
             {"what": found.what, "operation": found.inner, "shape": list(found.shape)},
         )
+
+
+def ends_squashed(record: TrainingRecord) -> Iterator[Finding]:
+    """SD412 of a network that was trained here: its last activation stands before cross-entropy."""
+    learned = record.learned
+    if learned is None or learned.classes is None or learned.last_activation is None:
+        return
+    last, plain = learned.last_activation, learned.network.rpartition("-")[0]
+    between = _LOGITS.get(last)
+    yield Finding(
+        "SD412",
+        "warning",
+        f"The network ends in a {last}, and cross-entropy takes what comes out for logits"
+        f"{f', which then lie {between}' if between else ''}. Leave it out: --network {plain}.",
+        {"what": "twice", "operation": last, "shape": [], "network": plain},
+    )
 
 
 def _squash_in_words(found: Squash) -> str:

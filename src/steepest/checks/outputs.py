@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.checks.layers import decay_of, update_ratios
 from steepest.checks.loss_graph import zero_since
+from steepest.methods.losses import MSE, RMSE
 from steepest.records.loss_graph import Compared, LossReading
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding
@@ -16,6 +17,11 @@ from steepest.words.wording import count, number, percent, together
 
 _FAR = 10.0
 """Targets so many times as far from the outputs as these have come are out of reach."""
+
+_RANGES = {
+    "tanh": "between -1 and 1", "sigmoid": "between 0 and 1", "relu": "at 0 and above",
+}  # fmt: skip
+"""Of the last activation of a network."""
 
 _LARGE, _SMALL = 5.0, 0.05
 """Targets whose mean or deviation is larger, or the deviation smaller, are not about 1 in size."""
@@ -43,6 +49,7 @@ _LOST = 30.0
 
 def far_row(record: TrainingRecord) -> Iterator[Finding]:
     """SD303: one target of a batch is far from all others."""
+    yield from _far_target(record)
     for reading in record.readings:
         for aim in reading.compared:
             if aim.far is None:
@@ -59,6 +66,24 @@ def far_row(record: TrainingRecord) -> Iterator[Finding]:
                 {"step": reading.step, "row": row, "target": target, "others": [low, high]},
             )
             return
+
+
+def _far_target(record: TrainingRecord) -> Iterator[Finding]:
+    learned = record.learned
+    if learned is None or learned.reach is None or learned.reach.far is None:
+        return
+    if learned.loss not in (MSE.name, RMSE.name):
+        return
+    target, low, high = learned.reach.far
+    yield Finding(
+        "SD303",
+        "warning",
+        f"One target is far from all others: it is {number(target, 5)}, and the "
+        f"{count(learned.rows - 1)} others lie from {number(low, 3)} to {number(high, 3)}. In "
+        "squares it outweighs them. Look whether it is a slip, or take a loss on which one row "
+        "pulls less (--loss huber).",
+        {"target": target, "others": [low, high]},
+    )
 
 
 def out_of_reach(record: TrainingRecord) -> Iterator[Finding]:
@@ -157,9 +182,24 @@ def _is_narrow(aim: Compared) -> bool:
 
 def _worse_than_the_mean(record: TrainingRecord) -> Iterator[Finding]:
     """Targets of another size than what comes out of a network: it is no better than their mean."""
-    reach = None if record.learned is None else record.learned.reach
-    if reach is None or not record.steps or not reach.r_squared < 0:
+    learned = record.learned
+    reach = None if learned is None else learned.reach
+    if learned is None or reach is None or not record.steps or not reach.r_squared < 0:
         return
+    if learned.is_out_of_bounds:
+        last = learned.last_activation or ""
+        yield Finding(
+            "SD307",
+            "error",
+            f"The network ends in a {last}, whose outputs lie {_RANGES[last]}, and the mean of the "
+            f"targets is {number(reach.target_mean, 4)}: no weights reach them. Leave it out "
+            f"(--network {learned.network.rpartition('-')[0]}), or scale the targets into that "
+            "range.",
+            {"r_squared": reach.r_squared, "mean": reach.target_mean, "activation": last},
+        )
+        return
+    if learned.loss not in (MSE.name, RMSE.name):
+        return  # others do not aim at the mean
     mean, deviation = reach.target_mean, reach.target_deviation
     if max(abs(mean), deviation) < _LARGE and deviation > _SMALL:
         return  # then it is not their size

@@ -25,6 +25,9 @@ _SURE = 3.0
 _FALLS = 0.98
 """A loss below this share of its start has fallen."""
 
+_ALL_OF_IT = 0.01
+"""A loss of at least 0 that ends below this share of its start has fallen."""
+
 _TENTH = 10
 
 _MOST = 3
@@ -50,6 +53,8 @@ def helps(proof: TrainingProof, found: Replay, than: float | None = None) -> boo
 
 def learns(proof: TrainingProof) -> bool:
     """Whether the loop's own loss fell."""
+    if 0 <= proof.own < _ALL_OF_IT * proof.start:
+        return True  # whatever the first losses scatter by, as they are on their way down
     needed = max((1 - _FALLS) * abs(proof.start), _SURE * proof.scatter)
     return proof.start - proof.own > needed
 
@@ -120,6 +125,11 @@ def word_of(proof: TrainingProof, groups: Sequence[str] = ()) -> tuple[Word, str
         one = min(half, key=lambda found: (not _stays(proof, found), found.reached_at or 0))
         doubt = "quicker, but not ten times" if _stays(proof, one) else "it does not stay there"
         return "not measured", f"with {_with(one, proof)} {_outcome(proof, one)}: {doubt}"
+    if better is not None:
+        return (
+            "not measured",
+            f"{_in_words(proof, better, groups)}: lower, but not ten times as soon",
+        )
     return "just right", (
         f"of {count(len(tried) + 1)} rates from {number(min(f.factor for f in tried))} to "
         f"{number(max(f.factor for f in tried))} times as large none gets there in half the steps"

@@ -17,7 +17,7 @@ from steepest.words.wording import count, escaped, percent, together
 
 _CAUSES = (
     "SD308", "SD303", "SD309", "SD310", "SD410", "SD411", "SD412", "SD416", "SD409", "SD413",
-    "SD414", "SD415", "SD307", "SD402", "SD101", "SD603", "SD205",
+    "SD414", "SD415", "SD307", "SD304", "SD402", "SD101", "SD603", "SD205",
 )  # fmt: skip
 """What is said before everything else: the first of these is at fault for those after it."""
 

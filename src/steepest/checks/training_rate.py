@@ -61,11 +61,17 @@ _BLOCK = 10
 _PARTS, _AT_ONCE = 5, 0.6
 """Of so many parts of a training none may have as large a share of a rise that comes by and by."""
 
+_LEAPT = 2.0
+"""First losses whose mean is so many times the first one are no start: it leapt up."""
+
 _GREW = 10.0
 """So many times its first is a rate that has grown far."""
 
 _UP = 0.02
 """A step that raises the loss of its own batch by a smaller share is not what makes it grow."""
+
+_BEYOND = 3.0
+"""Standard errors between two means that are no chance."""
 
 _ALL_NOISE = 30.0
 """Where the noise of a batch is so many times its gradient, as squared lengths, each step follows
@@ -125,6 +131,9 @@ def judge_training_rate(record: TrainingRecord) -> TrainingRate:
         given = record.learned is not None or record.losses_given > 0
         why = "the loss was not given (watch.loss(loss) records it)"
         return TrainingRate("not measured", "no step was taken" if given else why)
+    rates = record.trace.lr[np.isfinite(record.trace.lr)]
+    if len(rates) and not rates.any():
+        return TrainingRate("not measured", "the learning rate is 0 at every step")
     share, along = share_of_limit(record), share_of_critical(record)
     first, last = began_and_ended(record)
     stays = not last < first
@@ -170,6 +179,11 @@ def _something_else(record: TrainingRecord) -> str | None:
 def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRate:
     """What to say of a rate of which nothing shows that it is wrong."""
     learned = record.learned
+    if learned is None and not last < FALLS * first and _falls(record):
+        # The first one may be that of a batch that was easy.
+        return TrainingRate(
+            "not measured", "the loss falls, from one part to the next, and no other rate was run"
+        )
     if not last < FALLS * first:
         where = "" if learned is None else over_all(learned)
         return TrainingRate(
@@ -178,7 +192,11 @@ def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRa
     if learned is not None and learned.trials:
         return TrainingRate("just right", "the loss falls, and none of the others is far quicker")
     if learned is None:
-        first, last = record.losses.first, record.losses.last
+        # The first few together, unless the first one is no measure of them.
+        seen = record.losses
+        first, last = seen.first, seen.last
+        if abs(seen.first) > _LEAPT * abs(seen.start):
+            first = seen.start
     told = together(first, last)
     cannot = record.log is not None or not record.versions.keys().isdisjoint(_NO_PROOF)
     others = "" if cannot or learned is not None else " (watch.prove() runs others)"
@@ -205,6 +223,17 @@ def is_turned(record: TrainingRecord) -> bool:
     reached = {place for reading in seen for place in reading.reached}
     held = all(record.tensors[place].group is not None for place in reached)
     return held and not any(reading.strangers for reading in seen)
+
+
+def _falls(record: TrainingRecord) -> bool:
+    """Whether the last tenth of the losses is below the first, beyond what they scatter by."""
+    losses = record.trace.loss[np.isfinite(record.trace.loss)]
+    if len(losses) < 2 * _BLOCK:
+        return False
+    first, *_, last = _blocks(losses)
+    error = math.hypot(float(first.std()), float(last.std())) / math.sqrt(len(first))
+    fell = float(first.mean() - last.mean())
+    return fell > max(_BEYOND * error, (1 - FALLS) * abs(float(first.mean())))
 
 
 def began_and_ended(record: TrainingRecord) -> tuple[float, float]:
@@ -472,6 +501,8 @@ def is_too_small(record: TrainingRecord) -> bool:
         return False  # what lowers the loss of one batch does not lower it on the others
     if any(aim.is_out_of_bounds for reading in record.readings for aim in reading.compared):
         return False  # no step of any length gets to targets that the outputs cannot be
+    if record.learned is not None and record.learned.is_out_of_bounds:
+        return False
     share = share_of_limit(record)
     if share is None:
         if _move_of_all(record) > USUAL:

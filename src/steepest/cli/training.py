@@ -45,7 +45,7 @@ def _show_sweep(data: str | None, options: Mapping[str, Any], given: Mapping[str
         if name in typed(given):
             raise UsageError(f"--{name} is not for a sweep: {elsewhere}.", instead="Leave it out.")
     rest = {name: value for name, value in options.items() if name not in ("lr", "remedies")}
-    with Progress(sys.stderr) as progress:
+    with noted() as notes, Progress(sys.stderr) as progress:
         from steepest.jobs.sweep_network import sweep_network
 
         found = sweep_network(data, given["network"], lr=given["sweep"], **rest, progress=progress)
@@ -53,6 +53,8 @@ def _show_sweep(data: str | None, options: Mapping[str, Any], given: Mapping[str
         write_text(to_json(found.to_dict()) + "\n", encoding="utf-8")
     else:
         write(found.__rich__())
+    for text in notes:
+        note(text, sys.stderr)
 
 
 _NOT_KEPT = "it is not kept"

@@ -149,6 +149,9 @@ def _record(table: LogTable, named: Mapping[Role, str | None]) -> TrainingRecord
     lr = _beside(table, found.columns.get("lr"), step, told, lasting=True)
     norm = _beside(table, found.columns.get("grad_norm"), step, told)
     lr_values, norm_values = lr.values, norm.values
+    hidden = _hidden(at, values, norm)
+    # A loss of exactly 0 beside a gradient that is no number is what a filter has left of it.
+    values = np.where((values == 0) & norm.told & ~np.isfinite(norm_values), np.nan, values)
     along = _along(at, values, column.unit[told], lr_values, norm, counts)
     kept = np.unique(np.linspace(0, len(at) - 1, min(_MOST, len(at))).astype(int))
     read = {str(role): column for role, column in found.columns.items()}
@@ -163,7 +166,7 @@ def _record(table: LogTable, named: Mapping[Role, str | None]) -> TrainingRecord
         others_count=len(rest),
         gradient_norm=norm_values[kept],
         counts=counts,
-        hidden=_hidden(at, values, norm),
+        hidden=hidden,
         along=along if isinstance(along, AlongGradient) else None,
         not_along=along if isinstance(along, str) else None,
         notes=(*table.notes, *notes),
@@ -252,6 +255,7 @@ def _hidden(at: Steps, loss: Vector, norm: LogColumn) -> HiddenLoss | None:
         rows=int(np.count_nonzero(bad)),
         beside=int(np.count_nonzero(both)),
         loss=float(loss[first]),
+        last=float(loss[np.flatnonzero(bad)[-1]]),
         lasting=bool((bad | ~both)[first:].all()),
     )
 

@@ -43,6 +43,7 @@ from steepest.study.train.remedies import (
 from steepest.study.train.rows import read_rows
 from steepest.words.errors import InputError, StoreError, UsageError
 from steepest.words.gate import gated
+from steepest.words.wording import number
 
 AGAIN: Final = 3
 """Times that a chosen learning rate is divided by three because the loss was lost with it."""
@@ -107,6 +108,7 @@ def _trained(
         choice = choose_rate(plan, say, Budget(asked.time_limit))
         why, trials = choice.why, choice.trials
         plan = replace(plan, lr=choice.lr)
+    chosen = f"{number(plan.lr)}, {why}"
     fingerprint = plan.split.fingerprint()
     budget = Budget(asked.time_limit)
     for attempt in range(AGAIN + 1):
@@ -116,7 +118,7 @@ def _trained(
         if asked.rate is not None or course.stopped != "diverged" or attempt == AGAIN:
             break
         plan = replace(plan, lr=float(f"{plan.lr / 3:.2g}"))
-        why += ", divided by three because the loss was lost"
+        why = f"{chosen}, divided by {3 ** (attempt + 1)} because the loss was lost"
     return _finished(teller, keeper, began, say)
 
 
@@ -177,7 +179,8 @@ def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Rem
     budget = Budget(teller.asked.time_limit)
     course, asked = teller.course, teller.asked
     # Measured against the steps that were taken, not those that were asked for.
-    plan = replace(course.plan, steps=course.step)
+    diverged = course.stopped == "diverged"
+    plan = course.plan if diverged else replace(course.plan, steps=course.step)
     trials: tuple[Trial, ...] = teller.trials
     # Of all rows: a single batch may well be above or below the others.
     start, end = teller.whole
@@ -189,7 +192,6 @@ def _helped(teller: Teller, say: Progress) -> tuple[tuple[Trial, ...], tuple[Rem
         return trials, ()
     # To where nothing was learned any rate gets: then the question is whether one learns.
     learned = end < FALLS * start
-    diverged = course.stopped == "diverged"
     ended = Ended(
         plan=plan,
         options=asked,

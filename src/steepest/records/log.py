@@ -49,6 +49,8 @@ class HiddenLoss:
     """What stands there as the loss of the first."""
     lasting: bool
     """Whether all rows from there on that have both numbers are like it."""
+    last: float | None = None
+    """What stands there as the loss of the last."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ are Euclidean, over all entries of a tensor. What was not measured is NaN in an 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -340,6 +341,8 @@ class TrainingProof:
     replays: tuple[Replay, ...]
     """The first is the plain loop: zero_grad, backward, step."""
     seconds: float
+    failed: tuple[str, ...] = ()
+    """Changes that raised an error, as one of the outputs may where they are several."""
 
 
 @dataclass(frozen=True)
@@ -483,6 +486,11 @@ class TrialSweep:
     seconds: float
 
 
+_BOUNDS: Final = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "relu": (0.0, math.inf)}
+_OUTSIDE: Final = 0.1
+"""So far outside of an activation's bounds the middle of the targets is out of its reach."""
+
+
 @dataclass(frozen=True)
 class Reach:
     """What comes out for the rows that are learned from, beside their targets."""
@@ -492,6 +500,8 @@ class Reach:
     target_mean: float
     target_deviation: float
     r_squared: float
+    far: tuple[float, float, float] | None = None
+    """The one target that is many times the range of all others away from them, and that range."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -549,6 +559,21 @@ class Learned:
     plane: LossPlane | None = None
     call: Mapping[str, object] = field(default_factory=dict)
     """The options as the user gave them, by their long names."""
+
+    @property
+    def last_activation(self) -> str | None:
+        """What the last outputs go through; None where they are a layer's own."""
+        last = self.network.rpartition("-")[2]
+        return None if last.isdigit() else last
+
+    @property
+    def is_out_of_bounds(self) -> bool:
+        """Whether the last activation keeps the outputs from the targets, in the middle."""
+        bounds = _BOUNDS.get(self.last_activation or "")
+        if bounds is None or self.reach is None:
+            return False
+        low, high = bounds
+        return not low - _OUTSIDE <= self.reach.target_mean <= high + _OUTSIDE
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,6 +54,9 @@ HISTOGRAM_EVERY: Final = 500
 _LOOK: Final = 1.0
 """Seconds from one reading of what waits to the next, at most, where no step takes longer."""
 
+_LONGEST_SAID: Final = 200
+"""Of what an exception says, so many characters are told."""
+
 _log = logging.getLogger("steepest")
 
 
@@ -186,7 +189,8 @@ class Attached:
             try:
                 found = prove(self._kept, seconds)
             except Exception as error:
-                found = f"running it again failed ({type(error).__name__}: {error})"
+                said = str(error).partition("\n")[0][:_LONGEST_SAID]
+                found = f"running it again failed ({type(error).__name__}: {said})"
         self._proof = None if isinstance(found, str) else found
         self._not_proven = found if isinstance(found, str) else ""
         self._spend(began)
@@ -211,7 +215,7 @@ class Attached:
         """Everything that is known so far. Reads what waits, so it may wait for the device."""
         self._guarded("steps", self._read)()
         recorder = self._recorder
-        trace = recorder.trace() or no_steps(len(self._tensors), len(self._rates))
+        trace = recorder.trace() or no_steps(len(self._tensors), max(len(self._groups), 1))
         seconds = time.perf_counter() - self._began
         return TrainingRecord(
             version=version,
@@ -493,8 +497,10 @@ class Attached:
         if not first or self._inputs.lost_at is not None:
             return
         with self._apart():
-            if lost:
+            if lost and step:
                 self._guarded("where a number was lost", self._reader.lost_in_the_move)(step - 1)
+            elif lost:
+                return  # the weights were so from the beginning
             elif any(self._recorder.is_lost(place) for place in side.places.tolist()):
                 self._guarded("where a number was lost", self._reader.lost)(step)
 
@@ -507,7 +513,7 @@ class Attached:
         own, self._own_gradients = self._own_gradients, {}
         parts = [(side, *side.read()) for side in self._sides if side.waiting]
         steps = np.unique(np.concatenate([step for _, step, *_ in parts]))
-        count, tensors, groups = len(steps), len(self._tensors), len(self._rates)
+        count, tensors, groups = len(steps), len(self._tensors), max(len(self._groups), 1)
         found = {
             name: np.full((count, tensors), math.nan)
             for name in ("weight", "gradient", "update", "error", "turn")
@@ -521,7 +527,10 @@ class Attached:
             for name, values in found.items():
                 values[where] = getattr(measured, name)
             absent[where] = measured.absent
-            lr[rows] = [acted(rate, measured, row) for row, rate in enumerate(rates)]
+            # A group that is added on the way has no column of its own.
+            acting = [acted(rate, measured, row)[:groups] for row, rate in enumerate(rates)]
+            for row, found_rates in zip(rows, acting, strict=True):
+                lr[row, : len(found_rates)] = found_rates
             overall[rows] = measured.overall_turn
             seconds[rows] += took
             cost[rows] += spent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -71,7 +71,7 @@ def eps_lost(
 ) -> tuple[str, ...]:
     """Where an eps is added to numbers of float16, and is 0 among them."""
     found = [
-        f"{type(optimizer).__name__} (eps={group['eps']:g})"
+        f"{type(optimizer).__name__} (eps={group['eps']})"
         for optimizer in optimizers
         for group in optimizer.param_groups
         if group.get("eps") is not None
@@ -86,8 +86,10 @@ def eps_lost(
     return tuple(dict.fromkeys(found))
 
 
-def _is_lost(eps: float) -> bool:
-    return eps > 0 and not bool(torch.tensor(eps, dtype=torch.float16))
+def _is_lost(eps: Any) -> bool:
+    """Some optimizers have two of them, as Adafactor."""
+    given = [one for one in (eps if isinstance(eps, tuple | list) else (eps,)) if one is not None]
+    return any(float(one) > 0 and not bool(torch.tensor(one, dtype=torch.float16)) for one in given)
 
 
 def _is_frozen(module: nn.Module) -> bool:

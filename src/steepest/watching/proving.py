@@ -153,6 +153,7 @@ class _Trials:
         self._until = time.perf_counter() + seconds
         self._began = time.perf_counter()
         self._replays: list[Replay] = []
+        self._failed: list[str] = []
         self._course = _Course(np.full(steps, math.nan), steps)
 
     @property
@@ -163,12 +164,17 @@ class _Trials:
         """Run one; None where there is no time left."""
         if self._late:
             return None
-        losses = replay(
-            self._kept,
-            change,
-            self._steps,
-            lambda losses: self._late or self._course.is_behind(losses),
-        )
+        try:
+            losses = replay(
+                self._kept,
+                change,
+                self._steps,
+                lambda losses: self._late or self._course.is_behind(losses),
+            )
+        except Exception:
+            # Not every change suits every model, as one of the outputs where they are several.
+            self._failed.append(change.name)
+            return None
         found = self._course.compared(change, losses, late=self._late)
         self._replays.append(found)
         return found
@@ -204,6 +210,7 @@ class _Trials:
             told=not missing,
             replays=tuple(self._replays),
             seconds=time.perf_counter() - self._began,
+            failed=tuple(self._failed),
         )
 
     def _rates(self) -> float:
@@ -214,7 +221,7 @@ class _Trials:
             for factor in factors:
                 found = self._try(rate(factor))
                 if found is None:
-                    return _lowest(ends)
+                    break
                 ends[factor] = found.loss
                 # Further on it is worse still, unless the rate was far too large before.
                 worse = not found.loss < before

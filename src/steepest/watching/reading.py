@@ -66,6 +66,10 @@ def read_loss(
     order = ordered(loss.grad_fn)
     leaves = [node.variable for node in order if is_leaf(node)]
     near = list(near_the_loss(loss.grad_fn))
+    held = [leaf for leaf in leaves if isinstance(leaf, nn.Parameter) or id(leaf) in places]
+    if leaves and not held and not any(leaf.dim() for leaf in leaves):
+        # A number that was told to ask for a gradient, and then divided.
+        return LossReading(step, value, "told to ask")
     own = () if model is None else model.parameters()
     known = places.keys() | {id(one) for one in own}
     unknown = [leaf for leaf in leaves if isinstance(leaf, nn.Parameter) and id(leaf) not in known]

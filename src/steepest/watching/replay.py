@@ -150,7 +150,7 @@ def replay(
 def losses_at(kept: KeptSteps, standing: KeptState) -> tuple[float, float | None]:
     """What the closure of a step gives where the training stood then, and what the loop said."""
     batch = kept.kept[standing.step]
-    with _put_back(kept), torch.no_grad():
+    with _put_back(kept), torch.enable_grad():  # a loss may be one of derivatives
         _stand(kept, standing)
         _modes(kept.model, batch)
         batch.chance.restore()

@@ -15,6 +15,7 @@ from steepest.data.table.columns import Table
 from steepest.data.table.condition import rows_where
 from steepest.data.table.labels import Labels, in_order
 from steepest.data.table.wording import nearest, quoted
+from steepest.records.arrays import Vector
 from steepest.words.errors import InputError, UsageError
 from steepest.words.wording import count, opening, origin
 from steepest.words.wording import names as spoken
@@ -53,7 +54,7 @@ def read_columns(
     values = _inputs(table, names, chosen)
     of = f"Column {quoted(target)} of {origin(table.source)}"
     if numbers:
-        found = _single(table.numbers(target)[chosen], target, table, chosen)[:, None]
+        found = _single(_numbers(table, target)[chosen], target, table, chosen)[:, None]
         complete = _complete(values) & np.isfinite(found[:, 0])
         _check_left(table, [*names, target], chosen, complete)
         classes = None
@@ -119,6 +120,19 @@ def read_like(training: Samples, table: Table, where: str | None = None) -> NewR
         targets=targets,
         left_out=int(np.count_nonzero(~complete)),
     )
+
+
+def _numbers(table: Table, target: str) -> Vector:
+    """What is to be found, as numbers. Raises InputError that says what words would need."""
+    try:
+        return table.numbers(target)
+    except InputError as error:
+        raise InputError(
+            error.problem,
+            given=error.given,
+            instead="Write numbers in it. Words are classes, which cross-entropy tells apart: "
+            "leave --loss out.",
+        ) from None
 
 
 def _input_names(table: Table, target: str, inputs: Sequence[str] | None) -> tuple[str, ...]:

@@ -41,6 +41,9 @@ WORK_ON_PLANE: Final = 10**11
 MOST_EXPLAINED: Final = 2048
 """Rows of the batch whose gradient is explained."""
 
+_LEAST_ROWS, _AWAY = 8, 30.0
+"""Of so many targets one may be so many times the range of the others away from them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -85,7 +88,18 @@ def reach_of(course: Course) -> Reach | None:
         target_mean=float(targets.mean()),
         target_deviation=float(targets.std()),
         r_squared=_of_numbers(outputs, targets)["r_squared"],
+        far=_far(np.ravel(targets)),
     )
+
+
+def _far(targets: Vector) -> tuple[float, float, float] | None:
+    if len(targets) < _LEAST_ROWS:
+        return None
+    place = int(np.argmax(np.abs(targets - np.median(targets))))
+    others, here = np.delete(targets, place), float(targets[place])
+    low, high = float(others.min()), float(others.max())
+    away = max(low - here, here - high)
+    return (here, low, high) if high > low and away > _AWAY * (high - low) else None
 
 
 def _as_given(split: Split, inputs: Any) -> Matrix:

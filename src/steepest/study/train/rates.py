@@ -48,6 +48,11 @@ BELOW, ABOVE = 1e-3, 10.0
 WHERE_UNKNOWN: Final = (1e-4, 10.0)
 WHERE_ADAPTIVE: Final = (1e-5, 1.0)
 
+UPWARDS: Final = (3.0, 10.0, 30.0, 100.0)
+"""Times the largest that was tried, where that was the best."""
+FURTHER: Final = 2
+"""So often it is gone on upwards."""
+
 SHARE: Final = 0.2
 """Of the training's steps, that the trials take where a learning rate is to be chosen."""
 
@@ -88,11 +93,21 @@ def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Ch
     steps = min(plan.steps, MOST, max(LEAST, round(SHARE * plan.steps)))
     beside = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget)
     trials = _trials(plan, rates, beside)
+    for _ in range(FURTHER):
+        best = lowest(trials)
+        if best is None or best.lr < rates.max() or budget.is_spent:
+            break
+        # The best may lie beyond the largest.
+        more = np.array([_rounded(high * times) for times in UPWARDS])
+        high = float(more[-1])
+        above = _side_by_side(plan, more, steps, progress, stops=True, budget=budget)
+        rates, beside = np.concatenate([rates, more]), _together(beside, above)
+        trials = _trials(plan, rates, beside)
     calm = [beside.is_calm(place) for place in range(len(rates))]
     order = order_of(trials, calm, beside.start(0))
     furthest = max(trial.steps for trial in trials)
     best, lr = lowest(trials), order[0] if order else trials[0].lr
-    tried, after = f"{len(rates)} from {low:.2g} to {high:.2g}", count(furthest, "step")
+    tried, after = f"{len(rates)} from {low:.2g} to {rates.max():.2g}", count(furthest, "step")
     why = f"the one with the lowest loss of {tried}, after {after}"
     if best is not None and lr != best.lr:
         why = (
@@ -100,6 +115,17 @@ def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Ch
             f"rose to {RISES:g} times its start on the way"
         )
     return Choice(lr, why, order, furthest, trials)
+
+
+def _together(first: Beside, second: Beside) -> Beside:
+    """Both, as if they had been run at once; who is left is known of the second only."""
+    looks = {
+        step: np.concatenate([look, second.looks[step]])
+        for step, look in first.looks.items()
+        if step in second.looks
+    }
+    curves = [*first.curves, *second.curves]
+    return Beside(curves, looks, second.stands, first.per_epoch)
 
 
 def is_calm(losses: Sequence[float] | Vector) -> bool:
@@ -150,7 +176,24 @@ def compare_rates(
     steps = plan.steps // TENTH
     if steps < TENTH or plan.network.size * len(OTHERS) > MOST_NUMBERS:
         return ()
-    rates = np.array([_rounded(plan.lr * times) for times in OTHERS])
+    found: tuple[Trial, ...] = ()
+    enough = 0.75 * budget.left  # what is found must be run alone, and other cures too
+    factors: tuple[float, ...] = OTHERS
+    for _ in range(FURTHER + 1):
+        rates = np.array([_rounded(plan.lr * times) for times in factors])
+        found += _compared(plan, rates, steps, goal, progress, budget)
+        best = lowest(found)
+        if best is None or best.lr < max(trial.lr for trial in found) or budget.left < enough:
+            break
+        factors = tuple(factors[-1] * times for times in UPWARDS)
+    known = any(trial.steps == steps or trial.reached_at is not None for trial in found)
+    return found if known else ()
+
+
+def _compared(
+    plan: Plan, rates: Vector, steps: int, goal: float, progress: Progress, budget: Budget
+) -> tuple[Trial, ...]:
+    """These rates for so many steps, and whether each gets to the goal."""
     beside = _side_by_side(plan, rates, steps, progress, stops=False, budget=budget)
     trials = _trials(plan, rates, beside, goal, window(plan, steps))
     if plan.in_batches:
@@ -164,8 +207,7 @@ def compare_rates(
             )
             for trial, end in zip(trials, ends, strict=True)
         )
-    known = any(trial.steps == steps or trial.reached_at is not None for trial in trials)
-    return trials if known else ()
+    return trials
 
 
 def try_rates(
