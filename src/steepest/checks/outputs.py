@@ -198,7 +198,7 @@ def _worse_than_the_mean(record: TrainingRecord) -> Iterator[Finding]:
             {"r_squared": reach.r_squared, "mean": reach.target_mean, "activation": last},
         )
         return
-    if learned.loss not in (MSE.name, RMSE.name):
+    if learned.loss not in (MSE.name, RMSE.name) or reach.far is not None:
         return  # others do not aim at the mean
     mean, deviation = reach.target_mean, reach.target_deviation
     if max(abs(mean), deviation) < _LARGE and deviation > _SMALL:

@@ -68,8 +68,7 @@ def test_a_given_rate_is_compared_with_ones_as_large_as_are_needed() -> None:
         data, "3-16-relu-2", target="y", lr=1e-7, steps=400, batch_size=300, shuffle=False
     )
     assert run.verdict.learning_rate == "too small"
-    again = run.record.remedies[0].options
-    assert again is not None
+    again: Any = run.record.remedies[0].options
     assert again["lr"] > 1e-7 * 100
     offered = steepest.train(data, **{**again, "remedies": True})
     assert offered.verdict.learning_rate != "too small", offered.verdict.headline

@@ -95,9 +95,9 @@ def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Ch
     trials = _trials(plan, rates, beside)
     for _ in range(FURTHER):
         best = lowest(trials)
-        if best is None or best.lr < rates.max() or budget.is_spent:
+        if best is None or best.lr < rates.max() or budget.limit is not None:
             break
-        # The best may lie beyond the largest.
+        # The best may lie beyond the largest. Where time is short, it is for the training itself.
         more = np.array([_rounded(high * times) for times in UPWARDS])
         high = float(more[-1])
         above = _side_by_side(plan, more, steps, progress, stops=True, budget=budget)
@@ -177,13 +177,12 @@ def compare_rates(
     if steps < TENTH or plan.network.size * len(OTHERS) > MOST_NUMBERS:
         return ()
     found: tuple[Trial, ...] = ()
-    enough = 0.75 * budget.left  # what is found must be run alone, and other cures too
     factors: tuple[float, ...] = OTHERS
     for _ in range(FURTHER + 1):
         rates = np.array([_rounded(plan.lr * times) for times in factors])
         found += _compared(plan, rates, steps, goal, progress, budget)
         best = lowest(found)
-        if best is None or best.lr < max(trial.lr for trial in found) or budget.left < enough:
+        if best is None or best.lr < max(trial.lr for trial in found) or budget.limit is not None:
             break
         factors = tuple(factors[-1] * times for times in UPWARDS)
     known = any(trial.steps == steps or trial.reached_at is not None for trial in found)
