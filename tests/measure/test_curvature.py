@@ -359,3 +359,25 @@ def test_the_causes_of_a_curvature_in_units_of_the_laboratory_are_told_apart() -
     assert because.by_scale * because.by_correlation == pytest.approx(condition, rel=1e-6)
     assert because.by_correlation == pytest.approx(left, rel=1e-6)
     assert not is_hidden(run.measurements)
+
+
+@pytest.mark.parametrize("apart", [1e-100, 1e-160, 1e-220, 1e-300])
+@pytest.mark.parametrize("top", [1e-250, 1.0, 1e250])
+def test_curvatures_beyond_the_squares_of_lengths_are_taken_as_usual(
+    apart: float, top: float
+) -> None:
+    """Once a length was 0 by underflow, and its cosine nothing."""
+    with np.errstate(all="ignore"):
+        matrix = top * np.array([[1.0, 0.3 * apart**0.5], [0.3 * apart**0.5, apart]])
+    values, vectors, _ = eigenvalues_of(matrix)
+    assert values[0] == pytest.approx(top)
+    assert np.isfinite(values).all()
+    assert np.isfinite(vectors).all()
+
+
+def test_a_problem_of_tiny_numbers_is_minimized() -> None:
+    run = steepest.minimize(
+        "1e-102*(cos(x) + 0.0341*x + exp(y) - 0.0114*y)", start={"x": 1.0, "y": -3.0}, steps=20,
+        remedies=False,
+    )  # fmt: skip
+    assert np.isfinite(run.loss)

@@ -24,6 +24,9 @@ from steepest.records.point import Spectrum
 _GRADED = 1e8
 """Below this condition number the usual way keeps what digits are needed."""
 
+_HELD = 1e-140
+"""Curvatures that are farther apart, or smaller, are not turned."""
+
 _ROTATED = 40
 """More weights than these are not turned pair by pair."""
 
@@ -135,8 +138,11 @@ def eigenvalues_of(matrix: Matrix) -> tuple[Vector, Matrix, float | None]:
     own, size = np.diagonal(matrix), len(matrix)
     if size > _ROTATED or not np.all(own > 0) or values[-1] < _GRADED * abs(values[0]):
         return usual
-    scale = np.sqrt(own)
-    alike = matrix / scale[:, None] / scale
+    largest = float(np.max(own))
+    if not np.min(own) > _HELD * largest or not _HELD < largest < 1 / _HELD:
+        return usual  # beyond, the squares of lengths are no numbers
+    scale = np.sqrt(own / largest)
+    alike = matrix / largest / scale[:, None] / scale
     among = np.linalg.eigvalsh(alike)
     if not among[0] > _TOLD * among[-1]:
         return usual
@@ -149,7 +155,7 @@ def eigenvalues_of(matrix: Matrix) -> tuple[Vector, Matrix, float | None]:
                 off = max(off, _rotate(columns, turned, one, other))
         if off < _STRAIGHT:
             break
-    found = np.sum(columns**2, axis=0)
+    found = largest * np.sum(columns**2, axis=0)
     order = np.argsort(-found)
     found = found[order]
     known_to = float(found[-1]) * 4 * size * sys.float_info.epsilon * float(among[-1] / among[0])

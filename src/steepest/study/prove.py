@@ -115,6 +115,9 @@ def prove(
             remedy = outcome_of(attempt, setup, data, measurements)
             if remedy is None:
                 continue
+            builds = not is_solver and not proposal.scales and proposal.change != BETTER_RATE
+            if builds and (remedy.measured_steps or 0) >= fewest:
+                continue  # slower than what it builds on
             found.append(remedy)
             if proposal.scales and remedy.reached and (remedy.measured_steps or 0) < fewest:
                 base, fewest = dict(proposal.options), remedy.measured_steps or 0
