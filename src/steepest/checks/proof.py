@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from steepest.records.choices import Word
 from steepest.records.training import ONE_GROUP, Replay, TrainingProof, TrainingRecord
 from steepest.records.verdict import Finding, Remedy
@@ -25,6 +27,9 @@ _SURE = 3.0
 _FALLS = 0.98
 """A loss below this share of its start has fallen."""
 
+_NO_FLOOR = 100.0
+"""A loss below zero that fell so many times the size of the loop's own has no floor."""
+
 _ALL_OF_IT = 0.01
 """A loss of at least 0 that ends below this share of its start has fallen."""
 
@@ -38,7 +43,7 @@ PLAIN_LINES = "optimizer.zero_grad()\nloss.backward()\noptimizer.step()\n"
 
 def helps(proof: TrainingProof, found: Replay, than: float | None = None) -> bool:
     """Whether a change ends clearly lower than the loop, or than another loss."""
-    if found.ended != "all steps":
+    if found.ended != "all steps" or _is_bottomless(proof, found):
         return False
     loss = proof.own if than is None else than
     if not math.isfinite(loss):
@@ -80,7 +85,17 @@ def _in_words(proof: TrainingProof, found: Replay, groups: Sequence[str] = ()) -
 
 def rates(proof: TrainingProof) -> list[Replay]:
     """Other learning rates that were run, without other changes."""
-    return [found for found in proof.replays if found.kind == "learning rate"]
+    tried = [found for found in proof.replays if found.kind == "learning rate"]
+    return [found for found in tried if not _is_bottomless(proof, found)]
+
+
+def _is_bottomless(proof: TrainingProof, found: Replay) -> bool:
+    """Whether a loss fell so far below zero that it has no floor.
+
+    So does that of a policy on episodes that were played already, and it says nothing.
+    """
+    size = max(abs(proof.start), abs(proof.own), proof.scatter)
+    return found.loss < 0 and proof.start - found.loss > _NO_FLOOR * size
 
 
 def word_of(proof: TrainingProof, groups: Sequence[str] = ()) -> tuple[Word, str]:
@@ -196,7 +211,9 @@ def offered(record: TrainingRecord) -> tuple[Remedy, ...]:
         if all(helps(proof, found, one.loss) for one in rivals):
             chosen.append(found)
     chosen.sort(key=lambda found: found.loss)
-    return tuple(_remedy(proof, found) for found in chosen[:_MOST])
+    rates = record.trace.lr[np.isfinite(record.trace.lr).all(axis=1)]
+    scheduled = len(rates) > 1 and bool(np.ptp(rates, axis=0).any())
+    return tuple(_remedy(proof, found, scheduled=scheduled) for found in chosen[:_MOST])
 
 
 def _parts(found: Replay) -> int:
@@ -204,11 +221,16 @@ def _parts(found: Replay) -> int:
     return (found.factor != 1) + (found.kind not in ("learning rate", ONE_GROUP, "plain loop"))
 
 
-def _remedy(proof: TrainingProof, found: Replay) -> Remedy:
+def _remedy(proof: TrainingProof, found: Replay, *, scheduled: bool) -> Remedy:
     plain = found.kind == "plain loop"
     lines = found.lines
     if plain or proof.differs_at is not None:
         lines = f"# in the place of the loop's own lines:\n{PLAIN_LINES}{lines}"
+    if scheduled and found.factor != 1:
+        lines += (
+            "# the same factor where a schedule or the loop sets rates of its own (OneCycleLR: "
+            "max_lr)\n"
+        )
     if found.kind == "accumulation":
         lines += "# move at every fourth batch only, by the mean of the four gradients\n"
     there, here = together(found.loss, proof.own)

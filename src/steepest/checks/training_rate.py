@@ -225,6 +225,15 @@ def is_turned(record: TrainingRecord) -> bool:
     return held and not any(reading.strangers for reading in seen)
 
 
+def _fell(record: TrainingRecord) -> bool:
+    """Whether the last losses together are well below the first ones together."""
+    losses = record.trace.loss[np.isfinite(record.trace.loss)]
+    if len(losses) < 2 * _BLOCK:
+        return False
+    first, *_, last = _blocks(losses)
+    return bool(last.mean() < HARDLY * first.mean())
+
+
 def _falls(record: TrainingRecord) -> bool:
     """Whether the last tenth of the losses is below the first, beyond what they scatter by."""
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
@@ -497,6 +506,8 @@ def is_too_small(record: TrainingRecord) -> bool:
         return False
     if record.others_move:
         return False  # what one network gains, the other takes
+    if record.learned is None and _fell(record):
+        return False
     if _rises(record) or (record.noise or 0) > _ALL_NOISE:
         return False  # what lowers the loss of one batch does not lower it on the others
     if any(aim.is_out_of_bounds for reading in record.readings for aim in reading.compared):

@@ -130,7 +130,7 @@ def _steps_to(modes: Modes, offset: Vector, rates: Vector, goal: float) -> Vecto
         top = np.maximum(np.max(logs, axis=-1), -_MUCH)
         shares = np.exp(logs - top[:, None])
         total = np.sum(shares, axis=-1)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             above = top + np.log(total) - wanted
             slope = np.sum(shares * factor[going], axis=-1) / total
             step = np.where(slope < 0, np.ceil(-above / slope), np.inf)
