@@ -46,6 +46,9 @@ FROM_NOTHING = 20
 """A weight that began at zero is the sum of its steps, so the n-th is about 1/n as long: until this
 step that says nothing."""
 
+NEXT_TO_NOTHING = 0.05
+"""A smaller R² is no more than the mean of the targets."""
+
 EXPLAINED = 0.5
 """An R² above this one has been learned, whatever the first gradients were."""
 
@@ -127,6 +130,9 @@ def _stuck(record: TrainingRecord, first: int, last: int) -> bool:
     """Whether the loss stays where it was, while of two tensors only the last takes usual steps."""
     seen, steps = record.losses, update_ratios(record)
     stays = seen.count >= LEAST_LOSSES and seen.last > LEARNED * seen.start
+    # A loss may fall because the last bias learns the mean, and nothing more.
+    reach = None if record.learned is None else record.learned.reach
+    stays = stays or (reach is not None and reach.r_squared < NEXT_TO_NOTHING)
     return bool(stays and steps[first] < USUAL <= steps[last])
 
 

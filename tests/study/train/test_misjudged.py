@@ -196,3 +196,13 @@ def test_zeros_that_a_filter_left_are_no_losses(tmp_path: Path) -> None:
     assert run.record.losses.lowest == 0.7
     said = " ".join(finding.sentence for finding in found(run, "SD406"))
     assert "0 at the end" in said
+
+
+@pytest.mark.parametrize("between", ["sigmoid", "tanh"])
+def test_a_stack_of_sigmoids_that_learns_the_mean_alone_vanishes(between: str) -> None:
+    """Its loss falls, as the last bias learns the mean, and R² says that nothing else does."""
+    x = np.linspace(-3, 3, 300)
+    data = {"x": x, "y": 3 + np.sin(2 * x)}
+    network = f"1-{'-'.join(f'32-{between}' for _ in range(4))}-1"
+    run = steepest.train(data, network, target="y", loss="mse", lr=0.05, steps=400, remedies=False)
+    assert bool(found(run, "SD401")) == (between == "sigmoid")
