@@ -83,6 +83,9 @@ _DECOUPLED = ("AdamW", "Lion", "NAdamW", "Adafactor")
 TAKES = 0.01
 """A decay that takes a larger share of a weight at every step leaves little of what is learned."""
 
+LITTLE_LEFT = 0.1
+"""A loss below this share of its start has a short gradient, as it must."""
+
 OUTWEIGHS = 5.0
 """A decay so many times as long as the gradient of the loss decides where the weights go."""
 
@@ -520,8 +523,9 @@ def update_ratios(record: TrainingRecord, *, grown: bool = False) -> Vector:
 def decay_of(record: TrainingRecord) -> str | None:
     """That weight decay outweighs the loss, in words; None where it does not.
 
-    Where it is a part of the gradient (Adam, SGD): of the larger half of the weights it is several
-    times as long as the gradient of the loss. Else (AdamW): what it takes at each step.
+    Where it is a part of the gradient (Adam, SGD): in the middle of the matrices it is several
+    times as long as the gradient of the loss, which has not fallen far. Else (AdamW): what it takes
+    at each step.
     """
     for place, group in enumerate(record.groups):
         held = [p for p in _layers(record) if record.tensors[p].group == place]
@@ -536,6 +540,8 @@ def decay_of(record: TrainingRecord) -> str | None:
                     f"each weight away at every step, at a learning rate of {number(rate, 3)}"
                 )
             continue
+        if record.losses.last < LITTLE_LEFT * record.losses.start:
+            continue  # little is left of the gradient, as it must be
         late = record.trace.step >= record.steps // 2
         with np.errstate(all="ignore"):
             pulls = group.weight_decay * record.trace.weight / record.trace.gradient

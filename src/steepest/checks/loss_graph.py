@@ -20,11 +20,11 @@ _MOST_NAMED = 3
 ALL = 0.99
 """Share of a gradient's entries that float16 has rounded to zero where that is all that is left."""
 
-_LOGITS = {
+RANGES = {
     "tanh": "between -1 and 1", "sigmoid": "between 0 and 1", "softmax": "between 0 and 1",
     "relu": "at 0 and above",
 }  # fmt: skip
-"""Where an activation leaves logits."""
+"""Where an activation leaves what comes out."""
 
 _LONGEST_LINE = 120
 """Of a line of the user's code so many characters are shown."""
@@ -342,7 +342,7 @@ def ends_squashed(record: TrainingRecord) -> Iterator[Finding]:
     if learned is None or learned.classes is None or learned.last_activation is None:
         return
     last, plain = learned.last_activation, learned.network.rpartition("-")[0]
-    between = _LOGITS.get(last)
+    between = RANGES.get(last)
     yield Finding(
         "SD412",
         "warning",

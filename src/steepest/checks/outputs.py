@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from steepest.checks.layers import decay_of, update_ratios
-from steepest.checks.loss_graph import zero_since
+from steepest.checks.loss_graph import RANGES, zero_since
 from steepest.methods.losses import MSE, RMSE
 from steepest.records.loss_graph import Compared, LossReading
 from steepest.records.training import TrainingRecord
@@ -17,11 +17,6 @@ from steepest.words.wording import count, number, percent, together
 
 _FAR = 10.0
 """Targets so many times as far from the outputs as these have come are out of reach."""
-
-_RANGES = {
-    "tanh": "between -1 and 1", "sigmoid": "between 0 and 1", "relu": "at 0 and above",
-}  # fmt: skip
-"""Of the last activation of a network."""
 
 _LARGE, _SMALL = 5.0, 0.05
 """Targets whose mean or deviation is larger, or the deviation smaller, are not about 1 in size."""
@@ -191,7 +186,7 @@ def _worse_than_the_mean(record: TrainingRecord) -> Iterator[Finding]:
         yield Finding(
             "SD307",
             "error",
-            f"The network ends in a {last}, whose outputs lie {_RANGES[last]}, and the mean of the "
+            f"The network ends in a {last}, whose outputs lie {RANGES[last]}, and the mean of the "
             f"targets is {number(reach.target_mean, 4)}: no weights reach them. Leave it out "
             f"(--network {learned.network.rpartition('-')[0]}), or scale the targets into that "
             "range.",

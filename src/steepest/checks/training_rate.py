@@ -189,6 +189,10 @@ def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRa
         return TrainingRate(
             "not measured", f"the loss{where} does not fall, and nothing shows that the rate is why"
         )
+    if learned is not None and learned.lr_chosen != "given" and _is_at_the_end(learned):
+        return TrainingRate(
+            "not measured", "it is the largest that was tried, and the best of them"
+        )
     if learned is not None and learned.trials:
         return TrainingRate("just right", "the loss falls, and none of the others is far quicker")
     if learned is None:
@@ -223,6 +227,12 @@ def is_turned(record: TrainingRecord) -> bool:
     reached = {place for reading in seen for place in reading.reached}
     held = all(record.tensors[place].group is not None for place in reached)
     return held and not any(reading.strangers for reading in seen)
+
+
+def _is_at_the_end(learned: Learned) -> bool:
+    """Whether the best of the rates that were tried is the largest: there may be better ones."""
+    tried = [trial.lr for trial in learned.trials]
+    return len(tried) > 1 and learned.lr >= max(tried)
 
 
 def _fell(record: TrainingRecord) -> bool:
