@@ -70,6 +70,9 @@ _GREW = 10.0
 _UP = 0.02
 """A step that raises the loss of its own batch by a smaller share is not what makes it grow."""
 
+_FEW_ROWS = 4
+"""In batches of so many rows or fewer single losses are far apart."""
+
 _BEYOND = 3.0
 """Standard errors between two means that are no chance."""
 
@@ -333,7 +336,7 @@ def diverges(record: TrainingRecord) -> bool:
     seen = record.losses
     if seen.lost_last and record.inputs.lost_at is None:
         return _grown(record, 9) or _grew(record)
-    if seen.tenfold_at is None or seen.last < FELL * seen.start or _is_gentle(record):
+    if seen.tenfold_at is None or seen.last < FELL * _beginning(record) or _is_gentle(record):
         return False
     return _grown(record, 9) or _ran_away(record) or is_blocked(record)
 
@@ -342,11 +345,20 @@ def _ran_away(record: TrainingRecord) -> bool:
     """Whether several losses in a row passed ten times both the first and the usual one."""
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
     usual = float(np.median(_blocks(losses)[-1])) if len(losses) else math.nan
-    base = max(abs(record.losses.start), abs(usual))
+    start = _beginning(record)
+    base = max(abs(start), abs(usual))
     if len(losses) < FEW:
         return False
     least = np.lib.stride_tricks.sliding_window_view(losses, FEW).min(axis=1)
-    return bool((least > record.losses.start + 9 * base).any())
+    return bool((least > start + 9 * base).any())
+
+
+def _beginning(record: TrainingRecord) -> float:
+    """Where the loss began: of batches of few rows at least the middle of the first ones."""
+    losses = record.trace.loss[np.isfinite(record.trace.loss)][: _first_few(record)]
+    several = record.inputs.rows is not None and record.inputs.rows <= _FEW_ROWS
+    start = record.losses.start
+    return max(start, float(np.median(losses))) if several and len(losses) else start
 
 
 def rose(record: TrainingRecord) -> bool:
@@ -356,7 +368,8 @@ def rose(record: TrainingRecord) -> bool:
         return False
     if _is_gentle(record):
         return False
-    return any(_above(losses, block, 1) for block in _blocks(losses))
+    first = _first_few(record)
+    return any(_above(losses, block, 1, first) for block in _blocks(losses))
 
 
 def whole_rise(record: TrainingRecord) -> str | None:
@@ -408,8 +421,14 @@ def _grown(record: TrainingRecord, by: float) -> bool:
     if not len(losses):
         return False
     if record.losses.lost_last:
-        return _above(losses, losses[-3:], by)  # at the very end it ran away
-    return _above(losses, _blocks(losses)[-1], by)
+        return _above(losses, losses[-3:], by, 3)  # at the very end it ran away
+    return _above(losses, _blocks(losses)[-1], by, _first_few(record))
+
+
+def _first_few(record: TrainingRecord) -> int:
+    """So many losses say where it began: a batch of few rows may be next to nothing by chance."""
+    rows = record.inputs.rows
+    return 3 if rows is None or rows > _FEW_ROWS else LEAST_LOSSES
 
 
 def _blocks(losses: Vector) -> list[Vector]:
@@ -417,18 +436,18 @@ def _blocks(losses: Vector) -> list[Vector]:
     return [losses[at : at + many] for at in range(0, len(losses) - many + 1, many)]
 
 
-def _above(losses: Vector, block: Vector, by: float) -> bool:
+def _above(losses: Vector, block: Vector, by: float, few: int) -> bool:
     """Whether a block of losses is far above the first ones, and not by chance.
 
     All of it but the lowest quarter is above all of the first ones but the highest quarter; or,
-    where it rose at once, above the middle of the first three by as much more as the block's own
+    where it rose at once, above the middle of the first `few` by as much more as the block's own
     upper and lower quarter differ. Batches of few rows may differ a hundredfold.
     """
     low, high = (float(np.quantile(block, share)) for share in (0.25, 0.75))
     if low <= 0:
         return False
     first = float(np.quantile(_blocks(losses)[0], 0.75))
-    at_once = float(np.median(losses[:3])) if len(losses) > 3 else float(losses[0])
+    at_once = float(np.median(losses[:few])) if len(losses) > few else float(losses[0])
     start = min(first, max(at_once, at_once * high / low))
     begins = _blocks(losses)[0]
     # Of a loss that may be negative zero is no measure; how far it scatters is.
