@@ -107,6 +107,22 @@ def test_columns_that_are_one_have_no_errors_in_their_own_units_either() -> None
     assert not any(one.error for one in found.user_weights)
 
 
+@pytest.mark.parametrize("offset", [1e3, 1e9, 1e12])
+def test_a_column_far_from_zero_has_errors_all_the_same(offset: float) -> None:
+    """As seconds of a clock: how the units are changed is rounded, and no weight is lost by it."""
+    draw = np.random.default_rng(5)
+    x = offset + np.arange(40.0) * offset * 1e-3
+    data = {"x": x, "y": 3 * (x - offset) / offset + draw.normal(size=40)}
+    run = steepest.fit(data, "y ~ a*x + b", standardize=True, steps=50, remedies=False)
+    found = run.measurements.statistics
+    assert found is not None
+    assert [one.identifiable for one in found.user_weights] == [True, True]
+    design = np.stack([x - x.mean(), np.ones(40)], axis=1)
+    left = data["y"] - design @ np.linalg.lstsq(design, data["y"], rcond=None)[0]
+    slope = np.sqrt(left @ left / 38 / np.sum(design[:, 0] ** 2))
+    assert found.user_weights[0].error == pytest.approx(slope, rel=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of those that diverge
 @pytest.mark.parametrize("optimizer", ["momentum", "nesterov", "adam"])
 def test_a_sweep_counts_to_where_a_descent_stays(optimizer: str) -> None:

@@ -360,8 +360,10 @@ def _entries(
 ) -> tuple[WeightStatistics, ...]:
     """The weights that are `combinations` @ the tangent's; `inverse` @ them are the tangent's."""
     # Where several weights are but one in the tangent's terms, none of them is known.
-    own = np.linalg.norm(combinations @ inverse - np.eye(len(tangent.names)), axis=1)
-    deviations = np.where(own > UNDETERMINED, np.nan, tangent.deviations(combinations))
+    apart = np.linalg.norm(combinations @ inverse - np.eye(len(tangent.names)), axis=1)
+    size = np.linalg.norm(np.abs(combinations) @ np.abs(inverse), axis=1)
+    several = apart > UNDETERMINED * np.maximum(size, 1.0)
+    deviations = np.where(several, np.nan, tangent.deviations(combinations))
     inflated = _inflations(tangent, deviations, combinations, inverse)
     entries = []
     for place, name in enumerate(tangent.names):
