@@ -34,6 +34,13 @@ def some(i: int, many: int = 32) -> torch.Tensor:
     return torch.randperm(ROWS, generator=torch.Generator().manual_seed(i))[:many]
 
 
+def of_classes(model: nn.Module) -> Loop:
+    x, y = groups()
+    return Loop(
+        model, adam(model), lambda i: functional.cross_entropy(model(x[some(i)]), y[some(i)])
+    )
+
+
 def judged(loop: Loop, *, probes: bool = False) -> Verdict:
     record = loop.run(probes=probes)
     assert record is not None
@@ -411,11 +418,7 @@ class Overwritten(nn.Module):
 
 
 def overwritten() -> Loop:
-    x, y = groups()
-    model = Overwritten()
-    return Loop(
-        model, adam(model), lambda i: functional.cross_entropy(model(x[some(i)]), y[some(i)])
-    )
+    return of_classes(Overwritten())
 
 
 def probabilities_without_a_log() -> Loop:
@@ -583,11 +586,7 @@ class Pooler(nn.Module):
 
 
 def unused_head() -> Loop:
-    x, y = groups()
-    model = Pooler()
-    return Loop(
-        model, adam(model), lambda i: functional.cross_entropy(model(x[some(i)]), y[some(i)])
-    )
+    return of_classes(Pooler())
 
 
 @pytest.mark.parametrize("loop", [rankers, moving_average, unused_head])

@@ -240,22 +240,27 @@ def _is_at_the_end(learned: Learned) -> bool:
 
 def _fell(record: TrainingRecord) -> bool:
     """Whether the last losses together are well below the first ones together."""
-    losses = record.trace.loss[np.isfinite(record.trace.loss)]
-    if len(losses) < 2 * _BLOCK:
-        return False
-    first, *_, last = _blocks(losses)
-    return bool(last.mean() < HARDLY * first.mean())
+    first, last, _ = _first_and_last(record, 2 * _BLOCK)
+    return last < HARDLY * first
 
 
 def _falls(record: TrainingRecord) -> bool:
     """Whether the last tenth of the losses is below the first, beyond what they scatter by."""
+    first, last, error = _first_and_last(record, 2 * _BLOCK)
+    return first - last > max(_BEYOND * error, (1 - FALLS) * abs(first))
+
+
+def _first_and_last(record: TrainingRecord, least: int) -> tuple[float, float, float]:
+    """The means of the first and last block of losses, and the standard error between them.
+
+    Not a number where there are fewer than `least` losses.
+    """
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
-    if len(losses) < 2 * _BLOCK:
-        return False
+    if len(losses) < least:
+        return math.nan, math.nan, math.nan
     first, *_, last = _blocks(losses)
     error = math.hypot(float(first.std()), float(last.std())) / math.sqrt(len(first))
-    fell = float(first.mean() - last.mean())
-    return fell > max(_BEYOND * error, (1 - FALLS) * abs(float(first.mean())))
+    return float(first.mean()), float(last.mean()), error
 
 
 def began_and_ended(record: TrainingRecord) -> tuple[float, float]:
@@ -571,12 +576,8 @@ def _move_of_all(record: TrainingRecord) -> float:
 
 def _rises(record: TrainingRecord) -> bool:
     """Whether the last losses are above the first, beyond what single batches differ by."""
-    losses = record.trace.loss[np.isfinite(record.trace.loss)]
-    if len(losses) < LEAST_LOSSES:
-        return False
-    first, *_, last = _blocks(losses)
-    error = math.hypot(float(first.std()), float(last.std())) / math.sqrt(len(first))
-    return bool(last.mean() - first.mean() > max(3 * error, STILL * abs(first.mean())))
+    first, last, error = _first_and_last(record, LEAST_LOSSES)
+    return last - first > max(_BEYOND * error, STILL * abs(first))
 
 
 def _gain_in_words(probe: Probe) -> str:

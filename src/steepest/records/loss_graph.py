@@ -14,6 +14,11 @@ GraphState = Literal["there", "told to ask", "none"]
 Phase = Literal["forward", "backward", "optimizer"]
 
 
+def is_beyond(bounds: tuple[float, float] | None, middle: float) -> bool:
+    """Whether the middle of the targets is outside of what outputs within `bounds` can be."""
+    return bounds is not None and not bounds[0] - _OUTSIDE <= middle <= bounds[1] + _OUTSIDE
+
+
 @dataclass(frozen=True)
 class Stranger:
     """A parameter behind the loss that neither the watched model nor an optimizer has."""
@@ -83,10 +88,7 @@ class Compared:
     @property
     def is_out_of_bounds(self) -> bool:
         """Whether the targets lie outside of what the outputs can be, in the middle."""
-        if self.bounds is None:
-            return False
-        low, high = self.bounds
-        return not low - _OUTSIDE <= self.target_mean <= high + _OUTSIDE
+        return is_beyond(self.bounds, self.target_mean)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from steepest.records.loss_graph import (
     ModeFacts,
     RowsMix,
     ZeroFrom,
+    is_beyond,
 )
 from steepest.records.verdict import Remedy, Verdict
 
@@ -487,8 +488,7 @@ class TrialSweep:
 
 
 _BOUNDS: Final = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "relu": (0.0, math.inf)}
-_OUTSIDE: Final = 0.1
-"""So far outside of an activation's bounds the middle of the targets is out of its reach."""
+"""Between which an activation keeps what comes out."""
 
 
 @dataclass(frozen=True)
@@ -570,10 +570,7 @@ class Learned:
     def is_out_of_bounds(self) -> bool:
         """Whether the last activation keeps the outputs from the targets, in the middle."""
         bounds = _BOUNDS.get(self.last_activation or "")
-        if bounds is None or self.reach is None:
-            return False
-        low, high = bounds
-        return not low - _OUTSIDE <= self.reach.target_mean <= high + _OUTSIDE
+        return self.reach is not None and is_beyond(bounds, self.reach.target_mean)
 
 
 @dataclass(frozen=True, eq=False)
