@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from steepest.measure.far_target import far_target
 from steepest.methods.losses import CROSS_ENTROPY
 from steepest.records.loss_graph import Compared, LossReading, Pairs, Squash, Stranger
 from steepest.watching.graph import plain_name
@@ -37,11 +38,6 @@ _DEEPEST: Final = 3
 _REGRESSIONS: Final = ("MseLoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
 _BINARY: Final = ("BinaryCrossEntropy", "BinaryCrossEntropyWithLogits")
 _CLASSES: Final = ("NllLoss", "NllLoss2D")
-_AWAY: Final = 30.0
-"""A target so many times the range of all others away from them is far from them."""
-
-_LEAST_ROWS: Final = 8
-
 _DIFFERENCES: Final = ("Sub", "Rsub")
 _BOUNDS: Final = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
 _MEAN, _SUM = 1, 2
@@ -306,7 +302,7 @@ def _of_numbers(
         frequent=frequent,
         floor=floor,
         correlation=None if column is None else _correlation(across[:, column], aims[:, column]),
-        far=None if kind in _BINARY or aims.shape[1] != 1 else _far(aims[:, 0]),
+        far=None if kind in _BINARY or aims.shape[1] != 1 else far_target(aims[:, 0].cpu().numpy()),
         bounds=None if kind in _BINARY else _bounds(node),
     )
 
@@ -315,17 +311,6 @@ def _correlation(one: torch.Tensor, other: torch.Tensor) -> float | None:
     one, other = one - one.mean(), other - other.mean()
     lengths = float(one.norm() * other.norm())
     return float(one @ other) / lengths if lengths > 0 else None
-
-
-def _far(target: torch.Tensor) -> tuple[int, float, float, float] | None:
-    """The one target that is many times as far from the others as these are from each other."""
-    if len(target) < _LEAST_ROWS:
-        return None
-    row = int((target - target.median()).abs().argmax())
-    others = torch.cat([target[:row], target[row + 1 :]])
-    low, high, here = float(others.min()), float(others.max()), float(target[row])
-    away = max(low - here, here - high)
-    return (row, here, low, high) if high > low and away > _AWAY * (high - low) else None
 
 
 def _bounds(node: Any) -> tuple[float, float] | None:

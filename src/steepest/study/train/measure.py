@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.training import outputs_of
+from steepest.measure.far_target import far_target
 from steepest.measure.network_landscape import SIDE, loss_plane
 from steepest.measure.network_probe import Point, backward_values, row_gradients, row_losses
 from steepest.methods.losses import LOSS, MAE, RMSE
@@ -40,9 +41,6 @@ WORK_ON_PLANE: Final = 10**11
 
 MOST_EXPLAINED: Final = 2048
 """Rows of the batch whose gradient is explained."""
-
-_LEAST_ROWS, _AWAY = 8, 30.0
-"""Of so many targets one may be so many times the range of the others away from them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,24 +80,15 @@ def reach_of(course: Course) -> Reach | None:
         return None
     outputs = outputs_of(plan.network, course.stand.weights, rows.inputs)
     targets = np.asarray(rows.targets, np.float64)
+    far = far_target(np.ravel(targets))
     return Reach(
         output_mean=float(outputs.mean()),
         output_deviation=float(outputs.std()),
         target_mean=float(targets.mean()),
         target_deviation=float(targets.std()),
         r_squared=_of_numbers(outputs, targets)["r_squared"],
-        far=_far(np.ravel(targets)),
+        far=None if far is None else far[1:],
     )
-
-
-def _far(targets: Vector) -> tuple[float, float, float] | None:
-    if len(targets) < _LEAST_ROWS:
-        return None
-    place = int(np.argmax(np.abs(targets - np.median(targets))))
-    others, here = np.delete(targets, place), float(targets[place])
-    low, high = float(others.min()), float(others.max())
-    away = max(low - here, here - high)
-    return (here, low, high) if high > low and away > _AWAY * (high - low) else None
 
 
 def _as_given(split: Split, inputs: Any) -> Matrix:
