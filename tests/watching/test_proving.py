@@ -482,3 +482,46 @@ def test_it_is_shown_and_kept(tmp_path: Any) -> None:
         for line in remedies[0].command.splitlines():
             assert line in text
         assert PLAIN_LINES not in text
+
+
+@pytest.mark.parametrize("by", ["in place", "by way of data"])
+def test_a_step_that_is_meant_to_follow_a_gradient_of_elsewhere_is_no_fault(by: str) -> None:
+    """Sharpness-aware minimization, which ends higher than a plain loop on these batches."""
+    torch.manual_seed(0)
+    model, source = mlp(), torch.Generator().manual_seed(3)
+    x = torch.randn(256, 8, generator=source)
+    y = torch.sin(x @ torch.randn(8, generator=source)) + x[:, 0] * x[:, 1]
+    optimizer, losses = SGD(model.parameters(), 0.05), []
+    watch = steepest.watch(model, optimizer, store=False, prove=20)
+
+    def moved(parts: list[torch.Tensor]) -> None:
+        for weight, part in zip(model.parameters(), parts, strict=True):
+            if by == "in place":
+                with torch.no_grad():
+                    weight.add_(part)
+            else:
+                weight.data.add_(part)
+
+    for _ in range(60):
+        rows = torch.randperm(256, generator=source)[:32]
+        closure: Any = lambda: squares(model, x[rows], y[rows])  # noqa: E731, B023
+        watch.probe(closure)
+        loss = closure()
+        watch.loss(loss)
+        loss.backward()
+        slopes = [weight.grad.clone() for weight in model.parameters()]
+        length = torch.cat([slope.flatten() for slope in slopes]).norm()
+        away = [2.0 * slope / length for slope in slopes]
+        moved(away)
+        optimizer.zero_grad()
+        closure().backward()
+        moved([-part for part in away])
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+    watch.close()
+    record = watch.run.record
+    assert [one.sentence for one in watch.run.verdict.findings if one.code == "SD413"] == []
+    assert record.resets.elsewhere > 50
+    assert record.proof is None
+    assert "moves the weights itself" in record.not_measured["proof"]

@@ -221,6 +221,8 @@ class ResetFacts:
     first_between: int | None = None
     skipped: int = 0
     """Passes after which a GradScaler left the step out."""
+    elsewhere: int = 0
+    """Steps before which the loop moved the weights between two passes, and back or not."""
     scale: float | None = None
     """Of the scaler, after the last of them."""
 

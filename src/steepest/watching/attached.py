@@ -184,6 +184,13 @@ class Attached:
                 "the outputs worse"
             )
             return
+        resets = self._resets()
+        if 2 * resets.elsewhere > resets.steps:
+            self._not_proven = (
+                "the loop moves the weights itself between two backward passes of a step, as "
+                "sharpness-aware minimization does, and a plain loop is another training"
+            )
+            return
         began = time.perf_counter()
         with self._apart():
             try:
@@ -455,7 +462,11 @@ class Attached:
         return max(
             (side.resets.facts() for side in self._sides),
             key=lambda facts: (
-                facts.not_reset + facts.emptied + facts.between + facts.skipped,
+                facts.not_reset
+                + facts.emptied
+                + facts.between
+                + facts.skipped
+                + facts.elsewhere,
                 facts.steps,
             ),
         )

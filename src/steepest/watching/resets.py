@@ -14,6 +14,9 @@ from steepest.watching.scalers import Scalers
 _PARALLEL: Final = 0.9999
 """Cosine from which on two gradients are one."""
 
+_MOST_KEPT: Final = 65_536
+"""Numbers of a tensor that is copied at each step."""
+
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
 
@@ -27,6 +30,9 @@ class Resets:
     Several backward passes before a step, each of a loss that was given, add up. Where one comes to
     a gradient that was reset since the one before, and no step was taken in between, that one is
     lost: a GradScaler has left its step out, or the loop resets at each pass.
+
+    Where the weights are others at the second pass before a step than at the first, the loop moved
+    them itself, as sharpness-aware minimization does.
 
     Attributes:
         paused: backward passes do not count while it is true: they are those of a probe.
@@ -62,6 +68,10 @@ class Resets:
         self._steps = 0
         self._not_reset: list[int] = [0]
         self._emptied: list[int] = [0]
+        self._elsewhere = 0
+        self._at_first: torch.Tensor | None = None
+        """The weights at the first pass since the last step."""
+        self._were_moved = False
 
     def told(self) -> None:
         """A loss was given, whose backward pass comes."""
@@ -72,7 +82,7 @@ class Resets:
 
     def others_moved(self) -> None:
         """Another optimizer has moved: what came before it may have been for that one alone."""
-        self._weights = self._since_reset = None
+        self._weights = self._since_reset = self._at_first = None
 
     def moves(self, step: int) -> None:
         """The optimizer is about to move, or has done so with the gradient that is still there."""
@@ -94,9 +104,10 @@ class Resets:
             self._steps += 1
             if self._carried:
                 _note(self._not_reset, step)
+            self._elsewhere += self._were_moved
         gradient = None if self._chosen is None or not wanted else self._chosen.grad
-        self._arrived = self._carried = self._brought = False
-        self._weights = self._since_reset = None
+        self._arrived = self._carried = self._brought = self._were_moved = False
+        self._weights = self._since_reset = self._at_first = None
         self._left = None if gradient is None else (gradient, gradient._version)
 
     def facts(self) -> ResetFacts:
@@ -111,6 +122,7 @@ class Resets:
             between=self._between[0],
             first_between=self._between[1] if self._between[0] else None,
             skipped=self._skipped[0],
+            elsewhere=self._elsewhere,
             scale=self._scalers.scale,
         )
 
@@ -146,6 +158,7 @@ class Resets:
             self._told = False
             return
         there, left = tensor.grad, self._left
+        self._compare_weights(tensor)
         if self._told:
             self._told = False
             self._take(tensor, arriving)
@@ -167,11 +180,20 @@ class Resets:
         if self._carried and there is not None:
             self._left = there, there._version + 1
 
+    def _compare_weights(self, tensor: torch.Tensor) -> None:
+        """Whether the pass that arrives was made at the weights of the first one."""
+        if tensor.device.type != "cpu" or tensor.numel() > _MOST_KEPT:
+            return
+        if self._at_first is None:
+            self._at_first = tensor.detach().clone()
+        elif not self._were_moved:
+            self._were_moved = not torch.equal(self._at_first, tensor)
+
     def _take(self, tensor: torch.Tensor, arriving: torch.Tensor) -> None:
         """The pass of a loss that was given arrives."""
         self._passes += 1
         before, self._weights = self._weights, _as_it_is(tensor)
-        if before is None or before != self._weights:
+        if before is None or before != self._weights or self._were_moved:
             return
         there = tensor.grad
         # What is all zeros was reset, unless it came so.
