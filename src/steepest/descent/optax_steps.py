@@ -1,8 +1,9 @@
 """What is recorded of an optimizer of optax, inside of the user's own compiled code.
 
-All of it is arrays in the optimizer's state: nothing leaves the device before it is asked for. At
-each step the norms of weights, gradient and move of every leaf are taken, and the angle to the
-gradient before. Where the rows are full, every second one is dropped and the stride doubles.
+All of it is arrays in the optimizer's state: nothing leaves the device before it is asked for. They
+are few, as beside a small network it is the many tiny operations that cost. At each step the norms
+of weights, gradient and move of every leaf are taken, and the angle to the gradient before. Where
+the rows are full, every second one is dropped and the stride doubles.
 """
 
 from __future__ import annotations
@@ -28,48 +29,54 @@ _RATE: Final = "learning_rate"
 """What `optax.inject_hyperparams` calls it."""
 
 
-class RowsKept(NamedTuple):
-    """Steps that were kept, (ROWS_KEPT, ...). `norms` are of weights, gradient and move by leaf."""
-
-    loss: Any
-    lr: Any
-    norms: Any
-    """(ROWS_KEPT, 3, leaves)"""
-    turn: Any
-    overall_turn: Any
+_LOOKS: Final = 64
+"""First steps whose moves are compared with the way downhill; after them those that are kept."""
 
 
 class SeenOfAll(NamedTuple):
     """What was seen over all steps, kept or not. Steps are -1 where it never was."""
 
-    zero: Any
-    moved: Any
-    lost_at: Any
-    """(2, leaves): of the gradient and of the weights."""
     losses: Any
-    latest: Any
-    first: Any
-    last: Any
-    lowest: Any
     lowest_at: Any
     tenfold_at: Any
     loss_lost_at: Any
     turns: Any
-    """(2,): the sum of the turns, and how many."""
+    """How many there were."""
+    zero: Any
+    moved: Any
+    gradient_lost_at: Any
+    weights_lost_at: Any
+    """(leaves,), as the three before."""
+    turned: Any
+    """The sum of the turns."""
     straight: Any
-    """The smallest cosine of the angle between a move and the way downhill."""
+    """The smallest cosine of the angle between a move and the way downhill, where it was had."""
+    latest: Any
+    lowest: Any
+    first: Any
+    last: Any
+    length: Any
+    """(leaves,): of the gradient of the step before."""
+
+
+_NUMBERS: Final = 5
+"""Of `SeenOfAll`, that are one integer each; four for each leaf follow."""
 
 
 class Recorded(NamedTuple):
-    """The state of an optimizer that is watched."""
+    """The state of an optimizer that is watched. Few arrays, as each costs time at each step."""
 
     inner: Any
     told: Any
     """Whether the learning rate was known."""
     step: Any
     stride: Any
-    rows: RowsKept
-    seen: SeenOfAll
+    rows: Any
+    """(ROWS_KEPT + 1, 3 + 4 leaves): loss, rate and turn, and of each leaf the norms of weights,
+    gradient and change, and the turn. In the last row stands what is not kept."""
+    counts: Any
+    values: Any
+    """Integers and floats of `SeenOfAll`, one after the other."""
     before: Any
     """The gradient of the step before."""
 
@@ -77,30 +84,35 @@ class Recorded(NamedTuple):
 def begin(inner: Any, params: Any) -> Recorded:
     """The state before the first step."""
     leaves = len(jax.tree.leaves(params))
-    nothing = jnp.full(ROWS_KEPT, jnp.nan)
-    wide = jnp.full((ROWS_KEPT, leaves), jnp.nan)
-    never, lost = jnp.array(-1), jnp.array(jnp.nan)
+    never, lost, none = jnp.array(-1), jnp.array(jnp.nan), jnp.array(0)
+    counts, values = _packed(
+        SeenOfAll(
+            losses=none,
+            lowest_at=never,
+            tenfold_at=never,
+            loss_lost_at=never,
+            turns=none,
+            zero=jnp.zeros(leaves, int),
+            moved=jnp.zeros(leaves, int),
+            gradient_lost_at=jnp.full(leaves, -1),
+            weights_lost_at=jnp.full(leaves, -1),
+            turned=jnp.array(0.0),
+            straight=jnp.array(1.0),
+            latest=lost,
+            lowest=lost,
+            first=jnp.full(FEW, jnp.nan),
+            last=jnp.full(FEW, jnp.nan),
+            length=jnp.zeros(leaves),
+        )
+    )
     state = Recorded(
         inner=None,
         told=jnp.array(True),
         step=jnp.array(0),
         stride=jnp.array(1),
-        rows=RowsKept(nothing, nothing, jnp.full((ROWS_KEPT, 3, leaves), jnp.nan), wide, nothing),
-        seen=SeenOfAll(
-            zero=jnp.zeros(leaves, int),
-            moved=jnp.zeros(leaves, int),
-            lost_at=jnp.full((2, leaves), -1),
-            losses=jnp.array(0),
-            latest=lost,
-            first=jnp.full(FEW, jnp.nan),
-            last=jnp.full(FEW, jnp.nan),
-            lowest=lost,
-            lowest_at=never,
-            tenfold_at=never,
-            loss_lost_at=never,
-            turns=jnp.zeros(2),
-            straight=jnp.array(1.0),
-        ),
+        rows=jnp.full((ROWS_KEPT + 1, 3 + 4 * leaves), jnp.nan),
+        counts=counts,
+        values=values,
         before=jax.tree.map(jnp.zeros_like, params),
     )
     # Each a buffer of its own: a caller may give the state away, and a buffer but once.
@@ -119,23 +131,59 @@ def record(
     change = jax.tree.map(
         lambda weight, by: (weight + by.astype(weight.dtype)) - weight, params, move
     )
-    sizes = jnp.stack([_squares(params), _squares(gradient), _squares(change)])
-    norms, length = jnp.sqrt(sizes), jnp.sqrt(sizes.sum(1))
-    whole = jnp.sqrt(_squares(move).sum())
+    seen = _unpacked(state.counts, state.values)
+    norms = jnp.sqrt(jnp.stack([_squares(params), _squares(gradient), _squares(change)]))
+    was = seen.length
     along = _products(gradient, state.before)
-    was = _squares(state.before)
-    turn = _cosine(along, norms[1], jnp.sqrt(was))
-    overall = _cosine(along.sum(), length[1], jnp.sqrt(was.sum()))
-    straight = _cosine(-_products(gradient, move).sum(), length[1], whole)
+    turn = _cosine(along, norms[1], was)
+    length = _length(norms[1])
+    overall = _cosine(along.sum(), length, _length(was))
+    stride, place = _place(state)
+    looks = (state.step < _LOOKS) | (place < ROWS_KEPT)
+    whole, straight = jax.lax.cond(looks, _downhill, _not_looked, gradient, move, length)
     value = jnp.nan if loss is None else jnp.asarray(loss, jnp.float32)
-    rate = whole / length[1] if lr is None else lr
-    kept = _kept(state, RowsKept(value, rate, norms, turn, overall))
-    seen = _seen(state, norms, overall, straight)
+    rate = whole / length if lr is None else lr
+    row = jnp.concatenate([jnp.stack([value, rate, overall]), norms.ravel(), turn])
+    seen = _seen(seen, state.step, norms, overall, straight)
     if loss is not None:
         seen = _told(seen, state.step, value)
-    stride, rows = kept
-    told = jnp.full_like(state.told, lr is not None)
-    return Recorded(inner, told, state.step + 1, stride, rows, seen, gradient)
+    counts, values = _packed(seen)
+    return Recorded(
+        inner=inner,
+        told=jnp.full_like(state.told, lr is not None),
+        step=state.step + 1,
+        stride=stride,
+        rows=_with_row(state, stride, place, row),
+        counts=counts.astype(state.counts.dtype),
+        values=values.astype(state.values.dtype),
+        before=gradient,
+    )
+
+
+def _packed(seen: SeenOfAll) -> tuple[Any, Any]:
+    """The integers and the floats, each in one array."""
+    whole = _NUMBERS + 4
+    counts, values = seen[:whole], seen[whole:]
+    return (
+        jnp.concatenate([jnp.atleast_1d(jnp.asarray(of)) for of in counts]),
+        jnp.concatenate([jnp.atleast_1d(jnp.asarray(of)) for of in values]),
+    )
+
+
+def _unpacked(counts: Any, values: Any) -> SeenOfAll:
+    """Of arrays of JAX or NumPy."""
+    leaves = (len(counts) - _NUMBERS) // 4
+    after = 4 + 2 * FEW
+    return SeenOfAll._make(
+        [
+            *(counts[place] for place in range(_NUMBERS)),
+            *counts[_NUMBERS:].reshape(4, leaves),
+            *(values[place] for place in range(4)),
+            values[4 : 4 + FEW],
+            values[4 + FEW : after],
+            values[after:],
+        ]
+    )
 
 
 def rate_of(inner: Any) -> Any:
@@ -186,34 +234,55 @@ def _cosine(product: Any, first: Any, second: Any) -> Any:
     return jnp.where((lengths > 0) & jnp.isfinite(lengths), product / lengths, jnp.nan)
 
 
-def _kept(state: Recorded, row: RowsKept) -> tuple[Any, RowsKept]:
-    """The rows with one more, where its turn has come; and the stride."""
-    full = (state.step // state.stride >= ROWS_KEPT) & (state.step % state.stride == 0)
+def _length(norms: Any) -> Any:
+    return jnp.sqrt(jnp.square(norms).sum())
+
+
+def _downhill(gradient: Any, move: Any, length: Any) -> tuple[Any, Any]:
+    """How long the move is, and the cosine of its angle to the way downhill."""
+    whole = jnp.sqrt(_squares(move).sum())
+    return whole, _cosine(-_products(gradient, move).sum(), length, whole)
+
+
+def _not_looked(gradient: Any, move: Any, length: Any) -> tuple[Any, Any]:
+    return jnp.full_like(length, jnp.nan), jnp.full_like(length, jnp.nan)
+
+
+def _place(state: Recorded) -> tuple[Any, Any]:
+    """How many steps there are to a row now, and the row of this one: the last, if it has none."""
+    due = state.step % state.stride == 0
+    full = (state.step // state.stride >= ROWS_KEPT) & due
     stride = jnp.where(full, state.stride * 2, state.stride)
-
-    def thinned(rows: RowsKept) -> RowsKept:
-        def halved(of: Any) -> Any:
-            return jnp.concatenate([of[::2], jnp.full_like(of[::2], jnp.nan)])
-
-        return RowsKept(*map(halved, rows))
-
-    rows = jax.lax.cond(full, thinned, lambda rows: rows, state.rows)
-    place = jnp.where(state.step % stride == 0, state.step // stride, ROWS_KEPT)
-    # A place beyond the end is dropped.
-    put = [of.at[place].set(one, mode="drop") for of, one in zip(rows, row, strict=True)]
-    return stride, RowsKept(*put)
+    return stride, jnp.where(state.step % stride == 0, state.step // stride, ROWS_KEPT)
 
 
-def _seen(state: Recorded, norms: Any, overall: Any, straight: Any) -> SeenOfAll:
-    seen = state.seen
-    bad = jnp.stack([~jnp.isfinite(norms[1]), ~jnp.isfinite(norms[0])])
+def _with_row(state: Recorded, stride: Any, place: Any, row: Any) -> Any:
+    """The rows with one more; every second one is dropped first where the stride doubles."""
+
+    def thinned(rows: Any) -> Any:
+        half = rows[:ROWS_KEPT:2]
+        return jnp.concatenate(
+            [half, jnp.full((ROWS_KEPT + 1 - len(half), rows.shape[1]), jnp.nan, rows.dtype)]
+        )
+
+    rows = jax.lax.cond(stride > state.stride, thinned, lambda rows: rows, state.rows)
+    return jax.lax.dynamic_update_slice_in_dim(rows, row[None].astype(rows.dtype), place, 0)
+
+
+def _seen(seen: SeenOfAll, step: Any, norms: Any, overall: Any, straight: Any) -> SeenOfAll:
+    def lost(at: Any, lengths: Any) -> Any:
+        return jnp.where(~jnp.isfinite(lengths) & (at < 0), step, at)
+
     turned = jnp.isfinite(overall)
     return seen._replace(
+        turns=seen.turns + turned,
         zero=seen.zero + (norms[1] == 0),
         moved=seen.moved + (norms[2] != 0),
-        lost_at=jnp.where(bad & (seen.lost_at < 0), state.step, seen.lost_at),
-        turns=seen.turns + jnp.stack([jnp.where(turned, overall, 0.0), turned]),
+        gradient_lost_at=lost(seen.gradient_lost_at, norms[1]),
+        weights_lost_at=lost(seen.weights_lost_at, norms[0]),
+        turned=seen.turned + jnp.where(turned, overall, 0.0),
         straight=jnp.minimum(seen.straight, jnp.where(jnp.isnan(straight), 1.0, straight)),
+        length=norms[1],
     )
 
 
@@ -247,23 +316,24 @@ def trace_of(state: Recorded, places: Sequence[int]) -> TrainingTrace:
     """
     steps, stride = int(state.step), int(state.stride)
     many = -(-steps // stride)
-    rows = RowsKept(*(np.asarray(of, np.float64)[:many] for of in state.rows))
-    weight, gradient, update = (rows.norms[:, place, list(places)] for place in range(3))
+    rows = np.asarray(state.rows, np.float64)[:many]
+    loss, rates, overall = rows.T[:3]
+    each = rows[:, 3:].reshape(many, 4, len(places))[:, :, list(places)]
+    weight, gradient, update, turn = each.transpose(1, 0, 2)
     nothing = np.full(many, np.nan)
-    rates = rows.lr
     if not bool(state.told):
         known = np.isfinite(rates) & (rates > 0) & goes_downhill(state)
         last = np.maximum.accumulate(np.where(known, np.arange(many), -1))
         rates = np.where(last >= 0, rates[last], np.nan)
     return TrainingTrace(
         step=np.arange(many, dtype=np.int64) * stride,
-        loss=rows.loss,
+        loss=loss,
         lr=rates[:, None],
         weight=weight,
         gradient=gradient,
         update=update,
-        turn=rows.turn[:, list(places)],
-        overall_turn=rows.overall_turn,
+        turn=turn,
+        overall_turn=overall,
         own_gradient=nothing,
         seconds=nothing,
         cost=nothing,
@@ -275,14 +345,15 @@ _STRAIGHT: Final = 1 - 1e-5
 
 
 def goes_downhill(state: Recorded) -> bool:
-    """Whether every move was along the gradient: that of plain gradient descent."""
-    return bool(state.seen.straight > _STRAIGHT)
+    """Whether every move that was looked at was along the gradient, as of plain descent."""
+    return bool(_unpacked(state.counts, state.values).straight > _STRAIGHT)
 
 
 def facts_of(state: Recorded, places: Sequence[int]) -> tuple[TensorFacts, ...]:
     """What was seen of each leaf over all steps."""
-    seen, found = state.seen, []
-    columns = np.vstack([seen.zero, seen.moved, seen.lost_at])[:, list(places)]
+    seen, found = _unpacked(state.counts, state.values), []
+    columns = np.vstack([seen.zero, seen.moved, seen.gradient_lost_at, seen.weights_lost_at])
+    columns = columns[:, list(places)]
     for zero, moved, gradient, weights in columns.T:
         times = [
             (at, what) for at, what in ((gradient, "gradient"), (weights, "weights")) if at >= 0
@@ -303,7 +374,7 @@ def facts_of(state: Recorded, places: Sequence[int]) -> tuple[TensorFacts, ...]:
 
 def losses_of(state: Recorded) -> LossFacts:
     """What was seen of the loss over all steps."""
-    seen = state.seen
+    seen = _unpacked(state.counts, state.values)
     first, last = np.asarray(seen.first, float), np.asarray(seen.last, float)
 
     def step(at: Any) -> int | None:
@@ -328,7 +399,8 @@ def losses_of(state: Recorded) -> LossFacts:
 
 def noise_of(state: Recorded) -> float | None:
     """Noise over gradient in a batch, from the turns; None where there were none."""
-    total, count = map(float, np.asarray(state.seen.turns))
+    seen = _unpacked(state.counts, state.values)
+    total, count = float(seen.turned), int(seen.turns)
     if not count:
         return None
     return (count - total) / total if total > 0 else float("inf")
