@@ -46,7 +46,9 @@ for data, formula, options in json.loads(cases):
     run = together.fit_together(team, data, formula, **options)
     if run is not None:
         assert run._setup.streamed is not None
-        found.append([run.trace.loss.tolist(), run.trace.weights.tolist()])
+        known = run.statistics  # The minimum's standard errors, which are of all rows.
+        errors = None if known is None else [weight.error for weight in known.weights]
+        found.append([run.trace.loss.tolist(), run.trace.weights.tolist(), errors])
 if team.leads:
     json.dump(found, open(out, "w"))
 else:
@@ -126,7 +128,7 @@ def test_every_optimizer_takes_the_same_path(
         for process in started:
             process.kill()
     assert [process.returncode for process in started] == [0] * processes, said
-    for (source, formula, options), (loss, weights) in zip(
+    for (source, formula, options), (loss, weights, errors) in zip(
         cases, json.loads(out.read_text()), strict=True
     ):
         # The order of batches is one of blocks.
@@ -137,6 +139,11 @@ def test_every_optimizer_takes_the_same_path(
         np.testing.assert_allclose(
             weights, alone.trace.weights, rtol=1e-10, atol=1e-12, err_msg=what
         )
+        assert errors is not None or "batch_size" in options, what
+        if errors is not None:
+            known = alone.statistics
+            assert known is not None, what
+            assert errors == pytest.approx([weight.error for weight in known.weights], rel=1e-6)
 
 
 class Job:

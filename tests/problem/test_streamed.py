@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy.optimize import curve_fit
 
 import steepest
 from steepest.problem import room
@@ -123,6 +124,41 @@ def test_some_rows_are_drawn_where_there_are_many(
     # Of the drawn rows alone it would lie elsewhere.
     near = passed._setup.objective
     assert near.value(near.vector(known.weights)) != pytest.approx(known.loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [None, "s"])
+@pytest.mark.parametrize("loss", ["mse", "rmse"])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_standard_errors_of_a_curve_are_those_of_all_rows(
+    parts: str, loss: str, sigma: str | None, *, standardize: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steepest.objective.passes.survey.DRAWN", 100)
+    options = {"loss": loss, "sigma": sigma, "standardize": standardize}
+    here, passed = both(parts, CURVED, start=START, lr=0.05, steps=20, **options)
+    frame = pl.read_parquet(parts).filter(pl.col("z").is_finite())
+    z, e, s = (frame[name].to_numpy() for name in "zes")
+    by_scipy = curve_fit(
+        lambda z, a, b, c: a * np.exp(-b * z) + c,
+        *(z, e, (3.0, 0.5, 1.0)),
+        sigma=None if sigma is None else s,
+    )
+    known, found = here.statistics, passed.statistics
+    assert known is not None
+    assert found is not None
+    assert (found.rows, found.degrees_of_freedom) == (len(z), len(z) - 3)
+    for name in ("residual_sum", "residual_deviation", "r_squared", "adjusted_r_squared", "aic"):
+        assert getattr(found, name) == pytest.approx(getattr(known, name), rel=1e-7), name
+    assert found.correlations == pytest.approx(known.correlations, abs=1e-6)
+    if not standardize:
+        errors = [weight.error for weight in found.weights]
+        assert errors == pytest.approx(np.sqrt(np.diag(by_scipy[1])), rel=1e-4)
+    errors, theirs = (
+        [weight.error for weight in of.user_weights or of.weights] for of in (found, known)
+    )
+    assert errors == pytest.approx(theirs, rel=1e-6)
+    assert (
+        found.not_measured["influence"] == "The rows were passed over, and none of them is at hand."
+    )
 
 
 def test_remedies_are_tried_on_drawn_rows(parts: str) -> None:

@@ -17,7 +17,8 @@ apart, that is the rank of J; a weight at its bound counts as held there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ import numpy.typing as npt
 from steepest.methods.losses import SQUARED
 from steepest.objective.kernels import FormulaKernel
 from steepest.objective.moments import RANK_TOLERANCE
-from steepest.objective.objective import Objective
+from steepest.objective.objective import ROUNDING, Objective, rounding_of
 from steepest.objective.scaling import Scaling
 from steepest.records.arrays import Matrix, Vector
 from steepest.records.choices import Edge
@@ -33,9 +34,6 @@ from steepest.records.verdict import Inflation, RowInfluence, Statistics, Weight
 
 UNDETERMINED = 1e-6
 """A combination with a larger share than this along directions that change nothing is unknown."""
-
-ROUNDING = 2 * float(np.finfo(float).eps)
-"""Residuals below this share of prediction and target are rounding, and count as zero."""
 
 NEAR = 1e-9
 """A weight this close to its bound, relative to the bound, is at it."""
@@ -161,6 +159,16 @@ class Tangent:
         return 0.0 if self.perfect else float(self.residual @ self.residual)
 
     @property
+    def off(self) -> Vector:
+        """The residuals, in the coordinates in which `factors.basis` is."""
+        return self.residual
+
+    @property
+    def size(self) -> float:
+        """The length of the target, each row times √w."""
+        return float(np.linalg.norm(self.root_weight * self.target))
+
+    @property
     def scatter(self) -> float | None:
         """The residual standard deviation s; None without degrees of freedom."""
         return float(np.sqrt(self.residual_sum / self.degrees)) if self.degrees else None
@@ -182,10 +190,22 @@ class Tangent:
 
 @dataclass(frozen=True)
 class SummedTangent(Tangent):
-    """The same of a linear model of which only is known what the rows sum up to."""
+    """The same where only is known what the rows sum up to."""
 
     sums: tuple[int, float, float | None] = (0, 0.0, None)
     """n, RSS, and Σ w (target - mean)²."""
+    turned: Vector = field(default_factory=lambda: np.zeros(0))
+    """The residuals turned as the rows were; none where the weights are the minimum exactly."""
+
+    @property
+    def off(self) -> Vector:
+        """As they were turned."""
+        return self.turned
+
+    @property
+    def size(self) -> float:
+        """That of the target about its mean."""
+        return math.sqrt(self.total or 0.0)
 
     @property
     def rows(self) -> int:
@@ -210,8 +230,12 @@ def tangent_of_sums(
     rows: int,
     residual_sum: float,
     total: float | None,
+    turned: Vector | None = None,
 ) -> Tangent:
-    """The fit of a linear model at its minimum, where root.T @ root is the design's product."""
+    """The fit where root.T @ root (k, p) is the design's product with itself.
+
+    `turned` (k,) are the residuals in its coordinates; None at a minimum that is exact.
+    """
     nothing = np.zeros(0)
     return SummedTangent(
         names=names,
@@ -224,6 +248,7 @@ def tangent_of_sums(
         root_weight=nothing,
         perfect=residual_sum == 0,
         sums=(rows, residual_sum, total),
+        turned=np.zeros(len(root)) if turned is None else turned,
     )
 
 
@@ -253,16 +278,14 @@ def tangent(objective: Objective, weights: Vector) -> Tangent | None:
     root_weight = _weighted(objective)
     target = np.asarray(objective.data["rows"]["target"])
     prediction = objective.predictions(weights)
-    design = objective.jacobian(weights) * root_weight[:, None]
+    slopes = objective.jacobian(weights)
+    design = slopes * root_weight[:, None]
     residual = root_weight * (prediction - target)
     if not (np.all(np.isfinite(design)) and np.all(np.isfinite(residual))):
         return None
     edges = edges_of(objective, weights)
     free = np.array([edge is None for edge in edges])
-    # Weights are rounded as well, and each moves the prediction by its share.
-    noise = ROUNDING * (
-        root_weight * (np.abs(prediction) + np.abs(target)) + np.abs(design) @ np.abs(weights)
-    )
+    noise = root_weight * rounding_of(slopes, prediction, target, weights)
     return Tangent(
         names=objective.names,
         weights=weights,
@@ -283,11 +306,10 @@ def distance(tangent: Tangent) -> float:
     the residual that the weights could still take away, against the part that they could not,
     each by its degrees of freedom. 0 where the former is rounding or nothing is left over.
     """
-    along = tangent.factors.basis.T @ tangent.residual
-    size = float(np.linalg.norm(tangent.root_weight * tangent.target))
-    if tangent.perfect or not tangent.degrees or np.linalg.norm(along) <= 1e-12 * size:
+    along = tangent.factors.basis.T @ tangent.off
+    if tangent.perfect or not tangent.degrees or np.linalg.norm(along) <= 1e-12 * tangent.size:
         return 0.0
-    rest = float(np.linalg.norm(tangent.residual - tangent.factors.basis @ along))
+    rest = float(np.linalg.norm(tangent.off - tangent.factors.basis @ along))
     across = rest / np.sqrt(tangent.degrees)
     inside = float(np.linalg.norm(along)) / np.sqrt(tangent.factors.rank)
     return float(inside / across) if across > 0 else np.inf

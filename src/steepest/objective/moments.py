@@ -74,7 +74,7 @@ def moments_of(rows: Matrix, weight: Vector | None = None) -> Moments:
     centred -= low
     if weight is not None:
         centred *= np.sqrt(weight)[:, None]
-    return Moments(total, *two_sum(mean, low), _triangle(centred))
+    return Moments(total, *two_sum(mean, low), triangle_of(centred))
 
 
 def merged(one: Moments, other: Moments) -> Moments:
@@ -95,7 +95,7 @@ def merged(one: Moments, other: Moments) -> Moments:
     return Moments(
         total,
         *two_sum(mean, low + one.low),
-        _triangle(np.vstack([between, one.triangle, other.triangle])),
+        triangle_of(np.vstack([between, one.triangle, other.triangle])),
     )
 
 
@@ -148,7 +148,7 @@ def residual(design: Matrix, target: Vector, solution: Vector) -> Vector:
     return np.asarray(found + low)
 
 
-def _triangle(rows: Matrix) -> Matrix:
+def triangle_of(rows: Matrix) -> Matrix:
     """The triangle R (d, d) of a QR factorization of rows (n, d), for any n."""
     size = rows.shape[1]
     found = np.asarray(np.linalg.qr(rows, mode="r"))
@@ -168,7 +168,7 @@ def least_squares(moments: Moments) -> LeastSquares:
     rows = np.vstack([np.sqrt(total) * (moments.mean + moments.low), moments.triangle])
     lengths = np.linalg.norm(rows[:, :size], axis=0)
     lengths[lengths == 0] = 1.0
-    factor = _triangle(np.column_stack([rows[:, :size] / lengths, rows[:, size]]))
+    factor = triangle_of(np.column_stack([rows[:, :size] / lengths, rows[:, size]]))
     triangle, wanted = factor[:size, :size], factor[:size, size]
     left, singular, right = np.linalg.svd(triangle)
     rank = int(np.sum(singular > RANK_TOLERANCE * max(singular[0], 1e-300)))

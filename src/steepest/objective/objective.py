@@ -29,6 +29,9 @@ from steepest.records.arrays import Mask, Matrix, Steps, Vector
 from steepest.words.errors import InputError
 from steepest.words.wording import count, escaped
 
+ROUNDING = 2 * float(np.finfo(float).eps)
+"""Residuals below this share of prediction and target are rounding, and count as zero."""
+
 _WAVES = frozenset({"sin", "cos", "tan"})
 _WAVE_WORK = 40
 """What one of them costs more than a product does: with its slope 26 ns, and of large numbers 170,
@@ -215,6 +218,15 @@ def _hessian(kernel: Kernel, position: jax.Array, data: Data) -> jax.Array:
 def _row_values(kernel: FormulaKernel, position: jax.Array, data: Data) -> jax.Array:
     rows = data["rows"]["target"].shape[0]
     return jnp.broadcast_to(kernel.predict(position, data), (rows,))
+
+
+def rounding_of(slopes: Matrix, predictions: Vector, target: Vector, weights: Vector) -> Vector:
+    """What of each row's residual (n,) may be rounding, at weights (p,) with `slopes` (n, p).
+
+    Weights are rounded as well, and each moves the prediction by its share.
+    """
+    size = np.abs(predictions) + np.abs(target) + np.abs(slopes) @ np.abs(weights)
+    return ROUNDING * np.asarray(size)
 
 
 def predictions_of(kernel: Kernel, position: Any, data: Data) -> Any:

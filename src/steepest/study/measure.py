@@ -29,6 +29,7 @@ from steepest.measure.statistics import (
 )
 from steepest.methods.losses import CROSS_ENTROPY, MAE, RMSE, SQUARED
 from steepest.methods.optimizers import SOLVERS, optimizer_of
+from steepest.objective.passes.survey import Survey
 from steepest.problem.room import MOST_ENTRIES
 from steepest.problem.setup import Setup, Streamed, is_scalable
 from steepest.records.arrays import Vector
@@ -619,7 +620,7 @@ def statistics_at(setup: Setup, minimum: Minimum | None) -> tuple[Statistics | N
             sigma=setup.problem.sigma,
         )
         return found, ""
-    at = tangent_at(setup, minimum)
+    at = _tangent_of_passed(setup, minimum) or tangent_at(setup, minimum)
     if isinstance(at, str):
         return None, at
     off = distance(at)
@@ -636,24 +637,52 @@ def _tangent_of(setup: Setup, streamed: Streamed) -> Tangent:
     """The least-squares fit of a linear model to rows that were passed over, at its minimum."""
     assert setup.solved is not None
     survey, solved = streamed.survey, setup.solved
-    target = survey.triangle[:, -1]
-    total = float(survey.squares[-1]) if setup.problem.sigma is None else float(target @ target)
-    flat = survey.high[-1] - survey.low[-1] <= EPSILON * abs(survey.high[-1])
     return tangent_of_sums(
         setup.objective.names,
         solved.solution,
         solved.root * math.sqrt(survey.weight / 2),
         survey.rows,
         solved.floor * survey.weight,
-        None if flat or not total else total,
+        _variation(setup, survey),
     )
+
+
+def _tangent_of_passed(setup: Setup, minimum: Minimum | None) -> Tangent | None:
+    """The same of a curved model at its known minimum, by one pass; None where there is none."""
+    if setup.streamed is None or not setup.is_passing or setup.problem.loss not in SQUARED:
+        return None
+    if minimum is None or not minimum.exists or not math.isfinite(minimum.loss):
+        return None
+    survey, weights = setup.streamed.survey, setup.objective.vector(minimum.weights)
+    found = setup.streamed.totals.first_order(weights)
+    if not np.all(np.isfinite(found.triangle)):
+        return None
+    design, turned = found.triangle[:, :-1], found.triangle[:, -1]
+    left = float(turned @ turned)
+    return tangent_of_sums(
+        setup.objective.names,
+        weights,
+        design,
+        survey.rows,
+        0.0 if left <= found.noise else left,
+        _variation(setup, survey),
+        turned,
+    )
+
+
+def _variation(setup: Setup, survey: Survey) -> float | None:
+    """Σ w (target - mean)² over all rows; None where that is rounding."""
+    target = survey.triangle[:, -1]
+    total = float(survey.squares[-1]) if setup.problem.sigma is None else float(target @ target)
+    flat = survey.high[-1] - survey.low[-1] <= EPSILON * abs(survey.high[-1])
+    return None if flat or not total else total
 
 
 def tangent_at(setup: Setup, minimum: Minimum | None) -> Tangent | str:
     """The least-squares fit to first order at the known minimum, or why there is none."""
     problem = setup.problem
     if setup.streamed is not None and not (setup.in_batches and problem.drawn == problem.rows):
-        return "Beside a model that is linear in its weights, this needs all rows at hand."
+        return "This needs the rows at hand, and they are passed over."
     if problem.command == "minimize" or not problem.rows:
         return "An expression has no rows, so its weights have no standard errors."
     if problem.loss not in SQUARED:

@@ -462,11 +462,7 @@ class Attached:
         return max(
             (side.resets.facts() for side in self._sides),
             key=lambda facts: (
-                facts.not_reset
-                + facts.emptied
-                + facts.between
-                + facts.skipped
-                + facts.elsewhere,
+                facts.not_reset + facts.emptied + facts.between + facts.skipped + facts.elsewhere,
                 facts.steps,
             ),
         )

@@ -7,7 +7,7 @@ are kept, so memory does not grow with the rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from steepest.engine.xla import in_float64
 from steepest.methods.losses import MSE, RMSE
 from steepest.objective.kernels import Data, FormulaKernel, value_and_gradient
 from steepest.objective.least_squares import not_finite
-from steepest.objective.moments import two_sum
-from steepest.objective.objective import Objective, jacobian_of, predictions_of
+from steepest.objective.moments import triangle_of, two_sum
+from steepest.objective.objective import Objective, jacobian_of, predictions_of, rounding_of
 from steepest.objective.passes.batched import StreamedBatches, blocks_of
 from steepest.objective.passes.rows import Part, Rows, Seen, padded
 from steepest.objective.passes.survey import (
@@ -70,6 +70,25 @@ class Sums(NamedTuple):
     hessian: Matrix | None
 
 
+@dataclass(frozen=True)
+class FirstOrder:
+    """Of rows at weights (p,): derivatives and residuals of their predictions, summed up.
+
+    `triangle` (p + 1, p + 1) has triangle.T @ triangle = the sum of w [J r] ⊗ [J r], of each row's
+    weight w, its prediction's derivatives J and its residual r. `noise` is the sum of the squares
+    of what rounding makes of √w r.
+    """
+
+    triangle: Matrix
+    noise: float
+
+
+_FIRST_ORDER: Final = 3.0
+"""What the other processes are asked for, where 1 and 2 are orders of derivatives of the loss."""
+
+_DONE: Final = 0.0
+
+
 class Totals:
     """Sums over all rows of all processes, each asked for by process 0.
 
@@ -111,9 +130,11 @@ class Totals:
         size = len(self._kernel.weights)
         while True:
             asked = self.team.total(np.zeros(size + 1))
-            if not asked[0]:
+            if asked[0] == _DONE:
                 return
-            if asked[0] < 0:
+            if asked[0] == _FIRST_ORDER:
+                self._first_order(asked[1:])
+            elif asked[0] < 0:
                 self._of_batch(asked[1:], -1 - int(asked[0]))
             else:
                 self._whole(asked[1:], int(asked[0]))
@@ -121,11 +142,38 @@ class Totals:
     def done(self) -> None:
         """Let the other processes go. What is asked for then, this one reads alone."""
         if self.team.size > 1:
-            self.team.total(np.zeros(len(self._kernel.weights) + 1))
+            self.team.total(np.concatenate([[_DONE], np.zeros(len(self._kernel.weights))]))
         if self.batches is not None:
             self.team = ALONE
             known = self.batches
             self.batches = StreamedBatches(known.passed, known.counts, known.size, known.seed)
+
+    def first_order(self, weights: Vector) -> FirstOrder:
+        """Derivatives and residuals at weights (p,), summed up over all rows. One pass."""
+        at = np.asarray(weights, dtype=np.float64)
+        if self.team.size > 1:
+            self.team.total(np.concatenate([[_FIRST_ORDER], at]))
+        return self._first_order(at)
+
+    @in_float64
+    def _first_order(self, weights: Vector) -> FirstOrder:
+        size, noise = len(weights) + 1, 0.0
+        triangle = np.zeros((size, size))
+        for part in self.rows.parts(self.seen):
+            self.team.check()
+            if part.rows:
+                data = self._data(part)
+                slopes = np.asarray(jacobian_of(self._kernel, weights, data))[: part.rows]
+                found = np.asarray(predictions_of(self._kernel, weights, data))[: part.rows]
+                root = np.ones(part.rows) if part.row_weight is None else np.sqrt(part.row_weight)
+                away = np.column_stack([slopes, found - part.target]) * root[:, None]
+                triangle = triangle_of(np.vstack([triangle, away]))
+                off = root * rounding_of(slopes, found, part.target, weights)
+                noise += float(off @ off)
+        every = self.team.gather(np.append(triangle.ravel(), noise).tobytes())
+        shares = [np.frombuffer(one) for one in every]
+        whole = np.vstack([share[:-1].reshape(size, size) for share in shares])
+        return FirstOrder(triangle_of(whole), float(sum(share[-1] for share in shares)))
 
     def slope_of_batch(self, weights: Vector, step: int) -> Vector:
         """The gradient (p,) at weights (p,) of the batch of a step, over all processes."""
