@@ -272,11 +272,13 @@ def no_gradient(record: TrainingRecord) -> Iterator[Finding]:
     if not recorded or _emptied(record):
         return
     called = {sample.layer for sample in record.activations}
-    found, unused = list[str](), list[str]()
-    for tensor, facts in zip(record.tensors, record.facts, strict=True):
+    found, unused, taken = list[str](), list[str](), list[str]()
+    for place, (tensor, facts) in enumerate(zip(record.tensors, record.facts, strict=True)):
         if not tensor.learns or facts.without_gradient < recorded:
             continue
-        if tensor.name not in record.newcomers:
+        if place in record.resets.taken:
+            taken.append(tensor.name)
+        elif tensor.name not in record.newcomers:
             idle = bool(called) and tensor.layer != "" and tensor.layer not in called
             (unused if idle and _has_layers(record, tensor) else found).append(tensor.name)
     if unused:
@@ -287,6 +289,15 @@ def no_gradient(record: TrainingRecord) -> Iterator[Finding]:
             f"{'its layer is' if len(unused) == 1 else 'their layers are'} never called. Where "
             "that is meant, it does no harm.",
             {"tensors": unused, "steps": recorded},
+        )
+    if taken:
+        yield Finding(
+            "SD405",
+            "info",
+            f"{names(taken, MOST_NAMED)} had no gradient at any of {count(recorded, 'step')}: "
+            "backward() brings one, and the loop takes it away before step(). Where that is meant, "
+            "as of a layer that is held, it does no harm.",
+            {"tensors": taken, "steps": recorded},
         )
     if found:
         yield Finding(
@@ -446,7 +457,7 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
             "Make the optimizer once the model has all its layers, and watch it then.",
             {"tensors": list(record.newcomers), "steps": recorded},
         )
-    frozen, forgotten, still = [], [], []
+    frozen, forgotten, idle, still = [], [], [], []
     sizes = _entry_sizes(record, range(len(record.tensors)))
     felt = sizes > ROUNDING * np.nanmax(sizes, initial=0.0)
     for place, (tensor, facts) in enumerate(zip(record.tensors, record.facts, strict=True)):
@@ -458,6 +469,8 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
             frozen.append(tensor.name)
         elif tensor.learns and tensor.group is None and record.groups:
             forgotten.append(tensor.name)
+        elif tensor.learns and np.isnan(record.trace.weight[:, place]).all():
+            idle.append(tensor.name)
         elif (
             tensor.learns
             and facts.without_gradient + facts.zero_gradient < recorded
@@ -473,6 +486,7 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
             "False). Where that is meant, as of frozen layers, it does no harm",
         ),
         (forgotten, f"no optimizer that is watched has {_it(forgotten)}"),
+        (idle, f"the optimizer that has {_it(idle)} took no step, as no step() of it was called"),
         (of_still, f"{_its(of_still)} steps are too short to change {_its(of_still)} numbers"),
     ):
         if chosen:

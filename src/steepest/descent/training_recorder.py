@@ -33,6 +33,8 @@ class Rows:
     gradient: Matrix
     absent: Mask
     """(k, t): there was no gradient."""
+    measured: Mask
+    """(k, t): false where an optimizer took no step at which another one did."""
     update: Matrix
     error: Matrix
     """(k, t): relative standard errors of `update`, 0 where all entries were measured."""
@@ -97,7 +99,7 @@ class Recorder:
         self._counts += [
             rows.absent.sum(0),
             (rows.gradient == 0).sum(0),
-            (rows.update != 0).sum(0),
+            ((rows.update != 0) & rows.measured).sum(0),
         ]
         known = np.isfinite(rows.error) & (rows.error > 0)
         self._errors += [(np.where(known, rows.error, 0) ** 2).sum(0), known.sum(0)]
@@ -180,8 +182,8 @@ class Recorder:
         self._losses = replace(seen, **changes)  # type: ignore[arg-type]
 
     def _look_for_loss(self, rows: Rows) -> None:
-        bad_gradient = ~np.isfinite(rows.gradient) & ~rows.absent
-        bad = bad_gradient | ~np.isfinite(rows.weight)
+        bad_gradient = ~np.isfinite(rows.gradient) & ~rows.absent & rows.measured
+        bad = bad_gradient | (~np.isfinite(rows.weight) & rows.measured)
         for place in np.flatnonzero(bad.any(0)):
             if self._lost[place] is None:
                 row = int(np.argmax(bad[:, place]))

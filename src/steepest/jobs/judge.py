@@ -275,7 +275,7 @@ def _losses(at: Steps, loss: Vector, lr: Vector) -> LossFacts:
     wide = np.zeros((len(at), 0))
     recorder = Recorder(0, 1)
     given = np.ones(len(at), dtype=bool)
-    recorder.add(Rows(**vars(trace), absent=wide.astype(bool), error=wide, given=given))
+    recorder.add(Rows(**vars(trace), absent=wide > 0, measured=wide == 0, error=wide, given=given))
     return recorder.losses()
 
 

@@ -48,6 +48,9 @@ MOST_LOOKED_AT = 50
 BOTTOMLESS = 1e12
 """A loss this far below zero, in units of what is ordinary, is taken to fall for ever."""
 
+AT_REST = 1e-6
+"""Where moving a weight by its size changes a loss by a smaller share, to first order, is rest."""
+
 SAME = 1e-9
 """Losses closer than this, relative, differ by rounding."""
 
@@ -108,7 +111,7 @@ def find_minimum(
         for candidate in _solvers(objective, begin, ends, index):
             if candidate is None:
                 continue
-            if candidate.loss < -BOTTOMLESS * unit:
+            if _falls_on(objective, candidate, unit):
                 unbounded = True
             found.append(candidate)
         if unbounded or (found and _agreed(found)):
@@ -118,7 +121,8 @@ def find_minimum(
     further = None if unbounded else _lower_far_away(objective, _lowest(found), unit)
     if further is not None:
         far = [c for c in _solvers(objective, further, ends, 1) if c is not None]
-        unbounded = any(c.loss < -BOTTOMLESS * max(unit, abs(_lowest(found).loss)) for c in far)
+        ordinary = max(unit, abs(_lowest(found).loss))
+        unbounded = any(_falls_on(objective, candidate, ordinary) for candidate in far)
         found += far
     best = _finished(objective, _lowest(found), ends)
     if without_error(objective, best.weights, best.loss, start):
@@ -145,6 +149,20 @@ def find_minimum(
         return known
     endless = fall.infimum == -np.inf
     return replace(known, loss=fall.infimum, unbounded=endless, growing=fall.growing)
+
+
+def _falls_on(objective: Objective, found: Candidate, unit: float) -> bool:
+    """Whether it is so low that the loss is taken to fall for ever, and has a slope there.
+
+    A start from which the loss hardly differs says little of what is ordinary, so a point at rest
+    is a minimum, however low.
+    """
+    if not found.loss < -BOTTOMLESS * unit or found.loss == -np.inf:
+        return bool(found.loss == -np.inf)
+    _, slope = objective.value_and_gradient(found.weights)
+    with np.errstate(all="ignore"):
+        fall = np.max(np.abs(slope) * np.maximum(np.abs(found.weights), 1.0), initial=0.0)
+    return not fall <= AT_REST * abs(found.loss)
 
 
 def _lower_far_away(objective: Objective, known: Candidate, unit: float) -> Vector | None:

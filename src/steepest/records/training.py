@@ -223,6 +223,8 @@ class ResetFacts:
     """Passes after which a GradScaler left the step out."""
     elsewhere: int = 0
     """Steps before which the loop moved the weights between two passes, and back or not."""
+    taken: tuple[int, ...] = ()
+    """Places of tensors at which a gradient arrived at the first step, and was None at its move."""
     scale: float | None = None
     """Of the scaler, after the last of them."""
 

@@ -41,7 +41,7 @@ from steepest.watching.reader import Reader
 from steepest.watching.reading import newcomers
 from steepest.watching.shown import versions_of
 from steepest.watching.side import Side
-from steepest.watching.tensors import Watched, find, unwrapped
+from steepest.watching.tensors import Watched, find, is_transformed, unwrapped
 
 PROBE_EVERY: Final = 64
 """Steps from one probe to the next, unless asked otherwise."""
@@ -525,7 +525,7 @@ class Attached:
             name: np.full((count, tensors), math.nan)
             for name in ("weight", "gradient", "update", "error", "turn")
         }
-        absent = np.zeros((count, tensors), dtype=bool)
+        absent, seen = (np.zeros((count, tensors), dtype=bool) for _ in range(2))
         lr = np.full((count, groups), math.nan)
         overall, seconds, cost = np.full(count, math.nan), np.zeros(count), np.zeros(count)
         for side, step, measured, rates, took, spent in parts:
@@ -533,7 +533,7 @@ class Attached:
             where = np.ix_(rows, side.places)
             for name, values in found.items():
                 values[where] = getattr(measured, name)
-            absent[where] = measured.absent
+            absent[where], seen[where] = measured.absent, True
             # A group that is added on the way has no column of its own.
             acting = [acted(rate, measured, row)[:groups] for row, rate in enumerate(rates)]
             for row, found_rates in zip(rows, acting, strict=True):
@@ -547,6 +547,7 @@ class Attached:
             given=np.array([step in losses for step in steps.tolist()], dtype=bool),
             lr=lr,
             absent=absent,
+            measured=seen,
             overall_turn=overall,
             own_gradient=_numbers(own, steps.tolist()),
             seconds=seconds,
@@ -593,8 +594,9 @@ class Attached:
         """The function, made so that it never raises: what failed is counted and said once."""
 
         def call(*arguments: Any) -> None:
-            # A process that was forked off has copies of the hooks, and no part in this.
-            if os.getpid() != self._process:
+            # A process that was forked off has copies of the hooks, and no part in this. Inside of
+            # torch.func's transforms tensors stand for others, and may not be kept.
+            if os.getpid() != self._process or is_transformed() is not None:
                 return
             try:
                 function(*arguments)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch.utils.hooks import unserializable_hook
@@ -20,6 +20,17 @@ _MOST_KEPT: Final = 65_536
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
 
+class _Coming(NamedTuple):
+    """A gradient that a backward pass brings, and what is there before it."""
+
+    gradient: torch.Tensor
+    to_nothing: bool
+    to_zeros: bool
+    """Or to nothing."""
+    same: bool
+    """It comes to the gradient that the last step, or the last pass, has left."""
+
+
 class Resets:
     """Looks at one tensor of an optimizer, whose gradient stands for the others.
 
@@ -34,20 +45,29 @@ class Resets:
     Where the weights are others at the second pass before a step than at the first, the loop moved
     them itself, as sharpness-aware minimization does.
 
+    Args:
+        tensors: By their places in the record.
+
     Attributes:
         paused: backward passes do not count while it is true: they are those of a probe.
     """
 
-    def __init__(self, tensors: Sequence[torch.Tensor], guard: Guard):
+    def __init__(self, tensors: Mapping[int, torch.Tensor], guard: Guard):
         self.paused = False
         self._wanted = True
+        self._places = {id(tensor): place for place, tensor in tensors.items()}
+        self._taken: tuple[int, ...] | None = None
         self._seen: dict[int, torch.Tensor] = {}
         """The tensors at which a backward pass arrived; the smallest of them is chosen."""
         self._chosen: torch.Tensor | None = None
+        self._others: list[torch.Tensor] = []
+        """At which it arrived too."""
+        self._guard = guard
         self._handles: dict[int, Any] = {}
-        for tensor in tensors:
+        for tensor in tensors.values():
             if tensor.requires_grad and tensor.numel():
                 self._handles[id(tensor)] = self._hook(tensor, guard(self._arrives))
+        self._coming: _Coming | None = None
         self._arrived = False
         self._brought = False
         """Whether what arrived is known to be more than zeros."""
@@ -86,13 +106,23 @@ class Resets:
 
     def moves(self, step: int) -> None:
         """The optimizer is about to move, or has done so with the gradient that is still there."""
+        if self._taken is None:
+            reached = [
+                *self._seen.values(),
+                *self._others,
+                *([] if self._chosen is None else [self._chosen]),
+            ]
+            gone = (tensor for tensor in reached if tensor.grad is None)
+            self._taken = tuple(sorted(self._places[id(tensor)] for tensor in gone))
         if self._chosen is None or not self._arrived:
             return
         gradient = self._chosen.grad
+        if self._left is not None and gradient is not self._left[0]:
+            self._carried = False  # another one was put there
         # What a loop puts there by itself, made of several passes, is none of them alone.
         if _are_parallel(gradient, self._since_reset):
             _note(self._between, step)
-        if gradient is None or (self._brought and _is_cheap(gradient) and not bool(gradient.any())):
+        if _is_gone(gradient, self._brought) and all(_is_gone(t.grad, True) for t in self._others):
             _note(self._emptied, step)
 
     def moved(self, step: int, *, wanted: bool) -> None:
@@ -123,6 +153,7 @@ class Resets:
             first_between=self._between[1] if self._between[0] else None,
             skipped=self._skipped[0],
             elsewhere=self._elsewhere,
+            taken=self._taken or (),
             scale=self._scalers.scale,
         )
 
@@ -140,7 +171,10 @@ class Resets:
         self._chosen = min(dense, key=lambda tensor: (tensor.numel() < 2, tensor.numel()))
         for known in [known for known in self._handles if known != id(self._chosen)]:
             self._handles.pop(known).remove()
+        self._others = [one for one in self._seen.values() if one is not self._chosen]
         self._seen.clear()
+        added = unserializable_hook(self._guard(self._is_added))
+        self._handles[-1] = self._chosen.register_post_accumulate_grad_hook(added)
 
     def _hook(self, tensor: torch.Tensor, arrives: Callable[..., None]) -> Any:
         @unserializable_hook  # type: ignore[untyped-decorator]
@@ -151,19 +185,14 @@ class Resets:
         return tensor.register_hook(call)
 
     def _arrives(self, tensor: torch.Tensor, arriving: torch.Tensor) -> None:
-        """A backward pass brings a gradient, which will be added to what is there."""
+        """A backward pass brings a gradient; what it will be added to is looked at before."""
         if self._chosen is None:
             self._seen[id(tensor)] = tensor
             self._passes += self._told
             self._told = False
             return
-        there, left = tensor.grad, self._left
         self._compare_weights(tensor)
-        if self._told:
-            self._told = False
-            self._take(tensor, arriving)
-        elif self._since_reset is not None:
-            self._since_reset = self._since_reset + arriving
+        there, left = tensor.grad, self._left
         # A reset in place makes a new version, unless it went by way of `.data`.
         same = (
             there is not None
@@ -171,14 +200,30 @@ class Resets:
             and there is left[0]
             and there._version == left[1]
         )
+        looks = there is not None and (same or _is_cheap(there))
+        is_empty = there is None or (looks and not bool(there.any()))
+        self._coming = _Coming(arriving, there is None, is_empty, same)
+
+    def _is_added(self, tensor: torch.Tensor) -> None:
+        """It was added. What `torch.autograd.grad` brings is not, and says nothing of resets."""
+        coming, self._coming = self._coming, None
+        if coming is None:
+            return
+        if self._told:
+            self._told = False
+            self._take(tensor, coming)
+        elif self._since_reset is not None:
+            self._since_reset = self._since_reset + coming.gradient
+        brings = _is_cheap(coming.gradient) and bool(coming.gradient.any())
         if self._arrived:
-            self._carried = self._carried and same
+            self._carried = self._carried and coming.same
+            self._brought = brings or (self._brought and not coming.to_nothing)
         else:
             self._arrived = True
-            self._carried = same and there is not None and bool(there.any())
-            self._brought = _is_cheap(arriving) and bool(arriving.any())
-        if self._carried and there is not None:
-            self._left = there, there._version + 1
+            self._carried = coming.same and not coming.to_zeros
+            self._brought = brings
+        if self._carried and tensor.grad is not None:
+            self._left = tensor.grad, tensor.grad._version
 
     def _compare_weights(self, tensor: torch.Tensor) -> None:
         """Whether the pass that arrives was made at the weights of the first one."""
@@ -189,22 +234,20 @@ class Resets:
         elif not self._were_moved:
             self._were_moved = not torch.equal(self._at_first, tensor)
 
-    def _take(self, tensor: torch.Tensor, arriving: torch.Tensor) -> None:
-        """The pass of a loss that was given arrives."""
+    def _take(self, tensor: torch.Tensor, coming: _Coming) -> None:
+        """The pass of a loss that was given has arrived."""
         self._passes += 1
         before, self._weights = self._weights, _as_it_is(tensor)
         if before is None or before != self._weights or self._were_moved:
             return
-        there = tensor.grad
         # What is all zeros was reset, unless it came so.
-        zero = there is not None and _is_cheap(there) and not bool(there.any())
-        if there is not None and not (zero and self._brought):
+        if not coming.to_nothing and not (coming.to_zeros and self._brought):
             if self._since_reset is not None:
-                self._since_reset = self._since_reset + arriving
+                self._since_reset = self._since_reset + coming.gradient
         elif self._scalers.skipped():
             _note(self._skipped, self._steps)
         else:
-            self._since_reset = arriving.detach().clone()
+            self._since_reset = coming.gradient.detach().clone()
 
 
 def _as_it_is(tensor: torch.Tensor | None) -> tuple[int, int] | None:
@@ -220,6 +263,13 @@ def _are_parallel(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
         return torch.equal(one, other)
     a, b = one.detach().flatten().double(), other.flatten().double()
     return bool(torch.dot(a, b) > _PARALLEL * a.norm() * b.norm())
+
+
+def _is_gone(gradient: torch.Tensor | None, brought: bool) -> bool:
+    """Whether there is none, or only zeros where more was `brought`."""
+    if gradient is None:
+        return True
+    return brought and _is_cheap(gradient) and not bool(gradient.any())
 
 
 def _note(seen: list[int], step: int) -> None:

@@ -44,7 +44,11 @@ class Side:
         groups = [] if optimizer is None else optimizer.param_groups
         moved = {id(tensor) for group in groups for tensor in group["params"]}
         # What it does not move, it does not reset either.
-        reset = [t for t in self.tensors if optimizer is None or id(t) in moved]
+        reset = {
+            place: tensor
+            for place, tensor in zip(places, self.tensors, strict=True)
+            if optimizer is None or id(tensor) in moved
+        }
         self.resets = Resets(reset, guard)
         self._rows = torch.empty(
             (ROWS, self.norms.width), dtype=self.norms.dtype, device=self.norms.device

@@ -16,6 +16,11 @@ from steepest.words.given import shown_value
 
 Watched = nn.Module | Mapping[str, torch.Tensor] | Iterable[Any] | torch.Tensor
 
+is_transformed: Final = getattr(
+    getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None
+)
+"""What is not None inside of `torch.func.vmap`, `grad` and their like."""
+
 FULL: Final = 10_000_000
 """Up to so many weights in all, the change of each is measured; above, that of a sample."""
 

@@ -377,6 +377,7 @@ def _rows(first: int, before: Vector, written: Written, rates: Vector, seconds: 
         weight=written.weight,
         gradient=written.gradient,
         absent=np.zeros(written.gradient.shape, dtype=bool),
+        measured=np.ones(written.gradient.shape, dtype=bool),
         update=written.update,
         error=np.zeros(written.gradient.shape),
         turn=np.where(np.isfinite(turn), turn, np.nan),
