@@ -202,7 +202,9 @@ def _summed(record: TrainingRecord) -> Iterator[Finding]:
     rows = [reading.summed for reading in record.readings if reading.summed is not None]
     if not rows or not _grew(record) or len(rows) * 2 < len(record.readings):
         return
-    many = rows[0]
+    many, each = rows[0], record.inputs.rows
+    if each is None or many % max(each // max(record.inputs.passes, 1), 2):
+        return  # of terms, or of outputs
     yield Finding(
         "SD413",
         "warning",

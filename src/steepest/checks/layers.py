@@ -143,8 +143,8 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
     """SD402: the gradient grows so much on its way back that the first steps throw weights away."""
     layers = _layers(record)
     trace = record.trace
-    if not layers or not len(trace):
-        return
+    if not layers or not len(trace) or any(group.optimizer == "LBFGS" for group in record.groups):
+        return  # what LBFGS leaves after its first step comes of many that it took inside
     early = slice(0, 1)  # later on it may be the learning rate that has thrown them far away
     with np.errstate(all="ignore"):
         shares = trace.gradient[early][:, layers] / trace.weight[early][:, layers]
@@ -329,7 +329,7 @@ def not_finite(record: TrainingRecord) -> Iterator[Finding]:
     sentence = (
         f"At step {count(step)} {where} was not a finite number, and later it was again."
         if again
-        else f"At step {count(step)} {where} is not a finite number any more."
+        else f"At step {count(step)} {where} is not a finite number{' any more' * (step > 0)}."
     )
     inputs = record.inputs
     if inputs.lost_at is not None and inputs.lost_at <= step:
@@ -342,7 +342,8 @@ def not_finite(record: TrainingRecord) -> Iterator[Finding]:
     elif (birth := record.birth) is not None and birth.step <= step:
         where = where if tensor is not None or not birth.left_out else "a gradient"
         sentence = (
-            f"At step {count(birth.step)} {where} is not a finite number: {birth_in_words(birth)}."
+            f"At step {count(birth.step)} {where} is not a finite number: "
+            f"{birth_in_words(birth, grew=gradients_grew(record))}."
         )
         step = birth.step
     yield Finding(
@@ -369,8 +370,19 @@ def _is_again(record: TrainingRecord, place: int | None) -> bool:
     return all(bool(np.isfinite(end).all()) for end in ends)
 
 
-def birth_in_words(birth: Birth) -> str:
-    """What was made that is no finite number: where, of what, in which row."""
+def gradients_grew(record: TrainingRecord) -> bool:
+    """Whether gradients had grown before numbers were lost."""
+    with np.errstate(all="ignore"):
+        lengths = np.sqrt(np.nansum(record.trace.gradient**2, axis=1))
+    lengths = lengths[np.isfinite(lengths)]
+    return len(lengths) > 1 and bool(lengths[-1] > 10 * lengths[0])
+
+
+def birth_in_words(birth: Birth, *, grew: bool = False) -> str:
+    """What was made that is no finite number: where, of what, in which row.
+
+    `grew`: whether gradients had grown before.
+    """
     what = f" ({birth.cause})" if birth.cause is not None else ""
     row = "" if birth.row is None else f", for row {count(birth.row)} of the batch (counted from 0)"
     layer = "" if birth.layer is None else f" in {escaped(birth.layer)}"
@@ -384,6 +396,8 @@ def birth_in_words(birth: Birth) -> str:
     if birth.left_out:
         text += "; the loss itself is finite"
     cure = next((cure for part, cure in _CURES if part in (birth.cause or "")), "")
+    if "had grown" in cure and not grew:
+        cure = ". Look for numbers of that size among those that go into it"
     return text + cure
 
 
@@ -393,6 +407,7 @@ _CURES = (
     ("where()", ". where() hides a value, not its slope: bound what goes into it, as in "
      "sqrt(x.clip(min=1e-6))"),
     ("square root", ". Bound what goes into it: sqrt(x.clip(min=1e-6))"),
+    ("determinant", ". Add a small number to its diagonal"),
     ("log of a softmax", ". Take log_softmax, or the cross-entropy of the logits"),
     ("log of", ". Bound what goes into it: log(x.clip(min=1e-6)); of a softmax take log_softmax"),
     ("power", ". Bound what goes into it: x.clip(min=1e-6)"),
@@ -401,7 +416,8 @@ _CURES = (
     ("deviation of 0", ". Give a larger eps"),
     ("float16", ". Take bfloat16, or a GradScaler with a smaller scale"),
     ("length of 0", ". Add a small number inside of the root"),
-    ("too large for its type", ". The values grew: take a smaller learning rate, or clip"),
+    ("fit a target", ". Leave such rows out, or give zero_infinity=True"),
+    ("too large for its type", ". The gradients had grown: take a smaller learning rate, or clip"),
 )  # fmt: skip
 """What helps, by a part of the cause."""
 

@@ -282,9 +282,10 @@ def _stays(record: TrainingRecord) -> bool:
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
     if len(losses) < _LEAST_ROWS or record.losses.lost_at is not None:
         return False
-    fall = falling(record)
-    if fall is not None:
-        return fall < FALLING
+    found = falling(record)
+    if found is not None:
+        fall, doubt = found
+        return fall < FALLING or abs(fall) <= doubt
     changes = np.abs(np.diff(losses[-_LEAST_ROWS:]))
     return bool(np.all(changes <= _FLAT * np.abs(losses[-_LEAST_ROWS:-1])))
 

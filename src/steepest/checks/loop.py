@@ -27,6 +27,9 @@ NOISY, VERY_NOISY = 10.0, 30.0
 LEARNED = 0.1
 """A loss below this share of its start: what is left of the gradient is noise, as it must be."""
 
+STOPPED = 0.05
+"""A loss that fell by less, for certain, in the second half of a training has stopped falling."""
+
 FALLING = 0.02
 """A loss that fell by a smaller share in the second half of a training has stopped falling."""
 
@@ -146,8 +149,8 @@ def noise(record: TrainingRecord) -> Iterator[Finding]:
     large = diverges(record) and not small
     if large or adds_up(record) or any(vanishing(record)) or any(dead_units(record)):
         return  # then the gradient is what is wrong
-    fall = falling(record)
-    stuck = fall is not None and fall < FALLING
+    fall, doubt = falling(record) or (None, math.inf)
+    stuck = fall is not None and fall + doubt < STOPPED
     if record.noise < VERY_NOISY and not stuck:
         return
     size = (
@@ -321,10 +324,10 @@ def end_of(record: TrainingRecord) -> float:
     return float(np.mean(losses[-max(5, len(losses) // 6) :])) if len(losses) else math.nan
 
 
-def falling(record: TrainingRecord) -> float | None:
-    """By what share the loss fell in the second half; None where that was not measured.
+def falling(record: TrainingRecord) -> tuple[float, float] | None:
+    """By what share the loss fell in the second half, and two standard errors of that.
 
-    Zero where the losses of single batches differ so much that it may be chance.
+    None where that was not measured.
     """
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
     if len(losses) < 20:
@@ -335,4 +338,4 @@ def falling(record: TrainingRecord) -> float | None:
     chance = math.sqrt((np.var(middle) + np.var(end)) / size)
     if before == 0:
         return None
-    return (before - after) / abs(before) if abs(before - after) > 2 * chance else 0.0
+    return (before - after) / abs(before), 2 * chance / abs(before)

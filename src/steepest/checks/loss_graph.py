@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from steepest.records.loss_graph import LossReading, Squash, ZeroFrom
+from steepest.records.loss_graph import Cut, LossReading, Squash, ZeroFrom
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding
-from steepest.words.wording import count, escaped, names, number, percent
+from steepest.words.wording import count, escaped, listed, names, number, percent
 
 _LEAST_STEPS = 5
 """After fewer steps nothing is said about what never happened."""
@@ -155,14 +155,22 @@ def zero_in_part(record: TrainingRecord) -> Iterator[Finding]:
     found = [tensor.name for tensor in still if tensor.layer in matrices]
     if not found or len(still) == len(record.tensors):
         return
-    graph = (
-        f"the loss does not depend on {'it' if len(found) == 1 else 'them'}, or the way back is "
-        "stopped (stop_gradient)."
-        if not record.readings
-        else f"the loss depends on {'it' if len(found) == 1 else 'them'} in its graph, and in "
-        "value not at all. Look for values that are overwritten or multiplied by 0 on the way, "
-        "and for units that are dead from the start."
-    )
+    them = "it" if len(found) == 1 else "them"
+    level = next((reading.level for reading in record.readings if reading.level), ())
+    if level:
+        graph = (
+            f"the loss is computed from {them} by way of {listed(level)}, whose slope is zero "
+            "wherever it has one. Take what has a slope (tanh, a softmax), or pass the gradient "
+            "on as it comes: h + (sign(h) - h).detach()."
+        )
+    elif record.readings:
+        graph = (
+            f"the loss depends on {them} in its graph, and its slope by {them} is nothing. Look "
+            "for values that are overwritten or multiplied by 0 on the way, and for units that "
+            "are dead from the start."
+        )
+    else:
+        graph = f"the loss does not depend on {them}, or the way back is stopped (stop_gradient)."
     yield Finding(
         "SD409",
         "warning",
@@ -260,6 +268,10 @@ def held_by_nobody(record: TrainingRecord) -> Iterator[Finding]:
     )
 
 
+_GIVEN_AWAY = ("item", "tolist", "numpy", "__float__", "__int__", "__array__")
+"""Calls that give the numbers away without a graph."""
+
+
 def cut(record: TrainingRecord) -> Iterator[Finding]:
     """SD411: the loss has no graph, or a term was cut out of it."""
     readings = record.readings
@@ -309,12 +321,27 @@ def cut(record: TrainingRecord) -> Iterator[Finding]:
         "SD411",
         "error",
         f"{who} {'get' if len(behind or missing) > 1 else 'gets'} no gradient: {by}. "
-        f"{'Add the tensor itself to the loss.' if terms else 'Leave that call out.'}",
+        f"{_uncut(record.cuts[0] if record.cuts else None, terms)}",
         {
             "call": record.cuts[0].call if record.cuts else None,
             "tensors": [record.tensors[p].name for p in sorted(behind) or missing],
         },
     )
+
+
+def _uncut(found: Cut | None, terms: int) -> str:
+    """What to do about a cut."""
+    smooth = (
+        "take something smooth, as a softmax in the place of an argmax, or pass the gradient on "
+        "as it comes (straight-through)"
+    )
+    if found is not None and found.then is not None:
+        return f"Without it the way is cut by {escaped(found.then)}, which has no slope: {smooth}."
+    if found is not None and found.call in ("detach", "data"):
+        return "Leave that call out."
+    if found is None or found.call in _GIVEN_AWAY:
+        return "Add the tensor itself to the loss." if terms else "Leave that call out."
+    return f"It has no slope: {smooth}."
 
 
 def squashed(record: TrainingRecord) -> Iterator[Finding]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,6 +26,9 @@ _LATE = 20
 """Before this step nothing is said of what was learned."""
 
 _LEAST_READINGS = 2
+
+_FEW_ROWS = 16
+"""The targets of a batch of fewer rows say little of all."""
 
 _ONE_ANSWER = 0.1
 """Outputs before the last squash that differ by less between rows give the same answer to all."""
@@ -81,6 +85,18 @@ def _far_target(record: TrainingRecord) -> Iterator[Finding]:
     )
 
 
+def _of_several(readings: Sequence[LossReading]) -> Compared:
+    """The last one's outputs and targets; of few rows beside the targets of all that were read."""
+    seen = [reading.compared[0] for reading in readings if reading.compared]
+    last = seen[-1]
+    if last.rows >= _FEW_ROWS:
+        return last
+    means = np.array([aim.target_mean for aim in seen])
+    within = np.mean([aim.target_deviation**2 for aim in seen])
+    deviation = math.sqrt(float(within + np.var(means)))
+    return replace(last, target_mean=float(np.mean(means)), target_deviation=deviation)
+
+
 def out_of_reach(record: TrainingRecord) -> Iterator[Finding]:
     """SD307: targets far from what the model can reach."""
     yield from _worse_than_the_mean(record)
@@ -88,7 +104,7 @@ def out_of_reach(record: TrainingRecord) -> Iterator[Finding]:
     if not late or zero_since(record) is not None or late[-1].compared[0].far is not None:
         return
     first = next(reading for reading in record.readings if reading.compared)
-    before, after = first.compared[0], late[-1].compared[0]
+    before, after = first.compared[0], _of_several(record.readings)
     if after.classes is not None or not math.isfinite(after.output_mean + after.target_mean):
         return
     gap = abs(after.target_mean - after.output_mean)

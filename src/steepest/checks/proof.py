@@ -8,7 +8,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from steepest.records.choices import Word
-from steepest.records.training import ONE_GROUP, Replay, TrainingProof, TrainingRecord
+from steepest.records.training import (
+    ONE_GROUP,
+    SCALED_INPUTS,
+    Replay,
+    TrainingProof,
+    TrainingRecord,
+)
 from steepest.records.verdict import Finding, Remedy
 from steepest.words.wording import count, number, together
 
@@ -206,6 +212,10 @@ def offered(record: TrainingRecord) -> tuple[Remedy, ...]:
         chosen.append(proof.replays[0])
         own = proof.replays[0].loss
     helpful = [found for found in proof.replays[1:] if helps(proof, found, own)]
+    if not any(reading.compared for reading in record.readings):
+        # Where nothing is compared with targets, the loss may be one of the inputs themselves, as
+        # of a density, and of others that are scaled it is another loss.
+        helpful = [found for found in helpful if found.kind != SCALED_INPUTS]
     for found in sorted(helpful, key=lambda found: (_parts(found), found.loss)):
         rivals = [one for one in chosen if one.kind == found.kind or _parts(one) < _parts(found)]
         if all(helps(proof, found, one.loss) for one in rivals):

@@ -21,6 +21,9 @@ _CAUSES = (
 )  # fmt: skip
 """What is said before everything else: the first of these is at fault for those after it."""
 
+_AFTER_A_BIRTH = _CAUSES[_CAUSES.index("SD402") :]
+"""What is no cause of numbers that are known to have begun otherwise."""
+
 _IDLE = "SD302"
 """Columns without information cost nothing but their weights: they are named as a cause last."""
 
@@ -51,7 +54,10 @@ def not_judged(record: TrainingRecord) -> tuple[str, ...]:
 
 def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding]) -> str:
     grave = [finding for finding in findings if finding.severity != "info"]
+    born = [finding for finding in grave if _is_where_it_began(finding)]
     causes = [finding for code in _CAUSES for finding in grave if finding.code == code]
+    place = next((i for i, one in enumerate(causes) if one.code in _AFTER_A_BIRTH), len(causes))
+    causes[place:place] = born
     rest = sorted(grave, key=lambda finding: finding.code == _IDLE)
     gravest = next(iter([*causes, *rest]), None)
     if gravest is not None and gravest.code not in ("SD101", "SD102"):
@@ -66,6 +72,14 @@ def _headline(record: TrainingRecord, rate: TrainingRate, findings: list[Finding
     return (
         f"{_result(record)}The learning rate is just right: the loss{where} went from {first} to "
         f"{last} in {count(record.steps, 'step')}."
+    )
+
+
+def _is_where_it_began(finding: Finding) -> bool:
+    """Whether it says where a number was lost, and not only when; or that it was from the start."""
+    of = finding.evidence
+    return finding.code == "SD406" and bool(
+        of.get("birth") or of.get("in_the_batch") or of.get("step") == 0
     )
 
 

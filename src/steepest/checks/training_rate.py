@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.checks.layers import FELL, is_blocked, killed_layer, vanishing
+from steepest.checks.layers import FELL, gradients_grew, is_blocked, killed_layer, vanishing
 from steepest.checks.proof import at_fault, word_of
 from steepest.methods.contract import TENTH
 from steepest.records.arrays import Vector
@@ -187,6 +187,12 @@ def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRa
         return TrainingRate(
             "not measured", "the loss falls, from one part to the next, and no other rate was run"
         )
+    if not last < FALLS * first and others_move(record):
+        return TrainingRate(
+            "not measured",
+            "another optimizer moves a part of what the loss is computed by, so that it does not "
+            "fall says nothing of this rate",
+        )
     if not last < FALLS * first:
         where = "" if learned is None else over_all(learned)
         return TrainingRate(
@@ -225,11 +231,19 @@ def is_turned(record: TrainingRecord) -> bool:
     Where another network is behind it, that one's loss may be what is to grow.
     """
     seen = [reading for reading in record.readings if reading.graph == "there"]
-    if not seen or not all(reading.turned for reading in seen) or record.others_move:
+    if not seen or not all(reading.turned for reading in seen) or others_move(record):
         return False
     reached = {place for reading in seen for place in reading.reached}
     held = all(record.tensors[place].group is not None for place in reached)
     return held and not any(reading.strangers for reading in seen)
+
+
+def others_move(record: TrainingRecord) -> bool:
+    """Whether another optimizer moves a part of what the loss is computed by, perhaps against it.
+
+    Then a loss that rises says nothing of the learning rate.
+    """
+    return record.others_move or any(reading.others for reading in record.readings)
 
 
 def _is_at_the_end(learned: Learned) -> bool:
@@ -340,8 +354,10 @@ def diverges(record: TrainingRecord) -> bool:
     """Whether the loss left every bound, and did not come back."""
     seen = record.losses
     if seen.lost_last and record.inputs.lost_at is None:
-        return _grown(record, 9) or _grew(record)
+        return _grown(record, 9) or gradients_grew(record)
     if seen.tenfold_at is None or seen.last < FELL * _beginning(record) or _is_gentle(record):
+        return False
+    if others_move(record):
         return False
     return _grown(record, 9) or _ran_away(record) or is_blocked(record)
 
@@ -371,7 +387,7 @@ def rose(record: TrainingRecord) -> bool:
     losses = record.trace.loss[np.isfinite(record.trace.loss)]
     if len(losses) < LEAST_LOSSES or record.losses.last < FALLS * record.losses.start:
         return False
-    if _is_gentle(record):
+    if _is_gentle(record) or others_move(record):
         return False
     first = _first_few(record)
     return any(_above(losses, block, 1, first) for block in _blocks(losses))
@@ -467,15 +483,6 @@ def killed(record: TrainingRecord) -> tuple[str, int] | None:
     return killed_layer(record)
 
 
-def _grew(record: TrainingRecord) -> bool:
-    """Whether gradients had grown before numbers were lost."""
-    rows = record.trace.gradient
-    with np.errstate(all="ignore"):
-        lengths = np.sqrt(np.nansum(rows**2, axis=1))
-    lengths = lengths[np.isfinite(lengths)]
-    return len(lengths) > 1 and bool(lengths[-1] > 10 * lengths[0])
-
-
 def limits(record: TrainingRecord) -> list[Probe]:
     """The probes from which the stability limit is known."""
     return [probe for probe in record.probes if probe.limit is not None]
@@ -538,7 +545,7 @@ def is_too_small(record: TrainingRecord) -> bool:
     first, last = began_and_ended(record)
     if len(done) < LEAST_PROBES or last < HARDLY * first:
         return False
-    if record.others_move:
+    if others_move(record):
         return False  # what one network gains, the other takes
     if record.learned is None and _fell(record):
         return False

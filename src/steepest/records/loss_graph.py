@@ -111,6 +111,10 @@ class LossReading:
     """Rows over which the loss is a sum; None: it is not seen to be one."""
     nothing: str | None = None
     """The operation that takes an average over nothing."""
+    others: bool = False
+    """It depends on parameters that an optimizer moves which is not watched."""
+    level: tuple[str, ...] = ()
+    """Operations whose slope is zero wherever they have one: sign, round and their like."""
     half: bool = False
     """Whether a value behind it is in float16."""
     scaled: bool = False
@@ -156,6 +160,8 @@ class Cut:
     """The user's line of code, with its file and number."""
     behind: tuple[int, ...]
     """Places of the tensors behind it."""
+    then: str | None = None
+    """The call that cuts the way where this one is left out; None: not known, or none does."""
 
 
 @dataclass(frozen=True)

@@ -293,6 +293,9 @@ class Probe:
 ONE_GROUP: Final = "learning rate of a group"
 """The kind of a change to the rate of one parameter group alone."""
 
+SCALED_INPUTS: Final = "scaled inputs"
+"""The kind of a change to what goes into the model."""
+
 
 @dataclass(frozen=True)
 class Replay:

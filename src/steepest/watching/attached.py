@@ -184,6 +184,12 @@ class Attached:
                 "the outputs worse"
             )
             return
+        if self._others.moved or any(reading.others for reading in self._reader.readings):
+            self._not_proven = (
+                "another optimizer moves a part of what the loss is computed by, and would not "
+                "where this one's steps are run again"
+            )
+            return
         resets = self._resets()
         if 2 * resets.elsewhere > resets.steps:
             self._not_proven = (
@@ -227,7 +233,11 @@ class Attached:
         return TrainingRecord(
             version=version,
             model="" if self._model is None else type(unwrapped(self._model)).__name__,
-            tensors=self._records,
+            tensors=tuple(
+                # One that was frozen at first may learn by now.
+                replace(known, learns=known.learns or tensor.requires_grad)
+                for known, tensor in zip(self._records, self._tensors, strict=True)
+            ),
             groups=self._groups,
             trace=trace,
             facts=recorder.facts(),

@@ -30,6 +30,7 @@ from steepest.watching.walk import (
     near_the_loss,
     ordered,
     source_of,
+    takes_mean,
 )
 from steepest.words.user_code import user_line
 
@@ -227,7 +228,7 @@ def _by_shape(step: int, order: Sequence[Any], near: Collection[Any]) -> Birth |
 def _by_what_is_kept(node: Any) -> tuple[str | None, torch.Tensor | None]:
     """Why what came out of a node is not finite, and in which entries, where it keeps enough."""
     weight = kept(node, "_saved_total_weight")
-    if weight is not None and not float(weight):
+    if weight is not None and takes_mean(node) and not float(weight):
         return "an average over nothing: every target is one to be ignored", None
     if kind_of(node) == "Mean" and getattr(node, "_saved_self_sym_numel", 1) == 0:
         return "an average over nothing", None

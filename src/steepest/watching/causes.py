@@ -85,6 +85,16 @@ def _outside(x: torch.Tensor, *_: Any) -> Cause:
     return _first((x.abs() >= 1, "a number outside of where it is defined"))
 
 
+def _aligned(x: torch.Tensor, *_: Any) -> Cause:
+    if bool(torch.isfinite(x).all()):
+        return "no way to fit a target into its frames: it has more labels than there are"
+    return None
+
+
+def _determinant(x: torch.Tensor, *_: Any) -> Cause:
+    return "the log of a determinant of 0" if bool(torch.isfinite(x).all()) else None
+
+
 def _scaled(x: torch.Tensor, *_: Any) -> Cause:
     if bool(torch.isfinite(x).all()):
         return "a deviation of 0, and an eps that is 0 in this type"
@@ -96,7 +106,7 @@ _FORWARD: Final[Mapping[str, Callable[..., Cause]]] = {
     "div": _division, "reciprocal": _division, "softmax": _softmax, "log_softmax": _softmax,
     "safe_softmax": _softmax, "std": _deviation, "var": _deviation, "var_mean": _deviation,
     "std_mean": _deviation, "exp": _exp, "exp2": _exp, "mean": _average, "expm1": _exp,
-    "sinh": _exp, "cosh": _exp,
+    "sinh": _exp, "cosh": _exp, "ctc_loss": _aligned, "linalg_slogdet": _determinant,
     "nll_loss_forward": _counted, "nll_loss2d_forward": _counted, "acos": _outside,
     "asin": _outside, "atanh": _outside, "erfinv": _outside, "logit": _outside,
     "native_layer_norm": _scaled, "native_batch_norm": _scaled, "native_group_norm": _scaled,

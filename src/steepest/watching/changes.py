@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from steepest.records.training import ONE_GROUP
+from steepest.records.training import ONE_GROUP, SCALED_INPUTS
 from steepest.watching.kept_steps import KeptSteps
 from steepest.watching.replay import Change, at_start
 
@@ -101,7 +101,7 @@ def structural(kept: KeptSteps, factor: float) -> list[Change]:
     seen.look(kept)
     inputs, targets = seen.inputs_scaled(), seen.outputs_scaled()
     if inputs is not None:
-        found.append(Change(f"scaled inputs{beside}", "scaled inputs", factor, setup=inputs))
+        found.append(Change(f"{SCALED_INPUTS}{beside}", SCALED_INPUTS, factor, setup=inputs))
     if targets is not None:
         lines, deviation = targets
         found.append(Change(f"scaled outputs{beside}", "scaled outputs", factor, setup=lines))

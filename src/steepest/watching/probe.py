@@ -84,6 +84,8 @@ class Prober:
         """
         if not self._tensors:
             return "no tensor learns"
+        if any(tensor.is_complex() for tensor in self._tensors):
+            return "a parameter is of complex numbers"
         if processes() == 1:
             return None
         if not is_averaged(self._model):

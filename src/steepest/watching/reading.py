@@ -25,6 +25,8 @@ from steepest.watching.walk import (
     shape_of,
     signed,
     source_of,
+    takes_mean,
+    takes_sum,
 )
 
 _MOST_ROWS: Final = 4096
@@ -39,9 +41,8 @@ _REGRESSIONS: Final = ("MseLoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
 _BINARY: Final = ("BinaryCrossEntropy", "BinaryCrossEntropyWithLogits")
 _CLASSES: Final = ("NllLoss", "NllLoss2D")
 _DIFFERENCES: Final = ("Sub", "Rsub")
+_LEVEL: Final = ("Sign", "Round", "Floor", "Ceil", "Trunc")
 _BOUNDS: Final = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
-_MEAN, _SUM = 1, 2
-"""How PyTorch writes a loss's reduction."""
 
 
 def read_loss(
@@ -69,10 +70,15 @@ def read_loss(
     own = () if model is None else model.parameters()
     known = places.keys() | {id(one) for one in own}
     unknown = [leaf for leaf in leaves if isinstance(leaf, nn.Parameter) and id(leaf) not in known]
+    # Another training's optimizer may move them, as in two networks that share a loss.
+    elsewhere = _moved_by_anyone() if unknown else set()
+    others = [leaf for leaf in unknown if id(leaf) in elsewhere]
+    unknown = [leaf for leaf in unknown if id(leaf) not in elsewhere]
     return LossReading(
         step=step,
         loss=value,
         nodes=len(order),
+        others=bool(others),
         reached=tuple(sorted(places[id(leaf)] for leaf in leaves if id(leaf) in places)),
         strangers=_strangers(unknown, model),
         constant_terms=_constant_terms(loss.grad_fn),
@@ -81,6 +87,7 @@ def read_loss(
         compared=tuple(_compared(near)),
         summed=_summed(loss.grad_fn),
         nothing=_nothing(near),
+        level=tuple(sorted({kind_of(node).lower() for node in order if kind_of(node) in _LEVEL})),
         turned=_is_turned(loss.grad_fn),
         scaled=kind_of(loss.grad_fn) in ("Mul", "Div") and len(inputs_of(loss.grad_fn)) == 1,
         half=any(
@@ -96,11 +103,7 @@ def _strangers(leaves: Sequence[torch.Tensor], model: nn.Module | None) -> tuple
     if not leaves:
         return ()
     held = {id(tensor): place for place, tensor in _hidden(model)}
-    # Another training's optimizer may move them, as in two networks that share a loss.
-    moved = _moved_by_anyone()
-    return tuple(
-        Stranger(tuple(leaf.shape), held.get(id(leaf))) for leaf in leaves if id(leaf) not in moved
-    )
+    return tuple(Stranger(tuple(leaf.shape), held.get(id(leaf))) for leaf in leaves)
 
 
 def newcomers(model: nn.Module | None, watched: Sequence[torch.Tensor]) -> tuple[str, ...]:
@@ -353,7 +356,7 @@ def _entropy(shares: torch.Tensor) -> float:
 
 def _summed(end: Any) -> int | None:
     """Over how many rows the loss is a sum."""
-    if getattr(end, "_saved_reduction", None) == _SUM:
+    if takes_sum(end):
         output = kept(end, "_saved_self")
         return len(output) if output is not None and output.dim() and len(output) > 1 else None
     if kind_of(end) == "Sum":
@@ -366,7 +369,7 @@ def _nothing(near: Sequence[Any]) -> str | None:
     """The operation that takes an average over nothing."""
     for node in near:
         weight = kept(node, "_saved_total_weight")
-        if weight is not None and node._saved_reduction == _MEAN and not float(weight):
+        if weight is not None and takes_mean(node) and not float(weight):
             return CROSS_ENTROPY.name
         if kind_of(node) == "Mean" and getattr(node, "_saved_self_sym_numel", 1) == 0:
             return "mean"

@@ -24,6 +24,11 @@ ENTRYWISE: Final = frozenset((
 """Operations that take each entry for itself, and the averages of that."""
 
 
+_MEAN: Final = 1
+_SUM: Final = 2
+"""What PyTorch calls a reduction, of losses; 0 is none."""
+
+
 def ordered(end: Any) -> list[Any]:
     """Every node once, each after those it takes its values from."""
     order: list[Any] = []
@@ -70,6 +75,16 @@ def kept(node: Any, name: str) -> torch.Tensor | None:
     except RuntimeError:  # let go of
         return None
     return found.detach() if isinstance(found, torch.Tensor) else None
+
+
+def takes_mean(node: Any) -> bool:
+    """Whether a loss is the mean over its rows."""
+    return getattr(node, "_saved_reduction", None) == _MEAN
+
+
+def takes_sum(node: Any) -> bool:
+    """Whether a loss is the sum over its rows."""
+    return getattr(node, "_saved_reduction", None) == _SUM
 
 
 def inputs_of(node: Any) -> list[Any]:
