@@ -103,7 +103,7 @@ def test_auto_is_calm_where_that_is_half_as_good() -> None:
     assert m.minimum_limit is not None
     assert m.descent.lr > m.minimum_limit, "this is no specimen"
     assert run.verdict.learning_rate == "not measured"
-    assert "by leaps, above the stability limit" in run.verdict.headline
+    assert "and is above the stability limit" in run.verdict.headline
     assert all(one.code != "SD203" for one in run.verdict.findings)
     given = steepest.fit(columns, "y ~ a + b*exp(-k*t)", lr=m.descent.lr, remedies=False)
     assert given.verdict.learning_rate == "too large"

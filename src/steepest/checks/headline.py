@@ -48,6 +48,7 @@ from steepest.checks.learning_rate import (
     own_needs,
     right_in_words,
 )
+from steepest.methods.losses import RMSE
 from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.point import Minimum
 from steepest.records.verdict import Hovering, Measurements
@@ -227,6 +228,11 @@ def _why(m: Measurements) -> str:
         many = "s are" if len(small) > 1 else " is"
         cause = f": the gradient{many} all but zero for {names(small, 4)}"
         return f"{cause}, so {takes}" if takes else cause
+    if m.settings.batch_size is not None and m.problem.loss == RMSE.name:
+        return (
+            ": the mean of what batches have as rmse is another loss than the rmse of all rows, "
+            "and its minimum lies elsewhere; with mse it does not"
+        )
     curved, found = conditioning(m), spectrum_of(m)
     if curved is None or curved[0] / curved[1] < ILL:
         return f": {takes}" if takes else ""

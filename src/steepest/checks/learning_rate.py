@@ -61,7 +61,7 @@ UP_AND_DOWN = (
     "upon the goal by luck"
 )
 ENDLESS = "the loss has no minimum to get to"
-LEAPS = "it got lowest in the steps at hand by leaps, above the stability limit"
+LEAPS = "it got lowest of those tried in the steps at hand, and is above the stability limit"
 NO_STEP = "no step was taken"
 LEAVES = "run on, it comes upon the goal and does not stay there"
 JUMPS = "those that get there jump out of the valley that the descent begins in, which is luck"
@@ -114,6 +114,8 @@ def judge_rate(m: Measurements) -> Rate:
         return Rate("not measured", reason=JUMPS)
     if m.hovering is not None and better is not None and better.lr > own:
         return Rate("not measured", reason=UP_AND_DOWN)
+    if better is not None and m.rates.own.left and m.descent.lr_chosen == "auto":
+        return Rate("not measured", reason=LEAVES)
     if better is not None:
         return Rate("too large" if better.lr < own else "too small", better)
     if m.rates.own.steps == 0 and not m.descent.steps:

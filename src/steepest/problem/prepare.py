@@ -15,7 +15,7 @@ from steepest.data.table.condition import rows_where
 from steepest.data.table.selection import Selection, select
 from steepest.data.table.source import read_table
 from steepest.formula.names import indicated, indicator
-from steepest.formula.nodes import Column, Formula, names_of
+from steepest.formula.nodes import Binary, Column, Constant, Formula, Node, names_of, walk
 from steepest.formula.parse import parse_expression
 from steepest.formula.partial import form_of
 from steepest.formula.render import to_text
@@ -195,6 +195,17 @@ def problem_of(table: Table, formula: Formula, options: Options, selection: Sele
         categories=formula.categories,
         sigma=options.sigma,
         constant=not names_of(Column, formula.model),
+        number_e="d" in formula.weights and _has_e(formula.model),
+    )
+
+
+def _has_e(model: Node) -> bool:
+    """Whether the number e is added, or multiplies something."""
+    return any(
+        isinstance(side, Constant) and side.name == "e"
+        for node in walk(model)
+        if isinstance(node, Binary) and node.op in ("+", "-", "*")
+        for side in (node.left, node.right)
     )
 
 

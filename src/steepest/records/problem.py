@@ -60,6 +60,8 @@ class Problem:
     """Over how many the rows were spread."""
     constant: bool = False
     """No column is in the model, so that it predicts the same for every row."""
+    number_e: bool = False
+    """`e` stands beside a weight `d` and is no base of a power: perhaps a weight was meant."""
     categories: tuple[Categories, ...] = ()
 
 

@@ -78,7 +78,7 @@ def forecast_of(
     if own.diverged:
         return Forecast(arrival.to, None, "Run on, the descent diverges.")
     if own.left:
-        basis = f"Run on to step {own.limit:,}, the descent passes the goal and does not stay."
+        basis = f"By step {own.limit:,} the descent has passed the goal, and did not stay."
         return Forecast(arrival.to, None, basis)
     if own.limit is None:
         return Forecast(arrival.to, None, "Run on, the descent comes to a standstill.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.checks.facts import combination, off_to_infinity
 from steepest.descent import Walked
+from steepest.descent.arrival import stays_until
 from steepest.descent.run import Descended
 from steepest.formula.derivative import derivative
 from steepest.formula.nodes import Column, Number, names_of
@@ -182,6 +183,10 @@ def _ahead(
     if lower is None and further is not None:
         heading = _heading(near, further, near_aim)
     left = leaving(setup, settings, descent, aim.goal) if near is setup else None
+    if left is not None and rates is not None and rates.own.steps is not None:
+        own = replace(rates.own, steps=left.stays, limit=left.walked, left=left.stays is None)
+        if left.stays is None or (aim.goal is not None and _same(rates.goal, aim.goal)):
+            rates = replace(rates, own=own)
     forecast = forecast_of(near, settings, descent, near_aim.goal, rates, further, left)
     if forecast is None:
         missing["forecast"] = missing.get("minimum", "No minimum is known.")
@@ -291,6 +296,9 @@ def _rates(
         missing["rates"] = missing.get("minimum", "There is no goal to compare by.")
     elif descent.stopped != "diverged" or aim.goal is not None:
         step = _stays(descended, goal) if near is setup else None
+        if step and np.any(descended.trace.loss[descended.trace.step < step] <= goal.loss):
+            # It was there before, and of others the first stay counts.
+            step = stays_step(setup, settings, descent, goal)
         if near is not setup and loss <= goal.loss:
             # Of all rows that is the step; of the near ones it is about the same.
             step = stays_step(near, settings, descent, goal)
@@ -303,6 +311,11 @@ def _rates(
         except KeyboardInterrupt:
             missing["rates"] = INTERRUPTED
             return None, None
+        was = rates.own.steps if step is None and near is setup else None
+        if was is not None and stays_until(was) <= descent.final_step:
+            # It was there, and was not at its end.
+            own = replace(rates.own, steps=None, limit=descent.final_step, left=True)
+            rates = replace(rates, own=own)
         if rates.best is None and rates.own.steps is None:
             missing["rates"] = (
                 f"No learning rate that was tried reached a loss of {goal.loss:.6g}"
@@ -443,22 +456,30 @@ def _heading(setup: Setup, descended: Walked, aim: Aim) -> float | None:
         return None
     if not descent.final_loss > goal.loss or not _has_settled(setup, descended):
         return None
+    # Where it is at rest already, a solver may leap out of the valley.
+    if _rises_all_round(setup, descended.final_weights, goal.loss):
+        return descent.final_loss
     ends = Deadline(POLISH_SECONDS)
     at = polished(setup.objective, descended.final_weights, ends)
-    loss = setup.objective.value(at)
-    if ends.passed or not loss > goal.loss:
+    if ends.passed:
         return None  # Out of time it may have been on its way down.
+    return setup.objective.value(at) if _rises_all_round(setup, at, goal.loss) else None
+
+
+def _rises_all_round(setup: Setup, at: Vector, goal: float) -> bool:
+    """Whether weights (p,) are at a minimum above the goal, as far as curvature tells."""
+    loss = setup.objective.value(at)
+    if not loss > goal:
+        return False
     around = spectrum(setup.objective, at, "minimum", held=held_at(setup, at))
-    if around is None or not around.measured:
-        return None
     # A direction whose curvature cannot be told from zero may lead down.
-    if not around.smallest > around.noise:
-        return None
+    if around is None or not around.measured or not around.smallest > around.noise:
+        return False
     # So may one that is hardly curved, where a solver gave up.
     along = around.vectors.T @ setup.objective.value_and_gradient(at)[1]
     with np.errstate(all="ignore"):
         reach = float(np.sum(along**2 / around.values))
-    return loss if reach <= _STANDS * (loss - goal.loss) else None
+    return reach <= _STANDS * (loss - goal)
 
 
 def _has_settled(setup: Setup, descended: Walked) -> bool:

@@ -30,9 +30,11 @@ from steepest.problem.options import Options
 from steepest.problem.setup import Setup, standardized, with_own_units, with_rates
 from steepest.records.arrays import Vector
 from steepest.records.descent import RateTrial
+from steepest.records.point import Minimum
 from steepest.records.verdict import Measurements, Remedy
 from steepest.study.aim import at_most
 from steepest.study.auto import good_rate
+from steepest.study.limits import limit_at
 from steepest.study.measure import INTERRUPTED
 from steepest.study.rates import (
     EFFORT,
@@ -58,7 +60,7 @@ CALMER = (1.0, 0.5, 0.25, 0.1)
 _FALLS = 1.05
 """So many times smaller at least is a condition number that has fallen."""
 
-_LEAST_MOMENTUM = 1e-3
+_LEAST_MOMENTUM = 0.05
 """With less, momentum is plain descent."""
 
 MOST_CALM = 100_000
@@ -177,7 +179,7 @@ def _with_last_word(
     elif first.change == "another start":
         # Not even a solver gets there from this one, so it is the start that is wrong.
         plain = f"From this start no descent that was tried gets there ({listed(others)})"
-    elif SCALING.intersection(tried):
+    elif SCALING.intersection(tried) and measurements.settings.batch_size is None:
         plain += ": gradient descent is the wrong tool here"
     return (replace(first, sentence=f"{first.sentence} {plain}."), *found[1:])
 
@@ -188,7 +190,9 @@ def outcome_of(
     """The remedy, run; None where it does not help."""
     proposal, goal = attempt.proposal, measurements.goal
     aim = None if goal is None else goal.loss
-    attempt, done, there = _settling(attempt, aim, measurements.settings.time_limit)
+    attempt, done, there = _settling(
+        attempt, aim, measurements.minimum, measurements.settings.time_limit
+    )
     descent = done.descent
     if descent.stopped == "diverged" or not math.isfinite(descent.final_loss):
         return None
@@ -302,14 +306,16 @@ def attempt_of(
 
 
 def _settling(
-    attempt: Attempt, goal: float | None, time_limit: float | None
+    attempt: Attempt, goal: float | None, minimum: Minimum | None, time_limit: float | None
 ) -> tuple[Attempt, Walked, int | None]:
     """The attempt, run; and the step from which it is at the goal and stays there.
 
     Staying is being there over the next tenth of the steps as well: a bold learning rate comes upon
-    the goal by luck and is off again. Then calmer ones are tried.
+    the goal by luck and is off again. Then calmer ones are tried; and so they are where every step
+    overshoots at the minimum, so that it would leave some day.
     """
     tried: list[tuple[Attempt, Walked, int | None]] = []
+    bold: tuple[Attempt, Walked, int | None] | None = None
     rate = attempt.options.rate
     for share in CALMER:
         calm = attempt
@@ -327,11 +333,23 @@ def _settling(
             done = _run(calm, goal, time_limit)
             there = _stays_from(calm, done)
         tried.append((calm, done, there))
-        if there is not None:
+        if there is not None and not _overshoots(calm, minimum):
             return tried[-1]
+        if there is not None:
+            bold = bold or tried[-1]
+            continue
         if rate is None or done.descent.goal_step is None:
             break  # A solver; or one that is never there.
-    return tried[0]
+    return bold or tried[0]
+
+
+def _overshoots(attempt: Attempt, minimum: Minimum | None) -> bool:
+    """Whether the learning rate is above the stability limit at the minimum."""
+    setup, rate = attempt.setup, attempt.options.rate
+    if setup.solved is not None or setup.scaling is not None or rate is None or setup.is_passing:
+        return False
+    limit = limit_at(setup, attempt.options.settings(), minimum)
+    return limit is not None and rate > limit > 0
 
 
 def _stays_from(attempt: Attempt, done: Walked) -> int | None:
@@ -381,7 +399,9 @@ def _rate(
     if not fresh:
         if rates is None or rates.best is None:
             return None
-        return at_rate(typed, rates.best.lr), rates.best.steps
+        # What is promised is to the goal; others may have been compared by where it ended.
+        same = goal is not None and rates.goal.to == goal.to
+        return at_rate(typed, rates.best.lr), rates.best.steps if same else None
     if method.is_linear and method.has_momentum and goal is not None:
         tuned = _tuned_momentum(setup, typed, measurements, goal.loss)
         if tuned is not None:

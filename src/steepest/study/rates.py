@@ -38,6 +38,9 @@ PROMISING = 6
 MOST_SHIFTS, SHIFT = 8, 1e-6
 """Where all learning rates of a grid diverge, so much smaller ones are tried, so often."""
 
+DOWN = 1e-4
+"""The same where the smallest of a grid is the best of it."""
+
 LEAST_RATE = 1e-250
 
 FAR_FROM_ONE = 1e-4
@@ -193,6 +196,15 @@ def sweep_rates(
             break
         grid = np.array([rounded_rate(float(rate)) for rate in grid * SHIFT])
         trials = run_lanes(setup, settings, grid, goal, steps, seconds)
+    for _ in range(MOST_SHIFTS):
+        # Where the start is far flatter than the minimum, its limit is far too large for that.
+        best = lowest(trials)
+        if quickest(trials) is not None or own is not None or best is None or grid[0] < LEAST_RATE:
+            break
+        if best.lr > grid[0]:
+            break
+        grid = np.array([rounded_rate(float(rate)) for rate in grid * DOWN])
+        trials += run_lanes(setup, settings, grid, goal, steps, seconds)
     if quickest(trials) is None and np.isfinite(goal):
         trials = _run_on(setup, settings, goal, trials, steps, most - steps * LANES, ends)
     best = quickest(trials)

@@ -246,6 +246,8 @@ def _needed(record: RunRecord) -> str:
         told = f"needs {roughly(needed, 'step')}{to}"
     elif own.limit is None or own.diverged:
         told = "never gets there"
+    elif own.left:
+        told = "does not stay at the goal"
     else:
         told = f"not there after {roughly(own.limit, 'step')}"
     if best is None or best.steps is None or (needed is not None and best.steps >= needed):
@@ -271,6 +273,12 @@ def mind(page: Page, record: RunRecord, indent: int) -> None:
         page.say(
             f"{weight} is taken for a weight, and there is a column {column}. "
             "If that one is meant, write its name as it is.",
+            label=("Mind", "bold magenta"),
+            indent=indent,
+        )
+    if record.problem.number_e:
+        page.say(
+            "e is the number 2.718, as in e**x. If a weight is meant, give it another name.",
             label=("Mind", "bold magenta"),
             indent=indent,
         )

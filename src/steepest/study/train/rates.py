@@ -94,10 +94,9 @@ def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Ch
     beside = _side_by_side(plan, rates, steps, progress, stops=True, budget=budget)
     trials = _trials(plan, rates, beside)
     for _ in range(FURTHER):
-        best = lowest(trials)
-        if best is None or best.lr < rates.max() or budget.limit is not None:
+        # Where time is short, it is for the training itself.
+        if not _may_lie_beyond(trials, beside.start(0)) or budget.limit is not None:
             break
-        # The best may lie beyond the largest. Where time is short, it is for the training itself.
         more = np.array([_rounded(high * times) for times in UPWARDS])
         high = float(more[-1])
         above = _side_by_side(plan, more, steps, progress, stops=True, budget=budget)
@@ -115,6 +114,14 @@ def choose_rate(plan: Plan, progress: Progress, budget: Budget = NO_LIMIT) -> Ch
             f"rose to {RISES:g} times its start on the way"
         )
     return Choice(lr, why, order, furthest, trials)
+
+
+def _may_lie_beyond(trials: Sequence[Trial], start: float) -> bool:
+    """Whether the largest learning rate is the best, or nearly, so that larger ones may be."""
+    best, largest = lowest(trials), max(trials, key=lambda trial: trial.lr)
+    if best is None or largest.steps < best.steps or not math.isfinite(largest.loss):
+        return False
+    return largest.loss <= best.loss + NEAR * max(0.0, start - best.loss)
 
 
 def _together(first: Beside, second: Beside) -> Beside:
