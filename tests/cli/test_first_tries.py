@@ -27,6 +27,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEEPEST_STORE", str(tmp_path / "runs.db"))
     rows = [f"{t},{0.5 * t * t - 3 * t + 2}" for t in range(12)]
     Path("data.csv").write_text("\n".join(["time,speed", *rows]), "utf-8")
+    homes = [f"{10 * i},{21 * i},{'ab'[i > 4]}" for i in range(9)]
+    Path("homes.csv").write_text("\n".join(["Size (m2),price,kind", *homes]), "utf-8")
     flowers = [f"{i},{i % 3},{'ab'[i > 10]}" for i in range(20)]
     Path("flowers.csv").write_text("\n".join(["x1,x2,kind", *flowers]), "utf-8")
     Path("data.xlsx").write_bytes(b"PK")
@@ -93,6 +95,18 @@ FOLLOWED: list[tuple[str, str | None, str]] = [
     (FIT + "--optimizer adan", "adan", r"Did you mean (\w+)\?"),
     (FIT + "--lr 0,001", "0,001", r"Write (\S+)\.$"),
     (FIT + "--lr 1/1000", "1/1000", r"Write (\S+)\.$"),
+    (FIT + "--lr 1%", "1%", r"Write (\S+)\.$"),
+    (FIT + "--validation 20%", "20%", r"Write (\S+)\.$"),
+    (FIT + "--time-limit 1.5s", "1.5s", r"Write (\S+)\.$"),
+    (FIT + "--verbose", "--verbose", r"Write (--why)\."),
+    (
+        "fit homes.csv 'price ~ a*`Size (m2)`' --where 'kind == b'",
+        "b'",
+        r"A text stands in quotes: (\"b\")\.",
+    ),
+    ("fit homes.csv 'price ~ a*Size + b'", "Size", r"Did you mean (`.*?`)\?"),
+    ("fit homes.csv 'price ~ a*Size (m2) + b'", "Size (m2)", r"write (`.*?`) in backticks"),
+    ("minimize x**2+y**2 --start 5", "--start 5", r"Write (--start \S+), in Python"),
     (FIT + "--start a:1", "a:1", r"example (\w=[\d.]+),"),
     ("fit dta.csv 'speed ~ a*time'", "dta.csv", r'Did you mean "(data.csv)"'),
     ("fit data 'speed ~ a*time'", "data", r'Did you mean "(data.csv)"'),
@@ -126,6 +140,7 @@ FORMULAS: list[tuple[str, str | None, str]] = [
     ("speed ~ a*max(time, 2) + b", "max", r"Did you mean (\w+)\?"),
     ("sped ~ a*time + b", "sped", r"Did you mean (\w+)\?"),
     ("speed ~ a*Time + b", "Time", r"Did you mean (\w+)\?"),
+    ("f(time) = a*time + b", "f(time) = a*time + b", r"Write (y ~ .*?), with"),
     ("y ~ a*time + b", "y", r"columns are time, (\w+)\."),
     ("speed ~ a*time²", "²", r"Write (\*\*2)\."),
 ]
@@ -154,6 +169,8 @@ def test_the_message_followed_works(line: str, part: str | None, pattern: str) -
     works, said = typed(shlex.split(line))
     assert not works
     better = followed(line, part, pattern, said)
+    if part == "b'":
+        better += "'"
     if part is None:
         # The message has the arguments; the command stands before or in it.
         better = better if better.startswith("fit ") else f"fit {better}"
@@ -169,6 +186,8 @@ def test_a_formula_mended_as_it_is_told(text: str, part: str | None, pattern: st
     works, said = typed(["fit", "data.csv", text])
     assert not works
     better = followed(text, part, pattern, said)
+    if better.startswith("y ~"):
+        better = better.replace("y", "speed", 1)  # as it says
     works, said = typed(["fit", "data.csv", better])
     assert works, f"{better}: {said}"
 
@@ -237,6 +256,8 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     "a weight as an option": (lambda: minimize("x**2", q=3), 'start={"q": 3}'),
     "x and y alone": (lambda: fit([1, 2], [2, 4]), "mapping of names to arrays"),
     "an array": (lambda: fit(np.ones((3, 2)), "y ~ a*x"), "mapping of names to arrays"),
+    "rows and classes": (lambda: train([[1, 2]], [1], "2-4-1"), "By their places come data"),
+    "nothing to explain": (lambda: steepest.explain(), "By their places come loss"),  # type: ignore[call-arg]
     "formula last": (lambda: fit([1, 2], [2, 4], "y ~ a*x"), '{"x": x, "y": y}'),
 }
 

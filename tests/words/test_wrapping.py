@@ -51,6 +51,7 @@ def test_every_piece_is_whole(text: list[tuple[str, str]], width: int) -> None:
 @given(paths, widths, st.booleans())
 @example("/tmp/it's/a b.csv", 40, False)
 @example('/tmp/say "a b" for $5.csv', 40, True)
+@example("/0$ '々.csv", 40, False)
 def test_a_path_in_an_error_is_that_path_to_a_shell(path: str, width: int, bare: bool) -> None:
     error = InputError(
         f"There is no file {pathname(path)}.",

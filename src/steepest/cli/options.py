@@ -96,8 +96,27 @@ class OwnRates(LearningRate):
         return super().convert(value, param, ctx)
 
 
+class Real(click.ParamType[Any]):
+    """A number. Whether it can be used is for the bench to say."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """The number."""
+        try:
+            return float(value)
+        except ValueError:
+            meant = _number_meant(value)
+            hint = "" if meant is None else f" Write {meant}."
+            self.fail(f"{value!a} is not a number.{hint}", param, ctx)
+
+
 def _number_meant(text: str) -> str | None:
-    """What a number with a comma, or a fraction, would be; None for anything else."""
+    """What a number with a comma, a unit, per cent or a fraction would be; else None."""
+    if re.fullmatch(r"[0-9]*\.?[0-9]+ ?%", text):
+        return f"{float(text.rstrip(' %')) / 100:g}"
+    if re.fullmatch(r"[0-9]*\.?[0-9]+ ?(s|sec|seconds?)", text):
+        return re.split(r" ?s", text)[0]
     if re.fullmatch(r"[0-9]+,[0-9]+", text):
         return text.replace(",", ".")
     over, slash, under = text.partition("/")
@@ -216,7 +235,7 @@ def _type_of(option: Option) -> Any:
         return Chosen(option.choices)
     made: dict[Kind, Any] = {
         "whole": _Whole(),
-        "real": float,
+        "real": Real(),
         "rate": LearningRate(),
         "rate each": OwnRates(),
         "rates": LearningRates(),

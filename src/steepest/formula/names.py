@@ -84,6 +84,11 @@ def doubtful(weights: Iterable[str], columns: Collection[str]) -> tuple[tuple[st
     bare: dict[str, str] = {}
     for column in columns:
         bare.setdefault(_bare(column), column)
+    for column in columns:
+        # Of one with a unit, Size (m2), the first word.
+        word = _bare(re.split(r"\W", column.strip(), maxsplit=1)[0])
+        if len(word) >= LEAST_TYPED:
+            bare.setdefault(word, column)
     found = []
     for weight in weights:
         key = _bare(weight)

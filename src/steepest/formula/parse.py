@@ -40,6 +40,7 @@ from steepest.formula.nodes import (
 )
 from steepest.formula.render import to_text
 from steepest.formula.tokens import CATEGORIES, Kind, Token, fail, on_one_line, tokenize
+from steepest.words.wording import escaped
 
 MAX_NODES = 600
 MAX_DEPTH = 25
@@ -422,6 +423,9 @@ class _Reader:
         near = did_you_mean(token.text, self.columns)
         instead = near or (f"The columns are {listed(self.columns)}." if self.columns else None)
         where = f" for {self.place}" if self.kind == "condition" else ""
+        of_rows = self.kind == "condition" and self.place == "the condition"
+        if of_rows and near is None and instead is not None:
+            instead += f' A text stands in quotes: "{escaped(token.text)}".'
         fail(
             f"There is no column {shown(token.text)}{where}.",
             self.text,

@@ -33,6 +33,10 @@ _OPERATOR = re.compile(r"\*\*|//|<=|>=|==|!=|<>|&&|\|\||:=|[-+*/(),<>=~]")
 
 _TEXT_PLACE = "A text stands only behind == or !=, and a column before that: city == 'Rome'."
 
+_NO_LISTS = (
+    "A formula has no lists and no subscripts. For a weight, write w0 in the place of w[0]; else "
+    "round parentheses."
+)
 _REFUSED = {
     "//": "Write / for a division.",
     "<>": "Write != for not equal.",
@@ -45,8 +49,8 @@ _REFUSED = {
     "^": "Write ** for a power.",
     "%": "A formula has no remainder; it works with + - * / and **.",
     "@": "Write * for a product.",
-    "[": "A formula has no lists and no subscripts; write round parentheses.",
-    "]": "A formula has no lists and no subscripts; write round parentheses.",
+    "[": _NO_LISTS,
+    "]": _NO_LISTS,
     "{": "Write round parentheses.",
     "}": "Write round parentheses.",
     "#": "A formula has no comments; put a column with such a name in backticks.",
@@ -289,6 +293,12 @@ def _refuse_library(text: str, position: int) -> None:
         )
 
 
+def _begun_by(name: str, columns: Collection[str]) -> str | None:
+    """The column whose name goes on after this word: Size (m2)."""
+    here = [c for c in columns if re.match(rf"{re.escape(name)}\s*\(", c)]
+    return min(here, key=len, default=None)
+
+
 def _starting(text: str, position: int, columns: Collection[str]) -> str | None:
     """The longest column written at this position that would have to stand in backticks."""
     here = [c for c in columns if c and text.startswith(c, position) and quoted(c) != c]
@@ -438,12 +448,18 @@ class _Order:
         name = token.text
         defined = re.fullmatch(r"\s*\w+\s*\([\w\s,]*\)\s*=\s*([^=]+)", self.text)
         if defined and not self.tokens[:-1]:
-            problem, instead = "A formula has no name.", f"Write only {defined[1].strip()}."
+            written = defined[1].strip()
+            whole = f"y ~ {written}, with the column that is to be predicted in the place of y"
+            instead = f"Write {whole if self.kind == 'model' else f'only {written}'}."
+            problem = "A formula has no name."
         elif name in self.columns:
             problem, instead = (
                 f"{shown(name)} is a column, not a function.",
                 "To multiply, write *.",
             )
+        elif (column := _begun_by(name, self.columns)) is not None:
+            problem = f"There is no function {shown(name)}."
+            instead = f"To use the column, write {shown(column)} in backticks."
         else:
             elsewhere = ELSEWHERE.get(name.casefold())
             near = [elsewhere] if elsewhere else suggest(name, FUNCTIONS)

@@ -29,7 +29,7 @@ OPTION_WORDS: Final[Mapping[str, str]] = {
     "hidden": "Write --network 64-32-relu-10",
     "layers": "Write --network 64-32-relu-10",
     "label": "Write --target",
-    "verbose": "The report says all of it as it is",
+    "verbose": "Write --why",
     "quiet": "Write --json for one document, or send standard output elsewhere",
     "plot": "Write steepest lab for pictures, or steepest runs report ID -o page.html",
     "show": "Write steepest lab for pictures, or steepest runs report ID -o page.html",

@@ -14,6 +14,7 @@ from steepest.data.table.columns import Table
 from steepest.formula.parse import parse_expression
 from steepest.words.errors import UsageError
 from steepest.words.given import shown_value
+from steepest.words.wording import count
 
 
 def is_by_place(start: Any) -> bool:
@@ -35,11 +36,13 @@ def by_weight(start: Any, weights: Sequence[str]) -> dict[str, float]:
     except (TypeError, ValueError, OverflowError):
         numbers = []
     if len(numbers) != len(weights):
+        typed = ",".join(f"{name}=1" for name in weights[:3])
         example = ", ".join(f'"{name}": 1' for name in weights[:3])
         raise UsageError(
             f"A start without names needs one number for each weight: {', '.join(weights)}.",
-            given=f"{len(numbers)} numbers" if numbers else shown_value(start),
-            instead=f"Write start={{{example}}}; weights that are left out are drawn.",
+            given=count(len(numbers), "number") if numbers else shown_value(start),
+            instead=f"Write --start {typed}, in Python start={{{example}}}; weights that are left "
+            "out are drawn.",
         )
     return dict(zip(weights, numbers, strict=True))
 

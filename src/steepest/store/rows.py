@@ -80,19 +80,21 @@ def rows_of(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def row_of(db: sqlite3.Connection, run: str) -> sqlite3.Row:
-    """The run's row, by its id or the beginning of it. Raises UsageError."""
+    """The run's row, by its id, the beginning of it, or its name. Raises UsageError."""
     row = db.execute("SELECT * FROM runs WHERE id = ?", (_plain(run),)).fetchone()
     if isinstance(row, sqlite3.Row):
         return row
     known = [str(name) for (name,) in db.execute("SELECT id FROM runs ORDER BY id DESC")]
+    named = db.execute("SELECT id FROM runs WHERE name = ? ORDER BY id DESC", (_plain(run),))
     fitting = [name for name in known if run and name.startswith(run)]
+    fitting = fitting or [str(name) for (name,) in named]
     if len(fitting) == 1:
         return row_of(db, fitting[0])
     if fitting:
         raise UsageError(
-            "Several runs begin like this.",
+            "Several runs begin like this, or have this name.",
             given=escaped(run),
-            instead=f"Write more of it: {', '.join(fitting[:5])}.",
+            instead=f"Write one of {', '.join(fitting[:5])}.",
         )
     near = difflib.get_close_matches(run, known, n=1, cutoff=0.5)
     raise UsageError(

@@ -41,6 +41,9 @@ _WORDS: Final[dict[Any, tuple[str, str]]] = {
 """What a kind is called, and a value of it; of other classes there is none to write."""
 
 
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
 def gated(public: _Public) -> _Public:
     """A function that reads its arguments by their annotations; of a class, its public methods."""
     if not isinstance(public, type):
@@ -62,7 +65,15 @@ def _gated(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def asked(*args: Any, **given: Any) -> Any:
-        bound = signature.bind(*args, **given)
+        try:
+            bound = signature.bind(*args, **given)
+        except TypeError as error:
+            order = [one.name for one in signature.parameters.values() if one.kind in _BY_PLACE]
+            raise UsageError(
+                f"{function.__name__}: {error}.",
+                instead=f"By their places come {', '.join(order)}; help({function.__name__}) says "
+                "the others.",
+            ) from None
         for name, kind in kinds().items():
             if name in bound.arguments:
                 bound.arguments[name] = _argument(name, kind, bound.arguments[name])

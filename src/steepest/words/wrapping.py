@@ -25,8 +25,8 @@ _UNIT: Final = (
 TOGETHER: Final = tuple(
     re.compile(pattern)
     for pattern in (
-        # A name, a path, a formula or a value in quotes.
-        rf"""{_START}(?:"(?:[^"\\]|\\.)*"|`(?:[^`]|``)*`|'[^']*')(?=[^\w"'`]|$)""",
+        # A name, a path, a formula or a value in quotes: several where a shell quotes a quote.
+        rf"""{_START}(?:"(?:[^"\\]|\\.)*"|`(?:[^`]|``)*`|'[^']*')+(?=[^\w"'`]|$)""",
         # What an option is where it is left out: [default: all rows].
         r"\[\w+: (?:[^\[\]]{1,24}\])?",
         # An equation, a size: a = 1, 28 × 28.

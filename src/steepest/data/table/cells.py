@@ -231,7 +231,7 @@ def _hint(word: str, column: Column) -> str:
     for pattern, hint in _HINTS:
         if pattern.fullmatch(word):
             return hint
-    of_words = f"in a formula, C({shown(column.name)}) gives each of its words a weight"
+    of_words = f"as an input of a formula C({shown(column.name)}) gives each of its words a weight"
     if max(len(word), len(column.name)) <= _SHORT and (word + column.name).isprintable():
         of_words += f", and {indicator(column.name, word)} is 1 where it is that word, else 0"
     return f"{_NUMBERS_OR_NOTHING.rstrip('.')}; {of_words}."
