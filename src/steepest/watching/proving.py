@@ -217,24 +217,38 @@ class _Trials:
         """Try other rates; the factor of the one that ended lowest."""
         ends = {1.0: self._replays[0].loss}
         for factors in (_DOWN, _UP):
-            before = ends[1.0]
+            before, rises = ends[1.0], 0
             for factor in factors:
                 found = self._try(rate(factor))
                 if found is None:
                     break
                 ends[factor] = found.loss
-                # Further on it is worse still, unless the rate was far too large before.
-                worse = not found.loss < before
-                if worse and not (factor < 1 and math.isnan(before)):
+                # Further on it is worse still, unless the rate was far too large before, or one
+                # is by chance.
+                rises = (
+                    0 if found.loss < before or (factor < 1 and math.isnan(before)) else rises + 1
+                )
+                if rises == 2:
                     break
                 before = found.loss
         best = _lowest(ends)
         # Whether a rate is right within a factor of two needs others as near.
-        for near in dict.fromkeys((best * 3, best / 3, 2.0, 0.5)):
-            found = self._try(rate(float(f"{near:.2g}")))
-            if found is not None:
-                ends[found.factor] = found.loss
+        for near in (best * 3, best / 3, 2.0, 0.5):
+            self._near(near, ends)
+        # So it does about one that is sooner there, and not yet in half the steps.
+        soon = [found for found in self._replays if found.reached_at and found.factor != 1]
+        first = min(soon, key=lambda found: found.reached_at or 0, default=None)
+        if first is not None and 4 * (first.reached_at or 0) < 3 * self._steps:
+            for near in (first.factor * 1.8, first.factor / 1.8):
+                self._near(near, ends)
         return _lowest(ends)
+
+    def _near(self, factor: float, ends: dict[float, float]) -> None:
+        """Try a rate that was not tried, and note where it ends."""
+        factor = float(f"{factor:.2g}")
+        found = None if factor in ends else self._try(rate(factor))
+        if found is not None:
+            ends[found.factor] = found.loss
 
     def _rates_of_groups(self) -> None:
         """Where groups have rates of their own: others for one at a time."""
