@@ -330,3 +330,41 @@ def test_complex_parameters_are_not_probed() -> None:
     assert watch.run is not None
     assert watch.run.record.probes == ()
     assert "complex" in watch.run.record.not_measured["probes"]
+
+
+# Steps that are rounded away
+
+
+@pytest.mark.parametrize(
+    ("lr", "narrow", "severity"),
+    [(1e-4, True, "warning"), (1e-3, True, "info"), (1e-4, False, None)],
+)
+def test_steps_that_weights_of_16_bits_round_away(
+    lr: float, narrow: bool, severity: str | None
+) -> None:
+    """In float32 the same training falls at both rates; in bfloat16 not at the smaller one."""
+    torch.manual_seed(0)
+    x, y = groups()
+    kind = torch.bfloat16 if narrow else torch.float32
+    model, x = mlp(INPUTS, 32, 4, act=nn.ReLU).to(kind), x.to(kind)
+    optimizer = adam(model, lr)
+    same: list[float] = []
+
+    def move(loss: torch.Tensor) -> None:
+        loss.backward()
+        before = [weight.detach().clone() for weight in model.parameters()]
+        optimizer.step()
+        still = [(a == b).sum() for a, b in zip(before, model.parameters(), strict=True)]
+        same.append(float(sum(still)) / sum(weight.numel() for weight in before))
+
+    def loss(i: int) -> Any:
+        return functional.cross_entropy(model(x[some(i)]), y[some(i)])
+
+    verdict = judged(Loop(model, optimizer, loss, steps=150, move=move))
+    found = [one for one in verdict.findings if one.code == "SD416"]
+    assert [one.severity for one in found] == ([] if severity is None else [severity])
+    if found:
+        told = found[0].evidence["share"]
+        assert isinstance(told, float)
+        assert told == pytest.approx(same[64], abs=0.05)
+        assert "Keep the weights in float32" in found[0].sentence

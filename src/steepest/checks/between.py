@@ -38,6 +38,9 @@ _BACK = 0.5
 _ROUNDED = 0.5
 """Share of the entries of a gradient that float16 left without bits, or with few."""
 
+_NEARLY_ALL = 0.8
+"""Where more of the weights do not move, hardly anything is learned."""
+
 _FEW = 0.01
 """Where fewer entries have few bits, those that are zero are so for another reason."""
 
@@ -253,6 +256,17 @@ def too_small_for_type(record: TrainingRecord) -> Iterator[Finding]:
     rounded = 0.0 if seen is None else seen.zero + seen.subnormal
     if seen is not None and (seen.zero > ALL or (rounded > _ROUNDED and seen.subnormal > _FEW)):
         yield _of_half(seen.zero, seen.subnormal, seen.step)
+    if record.rounded is not None and record.rounded[1] > _ROUNDED:
+        step, share = record.rounded
+        yield Finding(
+            "SD416",
+            "warning" if share > _NEARLY_ALL else "info",
+            f"{percent(share)} of the weights stay as they are at step {count(step)}, though their "
+            "gradient is not zero: they are numbers of 16 bits, and a change below about 0.4 % of "
+            "one in bfloat16 (0.05 % in float16) is rounded away. Keep the weights in float32 "
+            "(torch.autocast computes in 16 bits), or take longer steps.",
+            {"step": step, "share": share},
+        )
     if record.eps_lost:
         yield Finding(
             "SD416",

@@ -660,6 +660,8 @@ class TrainingRecord:
     modes: ModeFacts = field(default_factory=ModeFacts)
     half: HalfFacts | None = None
     mixing: RowsMix | None = None
+    rounded: tuple[int, float] | None = None
+    """A step, and the share of weights of 16 bits with a gradient that it left as they were."""
     eps_lost: tuple[str, ...] = ()
     """Where an eps was given that is zero in the type of the numbers."""
     others_move: bool = False

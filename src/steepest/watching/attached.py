@@ -261,6 +261,7 @@ class Attached:
             half=self._reader.half,
             mixing=self._reader.mixing,
             eps_lost=eps_lost(self._model, self._optimizers),
+            rounded=max((side.rounded[-1] for side in self._sides if side.rounded), default=None),
             others_move=self._others.moved,
             newcomers=newcomers(self._model, self._tensors),
             losses_given=self._losses_given,

@@ -17,6 +17,8 @@ import torch
 from steepest.records.arrays import Mask, Matrix, Vector
 from steepest.watching.tensors import LEAST, SAMPLE
 
+NARROW: Final = (torch.bfloat16, torch.float16)
+
 COLUMNS: Final = 6
 """Numbers a tensor: the norms of its weights and its gradient; then, of the entries that stand for
 it, the norm of the gradient, its product with the one before, the norm of the move, and that of
@@ -119,6 +121,23 @@ class Norms:
         self._weight_norms = self._norms(self._weights)
         self._put(into, self._weight_norms, self._moves())
         torch._foreach_copy_(self._weights, self._parts(self._tensors))
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether weights are numbers of 16 bits."""
+        return any(tensor.dtype in NARROW for tensor in self._tensors)
+
+    @torch.no_grad()
+    def rounded_away(self) -> float | None:
+        """Of weights of 16 bits with a gradient, the share that the last move left as they were."""
+        still, many = 0, 0
+        moves = zip(self._tensors, self._parts(self._tensors), self._weights, strict=True)
+        for tensor, part, move in moves:
+            if tensor.dtype in NARROW and tensor.grad is not None and part.shape == tensor.shape:
+                asked = tensor.grad != 0
+                still += int((asked & (move == 0)).sum())
+                many += int(asked.sum())
+        return still / many if many else None
 
     def _moves(self) -> list[torch.Tensor]:
         """Norms of the moves, which take the place of the weights before them."""

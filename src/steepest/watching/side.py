@@ -14,6 +14,9 @@ from steepest.records.arrays import Steps, Vector
 from steepest.watching.norms import Measured, Norms
 from steepest.watching.resets import Guard, Resets
 
+_ROUNDED_AT: Final = frozenset({4, 16, 64, 256, 1024})
+"""Steps after which it is looked at which weights of 16 bits did not move."""
+
 ROWS: Final = 64
 """Steps between two readings. Reading waits for the device, so it is done seldom."""
 
@@ -39,6 +42,8 @@ class Side:
         self.norms = Norms(tensors, sample=sample)
         self.steps = 0
         """Moves that were seen, recorded or not."""
+        self.rounded: list[tuple[int, float]] = []
+        """At some steps, the share of weights of 16 bits that the step left as they were."""
         self.measured = False
         """Whether what is before the move that comes is known."""
         groups = [] if optimizer is None else optimizer.param_groups
@@ -98,6 +103,8 @@ class Side:
         began = time.perf_counter()
         row = self._rows[len(self._about)]
         self.norms.after(row)
+        if step in _ROUNDED_AT and self.norms.is_narrow:
+            self.rounded.append((step, self.norms.rounded_away() or 0.0))
         self._note(step, rates, since, cost, began)
 
     def moved(
