@@ -258,3 +258,32 @@ def test_one_direction_is_enough(tmp_path: Path) -> None:
     along = judged(rows, tmp_path).record.log.along
     assert along.largest == pytest.approx(2, rel=1e-9)
     assert math.isclose(along.limit, 1, rel_tol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3])
+def test_a_plain_descent_that_has_come_to_rest_was_not_clipped(rate: float, tmp_path: Path) -> None:
+    """What is left of its gradient is rounding, and of one length."""
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(40, 3))
+    y, weights, rows = x @ np.array([1.0, -2.0, 0.5]) + draw.normal(size=40), np.zeros(3), []
+    for step in range(400):
+        slope = 2 * x.T @ (x @ weights - y) / 40
+        loss = np.mean((x @ weights - y) ** 2)
+        rows.append(f"{step},{loss!r},{rate},{np.linalg.norm(slope)!r}")
+        weights = weights - rate * slope
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "\n".join(["step,loss,lr,grad_norm", *rows]).replace("np.float64(", "").replace(")", "")
+    )
+    run = steepest.judge(log, save=False)
+    assert "SD413" not in {one.code for one in run.verdict.findings}
+
+
+def test_what_is_told_of_the_end_is_what_the_log_says(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("step,loss\n0,3\n1,2\n2,1\n")
+    said = " ".join(str(steepest.judge(log, save=False)).split())
+    assert "1 at step 2 (the lowest), 2 over the last 3" in said
+    losses = [0.7 - 0.033 * step for step in range(11)]
+    log.write_text("\n".join(["step,loss", *(f"{i},{v:.4g}" for i, v in enumerate(losses))]))
+    assert "from 0.7 to 0.37 in 11 steps" in steepest.judge(log, save=False).verdict.headline

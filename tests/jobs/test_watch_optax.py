@@ -338,3 +338,47 @@ def test_what_cannot_be_watched_is_told() -> None:
     assert "value=loss" in watched.run(state).record.not_measured["loss"]
     with pytest.raises(UsageError, match="no state"):
         watched.verdict(optax.sgd(0.1).init({"w": jnp.ones(2)}))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [optax.scale(0.1), optax.chain(optax.scale_by_adam(), optax.scale(3e-3))],
+    ids=["gradient", "adam"],
+)
+def test_a_minus_that_is_missing_is_named(optimizer: Any) -> None:
+    """Every step goes up the gradient; with the minus the same training falls."""
+    x = jax.random.normal(jax.random.key(0), (64, 4))
+
+    def loss(params: Any) -> Any:
+        return jnp.mean(jnp.square(x @ params - x.sum(1)))
+
+    def run(sign: float) -> Any:
+        watch = steepest.watch_optax(optax.chain(optimizer, optax.scale(sign)))
+        params = jnp.zeros(4)
+        state = watch.init(params)
+        for _ in range(60):
+            value, slope = jax.value_and_grad(loss)(params)
+            moves, state = watch.update(slope, state, params, value=value)
+            params = optax.apply_updates(params, moves)
+        return watch.run(state).verdict
+
+    up, down = run(1.0), run(-1.0)
+    assert [finding.code for finding in up.findings if finding.severity != "info"] == ["SD413"]
+    assert "a minus is missing" in up.headline
+    assert up.learning_rate == "not measured"
+    assert "SD413" not in {finding.code for finding in down.findings}
+
+
+def test_parameters_that_are_held_on_purpose_are_no_warning() -> None:
+    held = optax.multi_transform(
+        {"learns": optax.adam(0.05), "held": optax.set_to_zero()}, ["held", "learns"]
+    )
+    watch = steepest.watch_optax(held, lr=0.05)
+    params: Any = [jnp.ones(3), jnp.ones(3)]
+    state = watch.init(params)
+    for _ in range(60):
+        value, slope = jax.value_and_grad(lambda p: jnp.sum(jnp.square(p[0] + p[1] - 5)))(params)
+        moves, state = watch.update(slope, state, params, value=value)
+        params = optax.apply_updates(params, moves)
+    found = watch.run(state).verdict.findings
+    assert [(one.code, one.severity) for one in found if one.code == "SD408"] == [("SD408", "info")]

@@ -190,3 +190,40 @@ def test_what_is_promised_is_to_the_goal() -> None:
     for remedy in run.remedies:
         if remedy.predicted_steps and remedy.measured_steps:
             assert remedy.predicted_steps <= 2 * remedy.measured_steps + 10, remedy.change
+
+
+@pytest.mark.parametrize("rates", [(0.01, 0.12, 9), (0.1, 0.16, 9)])
+def test_a_sweep_in_batches_counts_to_where_a_fit_stays(rates: tuple[float, float, int]) -> None:
+    """Near the limit losses pass the goal on their way up and down."""
+    draw = np.random.default_rng(0)
+    x = draw.uniform(0, 5, 30)
+    data = {"x": x, "y": 1.5 + 2 * x + 0.4 * draw.normal(size=30)}
+    options: dict[str, Any] = {"start": {"a": 0.0, "b": 0.0}, "batch_size": 5}
+    swept = steepest.sweep(data, "y ~ a*x + b", lr=rates, **options)
+    goal = swept.record.goal
+    assert goal is not None
+    for rate in swept.rates:
+        if rate.steps is None:
+            continue
+        run = steepest.fit(
+            data, "y ~ a*x + b", lr=rate.lr, steps=10 * rate.steps, remedies=False, **options
+        )
+        later = run.trace.loss[run.trace.step >= rate.steps]
+        assert np.mean(later <= goal.loss) > 0.5, rate.lr
+    if rates[0] == 0.1:
+        assert "to stay there" in swept.record.headline
+
+
+def test_what_is_offered_for_arrays_can_be_run_as_it_stands() -> None:
+    draw = np.random.default_rng(0)
+    x = np.linspace(0, 5, 30)
+    y = 1.5 + 2 * x + 0.1 * draw.normal(size=30)
+    run = steepest.fit(lambda x, a, b: a * x + b, x, y, start=[0, 0], lr=0.001, steps=20)
+    for remedy in run.remedies:
+        assert remedy.command == remedy.python
+        again = eval(remedy.python, {"steepest": steepest, "x": x, "y": y})
+        assert again.loss == pytest.approx(remedy.measured_loss)
+    shown = run.summary()
+    first = shown[shown.index("  steepest.fit(") : shown.index("weight ")]
+    again = eval(first.strip(), {"steepest": steepest, "x": x, "y": y})
+    assert again.loss == pytest.approx(run.remedies[0].measured_loss)

@@ -368,3 +368,78 @@ def test_steps_that_weights_of_16_bits_round_away(
         assert isinstance(told, float)
         assert told == pytest.approx(same[64], abs=0.05)
         assert "Keep the weights in float32" in found[0].sentence
+
+
+# Loops with one slip in them
+
+
+def in_epochs(slip: str) -> Verdict:
+    torch.manual_seed(0)
+    x, y = torch.randn(640, 12), torch.zeros(640)
+    y = (x[:, 0] + x[:, 1] > 0).long()
+    model = nn.Sequential(nn.Linear(12, 48), nn.ReLU(), nn.Linear(48, 2))
+    optimizer: torch.optim.Optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    if slip == "clipped":
+        optimizer = torch.optim.SGD(model.parameters(), 0.05, weight_decay=1e-2)
+    with steepest.watch(model, optimizer, store=False) as watch:
+        for epoch in range(6):
+            if slip == "made anew" or (slip == "made anew later" and epoch == 3):
+                optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+            for taken in torch.randperm(640).split(32):
+                out = model(x[taken])
+                nll = slip == "no softmax"
+                loss = (functional.nll_loss if nll else functional.cross_entropy)(out, y[taken])
+                watch.loss(loss)
+                optimizer.zero_grad()
+                loss.backward()
+                if slip == "clipped":
+                    nn.utils.clip_grad_norm_(model.parameters(), 1e-4)
+                optimizer.step()
+            if slip == "held out unscaled":
+                with torch.no_grad():
+                    out = model(40 * x[:64] + 100)
+                    watch.validation(functional.cross_entropy(out, y[:64]))
+    return watch.verdict
+
+
+@pytest.mark.parametrize(("slip", "steps"), [("made anew", 0), ("made anew later", 60)])
+def test_an_optimizer_that_was_made_anew_is_named(slip: str, steps: int) -> None:
+    sentence = one(in_epochs(slip), "SD408")
+    assert f"took {steps} step" in sentence
+    assert "though 120 losses were given" in sentence
+    assert "made anew after the watch began" in sentence
+    assert "never called" not in sentence
+
+
+def test_a_gradient_that_was_clipped_is_not_outweighed_by_weight_decay() -> None:
+    verdict = in_epochs("clipped")
+    assert "SD404" not in {finding.code for finding in verdict.findings}
+    assert "the same length" in one(verdict, "SD413")
+
+
+def test_outputs_that_are_no_logs_of_probabilities_are_named() -> None:
+    assert "Take log_softmax" in one(in_epochs("no softmax"), "SD412")
+    assert in_epochs("") is not None
+    assert "SD412" not in {finding.code for finding in in_epochs("").findings}
+
+
+def test_held_out_rows_of_another_scale_are_thought_of() -> None:
+    verdict = in_epochs("held out unscaled")
+    said = [f.sentence for f in verdict.findings if f.code in ("SD601", "SD602")]
+    assert said
+    assert all("scaled otherwise" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("scale", [1.0, 20_000.0])
+def test_a_gradient_s_length_is_nothing_to_steps_that_do_not_follow_it(scale: float) -> None:
+    torch.manual_seed(0)
+    x, _ = rows()
+    y = torch.sin(x @ torch.randn(INPUTS)) + 0.5 * x[:, 0]
+    model = mlp(INPUTS, 48, 1, act=nn.ReLU)
+
+    def loss(i: int) -> Any:
+        out = model(x[some(i)])[:, 0] * scale + 2.5 * scale
+        return functional.mse_loss(out, scale * y[some(i)] + 2.5 * scale)
+
+    verdict = judged(Loop(model, adam(model, 3e-3), loss, steps=160))
+    assert blamed(verdict) == []

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from steepest.checks.layers import MOSTLY_SAME, same_length
 from steepest.checks.loss_graph import ALL
 from steepest.checks.proof import between_backward_and_step
-from steepest.checks.training_rate import judge_training_rate
+from steepest.checks.training_rate import climbs, judge_training_rate
 from steepest.methods.optimizers import GD, MOMENTUM, NESTEROV
 from steepest.records.training import TrainingRecord
 from steepest.records.verdict import Finding
@@ -20,8 +21,6 @@ _LEAST = 20
 
 _SAME = 1e-3
 """Lengths that differ by a smaller share are the same."""
-
-_MOST_STEPS = 0.8
 
 _SCALED = 1e-3
 """A clipped gradient below this length was clipped while it was scaled up, then scaled down."""
@@ -103,23 +102,17 @@ def _rises(share: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
 def not_the_gradients(record: TrainingRecord) -> Iterator[Finding]:
     """SD413: the steps are not the gradient's: clipped, scaled, summed up."""
     yield from between_backward_and_step(record)
+    yield from _uphill(record)
     yield from _reset_between(record)
     yield from _skipped(record)
     yield from _summed(record)
     yield from _added_up(record)
-    trace = record.trace
-    lengths = np.sqrt(np.nansum(np.where(np.isfinite(trace.gradient), trace.gradient, 0) ** 2, 1))
-    if record.log is not None:
-        lengths = np.nan_to_num(record.log.gradient_norm, posinf=0)
-    known = lengths > 0
-    if known.sum() < _LEAST:
+    found = same_length(record)
+    if found is None:
         return
-    usual = float(np.median(lengths[known]))
-    if not math.isfinite(usual):
-        return
-    share = float((np.abs(lengths[known] - usual) <= _SAME * usual).mean())
+    (usual, share), trace = found, record.trace
     turns = trace.overall_turn[np.isfinite(trace.overall_turn)]
-    if share < _MOST_STEPS or (len(turns) and float(np.median(turns)) > _STRAIGHT):
+    if share < MOSTLY_SAME or (len(turns) and float(np.median(turns)) > _STRAIGHT):
         return
     power = round(-math.log2(usual))
     of_two = 4 <= power < 40 and abs(usual * 2.0**power - 1) < 0.01
@@ -143,6 +136,19 @@ def not_the_gradients(record: TrainingRecord) -> Iterator[Finding]:
         f"At {percent(share)} of the steps the gradient that the optimizer uses has the same "
         f"length, {number(usual, 4)}{as_two}: {why}",
         {"length": usual, "share": share},
+    )
+
+
+def _uphill(record: TrainingRecord) -> Iterator[Finding]:
+    if "optax" not in record.versions or not climbs(record):
+        return
+    yield Finding(
+        "SD413",
+        "warning",
+        "Every step that was looked at goes up the gradient, so that the loss rises at any "
+        "learning rate. Where that is not meant, a minus is missing: optax.scale(-0.1), or "
+        "optax.scale_by_learning_rate, which has it.",
+        {"climbs": True},
     )
 
 

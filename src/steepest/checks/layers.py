@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from steepest.methods.optimizers import ADAPTIVE
 from steepest.records.arrays import Vector
 from steepest.records.loss_graph import Birth
 from steepest.records.training import Tensor, TrainingRecord
@@ -167,6 +168,9 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
     learned = small and losses.count >= LEAST_LOSSES and losses.last < LEARNED * losses.start
     reach = None if record.learned is None else record.learned.reach
     learned = learned or (reach is not None and reach.r_squared > EXPLAINED)
+    # Steps of most optimizers are as long whatever the gradient's length.
+    adaptive = all(group.method in ADAPTIVE for group in record.groups) and bool(record.groups)
+    learned = learned or (adaptive and not grows and losses.last < LEARNED * losses.start)
     growth = (
         " On its way back from the last layer to the first it grows "
         f"{times(sizes[known][0] / last)}, entry for entry."
@@ -445,7 +449,20 @@ def alike(record: TrainingRecord) -> Iterator[Finding]:
 
 def no_step(record: TrainingRecord) -> Iterator[Finding]:
     """SD408, where nothing ever moved because no step was taken."""
-    if record.steps or record.losses_given < LEAST_STEPS or record.resets.skipped:
+    if record.losses_given < LEAST_STEPS or record.resets.skipped:
+        return
+    if record.remade:
+        yield Finding(
+            "SD408",
+            "error" if not record.steps else "warning",
+            f"The watched optimizer took {count(record.steps, 'step')}, though "
+            f"{count(record.losses_given)} losses were given, and another optimizer has its "
+            "parameters: it was made anew after the watch began, and nothing of its steps is seen. "
+            "Watch the one that steps; one that is made anew also forgets its moments.",
+            {"losses": record.losses_given, "steps": record.steps},
+        )
+        return
+    if record.steps:
         return
     call = "optimizer.step()" if record.groups else "watch.step(loss)"
     yield Finding(
@@ -503,12 +520,19 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
         ),
         (forgotten, f"no optimizer that is watched has {_it(forgotten)}"),
         (idle, f"the optimizer that has {_it(idle)} took no step, as no step() of it was called"),
-        (of_still, f"{_its(of_still)} steps are too short to change {_its(of_still)} numbers"),
+        (
+            of_still,
+            f"{_its(of_still)} steps are too short to change {_its(of_still)} numbers"
+            + (
+                ", or they are held (set_to_zero), which does no harm"
+                * ("optax" in record.versions)
+            ),
+        ),
     ):
         if chosen:
             yield Finding(
                 "SD408",
-                "warning",
+                "info" if chosen is of_still and "optax" in record.versions else "warning",
                 f"{names(chosen, MOST_NAMED)} never moved in {count(recorded, 'step')}: {why}.",
                 {"tensors": chosen, "steps": recorded},
             )
@@ -550,6 +574,34 @@ def update_ratios(record: TrainingRecord, *, grown: bool = False) -> Vector:
         return np.nanmedian(ratios, axis=0)
 
 
+MOSTLY_SAME = 0.8
+"""A gradient of one length at more of the steps was clipped to it."""
+
+
+def same_length(record: TrainingRecord) -> tuple[float, float] | None:
+    """The gradient's usual length, and at which share of the steps it is that; None: not known."""
+    trace = record.trace
+    lengths = np.sqrt(np.nansum(np.where(np.isfinite(trace.gradient), trace.gradient, 0) ** 2, 1))
+    if record.log is not None:
+        lengths = np.nan_to_num(record.log.gradient_norm, posinf=0)
+    lengths = lengths[lengths > 0]
+    usual = float(np.median(lengths)) if len(lengths) else math.nan
+    # What is clipped to a length is never much longer, but for a scale: this has come to rest.
+    if len(lengths) < LEAST_LENGTHS or not math.isfinite(usual) or lengths.max() > LONGER * usual:
+        return None
+    return usual, float((np.abs(lengths - usual) <= SAME_LENGTH * usual).mean())
+
+
+LEAST_LENGTHS = 20
+"""Recorded steps, before their lengths are compared."""
+
+SAME_LENGTH = 1e-3
+"""Lengths that differ by a smaller share are the same."""
+
+LONGER = 1e3
+"""A gradient so many times as long as the usual one was not clipped to that length."""
+
+
 def decay_of(record: TrainingRecord) -> str | None:
     """That weight decay outweighs the loss, in words; None where it does not.
 
@@ -570,6 +622,8 @@ def decay_of(record: TrainingRecord) -> str | None:
                     f"each weight away at every step, at a learning rate of {number(rate, 3)}"
                 )
             continue
+        if (same := same_length(record)) is not None and same[1] > MOSTLY_SAME:
+            continue  # it was clipped, and not what the loss asks for
         if record.losses.last < LITTLE_LEFT * record.losses.start:
             continue  # little is left of the gradient, as it must be
         late = record.trace.step >= record.steps // 2

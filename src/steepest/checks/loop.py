@@ -33,6 +33,9 @@ STOPPED = 0.05
 FALLING = 0.02
 """A loss that fell by a smaller share in the second half of a training has stopped falling."""
 
+FAR_ABOVE = 3.0
+"""A validation loss so many times that of the start is more than rows learned by heart make."""
+
 FELL_AT_LAST = 0.1
 """A loss that rose in between fell all the same by so much, from its first third to its last."""
 
@@ -229,11 +232,13 @@ def overfitting(record: TrainingRecord) -> Iterator[Finding]:
         before, after = together(*means)
         fell = f"was {after} over the last third of the steps after that, {before} over the first"
     first, last = together(losses[low], losses[-1])
+    far = losses[-1] > FAR_ABOVE * max(losses[0], record.losses.start) > 0
+    otherwise = "; so far up, the held-out rows may be scaled otherwise" if far else ""
     yield Finding(
         "SD601",
         "warning",
         f"Overfitting: the validation loss was lowest, {first}, at step {count(found[low].step)}, "
-        f"and has risen to {last}, while the training loss {fell}.",
+        f"and has risen to {last}, while the training loss {fell}{otherwise}.",
         {
             "lowest": float(losses[low]),
             "step": found[low].step,
@@ -296,7 +301,7 @@ def by_chance(record: TrainingRecord) -> Iterator[Finding]:
         f"On the {held} the loss never fell by more than {percent(BETTER)} from where "
         f"it began ({number(start, 4)}), while the training loss went from {before} to "
         f"{after}: what is learned does not carry over. Inputs and targets may not belong "
-        f"together{few}.",
+        f"together, or the held-out rows be scaled otherwise{few}.",
         {"first": float(start), "lowest": float(losses.min()), "validations": len(found)},
     )
 

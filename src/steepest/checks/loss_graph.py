@@ -392,6 +392,12 @@ def _squash_in_words(found: Squash) -> str:
             "comes in, and no gradient passes through it. Take a sigmoid, or give it two units or "
             "more."
         )
+    if found.what == "no softmax":
+        return (
+            "What goes into nll_loss is no log of probabilities, which is 0 at most: some are "
+            "above 0, and the loss falls without end as they grow. Take log_softmax of the "
+            "outputs, or the cross-entropy of them."
+        )
     if found.what == "no log":
         return (
             f"The output goes through a {found.inner} into {found.outer} without a log: "

@@ -61,6 +61,9 @@ _BLOCK = 10
 _PARTS, _AT_ONCE = 5, 0.6
 """Of so many parts of a training none may have as large a share of a rise that comes by and by."""
 
+_SHORT = 50
+"""Of so many losses the first and the last are told, of more the means of a few."""
+
 _LEAPT = 2.0
 """First losses whose mean is so many times the first one are no start: it leapt up."""
 
@@ -165,7 +168,11 @@ def _something_else(record: TrainingRecord) -> str | None:
     if record.inputs.lost_at is not None:
         return "a batch had values that are not finite"
     if climbs(record):
-        return "the optimizer climbs (maximize=True), and only falls are judged"
+        return (
+            "every step goes up the gradient, and only falls are judged"
+            if "optax" in record.versions
+            else "the optimizer climbs (maximize=True), and only falls are judged"
+        )
     if is_turned(record):
         return (
             "the loss is minus one that is at least 0, and falls without end as the outputs get "
@@ -208,7 +215,9 @@ def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRa
         # The first few together, unless the first one is no measure of them.
         seen = record.losses
         first, last = seen.first, seen.last
-        if abs(seen.first) > _LEAPT * abs(seen.start):
+        if seen.count <= _SHORT:
+            first, last = seen.start, last_loss(record)
+        elif abs(seen.first) > _LEAPT * abs(seen.start):
             first = seen.start
     told = together(first, last)
     cannot = record.log is not None or not record.versions.keys().isdisjoint(_NO_PROOF)
@@ -218,6 +227,14 @@ def _of_falling(record: TrainingRecord, first: float, last: float) -> TrainingRa
         f"the loss went from {told[0]} to {told[1]} in {count(record.steps, 'step')}, and no "
         f"other rate was run{others}",
     )
+
+
+def last_loss(record: TrainingRecord) -> float:
+    """The last loss that is a number; of a training too long to keep all, the mean of the last."""
+    trace = record.trace
+    losses = trace.loss[np.isfinite(trace.loss)]
+    whole = len(losses) and int(trace.step[-1]) + record.every >= record.steps
+    return float(losses[-1]) if whole else record.losses.last
 
 
 def climbs(record: TrainingRecord) -> bool:
@@ -624,10 +641,10 @@ def too_large(record: TrainingRecord) -> Iterator[Finding]:
         elif seen.tenfold_at is not None and (seen.lowest_at or 0) > seen.tenfold_at:
             sentence = (
                 f"The loss passed ten times its start at step {count(seen.tenfold_at)}, and ended "
-                f"at {number(seen.last, 4)} ({number(seen.start, 4)} at the start)"
+                f"at {number(last_loss(record), 4)} ({number(seen.start, 4)} at the start)"
             )
         else:
-            sentence = f"The loss went from {low} to {number(seen.last, 4)}"
+            sentence = f"The loss went from {low} to {number(last_loss(record), 4)}"
     elif died is not None:
         sentence = (
             f"The loss does not fall, and the units of {escaped(died[0])}, which worked at first, "
@@ -658,9 +675,11 @@ def _unless(record: TrainingRecord) -> str:
     """What else it may be, where nothing was probed, or what the rate itself did."""
     known = len(_done(record)) >= LEAST_PROBES or record.proof is not None
     if not known and record.losses.lost_at is None and rises_by_and_by(record):
+        here = record.versions.keys().isdisjoint(_NO_PROOF)
+        tells = "watch.probe(closure)" if here else "a probe"
         return (
             ", unless the loss itself becomes another one (harder rows, a term that weighs more); "
-            "watch.probe(closure) tells"
+            f"{tells} tells"
         )
     rates = record.trace.lr
     rates = np.nanmax(rates, axis=1) if rates.size and np.isfinite(rates).any(1).all() else []

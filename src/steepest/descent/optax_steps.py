@@ -19,8 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import DictKey
 
-from steepest.descent.training_recorder import FEW
-from steepest.records.training import LossFacts, Lost, TensorFacts, TrainingTrace
+from steepest.records.training import FEW, LossFacts, Lost, TensorFacts, TrainingTrace
 
 ROWS_KEPT: Final = 512
 """Of the trace that are kept."""
@@ -51,6 +50,8 @@ class SeenOfAll(NamedTuple):
     """The sum of the turns."""
     straight: Any
     """The smallest cosine of the angle between a move and the way downhill, where it was had."""
+    steepest: Any
+    """The largest; -2 where none was had."""
     latest: Any
     lowest: Any
     first: Any
@@ -98,6 +99,7 @@ def begin(inner: Any, params: Any) -> Recorded:
             weights_lost_at=jnp.full(leaves, -1),
             turned=jnp.array(0.0),
             straight=jnp.array(1.0),
+            steepest=jnp.array(-2.0),
             latest=lost,
             lowest=lost,
             first=jnp.full(FEW, jnp.nan),
@@ -173,14 +175,14 @@ def _packed(seen: SeenOfAll) -> tuple[Any, Any]:
 def _unpacked(counts: Any, values: Any) -> SeenOfAll:
     """Of arrays of JAX or NumPy."""
     leaves = (len(counts) - _NUMBERS) // 4
-    after = 4 + 2 * FEW
+    after = 5 + 2 * FEW
     return SeenOfAll._make(
         [
             *(counts[place] for place in range(_NUMBERS)),
             *counts[_NUMBERS:].reshape(4, leaves),
-            *(values[place] for place in range(4)),
-            values[4 : 4 + FEW],
-            values[4 + FEW : after],
+            *(values[place] for place in range(5)),
+            values[5 : 5 + FEW],
+            values[5 + FEW : after],
             values[after:],
         ]
     )
@@ -282,6 +284,7 @@ def _seen(seen: SeenOfAll, step: Any, norms: Any, overall: Any, straight: Any) -
         weights_lost_at=lost(seen.weights_lost_at, norms[0]),
         turned=seen.turned + jnp.where(turned, overall, 0.0),
         straight=jnp.minimum(seen.straight, jnp.where(jnp.isnan(straight), 1.0, straight)),
+        steepest=jnp.maximum(seen.steepest, jnp.where(jnp.isnan(straight), -2.0, straight)),
         length=norms[1],
     )
 
@@ -347,6 +350,12 @@ _STRAIGHT: Final = 1 - 1e-5
 def goes_downhill(state: Recorded) -> bool:
     """Whether every move that was looked at was along the gradient, as of plain descent."""
     return bool(_unpacked(state.counts, state.values).straight > _STRAIGHT)
+
+
+def goes_uphill(state: Recorded) -> bool:
+    """Whether every move that was looked at was against the way downhill."""
+    seen = _unpacked(state.counts, state.values)
+    return -1.5 < float(seen.steepest) < 0
 
 
 def facts_of(state: Recorded, places: Sequence[int]) -> tuple[TensorFacts, ...]:

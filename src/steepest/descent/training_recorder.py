@@ -11,13 +11,10 @@ from typing import Final
 import numpy as np
 
 from steepest.records.arrays import Mask, Matrix, Steps, Vector
-from steepest.records.training import LossFacts, Lost, Seen, TensorFacts, TrainingTrace
+from steepest.records.training import FEW, LossFacts, Lost, Seen, TensorFacts, TrainingTrace
 
 _MOST: Final = 2000
 """Points of the trace. Where there are more steps, every second, fourth … is kept."""
-
-FEW: Final = 5
-"""So many first and last losses are averaged, because single batches differ."""
 
 
 @dataclass(frozen=True)

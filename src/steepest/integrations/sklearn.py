@@ -265,7 +265,7 @@ def _loss_of(last: Any, rows: Matrix, y: Any, sample_weight: Any) -> EstimatorLo
         raise InputError(
             "X and y are not those of this fit.",
             given=f"X {rows.shape}, y {target.shape}; it was fitted on "
-            f"{count(last.n_features_in_, 'columns')}",
+            f"{count(last.n_features_in_, 'column')}",
         )
     weight = _weights(sample_weight, len(rows))
     if isinstance(last, MLPRegressor | MLPClassifier):

@@ -44,6 +44,7 @@ from steepest.study.rates import (
     calmer,
     evenly,
     has_closed_form,
+    past,
     rate_grid,
     rounded_rate,
     run_past,
@@ -494,7 +495,10 @@ def _staying(
             if trial.steps is None or left < 0:
                 continue
             begun = replace(setup, start=begins[row])
-            trials[row] = run_past(begun, settings, trial, goal.loss, 0, steps, GUARD)
+            # In batches it may come upon the goal by chance, and is looked at for longer.
+            least = 0 if settings.batch_size is None else past(settings, trial.steps)
+            most = least or steps
+            trials[row] = run_past(begun, settings, trial, goal.loss, least, most, GUARD)
             left -= stays_until(trials[row].limit or trial.steps)
         stays[rate.lr] = trials
     return [replace(rate, trials=tuple(stays[rate.lr])) for rate in rates]

@@ -227,7 +227,7 @@ def _record(state: Recorded) -> TrainingRecord:
             Tensor(name=name, layer=name.rpartition(".")[0], kind="", shape=shape, group=0)
             for name, shape in zip(leaves.names, leaves.shapes, strict=True)
         ),
-        groups=(Group(optimizer="optax", method=method),),
+        groups=(Group(optimizer="optax", method=method, maximizes=optax_steps.goes_uphill(state)),),
         trace=optax_steps.trace_of(state, leaves.places),
         facts=optax_steps.facts_of(state, leaves.places),
         steps=int(state.step),

@@ -64,8 +64,16 @@ def command_line(command: str, data: str | None, formula: str, options: Options)
     return typed(["steepest", command, *([] if data is None else [data]), formula], options.given())
 
 
-def python_line(command: str, data: str | None, formula: str, options: Options) -> str:
-    """The same in Python."""
+def python_line(
+    command: str,
+    data: str | None,
+    formula: str,
+    options: Options,
+    columns: Sequence[str] | None = None,
+) -> str:
+    """The same in Python. Of data without a name, `columns` are those that it needs."""
     source = "data" if data is None else repr(data)
+    if data is None and columns is not None and all(name.isidentifier() for name in columns):
+        source = "{" + ", ".join(f'"{name}": {name}' for name in columns) + "}"
     arguments = [*([] if command == "minimize" else [source]), repr(formula)]
     return called(command, arguments, options.given())

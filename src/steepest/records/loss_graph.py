@@ -33,7 +33,9 @@ class Stranger:
 class Squash:
     """A softmax or sigmoid on the way to the loss, and what is amiss with it."""
 
-    what: Literal["twice", "along the batch", "over one number", "log by hand", "no log"]
+    what: Literal[
+        "twice", "along the batch", "over one number", "log by hand", "no log", "no softmax"
+    ]
     inner: str
     """The operation, in plain words."""
     outer: str = ""

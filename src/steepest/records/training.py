@@ -293,6 +293,9 @@ class Probe:
 ONE_GROUP: Final = "learning rate of a group"
 """The kind of a change to the rate of one parameter group alone."""
 
+FEW: Final = 5
+"""So many first and last losses are averaged, because single batches differ."""
+
 SCALED_INPUTS: Final = "scaled inputs"
 """The kind of a change to what goes into the model."""
 
@@ -662,6 +665,8 @@ class TrainingRecord:
     mixing: RowsMix | None = None
     rounded: tuple[int, float] | None = None
     """A step, and the share of weights of 16 bits with a gradient that it left as they were."""
+    remade: bool = False
+    """Another optimizer than those that are watched has its parameters at the end."""
     eps_lost: tuple[str, ...] = ()
     """Where an eps was given that is zero in the type of the numbers."""
     others_move: bool = False

@@ -217,11 +217,15 @@ def outcome_of(
     end = descent.final_step if typed.optimizer in SOLVERS else min(typed.steps, descent.final_step)
     last = done.replay(end, end)
     problem = setup.problem
+    named = problem.columns if problem.source == "mapping" else None
+    in_python = python_line(problem.command, data, problem.formula, typed, named)
+    in_shell = command_line(problem.command, data, problem.formula, typed)
     return Remedy(
         change=proposal.change,
         sentence=_sentence(attempt, setup, there, end, float(last.loss[0]), measurements),
-        command=command_line(problem.command, data, problem.formula, typed),
-        python=python_line(problem.command, data, problem.formula, typed),
+        # What was handed over in Python no command line can name.
+        command=in_python if data is None and problem.command == "fit" else in_shell,
+        python=in_python,
         predicted_steps=attempt.predicted,
         measured_steps=there,
         measured_loss=float(last.loss[0]),

@@ -227,14 +227,14 @@ def _staying(
         left = ends - time.monotonic()
         if left <= 0:
             break
-        long = _long(settings, best.steps or 0)
+        long = past(settings, best.steps or 0)
         stays = run_past(setup, settings, best, goal, long, long, left)
         trials = [stays if trial is best else trial for trial in trials]
         known.add(best.lr)
     return trials
 
 
-def _long(settings: Settings, there: int) -> int:
+def past(settings: Settings, there: int) -> int:
     """Steps after which one that came to the goal after so many is there to stay, if it is."""
     return max(min(settings.steps, LONG), TENTH * there)
 
@@ -498,7 +498,7 @@ def _run_on_own(
         return mine, done
     # One whose steps do not shrink may stay for long, and not in the end.
     steady = optimizer_of(settings.optimizer).is_linear and settings.batch_size is None
-    least = settings.steps if steady else _long(settings, mine.steps)
+    least = settings.steps if steady else past(settings, mine.steps)
     most = TENTH * max(least, mine.steps)
     return run_past(setup, settings, mine, goal, least, most, seconds), None
 

@@ -118,6 +118,8 @@ def _nobody(rates: Sequence[SweptRate], goal: Goal | None, steps: int) -> str:
         if goal is None
         else f"In {count(steps, 'step')} no learning rate got {goal.to}"
     )
+    if goal is not None and any(trial.left for rate in rates for trial in rate.trials):
+        text += " to stay there"
     if low is None:
         return text
     return f"{text}; the lowest loss, {number(low.middle.lowest_loss)}, is with {number(low.lr)}"

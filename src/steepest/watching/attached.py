@@ -38,7 +38,7 @@ from steepest.watching.own_gradient import OwnGradient, is_averaged
 from steepest.watching.probe import Closure, Prober
 from steepest.watching.proving import prove
 from steepest.watching.reader import Reader
-from steepest.watching.reading import newcomers
+from steepest.watching.reading import are_moved_by_others, newcomers
 from steepest.watching.shown import versions_of
 from steepest.watching.side import Side
 from steepest.watching.tensors import Watched, find, is_transformed, unwrapped
@@ -261,6 +261,11 @@ class Attached:
             half=self._reader.half,
             mixing=self._reader.mixing,
             eps_lost=eps_lost(self._model, self._optimizers),
+            remade=(
+                self._losses_given > 1.5 * self.steps * self._every
+                and bool(self._optimizers)
+                and are_moved_by_others(self._tensors, self._optimizers)
+            ),
             rounded=max((side.rounded[-1] for side in self._sides if side.rounded), default=None),
             others_move=self._others.moved,
             newcomers=newcomers(self._model, self._tensors),

@@ -41,6 +41,7 @@ _REGRESSIONS: Final = ("MseLoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
 _BINARY: Final = ("BinaryCrossEntropy", "BinaryCrossEntropyWithLogits")
 _CLASSES: Final = ("NllLoss", "NllLoss2D")
 _DIFFERENCES: Final = ("Sub", "Rsub")
+_ROUNDED_LOG: Final = 1e-3
 _LEVEL: Final = ("Sign", "Round", "Floor", "Ceil", "Trunc")
 _BOUNDS: Final = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
 
@@ -139,14 +140,22 @@ def _inside(place: str, value: Any, depth: int) -> Iterator[tuple[str, torch.Ten
             yield from _inside(f"{place}[{key!r}]", entry, depth + 1)
 
 
-def _moved_by_anyone() -> set[int]:
+def are_moved_by_others(
+    tensors: Sequence[torch.Tensor], watched: Sequence[torch.optim.Optimizer]
+) -> bool:
+    """Whether an optimizer has them that is not watched."""
+    theirs = _moved_by_anyone(watched)
+    return any(id(tensor) in theirs for tensor in tensors)
+
+
+def _moved_by_anyone(but: Sequence[torch.optim.Optimizer] = ()) -> set[int]:
     """The ids of the tensors that any optimizer has which is alive."""
     import gc
 
     return {
         id(tensor)
         for found in gc.get_objects()
-        if issubclass(type(found), torch.optim.Optimizer)
+        if issubclass(type(found), torch.optim.Optimizer) and all(found is not o for o in but)
         for group in found.param_groups
         for tensor in group["params"]
     }
@@ -185,6 +194,10 @@ def _squashes(near: Sequence[Any], order: Sequence[Any], rows: int | None) -> It
         of_classes = kind_of(node) in _CLASSES and source is not None
         if of_classes and not is_leaf(source) and kind_of(source) == "Softmax":
             yield Squash("no log", "softmax", CROSS_ENTROPY.name, shape_of(source))
+        given = kept(node, "_saved_self") if of_classes else None
+        if given is not None and bool((given > _ROUNDED_LOG).any()):
+            # A log of a probability is 0 at most.
+            yield Squash("no softmax", "output", CROSS_ENTROPY.name, tuple(given.shape))
     for node in order:
         if is_leaf(node) or kind_of(node) not in ("Softmax", "LogSoftmax"):
             continue

@@ -144,6 +144,9 @@ class Page:
         A word that is longer than the page is left whole.
         """
         room = self.width - indent
+        if command.startswith("steepest."):
+            self._call(command, indent)
+            return
         lines = [""]
         for word in _together(words(self.safe(command)), room - 4):
             longer = f"{lines[-1]} {word}" if lines[-1] else word
@@ -156,6 +159,19 @@ class Page:
             self.lines.append(
                 Text(" " * indent + line + more, style="cyan", no_wrap=True, overflow="ignore")
             )
+
+    def _call(self, call: str, indent: int) -> None:
+        """A call in Python: broken only behind a comma."""
+        lines = [""]
+        for part in self.safe(call).replace(", ", ",\n").split("\n"):
+            longer = f"{lines[-1]} {part}" if lines[-1] else part
+            if lines[-1] and _cells(longer) > self.width - indent:
+                lines.append("    " + part)
+            else:
+                lines[-1] = longer
+        for line in lines:
+            shown = Text(" " * indent + line, style="cyan", no_wrap=True, overflow="ignore")
+            self.lines.append(shown)
 
     def bar(self, share: float, cells: int) -> str:
         """A bar that fills the share of so many cells."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
-from steepest.checks.proof import best_rate
+from steepest.checks.proof import best_rate, learns
 from steepest.records.training import Replay, TrainingRecord
 from steepest.show.terminal.page import Page
 from steepest.words.wording import count, number
+
+LITTLE = 0.01
+"""Of a loss below this share of its start hardly anything is left to lower."""
 
 
 def show_proof(page: Page, record: TrainingRecord, *, short: bool) -> None:
@@ -20,10 +23,15 @@ def show_proof(page: Page, record: TrainingRecord, *, short: bool) -> None:
         f"The first {count(proof.steps, 'step')} were run again from the same start on the same "
         f"batches, {count(len(proof.replays))} times."
     )
-    if not record.remedies:
+    if not record.remedies and 0 <= proof.own < LITTLE * proof.start:
+        page.say(
+            "What is left of the loss is less than a hundredth of its start, so no change is "
+            "offered."
+        )
+    elif not record.remedies:
         page.say("No change that was run lowers the loss clearly, so none is offered.")
     tried = [found.factor for found in proof.replays if found.kind == "learning rate"]
-    if len(tried) > 1 and best_rate(proof) is None:
+    if len(tried) > 1 and best_rate(proof) is None and not learns(proof):
         page.say(
             f"No learning rate helps, from {number(min(tried))} to {number(max(tried))} times as "
             "large."

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from steepest.checks.layers import update_ratios
 from steepest.records.arrays import Vector
 from steepest.records.choices import Word
-from steepest.records.training import Learned, Probe, TrainingRecord
+from steepest.records.training import FEW, Learned, Probe, TrainingRecord
 from steepest.show.terminal.facts import show_findings, show_remedies
 from steepest.show.terminal.log import show_log, show_open
 from steepest.show.terminal.network import (
@@ -207,7 +207,8 @@ def _loss(page: Page, record: TrainingRecord, *, drawn: bool = True) -> None:
     if math.isnan(seen.start):
         page.say("never a finite number", label=("Loss", "bold"), indent=INDENT)
         return
-    end = f"{number(seen.last, 5)} at the end"
+    several = min(seen.count, FEW)
+    end = f"{number(seen.last, 5)} {f'over the last {several}' if several > 1 else 'at the end'}"
     if seen.lost_last:
         end = f"no finite number at the end ({number(seen.last, 5)} were the last ones that are)"
     page.say(
