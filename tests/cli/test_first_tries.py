@@ -257,7 +257,7 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     "x and y alone": (lambda: fit([1, 2], [2, 4]), "mapping of names to arrays"),
     "an array": (lambda: fit(np.ones((3, 2)), "y ~ a*x"), "mapping of names to arrays"),
     "rows and classes": (lambda: train([[1, 2]], [1], "2-4-1"), "By their places come data"),
-    "nothing to explain": (lambda: steepest.explain(), "By their places come loss"),  # type: ignore[call-arg]
+    "nothing to explain": (lambda: steepest.explain(), "By their places come loss"),  # type: ignore[call-overload]
     "formula last": (lambda: fit([1, 2], [2, 4], "y ~ a*x"), '{"x": x, "y": y}'),
 }
 

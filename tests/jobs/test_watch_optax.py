@@ -354,7 +354,7 @@ def test_a_minus_that_is_missing_is_named(optimizer: Any) -> None:
 
     def run(sign: float) -> Any:
         watch = steepest.watch_optax(optax.chain(optimizer, optax.scale(sign)))
-        params = jnp.zeros(4)
+        params: Any = jnp.zeros(4)
         state = watch.init(params)
         for _ in range(60):
             value, slope = jax.value_and_grad(loss)(params)

@@ -254,10 +254,11 @@ def test_the_call_that_cuts_is_named_and_what_would_cut_after_it() -> None:
     said = []
     for detached in (True, False):
         model = Codes(detached=detached)
-        loop = Loop(
-            model, adam(model), lambda i, m=model: functional.mse_loss(m(x[some(i)]), x[some(i)])
-        )
-        said.append(one(judged(loop, probes=True), "SD411"))
+
+        def loss(i: int, model: nn.Module = model) -> Any:
+            return functional.mse_loss(model(x[some(i)]), x[some(i)])
+
+        said.append(one(judged(Loop(model, adam(model), loss), probes=True), "SD411"))
     assert "cut by detach" in said[0]
     assert "Without it the way is cut by argmin, which has no slope" in said[0]
     assert "cut by argmin" in said[1]
