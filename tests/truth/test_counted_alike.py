@@ -214,16 +214,23 @@ def test_a_sweep_in_batches_counts_to_where_a_fit_stays(rates: tuple[float, floa
         assert "to stay there" in swept.record.headline
 
 
-def test_what_is_offered_for_arrays_can_be_run_as_it_stands() -> None:
+@pytest.mark.parametrize("model", ["a*x + b", "maximum(a*x, 0*x) + b*minimum(1, 2)"])
+def test_what_is_offered_for_arrays_can_be_run_as_it_stands(model: str) -> None:
+    """Of a function and arrays, as of a mapping, no command line could name the data."""
     draw = np.random.default_rng(0)
     x = np.linspace(0, 5, 30)
     y = 1.5 + 2 * x + 0.1 * draw.normal(size=30)
-    run = steepest.fit(lambda x, a, b: a * x + b, x, y, start=[0, 0], lr=0.001, steps=20)
+    options: dict[str, Any] = {"start": {"a": 1.0, "b": 0.0}, "lr": 0.001, "steps": 20}
+    if model == "a*x + b":
+        run = steepest.fit(lambda x, a, b: a * x + b, x, y, **options)
+    else:
+        run = steepest.fit({"x": x, "y": y}, f"y ~ {model}", **options)
+    known = {"steepest": steepest, "x": x, "y": y}
+    assert run.remedies
     for remedy in run.remedies:
         assert remedy.command == remedy.python
-        again = eval(remedy.python, {"steepest": steepest, "x": x, "y": y})
-        assert again.loss == pytest.approx(remedy.measured_loss)
+        assert eval(remedy.python, known).loss == pytest.approx(remedy.measured_loss)
     shown = run.summary()
     first = shown[shown.index("  steepest.fit(") : shown.index("weight ")]
-    again = eval(first.strip(), {"steepest": steepest, "x": x, "y": y})
-    assert again.loss == pytest.approx(run.remedies[0].measured_loss)
+    assert max(map(len, first.splitlines())) <= 80
+    assert eval(first.strip(), known).loss == pytest.approx(run.remedies[0].measured_loss)

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+import tokenize
 import unicodedata
 from collections.abc import Iterable
 from typing import Any, Final, TextIO, TypeAlias
@@ -161,9 +162,12 @@ class Page:
             )
 
     def _call(self, call: str, indent: int) -> None:
-        """A call in Python: broken only behind a comma."""
-        lines = [""]
-        for part in self.safe(call).replace(", ", ",\n").split("\n"):
+        """A call in Python: broken only behind a comma, and not within a text."""
+        lines, at = [""], 0
+        tokens = tokenize.generate_tokens(io.StringIO(call).readline)
+        ends = [token.end[1] for token in tokens if token.string == ","]
+        for end in [*ends, len(call)]:
+            part, at = self.safe(call[at:end].strip()), end
             longer = f"{lines[-1]} {part}" if lines[-1] else part
             if lines[-1] and _cells(longer) > self.width - indent:
                 lines.append("    " + part)
