@@ -338,12 +338,12 @@ def test_complex_parameters_are_not_probed() -> None:
 
 @pytest.mark.parametrize(
     ("lr", "narrow", "severity"),
-    [(1e-4, True, "warning"), (1e-3, True, "info"), (1e-4, False, None)],
+    [(1e-4, True, "warning"), (4e-4, True, "info"), (1e-4, False, None)],
 )
 def test_steps_that_weights_of_16_bits_round_away(
     lr: float, narrow: bool, severity: str | None
 ) -> None:
-    """In float32 the same training falls at both rates; in bfloat16 not at the smaller one."""
+    """In float32 the same training falls at the smaller rate too; in bfloat16 it stays."""
     torch.manual_seed(0)
     x, y = groups()
     kind = torch.bfloat16 if narrow else torch.float32

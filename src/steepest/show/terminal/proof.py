@@ -9,7 +9,7 @@ from steepest.records.training import Replay, TrainingRecord
 from steepest.show.terminal.page import Page
 from steepest.words.wording import count, number
 
-LITTLE = 0.01
+_LITTLE = 0.01
 """Of a loss below this share of its start hardly anything is left to lower."""
 
 
@@ -23,7 +23,7 @@ def show_proof(page: Page, record: TrainingRecord, *, short: bool) -> None:
         f"The first {count(proof.steps, 'step')} were run again from the same start on the same "
         f"batches, {count(len(proof.replays))} times."
     )
-    if not record.remedies and 0 <= proof.own < LITTLE * proof.start:
+    if not record.remedies and 0 <= proof.own < _LITTLE * proof.start:
         page.say(
             "What is left of the loss is less than a hundredth of its start, so no change is "
             "offered."
