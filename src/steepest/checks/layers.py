@@ -37,6 +37,9 @@ DEAD = 0.5
 _MOSTLY = 0.9
 """Up to this share of dead units a layer may well do what it is for, where the loss falls."""
 
+AMONG = 3.0
+"""Outputs within so many deviations of the targets are of their size."""
+
 FELL = 0.5
 """A loss that fell below this share of its start has been learned from."""
 
@@ -170,7 +173,7 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
     learned = learned or (reach is not None and reach.r_squared > EXPLAINED)
     # Steps of most optimizers are as long whatever the gradient's length.
     adaptive = all(group.method in ADAPTIVE for group in record.groups) and bool(record.groups)
-    learned = learned or (adaptive and not grows and losses.last < LEARNED * losses.start)
+    learned = learned or (adaptive and not grows and _begins_among_targets(record))
     growth = (
         " On its way back from the last layer to the first it grows "
         f"{times(sizes[known][0] / last)}, entry for entry."
@@ -184,6 +187,15 @@ def exploding(record: TrainingRecord) -> Iterator[Finding]:
         f"its weights.{growth}",
         {"layer": tensor.name, "ratio": share, "growth": float(sizes[known][0] / last)},
     )
+
+
+def _begins_among_targets(record: TrainingRecord) -> bool:
+    """Whether the first outputs are of the targets' size, so that a long gradient is of a unit."""
+    first = next((reading.compared[0] for reading in record.readings if reading.compared), None)
+    if first is None or first.classes is not None or not first.target_deviation > 0:
+        return False
+    apart = abs(first.output_mean - first.target_mean)
+    return max(apart, first.output_deviation) <= AMONG * first.target_deviation
 
 
 def dead_units(record: TrainingRecord) -> Iterator[Finding]:
@@ -490,7 +502,7 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
             "Make the optimizer once the model has all its layers, and watch it then.",
             {"tensors": list(record.newcomers), "steps": recorded},
         )
-    frozen, forgotten, idle, still = [], [], [], []
+    frozen, forgotten, idle, held, still = [], [], [], [], []
     sizes = _entry_sizes(record, range(len(record.tensors)))
     felt = sizes > ROUNDING * np.nanmax(sizes, initial=0.0)
     for place, (tensor, facts) in enumerate(zip(record.tensors, record.facts, strict=True)):
@@ -504,6 +516,8 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
             forgotten.append(tensor.name)
         elif tensor.learns and np.isnan(record.trace.weight[:, place]).all():
             idle.append(tensor.name)
+        elif facts.held and facts.zero_gradient < recorded:
+            held.append(tensor.name)
         elif (
             tensor.learns
             and facts.without_gradient + facts.zero_gradient < recorded
@@ -520,19 +534,13 @@ def never_moves(record: TrainingRecord) -> Iterator[Finding]:
         ),
         (forgotten, f"no optimizer that is watched has {_it(forgotten)}"),
         (idle, f"the optimizer that has {_it(idle)} took no step, as no step() of it was called"),
-        (
-            of_still,
-            f"{_its(of_still)} steps are too short to change {_its(of_still)} numbers"
-            + (
-                ", or they are held (set_to_zero), which does no harm"
-                * ("optax" in record.versions)
-            ),
-        ),
+        (of_still, f"{_its(of_still)} steps are too short to change {_its(of_still)} numbers"),
+        (held, f"{_its(held)} steps are zero, as of what is held (set_to_zero)"),
     ):
         if chosen:
             yield Finding(
                 "SD408",
-                "info" if chosen is of_still and "optax" in record.versions else "warning",
+                "info" if chosen is held else "warning",
                 f"{names(chosen, MOST_NAMED)} never moved in {count(recorded, 'step')}: {why}.",
                 {"tensors": chosen, "steps": recorded},
             )

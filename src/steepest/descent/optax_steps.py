@@ -43,9 +43,11 @@ class SeenOfAll(NamedTuple):
     """How many there were."""
     zero: Any
     moved: Any
+    pushed: Any
+    """How often, of the steps that were looked at, the move was more than zeros."""
     gradient_lost_at: Any
     weights_lost_at: Any
-    """(leaves,), as the three before."""
+    """(leaves,), as the four before."""
     turned: Any
     """The sum of the turns."""
     straight: Any
@@ -61,7 +63,8 @@ class SeenOfAll(NamedTuple):
 
 
 _NUMBERS: Final = 5
-"""Of `SeenOfAll`, that are one integer each; four for each leaf follow."""
+_EACH: Final = 5
+"""Of `SeenOfAll`, that are one integer each; and that are one for each leaf, which follow."""
 
 
 class Recorded(NamedTuple):
@@ -95,6 +98,7 @@ def begin(inner: Any, params: Any) -> Recorded:
             turns=none,
             zero=jnp.zeros(leaves, int),
             moved=jnp.zeros(leaves, int),
+            pushed=jnp.zeros(leaves, int),
             gradient_lost_at=jnp.full(leaves, -1),
             weights_lost_at=jnp.full(leaves, -1),
             turned=jnp.array(0.0),
@@ -142,11 +146,11 @@ def record(
     overall = _cosine(along.sum(), length, _length(was))
     stride, place = _place(state)
     looks = (state.step < _LOOKS) | (place < ROWS_KEPT)
-    whole, straight = jax.lax.cond(looks, _downhill, _not_looked, gradient, move, length)
+    whole, straight, pushed = jax.lax.cond(looks, _downhill, _not_looked, gradient, move, length)
     value = jnp.nan if loss is None else jnp.asarray(loss, jnp.float32)
     rate = whole / length if lr is None else lr
     row = jnp.concatenate([jnp.stack([value, rate, overall]), norms.ravel(), turn])
-    seen = _seen(seen, state.step, norms, overall, straight)
+    seen = _seen(seen, state.step, norms, overall, straight, pushed)
     if loss is not None:
         seen = _told(seen, state.step, value)
     counts, values = _packed(seen)
@@ -164,7 +168,7 @@ def record(
 
 def _packed(seen: SeenOfAll) -> tuple[Any, Any]:
     """The integers and the floats, each in one array."""
-    whole = _NUMBERS + 4
+    whole = _NUMBERS + _EACH
     counts, values = seen[:whole], seen[whole:]
     return (
         jnp.concatenate([jnp.atleast_1d(jnp.asarray(of)) for of in counts]),
@@ -174,12 +178,12 @@ def _packed(seen: SeenOfAll) -> tuple[Any, Any]:
 
 def _unpacked(counts: Any, values: Any) -> SeenOfAll:
     """Of arrays of JAX or NumPy."""
-    leaves = (len(counts) - _NUMBERS) // 4
+    leaves = (len(counts) - _NUMBERS) // _EACH
     after = 5 + 2 * FEW
     return SeenOfAll._make(
         [
             *(counts[place] for place in range(_NUMBERS)),
-            *counts[_NUMBERS:].reshape(4, leaves),
+            *counts[_NUMBERS:].reshape(_EACH, leaves),
             *(values[place] for place in range(5)),
             values[5 : 5 + FEW],
             values[5 + FEW : after],
@@ -240,14 +244,16 @@ def _length(norms: Any) -> Any:
     return jnp.sqrt(jnp.square(norms).sum())
 
 
-def _downhill(gradient: Any, move: Any, length: Any) -> tuple[Any, Any]:
-    """How long the move is, and the cosine of its angle to the way downhill."""
-    whole = jnp.sqrt(_squares(move).sum())
-    return whole, _cosine(-_products(gradient, move).sum(), length, whole)
+def _downhill(gradient: Any, move: Any, length: Any) -> tuple[Any, Any, Any]:
+    """How long the move is, the cosine of its angle to the way downhill, and where it is none."""
+    each = _squares(move)
+    whole = jnp.sqrt(each.sum())
+    return whole, _cosine(-_products(gradient, move).sum(), length, whole), each != 0
 
 
-def _not_looked(gradient: Any, move: Any, length: Any) -> tuple[Any, Any]:
-    return jnp.full_like(length, jnp.nan), jnp.full_like(length, jnp.nan)
+def _not_looked(gradient: Any, move: Any, length: Any) -> tuple[Any, Any, Any]:
+    nothing = jnp.full_like(length, jnp.nan)
+    return nothing, nothing, jnp.zeros(len(jax.tree.leaves(move)), bool)
 
 
 def _place(state: Recorded) -> tuple[Any, Any]:
@@ -271,7 +277,9 @@ def _with_row(state: Recorded, stride: Any, place: Any, row: Any) -> Any:
     return jax.lax.dynamic_update_slice_in_dim(rows, row[None].astype(rows.dtype), place, 0)
 
 
-def _seen(seen: SeenOfAll, step: Any, norms: Any, overall: Any, straight: Any) -> SeenOfAll:
+def _seen(
+    seen: SeenOfAll, step: Any, norms: Any, overall: Any, straight: Any, pushed: Any
+) -> SeenOfAll:
     def lost(at: Any, lengths: Any) -> Any:
         return jnp.where(~jnp.isfinite(lengths) & (at < 0), step, at)
 
@@ -280,6 +288,7 @@ def _seen(seen: SeenOfAll, step: Any, norms: Any, overall: Any, straight: Any) -
         turns=seen.turns + turned,
         zero=seen.zero + (norms[1] == 0),
         moved=seen.moved + (norms[2] != 0),
+        pushed=seen.pushed + pushed,
         gradient_lost_at=lost(seen.gradient_lost_at, norms[1]),
         weights_lost_at=lost(seen.weights_lost_at, norms[0]),
         turned=seen.turned + jnp.where(turned, overall, 0.0),
@@ -361,9 +370,11 @@ def goes_uphill(state: Recorded) -> bool:
 def facts_of(state: Recorded, places: Sequence[int]) -> tuple[TensorFacts, ...]:
     """What was seen of each leaf over all steps."""
     seen, found = _unpacked(state.counts, state.values), []
-    columns = np.vstack([seen.zero, seen.moved, seen.gradient_lost_at, seen.weights_lost_at])
+    columns = np.vstack(
+        [seen.zero, seen.moved, seen.pushed, seen.gradient_lost_at, seen.weights_lost_at]
+    )
     columns = columns[:, list(places)]
-    for zero, moved, gradient, weights in columns.T:
+    for zero, moved, pushed, gradient, weights in columns.T:
         times = [
             (at, what) for at, what in ((gradient, "gradient"), (weights, "weights")) if at >= 0
         ]
@@ -374,6 +385,7 @@ def facts_of(state: Recorded, places: Sequence[int]) -> tuple[TensorFacts, ...]:
                 without_gradient=0,
                 zero_gradient=int(zero),
                 moved=int(moved),
+                held=not pushed,
                 lost_at=None if at is None else int(at),
                 lost=lost,
             )

@@ -138,6 +138,8 @@ class TensorFacts:
     """Steps at which it had one that was all zeros."""
     moved: int
     """Steps at which it changed."""
+    held: bool = False
+    """Whether every step of it was exactly zero, as the optimizer made it."""
     update_error: float | None = None
     """Where the norm of its update is an estimate: its relative standard error, the root mean
     square over the steps."""

@@ -456,8 +456,8 @@ def _heading(setup: Setup, descended: Walked, aim: Aim) -> float | None:
         return None
     if not descent.final_loss > goal.loss or not _has_settled(setup, descended):
         return None
-    # Where it is at rest already, a solver may leap out of the valley.
-    if _rises_all_round(setup, descended.final_weights, goal.loss):
+    # Where it is at rest already, a solver may leap out of the valley. A quadratic has but one.
+    if setup.solved is None and _rises_all_round(setup, descended.final_weights, goal.loss):
         return descent.final_loss
     ends = Deadline(POLISH_SECONDS)
     at = polished(setup.objective, descended.final_weights, ends)
