@@ -34,6 +34,16 @@ def some(i: int, many: int = 32) -> torch.Tensor:
     return torch.randperm(ROWS, generator=torch.Generator().manual_seed(i))[:many]
 
 
+def take_step(watch: Any, optimizer: torch.optim.Optimizer, closure: Callable[[], Any]) -> None:
+    """One step of a loop that is watched and probed."""
+    loss = closure()
+    watch.loss(loss)
+    watch.probe(closure)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
 def of_classes(model: nn.Module) -> Loop:
     x, y = groups()
     return Loop(
@@ -479,12 +489,7 @@ def test_a_minus_before_the_loss_is_told_and_no_rate_is_offered() -> None:
             def closure(taken: torch.Tensor = taken) -> Any:
                 return -functional.cross_entropy(model(x[taken]), y[taken])
 
-            loss = closure()
-            watch.loss(loss)
-            watch.probe(closure)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            take_step(watch, optimizer, closure)
     assert watch.run is not None
     assert watch.verdict.learning_rate == "not measured"
     assert "take the minus away" in watch.verdict.headline
@@ -667,12 +672,7 @@ def test_a_proof_survives_a_change_that_does_not_suit_the_model() -> None:
                 aim = 50 + 9 * y[some(i)]
                 return functional.mse_loss(out, aim) + 1e-3 * slope.square().mean()
 
-            loss = closure()
-            watch.loss(loss)
-            watch.probe(closure)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            take_step(watch, optimizer, closure)
     assert watch.run is not None
     proof = watch.run.record.proof
     assert proof is not None, watch.run.record.not_measured

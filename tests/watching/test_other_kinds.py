@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from tests.watching.test_illnesses import Loop, adam, mlp
-from tests.watching.test_misread import INPUTS, blamed, groups, judged, rows, some
+from tests.watching.test_misread import INPUTS, blamed, groups, judged, rows, some, take_step
 from torch import nn
 from torch.nn import functional
 
@@ -130,12 +130,7 @@ def test_inputs_of_a_density_are_not_scaled() -> None:
             def closure(i: int = i) -> Any:
                 return model(x[some(i)]).mean()
 
-            loss = closure()
-            watch.loss(loss)
-            watch.probe(closure)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            take_step(watch, optimizer, closure)
     assert watch.run is not None
     proof = watch.run.record.proof
     assert proof is not None
@@ -322,12 +317,7 @@ def test_complex_parameters_are_not_probed() -> None:
             def closure() -> Any:
                 return (100 * weights.imag**2 + weights.real**2).sum()
 
-            loss = closure()
-            watch.loss(loss)
-            watch.probe(closure)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            take_step(watch, optimizer, closure)
     assert watch.run is not None
     assert watch.run.record.probes == ()
     assert "complex" in watch.run.record.not_measured["probes"]

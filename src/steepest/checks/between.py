@@ -17,10 +17,10 @@ from steepest.records.verdict import Finding
 from steepest.words.wording import count, names, number, percent, times
 
 _LEAST = 20
-"""Recorded steps, before their lengths are compared."""
+"""Recorded steps, before a schedule is judged."""
 
 _SAME = 1e-3
-"""Lengths that differ by a smaller share are the same."""
+"""Learning rates that differ by a smaller share are the same."""
 
 _SCALED = 1e-3
 """A clipped gradient below this length was clipped while it was scaled up, then scaled down."""

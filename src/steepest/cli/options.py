@@ -67,21 +67,31 @@ class Chosen(click.Choice[str]):
         return super().get_invalid_choice_message(value, ctx) + hint
 
 
-class LearningRate(click.ParamType[Any]):
-    """A number, or `auto`. Whether the number can be used is for the bench to say."""
+class Real(click.ParamType[Any]):
+    """A number. Whether it can be used is for the bench to say."""
 
-    name = "number|auto"
+    name = "float"
+    _otherwise = "not a number"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> float | str:
-        """The number, or "auto"."""
-        if isinstance(value, float) or value == "auto":
-            return value  # type: ignore[no-any-return]
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number."""
         try:
             return float(value)
         except ValueError:
             meant = _number_meant(value)
             hint = "" if meant is None else f" Write {meant}."
-            self.fail(f"{value!a} is neither a number nor auto.{hint}", param, ctx)
+            self.fail(f"{value!a} is {self._otherwise}.{hint}", param, ctx)
+
+
+class LearningRate(Real):
+    """A number, or `auto`."""
+
+    name = "number|auto"
+    _otherwise = "neither a number nor auto"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number, or "auto"."""
+        return value if value == "auto" else super().convert(value, param, ctx)
 
 
 class OwnRates(LearningRate):
@@ -94,21 +104,6 @@ class OwnRates(LearningRate):
 
             return parse_assignments(value, option="--lr")
         return super().convert(value, param, ctx)
-
-
-class Real(click.ParamType[Any]):
-    """A number. Whether it can be used is for the bench to say."""
-
-    name = "float"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """The number."""
-        try:
-            return float(value)
-        except ValueError:
-            meant = _number_meant(value)
-            hint = "" if meant is None else f" Write {meant}."
-            self.fail(f"{value!a} is not a number.{hint}", param, ctx)
 
 
 def _number_meant(text: str) -> str | None:

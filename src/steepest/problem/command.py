@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steepest.problem.options import Options
+from steepest.records.problem import Problem
 
 
 def number(value: float) -> str:
@@ -77,3 +78,15 @@ def python_line(
         source = "{" + ", ".join(f'"{name}": {name}' for name in columns) + "}"
     arguments = [*([] if command == "minimize" else [source]), repr(formula)]
     return called(command, arguments, options.given())
+
+
+def offered_lines(problem: Problem, data: str | None, options: Options) -> tuple[str, str]:
+    """What to type for what is offered, and the same in Python.
+
+    What was handed over in Python no command line can name: then both are the call.
+    """
+    named = problem.columns if problem.source == "mapping" else None
+    in_python = python_line(problem.command, data, problem.formula, options, named)
+    if data is None and problem.command == "fit":
+        return in_python, in_python
+    return command_line(problem.command, data, problem.formula, options), in_python

@@ -25,7 +25,7 @@ from steepest.descent.arrival import round_steps, stays_until
 from steepest.descent.run import descend
 from steepest.measure.curvature import stability_limit
 from steepest.methods.optimizers import ADAPTIVE, GD, OPTIMIZERS, SOLVERS, optimizer_of
-from steepest.problem.command import command_line, python_line
+from steepest.problem.command import offered_lines
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup, standardized, with_own_units, with_rates
 from steepest.records.arrays import Vector
@@ -217,14 +217,11 @@ def outcome_of(
     end = descent.final_step if typed.optimizer in SOLVERS else min(typed.steps, descent.final_step)
     last = done.replay(end, end)
     problem = setup.problem
-    named = problem.columns if problem.source == "mapping" else None
-    in_python = python_line(problem.command, data, problem.formula, typed, named)
-    in_shell = command_line(problem.command, data, problem.formula, typed)
+    command, in_python = offered_lines(problem, data, typed)
     return Remedy(
         change=proposal.change,
         sentence=_sentence(attempt, setup, there, end, float(last.loss[0]), measurements),
-        # What was handed over in Python no command line can name.
-        command=in_python if data is None and problem.command == "fit" else in_shell,
+        command=command,
         python=in_python,
         predicted_steps=attempt.predicted,
         measured_steps=there,

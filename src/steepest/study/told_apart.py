@@ -8,7 +8,7 @@ from steepest.checks.facts import place_of
 from steepest.checks.remedies import SOFTER, STOP, Proposal
 from steepest.descent.run import descend
 from steepest.measure.refits import PARTS
-from steepest.problem.command import command_line, python_line
+from steepest.problem.command import offered_lines
 from steepest.problem.options import Options
 from steepest.problem.setup import Setup, with_rates
 from steepest.records.verdict import Measurements, Remedy
@@ -50,12 +50,13 @@ def _stop(
     moving = with_rates(setup, options.rates).moving
     done = descend(moving, typed.settings(), setup.start, scale=setup.scale)
     here, end = together(*held)
+    command, in_python = offered_lines(setup.problem, data, typed)
     return Remedy(
         change=STOP,
         sentence=f"After {count(step, 'step')} {_ROWS} have a cross-entropy of {here}, and {end} "
         f"where this descent ended.",
-        command=command_line("fit", data, setup.problem.formula, typed),
-        python=python_line("fit", data, setup.problem.formula, typed),
+        command=command,
+        python=in_python,
         predicted_steps=None,
         measured_steps=None,
         measured_loss=done.descent.final_loss,
